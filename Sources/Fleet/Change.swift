@@ -1,0 +1,70 @@
+package import JSON
+
+/// One thing that becomes true. Changes are values: deciding one does nothing, committing it does
+/// everything, and the audit log is the list of those that were committed.
+package enum Change: Hashable, Sendable {
+    case putThing(Thing)
+    case deleteThing(ThingName)
+    case putThingType(ThingType)
+    case putThingGroup(ThingGroup)
+    case addThingToGroup(ThingName, ThingGroupName)
+    case removeThingFromGroup(ThingName, ThingGroupName)
+
+    case putCertificate(Certificate)
+    case setCertificateStatus(
+        CertificateID, Certificate.Status, reason: String?, at: UnixTime)
+    case setProvenance(CertificateID, Provenance)
+    /// Keeps the first time only.
+    case recordFirstSeen(CertificateID, at: UnixTime)
+    case deleteCertificate(CertificateID)
+
+    case putPolicy(Policy)
+    case deletePolicy(PolicyName)
+    case attachPolicy(PolicyName, PolicyTarget)
+    case detachPolicy(PolicyName, PolicyTarget)
+    case attachThingPrincipal(ThingPrincipal)
+    case detachThingPrincipal(ThingName, CertificateID)
+
+    case putTemplate(ProvisioningTemplate)
+    case putTemplateVersion(TemplateVersion)
+    case putHook(HookScript)
+    case putClaim(Claim)
+    case putAuthority(Authority)
+
+    case putOwnershipToken(OwnershipToken)
+    case redeemOwnershipToken(OwnershipTokenHash, OwnershipToken.Redemption)
+    case deleteOwnershipToken(OwnershipTokenHash)
+
+    case publishAllowlist(AllowlistDraft, at: UnixTime)
+    case addAllowlistEntries(AllowlistName, [SerialNumber], at: UnixTime)
+    case removeAllowlistEntries(AllowlistName, [SerialNumber], at: UnixTime)
+}
+
+/// What a decision relied upon. The store checks each inside the transaction; one that no longer
+/// holds fails the whole set with `FleetError.conflict`, and the use case decides afresh.
+package enum Precondition: Hashable, Sendable {
+    case absent(RecordKey)
+    case present(RecordKey)
+    /// The record is the very one that was read. Only for keys that name one record.
+    case revision(RecordKey, Revision)
+}
+
+/// A decision: what must still hold, and what shall become true, together or not at all.
+package struct ChangeSet: Hashable, Sendable {
+    /// The operation's name for the audit log, an AWS operation's where there is one.
+    package let action: String
+    package var preconditions: [Precondition]
+    package var changes: [Change]
+    /// Facts for the audit record that the changes themselves do not show. Never a secret.
+    package var detail: JSONObject
+
+    package init(
+        action: String, preconditions: [Precondition] = [], changes: [Change] = [],
+        detail: JSONObject = [:]
+    ) {
+        self.action = action
+        self.preconditions = preconditions
+        self.changes = changes
+        self.detail = detail
+    }
+}

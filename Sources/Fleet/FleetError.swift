@@ -1,0 +1,52 @@
+/// Every refusal of the fleet, in one type. The code is the stable part, named as AWS IoT names
+/// the exception; the message says what is wrong and where, for the person who reads it.
+///
+/// What a code means on a wire (an HTTP status, an MQTT reply's `statusCode`) is decided by one
+/// table at that edge.
+package struct FleetError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable, CaseIterable {
+        // The registry's and the control plane's.
+        case invalidRequest = "InvalidRequestException"
+        case unauthorized = "UnauthorizedException"
+        case notFound = "ResourceNotFoundException"
+        case alreadyExists = "ResourceAlreadyExistsException"
+        case deleteConflict = "DeleteConflictException"
+        case versionConflict = "VersionConflictException"
+        case versionsLimitExceeded = "VersionsLimitExceededException"
+        case limitExceeded = "LimitExceededException"
+        case certificateState = "CertificateStateException"
+        case certificateValidation = "CertificateValidationException"
+        case malformedPolicy = "MalformedPolicyException"
+        case resourceRegistrationFailure = "ResourceRegistrationFailureException"
+        /// A precondition of a ChangeSet no longer held. Use cases retry it; nobody outside sees it.
+        case conflict = "ConflictingResourceUpdateException"
+        case throttled = "ThrottlingException"
+        case serviceUnavailable = "ServiceUnavailableException"
+        case internalFailure = "InternalFailureException"
+
+        // The fleet provisioning dialogue's canonical set (provisioning specification, 1.7).
+        case invalidPayload = "InvalidPayload"
+        case invalidCSR = "InvalidCSR"
+        case invalidParameters = "InvalidParameters"
+        case invalidOwnershipToken = "InvalidCertificateOwnershipToken"
+        case accessDenied = "AccessDenied"
+        case templateNotFound = "TemplateNotFound"
+        case templateDisabled = "TemplateDisabled"
+        case resourceConflict = "ResourceConflict"
+        case tooManyRequests = "TooManyRequests"
+        case hookTimeout = "HookTimeout"
+    }
+
+    package let code: Code
+    package let message: String
+    /// The name or ARN of what the refusal is about, where there is one.
+    package let resource: String?
+
+    package init(_ code: Code, _ message: String, resource: String? = nil) {
+        self.code = code
+        self.message = message
+        self.resource = resource
+    }
+
+    package var description: String { "\(self.code.rawValue): \(self.message)" }
+}

@@ -1,0 +1,147 @@
+/// A name that has been checked once, where it came in; from then on the type is the proof.
+///
+/// The rules are those of the AWS IoT API model (2015-05-28) for the same field.
+package protocol CheckedName: Hashable, Sendable, CustomStringConvertible, Comparable {
+    /// What an error calls it: "thing name".
+    static var noun: String { get }
+    static var charactersMax: Int { get }
+    static var allowedDescription: String { get }
+    static func allows(_ byte: UInt8) -> Bool
+    var rawValue: String { get }
+    init(checked rawValue: String)
+}
+
+extension CheckedName {
+    /// - Throws: `FleetError.invalidRequest`, naming the rule that was broken.
+    package init(_ candidate: String) throws(FleetError) {
+        guard (1...Self.charactersMax).contains(candidate.utf8.count),
+            candidate.utf8.allSatisfy(Self.allows)
+        else {
+            throw FleetError(
+                .invalidRequest,
+                "'\(candidate.clipped)' is no \(Self.noun): 1 to \(Self.charactersMax) of "
+                    + Self.allowedDescription)
+        }
+        self.init(checked: candidate)
+    }
+
+    package var description: String { self.rawValue }
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+func isAlphanumeric(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+    default: false
+    }
+}
+
+extension String {
+    /// Foreign text quoted in a message or a log: short, and without control characters.
+    package var clipped: String {
+        let clean = self.prefix(64).unicodeScalars.map { scalar in
+            scalar.value < 0x20 || scalar.value == 0x7F ? "\u{FFFD}" : String(scalar)
+        }.joined()
+        return self.count > 64 ? clean + "…" : clean
+    }
+}
+
+/// AWS: `[a-zA-Z0-9:_-]+`, 1 to 128.
+package struct ThingName: CheckedName {
+    package static let noun = "thing name"
+    package static let charactersMax = 128
+    package static let allowedDescription = "a-z A-Z 0-9 : _ -"
+    package static func allows(_ byte: UInt8) -> Bool {
+        isAlphanumeric(byte) || ":_-".utf8.contains(byte)
+    }
+    package let rawValue: String
+    package init(checked rawValue: String) { self.rawValue = rawValue }
+}
+
+/// AWS: `[a-zA-Z0-9:_-]+`, 1 to 128.
+package struct ThingGroupName: CheckedName {
+    package static let noun = "thing group name"
+    package static let charactersMax = 128
+    package static let allowedDescription = "a-z A-Z 0-9 : _ -"
+    package static func allows(_ byte: UInt8) -> Bool { ThingName.allows(byte) }
+    package let rawValue: String
+    package init(checked rawValue: String) { self.rawValue = rawValue }
+}
+
+/// AWS: `[a-zA-Z0-9:_-]+`, 1 to 128.
+package struct ThingTypeName: CheckedName {
+    package static let noun = "thing type name"
+    package static let charactersMax = 128
+    package static let allowedDescription = "a-z A-Z 0-9 : _ -"
+    package static func allows(_ byte: UInt8) -> Bool { ThingName.allows(byte) }
+    package let rawValue: String
+    package init(checked rawValue: String) { self.rawValue = rawValue }
+}
+
+/// AWS: `[\w+=,.@-]+`, 1 to 128.
+package struct PolicyName: CheckedName {
+    package static let noun = "policy name"
+    package static let charactersMax = 128
+    package static let allowedDescription = "a-z A-Z 0-9 _ + = , . @ -"
+    package static func allows(_ byte: UInt8) -> Bool {
+        isAlphanumeric(byte) || "_+=,.@-".utf8.contains(byte)
+    }
+    package let rawValue: String
+    package init(checked rawValue: String) { self.rawValue = rawValue }
+}
+
+/// AWS: `^[0-9A-Za-z_-]+$`, 1 to 36. Device libraries size their topic buffers by it.
+package struct TemplateName: CheckedName {
+    package static let noun = "provisioning template name"
+    package static let charactersMax = 36
+    package static let allowedDescription = "a-z A-Z 0-9 _ -"
+    package static func allows(_ byte: UInt8) -> Bool {
+        isAlphanumeric(byte) || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
+    }
+    package let rawValue: String
+    package init(checked rawValue: String) { self.rawValue = rawValue }
+}
+
+/// The name of a pre-provisioning hook script or of an allowlist: ours, so the rule is the
+/// strictest that file names and topics share.
+package struct HookName: CheckedName {
+    package static let noun = "hook name"
+    package static let charactersMax = 64
+    package static let allowedDescription = "a-z A-Z 0-9 _ -"
+    package static func allows(_ byte: UInt8) -> Bool { TemplateName.allows(byte) }
+    package let rawValue: String
+    package init(checked rawValue: String) { self.rawValue = rawValue }
+}
+
+package struct AllowlistName: CheckedName {
+    package static let noun = "allowlist name"
+    package static let charactersMax = 64
+    package static let allowedDescription = "a-z A-Z 0-9 _ -"
+    package static func allows(_ byte: UInt8) -> Bool { TemplateName.allows(byte) }
+    package let rawValue: String
+    package init(checked rawValue: String) { self.rawValue = rawValue }
+}
+
+/// One line of an allowlist: 1 to 256 bytes of UTF-8 without control characters or edge spaces.
+package struct SerialNumber: Hashable, Sendable, CustomStringConvertible, Comparable {
+    package static let bytesMax = 256
+    package let rawValue: String
+
+    package init(_ candidate: String) throws(FleetError) {
+        guard (1...Self.bytesMax).contains(candidate.utf8.count),
+            candidate.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }),
+            candidate.utf8.first != 0x20, candidate.utf8.last != 0x20
+        else {
+            throw FleetError(
+                .invalidRequest,
+                "'\(candidate.clipped)' is no serial number: 1 to \(Self.bytesMax) bytes, no "
+                    + "control characters, no space at either end")
+        }
+        self.rawValue = candidate
+    }
+
+    package var description: String { self.rawValue }
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}

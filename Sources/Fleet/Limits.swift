@@ -1,0 +1,22 @@
+/// Every bound the vocabulary itself sets, each with its unit last. Adapters add their own.
+package enum Limits {
+    /// AWS: PUBLISH payload.
+    package static let payloadBytesMax = 128 * 1024
+    /// AWS: topic and filter length.
+    package static let topicBytesMax = 256
+    /// AWS: client identifier length.
+    package static let clientIDBytesMax = 128
+    /// Ownership token life (AWS: one hour).
+    package static let ownershipTokenSeconds: Int64 = 3600
+    /// Device libraries reserve 512 bytes; we stay well inside.
+    package static let ownershipTokenBytesMax = 400
+    /// AWS: templateBody.
+    package static let templateBodyBytesMax = 10_240
+    /// AWS REST: parameter key and value.
+    package static let parameterKeyCharactersMax = 2048
+    package static let parameterValueCharactersMax = 4096
+    package static let parametersMax = 100
+    /// AWS REST: certificateSigningRequest.
+    package static let csrCharactersMax = 4096
+    package static let hookSourceBytesMax = 64 * 1024
+}

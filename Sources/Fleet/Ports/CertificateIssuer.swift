@@ -1,0 +1,31 @@
+/// Turns a public key into a certificate: bytes in, bytes out, so that the issuer can move to
+/// another process or an HSM. What it returns is signed but not yet true; the caller commits it
+/// before anybody hears of it.
+package protocol CertificateIssuer: Sendable {
+    /// - Parameter pem: a PKCS#10 request (RFC 2986) in PEM.
+    /// - Throws: `FleetError.invalidCSR` naming what is wrong with it (text, signature, key).
+    func issue(csr pem: String, at now: UnixTime) async throws(FleetError) -> IssuedCertificate
+
+    /// - Parameter publicKey: a SubjectPublicKeyInfo in DER, made by this service itself.
+    func issue(
+        publicKey: [UInt8], at now: UnixTime
+    ) async throws(FleetError) -> IssuedCertificate
+}
+
+/// A key pair made for a device that cannot make its own.
+package struct KeyPair: Sendable {
+    /// SubjectPublicKeyInfo, DER.
+    package let publicKey: [UInt8]
+    /// PEM; PKCS#1 for RSA, as AWS sends it. Wiped by its owner after the reply.
+    package let privateKeyPEM: Secret<WipedBytes>
+
+    package init(publicKey: [UInt8], privateKeyPEM: Secret<WipedBytes>) {
+        self.publicKey = publicKey
+        self.privateKeyPEM = privateKeyPEM
+    }
+}
+
+package protocol KeyPairSource: Sendable {
+    /// - Throws: `FleetError.tooManyRequests` where more wait than the pool may owe.
+    func next() async throws(FleetError) -> KeyPair
+}

@@ -1,0 +1,73 @@
+/// Where the fleet is kept. The port speaks of things and certificates, never of SQL, and no
+/// closure runs inside a transaction: a use case loads a value, pure code decides upon it, and
+/// the decision travels back with what it relied on.
+package protocol FleetStore: Sendable {
+    /// One consistent read of `keys`.
+    /// - Throws: `FleetError.internalFailure` where the store cannot be read.
+    func load(_ keys: Set<RecordKey>) async throws(FleetError) -> RegistryView
+
+    /// One page of a listing, in the order the query states; stable under change.
+    func page(_ query: ListQuery) async throws(FleetError) -> ListPage
+
+    /// Makes `set` true, atomically and durably, together with its audit record: when this
+    /// returns, a power failure loses nothing of it.
+    /// - Throws: `FleetError.conflict` where a precondition no longer holds; `.throttled` where the
+    ///   writer's queue is full; `.internalFailure` where the disk refuses. Nothing changed then.
+    func commit(_ set: ChangeSet, by actor: Actor) async throws(FleetError) -> Commit
+
+    /// Writes a refusal to the audit log. It changes nothing else and is announced to nobody.
+    func record(_ refusal: Refusal, by actor: Actor) async throws(FleetError)
+
+    /// Every commit after `sequence`, then each further one as it becomes durable. Refusals are
+    /// left out. A slow reader makes the store re-read, never lose.
+    func changes(after sequence: Commit.Sequence) -> AsyncStream<Commit>
+
+    /// The newest commit's sequence number; 0 in an empty store.
+    func latestSequence() async throws(FleetError) -> Commit.Sequence
+}
+
+/// A listing. Limits count records; `after` is the `next` of the page before.
+package struct ListQuery: Hashable, Sendable {
+    package enum Subject: Hashable, Sendable {
+        case things, certificates, policies, templates, hooks, claims, authorities, allowlists
+        case allowlistEntries(AllowlistName)
+        /// Tokens whose time ended before the moment given, redeemed or not.
+        case ownershipTokensExpired(before: UnixTime)
+        /// The audit log, oldest first, refusals included.
+        case commits
+    }
+    package let subject: Subject
+    package let after: String?
+    package let limit: Int
+    package static let limitMax = 1000
+
+    package init(_ subject: Subject, after: String? = nil, limit: Int = ListQuery.limitMax) {
+        self.subject = subject
+        self.after = after
+        self.limit = max(1, min(limit, Self.limitMax))
+    }
+}
+
+package struct ListPage: Sendable {
+    package let records: [Record]
+    /// nil on the last page.
+    package let next: String?
+
+    package init(records: [Record], next: String?) {
+        self.records = records
+        self.next = next
+    }
+}
+
+/// Builds large allowlists outside the fleet's own transactions: rows of a draft are written in
+/// many small transactions and stay invisible until `Change.publishAllowlist` names the draft.
+package protocol AllowlistDrafts: Sendable {
+    func begin(
+        _ list: AllowlistName, mode: AllowlistDraft.Mode
+    ) async throws(FleetError) -> AllowlistDraft
+    /// - Returns: how many of `serials` were new to the list (merge) or to the draft (replace).
+    func append(
+        _ serials: [SerialNumber], to draft: AllowlistDraft
+    ) async throws(FleetError) -> Int
+    func discard(_ draft: AllowlistDraft) async throws(FleetError)
+}

@@ -1,0 +1,69 @@
+package import JSON
+
+/// What a hook is told (AWS: pre-provisioning hook request, payload version 2020-04-01).
+package struct HookRequest: Sendable {
+    package let claimCertificateID: CertificateID
+    package let certificateID: CertificateID
+    package let certificatePEM: String
+    package let templateARN: ARN
+    package let clientID: String
+    /// As the device sent them.
+    package let parameters: JSONObject
+    /// The request's time: the only clock a hook can see.
+    package let time: UnixTime
+
+    package init(
+        claimCertificateID: CertificateID, certificateID: CertificateID, certificatePEM: String,
+        templateARN: ARN, clientID: String, parameters: JSONObject, time: UnixTime
+    ) {
+        self.claimCertificateID = claimCertificateID
+        self.certificateID = certificateID
+        self.certificatePEM = certificatePEM
+        self.templateARN = templateARN
+        self.clientID = clientID
+        self.parameters = parameters
+        self.time = time
+    }
+}
+
+/// What came of asking. Everything but `allowed` denies.
+package struct HookOutcome: Sendable {
+    package enum Verdict: Hashable, Sendable {
+        case allowed(parameterOverrides: [String: String])
+        /// The script said no; the reason is meant for the device.
+        case denied(reason: String?)
+        /// The deadline passed, and the worker was killed.
+        case timedOut
+        /// The script raised, returned nonsense or could not be run; the cause is for the log.
+        case failed(cause: String)
+    }
+    /// A list the script looked into, and the version it was answered from.
+    package struct AllowlistRead: Hashable, Sendable {
+        package let list: AllowlistName
+        package let serial: String
+        package let version: Int?
+        package let found: Bool
+        package init(list: AllowlistName, serial: String, version: Int?, found: Bool) {
+            self.list = list
+            self.serial = serial
+            self.version = version
+            self.found = found
+        }
+    }
+    package let verdict: Verdict
+    package let reads: [AllowlistRead]
+    /// What the script wrote with `log`.
+    package let log: [String]
+
+    package init(verdict: Verdict, reads: [AllowlistRead], log: [String]) {
+        self.verdict = verdict
+        self.reads = reads
+        self.log = log
+    }
+}
+
+/// Runs hook scripts where they can do no harm, and kills them in time. It has no way to fail but
+/// to deny, so it does not throw.
+package protocol PreProvisioningHook: Sendable {
+    func run(_ script: HookScript, request: HookRequest) async -> HookOutcome
+}

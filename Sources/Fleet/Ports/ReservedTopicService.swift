@@ -1,0 +1,41 @@
+/// Who published to a reserved topic. Identity comes from the TLS session, never from a payload.
+package struct Publisher: Hashable, Sendable {
+    package let principal: CertificateID
+    package let kind: Certificate.Kind
+    package let clientID: String
+    package let sourceAddress: String
+
+    package init(
+        principal: CertificateID, kind: Certificate.Kind, clientID: String, sourceAddress: String
+    ) {
+        self.principal = principal
+        self.kind = kind
+        self.clientID = clientID
+        self.sourceAddress = sourceAddress
+    }
+}
+
+/// An answer to the publishing connection, and to nobody else.
+package struct ReservedReply: Sendable {
+    package let topic: String
+    package let payload: [UInt8]
+
+    package init(topic: String, payload: [UInt8]) {
+        self.topic = topic
+        self.payload = payload
+    }
+}
+
+/// A dialogue that lives under a `$aws/` prefix. The broker has authorized the publish before it
+/// calls, and delivers the replies to the publisher's own session whether or not it subscribed.
+package protocol ReservedTopicService: Sendable {
+    /// Whether a publish to `topic` is a request to this service.
+    func isRequest(topic: String) -> Bool
+    /// Whether a client may hold a subscription to `filter` here; replies still go to the
+    /// requesting connection only.
+    func isReply(filter: String) -> Bool
+    /// Never throws: a failure is a reply like any other. An empty answer says nothing to anyone.
+    func handle(
+        topic: String, payload: [UInt8], from publisher: Publisher
+    ) async -> [ReservedReply]
+}

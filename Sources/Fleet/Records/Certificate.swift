@@ -1,0 +1,206 @@
+/// A certificate as the registry keeps it, from the moment it was signed.
+package struct Certificate: Hashable, Sendable {
+    /// Who the certificate speaks for.
+    package enum Kind: String, Sendable, CaseIterable {
+        /// One device's own identity.
+        case device
+        /// The shared bootstrap identity of a line; speaks only under its claim's policies.
+        case claim
+    }
+
+    /// AWS: CertificateStatus. The machine is `canBecome(_:)`.
+    package enum Status: String, Sendable, CaseIterable {
+        case active = "ACTIVE"
+        case inactive = "INACTIVE"
+        case revoked = "REVOKED"
+        case pendingTransfer = "PENDING_TRANSFER"
+        case registerInactive = "REGISTER_INACTIVE"
+        case pendingActivation = "PENDING_ACTIVATION"
+
+        /// Revocation is final; everything else an operator or a registration may still turn.
+        /// A pending state is entered only at creation.
+        package func canBecome(_ next: Status) -> Bool {
+            switch (self, next) {
+            case (.revoked, _): next == .revoked
+            case (_, .pendingActivation), (_, .pendingTransfer), (_, .registerInactive):
+                next == self
+            case (_, .active), (_, .inactive), (_, .revoked): true
+            }
+        }
+    }
+
+    package let id: CertificateID
+    package let kind: Kind
+    /// Lower-case hex of the serial's big-endian bytes, without a sign byte (RFC 5280 4.1.2.2).
+    package let serialNumber: String
+    /// The issuing authority's id; nil for a certificate registered without its authority.
+    package let issuerID: CertificateID?
+    /// RFC 4514 text.
+    package let issuer: String
+    package let subject: String
+    package let publicKey: PublicKeyFingerprint
+    package let notBefore: UnixTime
+    package let notAfter: UnixTime
+    package let pem: String
+    package let createdAt: UnixTime
+    package var status: Status
+    package var statusChangedAt: UnixTime
+    /// Why the status is what it is, in the words of whoever set it.
+    package var statusReason: String?
+    package var provenance: Provenance?
+    /// When the certificate was first accepted on a connection of its own.
+    package var firstSeenAt: UnixTime?
+
+    package init(
+        issued: IssuedCertificate, kind: Kind, status: Status, reason: String?, at now: UnixTime,
+        provenance: Provenance? = nil
+    ) {
+        self.id = issued.id
+        self.kind = kind
+        self.serialNumber = issued.serialNumber
+        self.issuerID = issued.issuerID
+        self.issuer = issued.issuer
+        self.subject = issued.subject
+        self.publicKey = issued.publicKey
+        self.notBefore = issued.notBefore
+        self.notAfter = issued.notAfter
+        self.pem = issued.pem
+        self.createdAt = now
+        self.status = status
+        self.statusChangedAt = now
+        self.statusReason = reason
+        self.provenance = provenance
+        self.firstSeenAt = nil
+    }
+
+    /// For storage adapters, which read a whole row back.
+    package init(
+        id: CertificateID, kind: Kind, serialNumber: String, issuerID: CertificateID?,
+        issuer: String, subject: String, publicKey: PublicKeyFingerprint, notBefore: UnixTime,
+        notAfter: UnixTime, pem: String, createdAt: UnixTime, status: Status,
+        statusChangedAt: UnixTime, statusReason: String?, provenance: Provenance?,
+        firstSeenAt: UnixTime?
+    ) {
+        self.id = id
+        self.kind = kind
+        self.serialNumber = serialNumber
+        self.issuerID = issuerID
+        self.issuer = issuer
+        self.subject = subject
+        self.publicKey = publicKey
+        self.notBefore = notBefore
+        self.notAfter = notAfter
+        self.pem = pem
+        self.createdAt = createdAt
+        self.status = status
+        self.statusChangedAt = statusChangedAt
+        self.statusReason = statusReason
+        self.provenance = provenance
+        self.firstSeenAt = firstSeenAt
+    }
+}
+
+/// What came out of the certificate authority: public facts only.
+package struct IssuedCertificate: Hashable, Sendable {
+    package let id: CertificateID
+    package let pem: String
+    package let serialNumber: String
+    package let issuerID: CertificateID
+    package let issuer: String
+    package let subject: String
+    package let publicKey: PublicKeyFingerprint
+    package let notBefore: UnixTime
+    package let notAfter: UnixTime
+
+    package init(
+        id: CertificateID, pem: String, serialNumber: String, issuerID: CertificateID,
+        issuer: String, subject: String, publicKey: PublicKeyFingerprint, notBefore: UnixTime,
+        notAfter: UnixTime
+    ) {
+        self.id = id
+        self.pem = pem
+        self.serialNumber = serialNumber
+        self.issuerID = issuerID
+        self.issuer = issuer
+        self.subject = subject
+        self.publicKey = publicKey
+        self.notBefore = notBefore
+        self.notAfter = notAfter
+    }
+}
+
+/// Where a certificate came from: kept with it from the first release, for the day somebody asks
+/// what a stolen claim has issued.
+package struct Provenance: Hashable, Sendable {
+    /// Known when the certificate is made.
+    package struct Origin: Hashable, Sendable {
+        package enum Flow: String, Sendable { case csr, serverKeys, operatorMade }
+        package let flow: Flow
+        /// The claim that asked; nil where an operator made the certificate.
+        package let claim: CertificateID?
+        package let clientID: String?
+        package let sourceAddress: String?
+        package let requestedAt: UnixTime
+
+        package init(
+            flow: Flow, claim: CertificateID?, clientID: String?, sourceAddress: String?,
+            requestedAt: UnixTime
+        ) {
+            self.flow = flow
+            self.claim = claim
+            self.clientID = clientID
+            self.sourceAddress = sourceAddress
+            self.requestedAt = requestedAt
+        }
+    }
+
+    /// Known when the device is registered.
+    package struct Registration: Hashable, Sendable {
+        package let template: TemplateName
+        package let templateVersion: Int
+        /// SHA-256 of the template body, hex.
+        package let templateDigest: String
+        package let hook: HookName?
+        /// SHA-256 of the hook's source, hex.
+        package let hookDigest: String?
+        package let allowlist: AllowlistName?
+        package let allowlistVersion: Int?
+        /// Who registered, which need not be the connection that created the certificate.
+        package let clientID: String
+        package let sourceAddress: String
+        package let station: String?
+        package let lot: String?
+        /// As resolved: the device's, the hook's overrides over them, the template's defaults.
+        package let parameters: [String: String]
+        package let registeredAt: UnixTime
+
+        package init(
+            template: TemplateName, templateVersion: Int, templateDigest: String, hook: HookName?,
+            hookDigest: String?, allowlist: AllowlistName?, allowlistVersion: Int?,
+            clientID: String, sourceAddress: String, station: String?, lot: String?,
+            parameters: [String: String], registeredAt: UnixTime
+        ) {
+            self.template = template
+            self.templateVersion = templateVersion
+            self.templateDigest = templateDigest
+            self.hook = hook
+            self.hookDigest = hookDigest
+            self.allowlist = allowlist
+            self.allowlistVersion = allowlistVersion
+            self.clientID = clientID
+            self.sourceAddress = sourceAddress
+            self.station = station
+            self.lot = lot
+            self.parameters = parameters
+            self.registeredAt = registeredAt
+        }
+    }
+
+    package let origin: Origin
+    package var registration: Registration?
+
+    package init(origin: Origin, registration: Registration? = nil) {
+        self.origin = origin
+        self.registration = registration
+    }
+}

@@ -1,0 +1,67 @@
+/// A provisioning template's own record; its bodies are `TemplateVersion`s, each immutable.
+package struct ProvisioningTemplate: Hashable, Sendable {
+    /// AWS: TemplateType.
+    package enum Kind: String, Sendable {
+        case fleetProvisioning = "FLEET_PROVISIONING"
+        case jitp = "JITP"
+    }
+    package let name: TemplateName
+    package let kind: Kind
+    package var summary: String
+    package var enabled: Bool
+    package var defaultVersionID: Int
+    package var latestVersionID: Int
+    package var hook: HookName?
+    package let createdAt: UnixTime
+    package var lastModifiedAt: UnixTime
+
+    package init(
+        name: TemplateName, kind: Kind, summary: String, enabled: Bool, defaultVersionID: Int,
+        latestVersionID: Int, hook: HookName?, createdAt: UnixTime, lastModifiedAt: UnixTime
+    ) {
+        self.name = name
+        self.kind = kind
+        self.summary = summary
+        self.enabled = enabled
+        self.defaultVersionID = defaultVersionID
+        self.latestVersionID = latestVersionID
+        self.hook = hook
+        self.createdAt = createdAt
+        self.lastModifiedAt = lastModifiedAt
+    }
+}
+
+package struct TemplateVersion: Hashable, Sendable {
+    package let template: TemplateName
+    package let id: Int
+    package let body: String
+    /// SHA-256 of the body, hex.
+    package let digest: String
+    package let createdAt: UnixTime
+
+    package init(
+        template: TemplateName, id: Int, body: String, digest: String, createdAt: UnixTime
+    ) {
+        self.template = template
+        self.id = id
+        self.body = body
+        self.digest = digest
+        self.createdAt = createdAt
+    }
+}
+
+/// A pre-provisioning hook: Lua source, named by what it is called and known by its digest.
+package struct HookScript: Hashable, Sendable {
+    package let name: HookName
+    package let source: String
+    /// SHA-256 of the source, hex.
+    package let digest: String
+    package let createdAt: UnixTime
+
+    package init(name: HookName, source: String, digest: String, createdAt: UnixTime) {
+        self.name = name
+        self.source = source
+        self.digest = digest
+        self.createdAt = createdAt
+    }
+}

@@ -1,0 +1,92 @@
+/// Writes a value as JSON text. Every style yields a document that `JSONParser` reads back equal.
+package enum JSONPrinter {
+    package enum Style: Sendable {
+        /// One line, members in their order.
+        case compact
+        /// Two spaces a level, members in their order: for people.
+        case pretty
+        /// One line, members sorted by the bytes of their keys: for digests.
+        case canonical
+    }
+
+    package static func print(_ value: JSONValue, style: Style = .compact) -> String {
+        String(decoding: Self.bytes(value, style: style), as: UTF8.self)
+    }
+
+    package static func bytes(_ value: JSONValue, style: Style = .compact) -> [UInt8] {
+        var output: [UInt8] = []
+        Self.write(value, style: style, level: 0, into: &output)
+        return output
+    }
+
+    private static func write(
+        _ value: JSONValue, style: Style, level: Int, into output: inout [UInt8]
+    ) {
+        switch value {
+        case .null: output.append(contentsOf: "null".utf8)
+        case .bool(let flag): output.append(contentsOf: (flag ? "true" : "false").utf8)
+        case .number(let number): output.append(contentsOf: number.text.utf8)
+        case .string(let text): Self.writeString(text, into: &output)
+        case .array(let elements):
+            Self.writeGroup("[", "]", elements, style, level, into: &output) {
+                Self.write($0, style: style, level: level + 1, into: &$1)
+            }
+        case .object(let object):
+            var members = object.members
+            if style == .canonical {
+                members.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+            }
+            Self.writeGroup("{", "}", members, style, level, into: &output) {
+                Self.writeString($0.key, into: &$1)
+                $1.append(UInt8(ascii: ":"))
+                if style == .pretty { $1.append(0x20) }
+                Self.write($0.value, style: style, level: level + 1, into: &$1)
+            }
+        }
+    }
+
+    private static func writeGroup<Element>(
+        _ open: Unicode.Scalar, _ close: Unicode.Scalar, _ elements: [Element], _ style: Style,
+        _ level: Int, into output: inout [UInt8],
+        _ writeElement: (Element, inout [UInt8]) -> Void
+    ) {
+        output.append(UInt8(ascii: open))
+        for (index, element) in elements.enumerated() {
+            if index > 0 { output.append(UInt8(ascii: ",")) }
+            if style == .pretty { Self.newLine(level + 1, into: &output) }
+            writeElement(element, &output)
+        }
+        if style == .pretty, !elements.isEmpty { Self.newLine(level, into: &output) }
+        output.append(UInt8(ascii: close))
+    }
+
+    private static func newLine(_ level: Int, into output: inout [UInt8]) {
+        output.append(0x0A)
+        output.append(contentsOf: repeatElement(0x20, count: level * 2))
+    }
+
+    private static let hexDigits = Array("0123456789abcdef".utf8)
+
+    private static func writeString(_ text: String, into output: inout [UInt8]) {
+        output.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""): output.append(contentsOf: "\\\"".utf8)
+            case UInt8(ascii: "\\"): output.append(contentsOf: "\\\\".utf8)
+            case 0x0A: output.append(contentsOf: "\\n".utf8)
+            case 0x0D: output.append(contentsOf: "\\r".utf8)
+            case 0x09: output.append(contentsOf: "\\t".utf8)
+            case 0..<0x20, 0x7F:
+                output.append(contentsOf: "\\u00".utf8)
+                output.append(Self.hexDigits[Int(byte >> 4)])
+                output.append(Self.hexDigits[Int(byte & 0x0F)])
+            default: output.append(byte)
+            }
+        }
+        output.append(UInt8(ascii: "\""))
+    }
+}
+
+extension JSONValue: CustomStringConvertible {
+    package var description: String { JSONPrinter.print(self) }
+}
