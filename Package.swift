@@ -29,6 +29,7 @@ let arguments = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let configuration = Target.Dependency.product(
     name: "Configuration", package: "swift-configuration")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let httpClient = Target.Dependency.product(
     name: "AsyncHTTPClient", package: "async-http-client")
@@ -51,6 +52,7 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(
             url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -94,7 +96,7 @@ let package = Package(
             swiftSettings: swift),
         .target(
             name: "ControlPlane",
-            dependencies: ["Fleet", "JSON", "Registry", "Provisioning", hummingbird, log],
+            dependencies: ["Fleet", "JSON", "Registry", "Provisioning", hummingbird, log, nioCore, httpTypes],
             swiftSettings: swift),
 
         // A device's side of the wire. It sees the protocol and nothing of the fleet, so that

@@ -6,7 +6,7 @@ package struct Actor: Hashable, Sendable {
         /// A device speaking with its own or a claim certificate; the identity is the certificate.
         case principal
         /// A person at the command line; the identity is the user name.
-        case operator_ = "operator"
+        case `operator`
         /// The service itself; the identity names its part.
         case service
     }

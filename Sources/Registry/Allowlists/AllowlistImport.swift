@@ -1,0 +1,177 @@
+package import Fleet
+package import JSON
+
+/// Brings a whole file onto an allowlist, or nothing of it.
+///
+/// The serial numbers are written to a draft in batches while the file streams by, and one commit
+/// at the end makes the draft the list. A bad line, a broken stream or a lost race discards the
+/// draft: the list stays what it was.
+package struct AllowlistImport: Sendable {
+    /// Serial numbers written in one transaction of the draft.
+    package static let batchSerials = 10_000
+    /// Serial numbers one import may hold; each is remembered until the end, to tell duplicates.
+    package static let serialsMax = 10_000_000
+    /// Lines named in a report; more are counted only.
+    package static let issuesListedMax = 100
+
+    private let store: any FleetStore
+    private let drafts: any AllowlistDrafts
+    private let clock: any WallClock
+
+    package init(store: any FleetStore, drafts: any AllowlistDrafts, clock: any WallClock) {
+        self.store = store
+        self.drafts = drafts
+        self.clock = clock
+    }
+
+    /// - Returns: what was found. `published` is nil where bad lines kept the file out.
+    /// - Throws: `FleetError.invalidRequest` where the stream broke off or is too long; what the
+    ///   store threw otherwise. The list is unchanged then.
+    package func run<Chunks: AsyncSequence>(
+        _ list: AllowlistName, mode: AllowlistDraft.Mode, chunks: Chunks, by actor: Actor
+    ) async throws(FleetError) -> AllowlistImportReport where Chunks.Element: Sequence<UInt8> {
+        let draft = try await self.drafts.begin(list, mode: mode)
+        do throws(FleetError) {
+            let report = try await self.fill(draft, chunks: chunks)
+            guard report.badLineCount == 0 else {
+                try await self.drafts.discard(draft)
+                return report
+            }
+            return try await self.publish(draft, report, by: actor)
+        } catch {
+            // The first error is the one to tell; a draft that cannot be discarded now is swept
+            // when the store next opens.
+            do throws(FleetError) { try await self.drafts.discard(draft) } catch {}
+            throw error
+        }
+    }
+
+    private func fill<Chunks: AsyncSequence>(
+        _ draft: AllowlistDraft, chunks: Chunks
+    ) async throws(FleetError) -> AllowlistImportReport where Chunks.Element: Sequence<UInt8> {
+        var file = AllowlistFile()
+        var report = AllowlistImportReport(list: draft.list, mode: draft.mode)
+        var batch: [SerialNumber] = []
+        var firstLines: [SerialNumber: Int32] = [:]
+        var iterator = chunks.makeAsyncIterator()
+        while true {
+            let chunk: Chunks.Element?
+            do { chunk = try await iterator.next() } catch {
+                throw FleetError(
+                    .invalidRequest, "the file broke off after line \(file.linesRead): \(error)")
+            }
+            let findings: [AllowlistFile.Finding]
+            if let chunk { findings = file.read(chunk) } else { findings = file.finish() }
+            for finding in findings {
+                guard let serial = report.note(finding, firstLines: &firstLines) else { continue }
+                batch.append(serial)
+            }
+            guard firstLines.count <= Self.serialsMax else {
+                throw FleetError(
+                    .limitExceeded,
+                    "more than \(Self.serialsMax) serial numbers in one file: split it")
+            }
+            // Once a line is bad nothing will be published, but reading on finds the others.
+            if batch.count >= Self.batchSerials || chunk == nil {
+                if report.badLineCount == 0, !batch.isEmpty {
+                    report.added += try await self.drafts.append(batch, to: draft)
+                }
+                batch.removeAll(keepingCapacity: true)
+            }
+            if chunk == nil { break }
+        }
+        report.linesRead = file.linesRead
+        report.serialsRead = firstLines.count
+        return report
+    }
+
+    private func publish(
+        _ draft: AllowlistDraft, _ report: AllowlistImportReport, by actor: Actor
+    ) async throws(FleetError) -> AllowlistImportReport {
+        let set = ChangeSet(
+            action: "ImportAllowlist",
+            changes: [.publishAllowlist(draft, at: self.clock.now)],
+            detail: [
+                "list": .string(draft.list.rawValue), "mode": .string(draft.mode.rawValue),
+                "version": .int(draft.version), "serials": .int(report.serialsRead),
+            ])
+        _ = try await self.store.commit(set, by: actor)
+        let view = try await self.store.load([.allowlist(draft.list)])
+        var report = report
+        report.published = view.allowlist(draft.list)
+        return report
+    }
+}
+
+/// What an import found, line by line where something was off.
+package struct AllowlistImportReport: Hashable, Sendable {
+    package struct Issue: Hashable, Sendable {
+        package let line: Int
+        package let message: String
+    }
+
+    package let list: AllowlistName
+    package let mode: AllowlistDraft.Mode
+    package var linesRead = 0
+    /// Different serial numbers in the file.
+    package var serialsRead = 0
+    /// Of those, new to the list.
+    package var added = 0
+    package private(set) var duplicates: [Issue] = []
+    package private(set) var duplicateCount = 0
+    package private(set) var badLines: [Issue] = []
+    package private(set) var badLineCount = 0
+    /// The list as it now is; nil where nothing was imported.
+    package var published: Allowlist?
+
+    package init(list: AllowlistName, mode: AllowlistDraft.Mode) {
+        self.list = list
+        self.mode = mode
+    }
+
+    /// - Returns: the serial number, where the line holds one that the file did not hold before.
+    fileprivate mutating func note(
+        _ finding: AllowlistFile.Finding, firstLines: inout [SerialNumber: Int32]
+    ) -> SerialNumber? {
+        switch finding {
+        case .serial(let serial, let line):
+            let first = firstLines[serial]
+            if let first {
+                self.duplicateCount += 1
+                if self.duplicates.count < AllowlistImport.issuesListedMax {
+                    self.duplicates.append(
+                        Issue(line: line, message: "\(serial) stands in line \(first) already"))
+                }
+                return nil
+            }
+            firstLines[serial] = Int32(clamping: line)
+            return serial
+        case .badLine(let line, let reason):
+            self.badLineCount += 1
+            if self.badLines.count < AllowlistImport.issuesListedMax {
+                self.badLines.append(Issue(line: line, message: reason))
+            }
+            return nil
+        }
+    }
+
+    package var json: JSONValue {
+        func issues(_ issues: [Issue]) -> JSONValue {
+            .array(issues.map { ["line": .int($0.line), "message": .string($0.message)] })
+        }
+        return [
+            "list": .string(self.list.rawValue),
+            "mode": .string(self.mode.rawValue),
+            "imported": .bool(self.published != nil),
+            "version": self.published.map { .int($0.version) } ?? nil,
+            "count": self.published.map { .int($0.count) } ?? nil,
+            "linesRead": .int(self.linesRead),
+            "serialsRead": .int(self.serialsRead),
+            "added": .int(self.added),
+            "duplicateCount": .int(self.duplicateCount),
+            "duplicates": issues(self.duplicates),
+            "badLineCount": .int(self.badLineCount),
+            "badLines": issues(self.badLines),
+        ]
+    }
+}
