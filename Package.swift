@@ -71,7 +71,8 @@ let package = Package(
         .target(name: "MQTT", dependencies: [nioCore], swiftSettings: swift),
         .target(name: "Policies", dependencies: ["Fleet", "JSON"], swiftSettings: swift),
         .target(
-            name: "Registry", dependencies: ["Fleet", "JSON", "Policies"], swiftSettings: swift),
+            name: "Registry", dependencies: ["Fleet", "JSON", "Policies", crypto],
+            swiftSettings: swift),
         .target(
             name: "Provisioning",
             dependencies: ["Fleet", "JSON", "Policies", "Registry", crypto],
@@ -96,7 +97,9 @@ let package = Package(
             swiftSettings: swift),
         .target(
             name: "ControlPlane",
-            dependencies: ["Fleet", "JSON", "Registry", "Provisioning", hummingbird, log, nioCore, httpTypes],
+            dependencies: [
+                "Fleet", "JSON", "Registry", "Provisioning", hummingbird, log, nioCore, httpTypes,
+            ],
             swiftSettings: swift),
 
         // A device's side of the wire. It sees the protocol and nothing of the fleet, so that

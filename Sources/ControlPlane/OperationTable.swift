@@ -1,6 +1,7 @@
 /// Every operation there is.
 package enum OperationTable {
-    package static let all: [Operation] = AllowlistOperations.all + StatusOperations.all
+    package static let all: [Operation] = 
+        AllowlistOperations.all + CertificateOperations.all + StatusOperations.all
 
     /// The row called `name`.
     package static func operation(_ name: String) -> Operation? {

@@ -1,0 +1,78 @@
+package import Fleet
+
+/// The rules of certificates: how they come in from outside a device's dialogue, how their status
+/// turns, when they may go.
+package enum Certificates {
+    /// AWS: UpdateCertificate. The same status again changes nothing.
+    package static func setStatus(
+        of id: CertificateID, to status: Certificate.Status, reason: String?,
+        in view: RegistryView, at now: UnixTime
+    ) throws(FleetError) -> ChangeSet {
+        guard let certificate = view.certificate(id) else { throw Self.missing(id) }
+        let set = ChangeSet(
+            action: "UpdateCertificate", preconditions: [view.asSeen(.certificate(id))])
+        switch status {
+        case .active, .inactive, .revoked: break
+        case .pendingTransfer, .registerInactive, .pendingActivation:
+            throw FleetError(
+                .invalidRequest, "nobody may set a certificate to \(status.rawValue)",
+                resource: id.rawValue)
+        }
+        guard certificate.status != status else { return set }
+        guard certificate.status.canBecome(status) else {
+            throw FleetError(
+                .certificateState,
+                "a certificate that is \(certificate.status.rawValue) cannot become "
+                    + status.rawValue,
+                resource: id.rawValue)
+        }
+        var changed = set
+        changed.changes = [.setCertificateStatus(id, status, reason: reason, at: now)]
+        return changed
+    }
+
+    /// AWS: DeleteCertificate. An active certificate stays, and so does one that a thing or a
+    /// policy still hangs on.
+    package static func delete(
+        _ id: CertificateID, in view: RegistryView
+    ) throws(FleetError) -> ChangeSet {
+        guard let certificate = view.certificate(id) else { throw Self.missing(id) }
+        guard certificate.status != .active else {
+            throw FleetError(
+                .certificateState, "an active certificate cannot be deleted; deactivate it first",
+                resource: id.rawValue)
+        }
+        guard view.policiesOfTarget(.certificate(id)).isEmpty else {
+            throw FleetError(
+                .deleteConflict, "Certificate policies must be detached before deletion",
+                resource: id.rawValue)
+        }
+        guard view.thingsOfCertificate(id).isEmpty else {
+            throw FleetError(
+                .deleteConflict, "Things must be detached before deletion (certificate \(id))",
+                resource: id.rawValue)
+        }
+        return ChangeSet(
+            action: "DeleteCertificate", preconditions: [view.asSeen(.certificate(id))],
+            changes: [.deleteCertificate(id)])
+    }
+
+    /// What `delete` has to see.
+    package static func keysToDelete(_ id: CertificateID) -> Set<RecordKey> {
+        [.certificate(id), .policiesOfTarget(.certificate(id)), .thingsOfCertificate(id)]
+    }
+
+    /// Makes an authority known to the fleet. The same certificate again changes nothing.
+    package static func registerAuthority(
+        _ authority: Authority, in view: RegistryView
+    ) -> ChangeSet {
+        ChangeSet(
+            action: "RegisterCACertificate",
+            preconditions: [view.asSeen(.authority(authority.id))],
+            changes: view.authority(authority.id) == nil ? [.putAuthority(authority)] : [])
+    }
+
+    static func missing(_ id: CertificateID) -> FleetError {
+        FleetError(.notFound, "there is no certificate \(id)", resource: id.rawValue)
+    }
+}

@@ -1,0 +1,115 @@
+package import Fleet
+import JSON
+
+/// A template as somebody hands it in, its body already checked by whoever understands bodies.
+package struct TemplateSubmission: Hashable, Sendable {
+    package let name: TemplateName
+    package let kind: ProvisioningTemplate.Kind
+    package let summary: String
+    package let enabled: Bool
+    package let hook: HookName?
+    package let body: String
+
+    package init(
+        name: TemplateName, kind: ProvisioningTemplate.Kind = .fleetProvisioning,
+        summary: String, enabled: Bool, hook: HookName?, body: String
+    ) {
+        self.name = name
+        self.kind = kind
+        self.summary = summary
+        self.enabled = enabled
+        self.hook = hook
+        self.body = body
+    }
+
+    /// What `Templates.put` has to see of the template itself; its default version comes with
+    /// `Templates.keys(of:)` once the record is known.
+    package var key: RecordKey { .template(self.name) }
+}
+
+/// The rules of provisioning templates. Versions are immutable: a changed body becomes a new
+/// version and the default, and what was registered under an old one still names that.
+package enum Templates {
+    /// AWS: templateDescription, at most 500 characters.
+    package static let summaryCharactersMax = 500
+
+    /// The keys of a known template: its record and the version that is its default.
+    package static func keys(of template: ProvisioningTemplate) -> Set<RecordKey> {
+        [.template(template.name), .templateVersion(template.name, template.defaultVersionID)]
+    }
+
+    /// Creates the template, or brings it to what is handed in. The same again changes nothing.
+    package static func put(
+        _ submission: TemplateSubmission, in view: RegistryView, at now: UnixTime
+    ) throws(FleetError) -> ChangeSet {
+        guard submission.summary.count <= Self.summaryCharactersMax else {
+            throw FleetError(
+                .invalidRequest,
+                "the description of template '\(submission.name)' has "
+                    + "\(submission.summary.count) characters; at most "
+                    + "\(Self.summaryCharactersMax)",
+                resource: submission.name.rawValue)
+        }
+        let digest = ContentDigest.sha256(of: submission.body)
+        guard let existing = view.template(submission.name) else {
+            return Self.create(submission, digest: digest, in: view, at: now)
+        }
+        guard existing.kind == submission.kind else {
+            throw FleetError(
+                .invalidRequest,
+                "template '\(submission.name)' is of type \(existing.kind.rawValue), which "
+                    + "cannot change",
+                resource: submission.name.rawValue)
+        }
+        return Self.update(existing, to: submission, digest: digest, in: view, at: now)
+    }
+
+    private static func create(
+        _ submission: TemplateSubmission, digest: String, in view: RegistryView, at now: UnixTime
+    ) -> ChangeSet {
+        let template = ProvisioningTemplate(
+            name: submission.name, kind: submission.kind, summary: submission.summary,
+            enabled: submission.enabled, defaultVersionID: 1, latestVersionID: 1,
+            hook: submission.hook, createdAt: now, lastModifiedAt: now)
+        return ChangeSet(
+            action: "CreateProvisioningTemplate",
+            preconditions: [view.asSeen(.template(submission.name))],
+            changes: [
+                .putTemplate(template),
+                .putTemplateVersion(
+                    TemplateVersion(
+                        template: submission.name, id: 1, body: submission.body, digest: digest,
+                        createdAt: now)),
+            ],
+            detail: ["version": 1, "digest": .string(digest)])
+    }
+
+    private static func update(
+        _ existing: ProvisioningTemplate, to submission: TemplateSubmission, digest: String,
+        in view: RegistryView, at now: UnixTime
+    ) -> ChangeSet {
+        var template = existing
+        template.summary = submission.summary
+        template.enabled = submission.enabled
+        template.hook = submission.hook
+        var set = ChangeSet(
+            action: "UpdateProvisioningTemplate",
+            preconditions: [view.asSeen(.template(submission.name))])
+        let current = view.templateVersion(existing.name, existing.defaultVersionID)
+        if current?.digest != digest {
+            let id = existing.latestVersionID + 1
+            template.defaultVersionID = id
+            template.latestVersionID = id
+            set.changes.append(
+                .putTemplateVersion(
+                    TemplateVersion(
+                        template: existing.name, id: id, body: submission.body, digest: digest,
+                        createdAt: now)))
+            set.detail = ["version": .int(id), "digest": .string(digest)]
+        }
+        guard template != existing else { return set }
+        template.lastModifiedAt = now
+        set.changes.insert(.putTemplate(template), at: 0)
+        return set
+    }
+}
