@@ -78,12 +78,12 @@ package struct JSONParser {
             let keyPosition = self.position
             let key = try self.string()
             self.skipWhitespace()
-            try self.expect(UInt8(ascii: ":"), "':' after the key \"\(key)\"")
+            try self.expect(UInt8(ascii: ":"), "':' after the key \(key.quoted)")
             self.skipWhitespace()
             let value = try self.value(depth: depth)
             guard object.append(key, value) else {
                 self.position = keyPosition
-                throw self.error(.duplicateKey, "the key \"\(key)\" appears twice in one object")
+                throw self.error(.duplicateKey, "the key \(key.quoted) appears twice in one object")
             }
             self.skipWhitespace()
             if self.take(UInt8(ascii: "}")) { return object }
@@ -151,11 +151,7 @@ extension JSONParser {
         let opening = self.position
         self.position += 1
         let start = self.position
-        while let byte = self.peek(), byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"),
-            byte >= 0x20
-        {
-            self.position += 1
-        }
+        self.skipPlainCharacters()
         if self.peek() == UInt8(ascii: "\"") {
             let raw = self.bytes[start..<self.position]
             self.position += 1
@@ -179,10 +175,22 @@ extension JSONParser {
                 throw self.error(
                     .controlCharacter, "a control character in a string must be escaped")
             default:
-                unescaped.append(byte)
-                self.position += 1
+                let run = self.position
+                self.skipPlainCharacters()
+                unescaped.append(contentsOf: self.bytes[run..<self.position])
             }
         }
+    }
+
+    /// To the next quote, escape or control character, or the document's end.
+    private mutating func skipPlainCharacters() {
+        var index = self.position
+        while index < self.bytes.count {
+            let byte = self.bytes[index]
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte < 0x20 { break }
+            index += 1
+        }
+        self.position = index
     }
 
     private mutating func escape(into bytes: inout [UInt8]) throws(JSONError) {
@@ -264,10 +272,13 @@ extension JSONParser {
         return true
     }
 
-    private mutating func expect(_ byte: UInt8, _ what: String) throws(JSONError) {
-        guard let found = self.peek() else { throw self.endError(what) }
+    /// - Parameter what: put into words only where it is missing.
+    private mutating func expect(
+        _ byte: UInt8, _ what: @autoclosure () -> String
+    ) throws(JSONError) {
+        guard let found = self.peek() else { throw self.endError(what()) }
         guard found == byte else {
-            throw self.error(.unexpectedByte, "expected \(what), found \(self.found(found))")
+            throw self.error(.unexpectedByte, "expected \(what()), found \(self.found(found))")
         }
         self.position += 1
     }
@@ -308,5 +319,15 @@ extension JSONParser {
         return JSONError(
             code: code, message: message, offsetBytes: offset, line: line,
             column: offset - lineStart + 1)
+    }
+}
+
+extension String {
+    /// Foreign text quoted in an error message: short, and without control characters.
+    var quoted: String {
+        let clean = self.unicodeScalars.prefix(64).map { scalar in
+            scalar.value < 0x20 || scalar.value == 0x7F ? "\u{FFFD}" : String(scalar)
+        }.joined()
+        return self.unicodeScalars.count > 64 ? "\"\(clean)…\"" : "\"\(clean)\""
     }
 }

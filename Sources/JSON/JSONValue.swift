@@ -83,13 +83,18 @@ package struct JSONNumber: Hashable, Sendable {
     }
 
     package var intValue: Int? { Int(self.text) }
-    package var doubleValue: Double? { Double(self.text) }
+    /// The nearest binary64; nil where the number lies beyond what one holds (`1e400`).
+    package var doubleValue: Double? { Double(self.text).flatMap { $0.isFinite ? $0 : nil } }
 }
 
 /// The members of a JSON object in the order they were written. Keys are unique: the parser
 /// refuses a document that repeats one, since two readers would understand it differently.
 package struct JSONObject: Sendable {
+    /// Up to this many members a walk over the keys is quicker than hashing them.
+    private static let walkedMembersMax = 8
+
     package private(set) var members: [(key: String, value: JSONValue)]
+    /// Where each key stands; empty as long as the members are few enough to be walked.
     private var positions: [String: Int]
 
     package init() {
@@ -108,30 +113,44 @@ package struct JSONObject: Sendable {
 
     /// Setting nil removes the member; setting a new key appends it.
     package subscript(key: String) -> JSONValue? {
-        get { self.positions[key].map { self.members[$0].value } }
+        get { self.position(key).map { self.members[$0].value } }
         set {
-            switch (self.positions[key], newValue) {
+            switch (self.position(key), newValue) {
             case (let position?, let value?): self.members[position].value = value
-            case (nil, let value?):
-                self.positions[key] = self.members.count
-                self.members.append((key, value))
+            case (nil, let value?): self.appendNew(key, value)
             case (let position?, nil):
                 self.members.remove(at: position)
-                self.positions = [:]
-                for (index, member) in self.members.enumerated() {
-                    self.positions[member.key] = index
-                }
+                self.index()
             case (nil, nil): break
             }
         }
     }
 
-    /// Appends a member whose key is known to be new; false, and nothing done, where it is not.
+    /// Appends a member; false, and nothing done, where the key is there already.
     package mutating func append(_ key: String, _ value: JSONValue) -> Bool {
-        guard self.positions[key] == nil else { return false }
-        self.positions[key] = self.members.count
-        self.members.append((key, value))
+        guard self.position(key) == nil else { return false }
+        self.appendNew(key, value)
         return true
+    }
+
+    private func position(_ key: String) -> Int? {
+        self.members.count <= Self.walkedMembersMax
+            ? self.members.firstIndex { $0.key == key } : self.positions[key]
+    }
+
+    private mutating func appendNew(_ key: String, _ value: JSONValue) {
+        self.members.append((key, value))
+        switch self.members.count {
+        case ...Self.walkedMembersMax: break
+        case Self.walkedMembersMax + 1: self.index()
+        default: self.positions[key] = self.members.count - 1
+        }
+    }
+
+    private mutating func index() {
+        self.positions.removeAll(keepingCapacity: true)
+        guard self.members.count > Self.walkedMembersMax else { return }
+        for (index, member) in self.members.enumerated() { self.positions[member.key] = index }
     }
 }
 
@@ -142,7 +161,7 @@ extension JSONObject: Hashable {
 
     package func hash(into hasher: inout Hasher) {
         hasher.combine(self.count)
-        for key in self.positions.keys.sorted() { hasher.combine(key) }
+        for key in self.members.lazy.map(\.key).sorted() { hasher.combine(key) }
     }
 }
 
