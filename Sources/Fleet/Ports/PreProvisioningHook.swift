@@ -50,15 +50,34 @@ package struct HookOutcome: Sendable {
             self.found = found
         }
     }
+    /// What the script used up, as its sandbox counted it.
+    package struct Cost: Hashable, Sendable {
+        /// Interpreter instructions, and the steps that library functions took.
+        package let instructions: Int
+        /// The most memory that was held at one moment.
+        package let bytes: Int
+        /// CPU time.
+        package let microseconds: Int
+        package init(instructions: Int, bytes: Int, microseconds: Int) {
+            self.instructions = instructions
+            self.bytes = bytes
+            self.microseconds = microseconds
+        }
+    }
     package let verdict: Verdict
     package let reads: [AllowlistRead]
     /// What the script wrote with `log`.
     package let log: [String]
+    /// nil where the script did not come to its end, or never began.
+    package let cost: Cost?
 
-    package init(verdict: Verdict, reads: [AllowlistRead], log: [String]) {
+    package init(
+        verdict: Verdict, reads: [AllowlistRead], log: [String], cost: Cost? = nil
+    ) {
         self.verdict = verdict
         self.reads = reads
         self.log = log
+        self.cost = cost
     }
 }
 
