@@ -1,0 +1,35 @@
+/// A policy document that has been read and found whole: what may be evaluated. There is no way
+/// to make one but by parsing, and parsing refuses whatever it does not understand.
+package struct PolicyDocument: Hashable, Sendable {
+    package let statements: [PolicyStatement]
+}
+
+package struct PolicyStatement: Hashable, Sendable {
+    package enum Effect: String, Hashable, Sendable {
+        case allow = "Allow"
+        case deny = "Deny"
+    }
+
+    /// AWS: `Resource` or `NotResource`, never both, never neither.
+    package enum Resources: Hashable, Sendable {
+        case only([TextPattern])
+        case allExcept([TextPattern])
+    }
+
+    package let sid: String?
+    package let effect: Effect
+    package let actions: [ActionPattern]
+    package let resources: Resources
+    /// All must hold.
+    package let conditions: [PolicyCondition]
+}
+
+/// What a policy document may cost.
+package enum PolicyLimits {
+    /// AWS: policy document size, white space not counted.
+    package static let documentCharactersMax = 2048
+    /// With white space: what is looked at before anything is read.
+    package static let documentBytesMax = 64 * 1024
+    package static let documentDepthMax = 16
+    package static let sidCharactersMax = 128
+}
