@@ -1,3 +1,23 @@
 #include "slipway_openssl.h"
 #include <openssl/crypto.h>
-int slipway_openssl_linked(void) { return OpenSSL_version_num() != 0; }
+#include <openssl/ec.h>
+#include <openssl/rsa.h>
+
+EVP_PKEY *slipway_ec_key_make(const char *curve) { return EVP_EC_gen(curve); }
+
+EVP_PKEY *slipway_rsa_key_make(size_t bits) { return EVP_RSA_gen(bits); }
+
+const unsigned char *slipway_bio_bytes(BIO *bio, size_t *count) {
+    char *bytes = NULL;
+    long length = BIO_get_mem_data(bio, &bytes);
+    if (length <= 0 || bytes == NULL) {
+        *count = 0;
+        return NULL;
+    }
+    *count = (size_t)length;
+    return (const unsigned char *)bytes;
+}
+
+void slipway_free(void *bytes) { OPENSSL_free(bytes); }
+
+void slipway_clear_free(void *bytes, size_t count) { OPENSSL_clear_free(bytes, count); }

@@ -1,5 +1,18 @@
 #ifndef SLIPWAY_OPENSSL_H
 #define SLIPWAY_OPENSSL_H
+// What libcrypto offers as a macro or a variadic function, and Swift therefore cannot call.
+#include <openssl/bio.h>
+#include <openssl/evp.h>
 #include <stddef.h>
-int slipway_openssl_linked(void);
+
+// EVP_EC_gen and EVP_RSA_gen; NULL on failure.
+EVP_PKEY *slipway_ec_key_make(const char *curve);
+EVP_PKEY *slipway_rsa_key_make(size_t bits);
+
+// BIO_get_mem_data: where the BIO's bytes are, for as long as it lives.
+const unsigned char *slipway_bio_bytes(BIO *bio, size_t *count);
+
+// OPENSSL_free and OPENSSL_clear_free.
+void slipway_free(void *bytes);
+void slipway_clear_free(void *bytes, size_t count);
 #endif

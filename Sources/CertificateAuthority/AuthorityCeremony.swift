@@ -1,0 +1,108 @@
+package import Fleet
+
+/// Makes the authorities and identities that a deployment starts with. Nothing is written here:
+/// the caller puts the texts where they belong, keys with mode 0600.
+package enum AuthorityCeremony {
+    /// A new authority, its key only in encrypted form.
+    package struct MadeAuthority: Sendable {
+        package let certificate: CertificateFacts
+        /// For the store.
+        package let record: Authority
+        package var certificatePEM: String { self.certificate.pem }
+        /// PKCS#8, AES-256: `openssl pkey -in FILE -passin …` opens it.
+        package let encryptedKeyPEM: String
+    }
+
+    /// A new end entity: a gateway's or a claim's certificate with its private key.
+    package struct MadeIdentity: Sendable {
+        package let certificate: IssuedCertificate
+        package let privateKeyPEM: Secret<WipedBytes>
+    }
+
+    /// When, and out of what randomness.
+    package struct Circumstances: Sendable {
+        package let now: UnixTime
+        package let entropy: any Entropy
+
+        package init(now: UnixTime, entropy: any Entropy) {
+            self.now = now
+            self.entropy = entropy
+        }
+    }
+
+    /// A self-signed root with a new P-256 key.
+    package static func root(
+        _ profile: CertificateProfile = .rootAuthority,
+        passphrase: borrowing Secret<WipedBytes>, _ circumstances: Circumstances
+    ) throws(FleetError) -> MadeAuthority {
+        let key = try Self.makeKey()
+        let encryptedKeyPEM = try Self.encrypted(key, passphrase)
+        let authority = try SigningAuthority(
+            founding: profile, key: key, at: circumstances.now, entropy: circumstances.entropy)
+        return MadeAuthority(
+            certificate: authority.certificate, record: authority.record(at: circumstances.now),
+            encryptedKeyPEM: encryptedKeyPEM)
+    }
+
+    /// An issuing authority with a new P-256 key, signed by `root`.
+    package static func issuingAuthority(
+        under root: borrowing SigningAuthority, _ profile: CertificateProfile = .issuingAuthority,
+        passphrase: borrowing Secret<WipedBytes>, _ circumstances: Circumstances
+    ) throws(FleetError) -> MadeAuthority {
+        guard profile.role == .issuingAuthority else {
+            throw FleetError(.internalFailure, "the profile is not an issuing authority's")
+        }
+        let key = try Self.makeKey()
+        let encryptedKeyPEM = try Self.encrypted(key, passphrase)
+        let issued = try root.sign(
+            root.prepare(
+                profile, subject: nil, key: key.publicKey, at: circumstances.now,
+                entropy: circumstances.entropy))
+        let certificate = try CertificateFacts(pem: issued.pem)
+        return MadeAuthority(
+            certificate: certificate,
+            record: certificate.authority(role: .issuing, at: circumstances.now),
+            encryptedKeyPEM: encryptedKeyPEM)
+    }
+
+    /// A gateway's or a claim's certificate with a new P-256 key, signed by `authority`.
+    package static func identity(
+        under authority: borrowing SigningAuthority, _ profile: CertificateProfile,
+        _ circumstances: Circumstances
+    ) throws(FleetError) -> MadeIdentity {
+        let pair = try KeyPairMaker.make(.p256)
+        let issued = try authority.sign(
+            authority.prepare(
+                profile, subject: nil, key: SubjectKey(der: pair.publicKey, rules: KeyRules()),
+                at: circumstances.now, entropy: circumstances.entropy))
+        return MadeIdentity(certificate: issued, privateKeyPEM: pair.privateKeyPEM)
+    }
+
+    /// Opens an authority from what `root` or `issuingAuthority` made, or an operator brought.
+    /// - Throws: `SigningKeyError` for the key, `FleetError` for the certificate.
+    package static func open(
+        certificatePEM: String, encryptedKeyPEM: String, passphrase: borrowing Secret<WipedBytes>
+    ) throws -> SigningAuthority {
+        let certificate = try CertificateFacts(pem: certificatePEM)
+        let key = try SigningKey(encryptedPEM: encryptedKeyPEM, passphrase: passphrase)
+        return try SigningAuthority(certificate: certificate, key: key)
+    }
+
+    private static func makeKey() throws(FleetError) -> SigningKey {
+        do {
+            return try SigningKey()
+        } catch {
+            throw error.asFleetError
+        }
+    }
+
+    private static func encrypted(
+        _ key: borrowing SigningKey, _ passphrase: borrowing Secret<WipedBytes>
+    ) throws(FleetError) -> String {
+        do {
+            return try key.encryptedPEM(passphrase: passphrase)
+        } catch {
+            throw error.asFleetError
+        }
+    }
+}

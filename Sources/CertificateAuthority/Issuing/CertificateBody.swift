@@ -1,0 +1,93 @@
+import Fleet
+import SwiftASN1
+
+/// Everything a certificate shall say, before it is encoded (RFC 5280 4.1.2: TBSCertificate).
+struct CertificateBody {
+    let serial: CertificateSerial
+    let issuer: IssuerIdentity
+    let notBefore: UnixTime
+    let notAfter: UnixTime
+    let subject: SubjectName
+    let key: SubjectKey
+    let role: CertificateRole
+
+    func der() throws(FleetError) -> [UInt8] {
+        let subject = try self.subject.der()
+        return try encodeDER("certificate") { coder in
+            try coder.appendConstructedNode(identifier: .sequence) { body in
+                try body.appendConstructedNode(
+                    identifier: ASN1Identifier(tagWithNumber: 0, tagClass: .contextSpecific)
+                ) { try $0.serialize(2) }
+                body.appendPrimitiveNode(identifier: .integer) { $0 += self.serial.bytes }
+                try self.issuer.scheme.serialize(into: &body)
+                body.serializeRawBytes(self.issuer.name)
+                try body.appendConstructedNode(identifier: .sequence) { validity in
+                    try validity.serialize(CivilTime(self.notBefore))
+                    try validity.serialize(CivilTime(self.notAfter))
+                }
+                body.serializeRawBytes(subject)
+                body.serializeRawBytes(self.key.der)
+                try body.appendConstructedNode(
+                    identifier: ASN1Identifier(tagWithNumber: 3, tagClass: .contextSpecific)
+                ) { tagged in
+                    try tagged.appendConstructedNode(identifier: .sequence) {
+                        try self.appendExtensions(to: &$0)
+                    }
+                }
+            }
+        }
+    }
+
+    private func appendExtensions(to coder: inout DER.Serializer) throws {
+        try coder.appendExtension(OID.authorityKeyIdentifier, critical: false) { value in
+            value.appendConstructedNode(identifier: .sequence) { fields in
+                fields.appendPrimitiveNode(
+                    identifier: ASN1Identifier(tagWithNumber: 0, tagClass: .contextSpecific)
+                ) { $0 += self.issuer.keyIdentifier }
+            }
+        }
+        try coder.appendExtension(OID.subjectKeyIdentifier, critical: false) { value in
+            try value.serialize(ASN1OctetString(contentBytes: self.key.keyIdentifier[...]))
+        }
+        try coder.appendExtension(OID.basicConstraints, critical: true) { value in
+            try value.appendConstructedNode(identifier: .sequence) { fields in
+                // cA's default FALSE is omitted: an empty SEQUENCE (X.690 11.5).
+                if self.role.isAuthority { try fields.serialize(true) }
+                if let pathLength = self.role.pathLength { try fields.serialize(pathLength) }
+            }
+        }
+        try coder.appendExtension(OID.keyUsage, critical: true) { value in
+            let usage = self.role.keyUsage
+            try value.serialize(ASN1BitString(bytes: [usage.bits], paddingBits: usage.unused))
+        }
+        if let usage = self.role.extendedKeyUsage {
+            try coder.appendExtension(OID.extendedKeyUsage, critical: false) { value in
+                try value.appendConstructedNode(identifier: .sequence) { try $0.serialize(usage) }
+            }
+        }
+        let names = self.role.alternativeNames
+        if !names.isEmpty {
+            try coder.appendExtension(OID.subjectAlternativeName, critical: false) { value in
+                try value.appendConstructedNode(identifier: .sequence) { list in
+                    for name in names { try name.serialize(into: &list) }
+                }
+            }
+        }
+    }
+}
+
+/// What a certificate says of who signed it.
+struct IssuerIdentity: Sendable {
+    /// nil while a root is being made: its id is the digest of what is not yet signed.
+    let id: CertificateID?
+    /// The issuer's subject, byte for byte (RFC 5280 4.1.2.4: chaining compares names).
+    let name: [UInt8]
+    /// RFC 4514.
+    let text: String
+    let keyIdentifier: [UInt8]
+    let publicKey: PublicKeyFingerprint
+    let scheme: SignatureScheme
+    /// No certificate is valid outside its issuer's validity.
+    let notBefore: UnixTime
+    let notAfter: UnixTime
+}

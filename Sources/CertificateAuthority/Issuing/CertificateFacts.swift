@@ -1,0 +1,158 @@
+import Crypto
+package import Fleet
+import SwiftASN1
+
+/// What a certificate says, read from its DER. Reading checks form only: whether to believe it
+/// is for `isSigned(by:)` and its caller to decide.
+package struct CertificateFacts: Sendable {
+    package let der: [UInt8]
+    package let id: CertificateID
+    /// Lower-case hex of the serial's magnitude, at least two digits.
+    package let serialNumber: String
+    /// RFC 4514.
+    package let issuer: String
+    package let subject: String
+    package let publicKey: PublicKeyFingerprint
+    package let notBefore: UnixTime
+    package let notAfter: UnixTime
+    /// Values by the names of policy variables: `CommonName`, `Organization`, … (AWS:
+    /// `iot:Certificate.Subject.X` and `iot:Certificate.Issuer.X`).
+    package let subjectAttributes: [String: [String]]
+    package let issuerAttributes: [String: [String]]
+    /// Values by `RFC822Name`, `DNSName`, `UniformResourceIdentifier`, `IPAddress`.
+    package let subjectAlternativeNames: [String: [String]]
+    package let isAuthority: Bool
+    package let pathLength: Int?
+
+    let subjectName: [UInt8]
+    let issuerName: [UInt8]
+    let subjectKeyIdentifier: [UInt8]?
+    private let publicKeyDER: [UInt8]
+    private let allowsSigning: Bool
+
+    /// A chain's certificate larger than this is not a device's (RSA-8192 takes 3 KiB).
+    package static let bytesMax = 16 * 1024
+
+    /// - Throws: `FleetError.certificateValidation` saying what is wrong with the text.
+    package init(pem: String) throws(FleetError) {
+        let block: PEMBlock
+        do {
+            block = try PEMBlock(parsing: pem)
+        } catch {
+            throw Self.refusal("it is not one PEM block: \(error.reason)")
+        }
+        guard block.label == "CERTIFICATE" else {
+            throw Self.refusal("it is a '\(block.label.clipped)', not a 'CERTIFICATE'")
+        }
+        try self.init(der: block.bytes)
+    }
+
+    package init(der: [UInt8]) throws(FleetError) {
+        guard der.count <= Self.bytesMax else {
+            throw Self.refusal("it has \(der.count) bytes, more than \(Self.bytesMax)")
+        }
+        guard let root = try? DER.parse(der), var parts = DERFields(root),
+            let body = parts.next(), parts.next(.sequence) != nil,
+            parts.next()?.wholeBitStringBytes != nil, parts.isAtEnd(),
+            let fields = CertificateFields(body),
+            let subject = DistinguishedName(fields.subject),
+            let issuer = DistinguishedName(fields.issuer)
+        else { throw Self.refusal("it is no Certificate in DER (RFC 5280 4.1)") }
+        self.der = der
+        self.id = CertificateID(sha256: SHA256.hash(data: der))
+        let magnitude = fields.serial.drop { $0 == 0 }
+        self.serialNumber = magnitude.isEmpty ? "00" : magnitude.hex
+        self.issuer = issuer.description
+        self.subject = subject.description
+        self.publicKeyDER = Array(fields.publicKey.encodedBytes)
+        self.publicKey = PublicKeyFingerprint(sha256: SHA256.hash(data: self.publicKeyDER))
+        self.notBefore = fields.notBefore.unixTime
+        self.notAfter = fields.notAfter.unixTime
+        self.subjectAttributes = subject.policyAttributes
+        self.issuerAttributes = issuer.policyAttributes
+        self.subjectName = Array(fields.subject.encodedBytes)
+        self.issuerName = Array(fields.issuer.encodedBytes)
+        self.subjectAlternativeNames = Self.alternativeNames(
+            fields.extensionValue(OID.subjectAlternativeName))
+        let constraints = Self.constraints(fields.extensionValue(OID.basicConstraints))
+        self.isAuthority = constraints.isAuthority
+        self.pathLength = constraints.pathLength
+        self.subjectKeyIdentifier = fields.extensionValue(OID.subjectKeyIdentifier)?
+            .primitiveBytes.map { Array($0) }
+        // keyCertSign is bit 5; absent keyUsage restricts nothing (RFC 5280 4.2.1.3).
+        if fields.extensions(OID.keyUsage).isEmpty {
+            self.allowsSigning = true
+        } else {
+            let usage = fields.extensionValue(OID.keyUsage).flatMap {
+                try? ASN1BitString(derEncoded: $0)
+            }
+            self.allowsSigning = (usage?.bytes.first ?? 0) & 0b0000_0100 != 0
+        }
+    }
+
+    private static func constraints(
+        _ node: ASN1Node?
+    ) -> (isAuthority: Bool, pathLength: Int?) {
+        guard let node, var fields = DERFields(node),
+            fields.next(.boolean)?.primitiveBytes?.elementsEqual([0xFF]) == true
+        else { return (false, nil) }
+        let length = fields.next(.integer).flatMap { try? Int(derEncoded: $0) }
+        return (true, length)
+    }
+
+    private static func alternativeNames(_ node: ASN1Node?) -> [String: [String]] {
+        guard let node, var names = DERFields(node) else { return [:] }
+        var found: [String: [String]] = [:]
+        while let name = names.next() {
+            guard name.identifier.tagClass == .contextSpecific, let bytes = name.primitiveBytes
+            else { continue }
+            switch name.identifier.tagNumber {
+            case 1: found["RFC822Name", default: []].append(String(decoding: bytes, as: UTF8.self))
+            case 2: found["DNSName", default: []].append(String(decoding: bytes, as: UTF8.self))
+            case 6:
+                found["UniformResourceIdentifier", default: []]
+                    .append(String(decoding: bytes, as: UTF8.self))
+            case 7:
+                found["IPAddress", default: []]
+                    .append(SubjectAlternativeName.text(ofAddress: bytes))
+            default: continue
+            }
+        }
+        return found
+    }
+
+    /// Whether `issuer` is an authority, has the name this certificate gives its issuer, and its
+    /// key verifies this certificate's signature. Validity and status are the caller's questions.
+    package func isSigned(by issuer: CertificateFacts) -> Bool {
+        guard issuer.isAuthority, issuer.allowsSigning, self.issuerName == issuer.subjectName,
+            let root = try? DER.parse(self.der), var parts = DERFields(root),
+            let body = parts.next(), let algorithm = parts.next(),
+            let signature = parts.next()?.wholeBitStringBytes,
+            let key = try? SubjectKey(
+                der: issuer.publicKeyDER, rules: KeyRules(allowsEd25519: true)),
+            let check = try? SignatureCheck(algorithm)
+        else { return false }
+        return (try? check.verify(signature, over: body.encodedBytes, by: key)) != nil
+    }
+
+    /// As the store keeps it, signed by the authority `issuerID`.
+    package func issued(by issuerID: CertificateID) -> IssuedCertificate {
+        IssuedCertificate(
+            id: self.id, pem: self.pem, serialNumber: self.serialNumber, issuerID: issuerID,
+            issuer: self.issuer, subject: self.subject, publicKey: self.publicKey,
+            notBefore: self.notBefore, notAfter: self.notAfter)
+    }
+
+    package func authority(role: Authority.Role, at now: UnixTime) -> Authority {
+        Authority(
+            id: self.id, role: role, subject: self.subject, publicKey: self.publicKey,
+            pem: self.pem, notBefore: self.notBefore, notAfter: self.notAfter, status: .active,
+            createdAt: now)
+    }
+
+    package var pem: String { PEMBlock(label: "CERTIFICATE", bytes: self.der).text }
+
+    private static func refusal(_ reason: String) -> FleetError {
+        FleetError(.certificateValidation, "certificate: \(reason)")
+    }
+}

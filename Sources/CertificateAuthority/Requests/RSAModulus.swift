@@ -1,0 +1,142 @@
+import COpenSSL
+import Fleet
+import SwiftASN1
+
+/// An RSA public key's modulus, of an acceptable size and without the marks of a bad generator.
+struct RSAModulus: Sendable {
+    /// F4, the only exponent accepted: smaller ones break with sloppy padding, others are a sign of
+    /// a home-made generator.
+    static let exponent: [UInt8] = [0x01, 0x00, 0x01]
+    /// How many steps of Fermat's method find primes that were drawn too close together.
+    private static let fermatRounds = 100
+    private static let smallPrimeMax = 751
+
+    let bitCount: Int
+
+    /// - Parameter bits: `RSAPublicKey` (RFC 8017 A.1.1).
+    init(subjectPublicKey bits: ArraySlice<UInt8>) throws(FleetError) {
+        guard let node = try? DER.parse(bits), var fields = DERFields(node),
+            let modulus = Self.unsigned(fields.next()), let exponent = Self.unsigned(fields.next()),
+            fields.isAtEnd(), let leading = modulus.first
+        else { throw SubjectKey.refusal("it is no RSAPublicKey (RFC 8017 A.1.1)") }
+        self.bitCount = modulus.count * 8 - leading.leadingZeroBitCount
+        guard self.bitCount >= KeyRules.rsaBitsMin else {
+            throw SubjectKey.refusal(
+                "RSA with \(self.bitCount) bits is weak: at least \(KeyRules.rsaBitsMin)")
+        }
+        guard self.bitCount <= KeyRules.rsaBitsMax else {
+            throw SubjectKey.refusal(
+                "RSA with \(self.bitCount) bits is more than \(KeyRules.rsaBitsMax)")
+        }
+        guard exponent.elementsEqual(Self.exponent) else {
+            throw SubjectKey.refusal("its RSA exponent is not 65537")
+        }
+        try Self.examine(modulus)
+    }
+
+    /// The magnitude of a positive INTEGER, without its sign byte.
+    private static func unsigned(_ node: ASN1Node?) -> ArraySlice<UInt8>? {
+        guard let node, node.identifier == .integer, let bytes = node.primitiveBytes,
+            let first = bytes.first, first < 0x80
+        else { return nil }
+        // DER: no more leading zero than the sign needs (X.690 8.3.2).
+        if first == 0, bytes.count == 1 || bytes[bytes.startIndex + 1] < 0x80 { return nil }
+        return first == 0 ? bytes.dropFirst() : bytes
+    }
+
+    private static func examine(_ modulus: ArraySlice<UInt8>) throws(FleetError) {
+        let copy = Array(modulus)
+        guard let number = BN_bin2bn(copy, Int32(copy.count), nil) else {
+            throw LibcryptoError.take("read an RSA modulus").asFleetError
+        }
+        defer { BN_free(number) }
+        for prime in Self.smallPrimes where BN_mod_word(number, prime) == 0 {
+            throw SubjectKey.refusal("its RSA modulus is divisible by \(prime)")
+        }
+        if Self.smellsOfROCA(number) {
+            throw SubjectKey.refusal("its RSA modulus has the ROCA pattern (CVE-2017-15361)")
+        }
+        if try Self.hasClosePrimes(number) {
+            throw SubjectKey.refusal("its RSA primes are too close together (CVE-2022-26320)")
+        }
+    }
+
+    private static let smallPrimes: [UInt] = (2...Self.smallPrimeMax).filter { candidate in
+        !(2..<candidate).contains { $0 * $0 <= candidate && candidate.isMultiple(of: $0) }
+    }.map(UInt.init)
+
+    /// For each prime up to 167, the residues that a power of 65537 can leave: the flawed generator
+    /// made only primes of that form, and a sound modulus passes all 38 tests by a chance of
+    /// about 2^-30 (Nemec et al., "The Return of Coppersmith's Attack", section 3).
+    private static let generatedResidues: [(prime: UInt, residues: Set<UInt>)] =
+        Self.smallPrimes.filter { (3...167).contains($0) }.map { prime in
+            var residues: Set<UInt> = []
+            var power: UInt = 1
+            while residues.insert(power).inserted { power = power * 65_537 % prime }
+            return (prime, residues)
+        }
+
+    private static func smellsOfROCA(_ modulus: OpaquePointer) -> Bool {
+        Self.generatedResidues.allSatisfy { $0.residues.contains(BN_mod_word(modulus, $0.prime)) }
+    }
+
+    /// Fermat: n = a² - b² = (a + b)(a - b) is found at once where b is small.
+    private static func hasClosePrimes(_ modulus: OpaquePointer) throws(FleetError) -> Bool {
+        guard let context = BN_CTX_new() else {
+            throw LibcryptoError.take("allocate").asFleetError
+        }
+        defer { BN_CTX_free(context) }
+        BN_CTX_start(context)
+        defer { BN_CTX_end(context) }
+        // BN_CTX_get fails for good after its first failure: the last one speaks for all.
+        guard let root = BN_CTX_get(context), let rest = BN_CTX_get(context),
+            let step = BN_CTX_get(context), let check = BN_CTX_get(context)
+        else { throw LibcryptoError.take("allocate").asFleetError }
+        // a = floor(sqrt(n)) + 1; b² = a² - n; then a += 1 and b² += 2a + 1.
+        guard Self.squareRoot(modulus, into: root, context), BN_add_word(root, 1) == 1,
+            BN_sqr(rest, root, context) == 1, BN_sub(rest, rest, modulus) == 1,
+            BN_lshift1(step, root) == 1, BN_add_word(step, 1) == 1
+        else { throw LibcryptoError.take("examine an RSA modulus").asFleetError }
+        for _ in 0..<Self.fermatRounds {
+            if Self.mayBeSquare(rest) {
+                guard Self.squareRoot(rest, into: root, context),
+                    BN_sqr(check, root, context) == 1
+                else { throw LibcryptoError.take("examine an RSA modulus").asFleetError }
+                if BN_cmp(check, rest) == 0 { return true }
+            }
+            guard BN_add(rest, rest, step) == 1, BN_add_word(step, 2) == 1 else {
+                throw LibcryptoError.take("examine an RSA modulus").asFleetError
+            }
+        }
+        return false
+    }
+
+    private static let squareModuli: [(modulus: UInt, residues: Set<UInt>)] =
+        [64, 63, 65, 11, 17, 19].map { modulus in
+            (modulus, Set((0..<modulus).map { $0 * $0 % modulus }))
+        }
+
+    /// False for all but about one in 400 of the numbers that are no squares.
+    private static func mayBeSquare(_ number: OpaquePointer) -> Bool {
+        Self.squareModuli.allSatisfy { $0.residues.contains(BN_mod_word(number, $0.modulus)) }
+    }
+
+    /// floor(sqrt(number)) by Newton's method from above.
+    private static func squareRoot(
+        _ number: OpaquePointer, into result: OpaquePointer, _ context: OpaquePointer
+    ) -> Bool {
+        BN_CTX_start(context)
+        defer { BN_CTX_end(context) }
+        guard let quotient = BN_CTX_get(context) else { return false }
+        if BN_is_zero(number) == 1 { return BN_set_word(result, 0) == 1 }
+        BN_zero_ex(result)
+        guard BN_set_bit(result, (BN_num_bits(number) + 1) / 2) == 1 else { return false }
+        while true {
+            guard BN_div(quotient, nil, number, result, context) == 1 else { return false }
+            if BN_cmp(quotient, result) >= 0 { return true }
+            guard BN_add(result, result, quotient) == 1, BN_rshift1(result, result) == 1 else {
+                return false
+            }
+        }
+    }
+}
