@@ -144,7 +144,9 @@ let package = Package(
             dependencies: ["CertificateAuthority", "Fleet", "TestSupport", x509, asn1, crypto],
             swiftSettings: swift),
         .testTarget(
-            name: "HooksTests", dependencies: ["Hooks", "Fleet", "JSON", "TestSupport"],
+            // "slipway" because the worker under test is the executable itself.
+            name: "HooksTests",
+            dependencies: ["Hooks", "Fleet", "JSON", "TestSupport", "slipway"],
             swiftSettings: swift),
         .testTarget(
             name: "SQLiteStorageTests",
@@ -162,7 +164,10 @@ let package = Package(
             dependencies: ["ControlPlane", "Fleet", "JSON", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
-            name: "DeviceSimulationTests", dependencies: ["DeviceSimulation", "MQTT", "JSON"],
+            name: "DeviceSimulationTests",
+            dependencies: [
+                "DeviceSimulation", "MQTT", "JSON", nioCore, nioPosix, nioSSL, x509, asn1, crypto,
+            ],
             swiftSettings: swift),
         .testTarget(
             name: "ScenarioTests", dependencies: ["slipway", "JSON"], swiftSettings: swift),

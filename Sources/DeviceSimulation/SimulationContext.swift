@@ -1,0 +1,79 @@
+import NIOCore
+import NIOSSL
+
+/// What all devices of a run share, none of which changes while it runs.
+struct SimulationContext: Sendable {
+    private static let pauseMillisecondsFirst: Int64 = 100
+    private static let pauseMillisecondsMax: Int64 = 5000
+
+    let options: SimulationOptions
+    let dialogue: ProvisioningDialogue
+    let claimTLS: NIOSSLContext
+    let folder: CredentialFolder?
+    let group: any EventLoopGroup
+    let clock: ContinuousClock
+    private let trustRoots: NIOSSLTrustRoots
+
+    init(
+        options: SimulationOptions, group: any EventLoopGroup, clock: ContinuousClock
+    ) throws(SimulationError) {
+        self.options = options
+        self.group = group
+        self.clock = clock
+        self.dialogue = ProvisioningDialogue(format: options.format, template: options.template)
+        self.folder =
+            if let path = options.outputFolder { try CredentialFolder(path: path) } else { nil }
+        if let pem = options.trustAnchorsPEM {
+            do { self.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(pem)) } catch {
+                throw SimulationError("the CA file holds no PEM certificate: \(error)")
+            }
+        } else {
+            self.trustRoots = .default
+        }
+        do { self.claimTLS = try Self.tls(options.claim, self.trustRoots) } catch {
+            throw SimulationError(
+                "the claim certificate and its key cannot be used together: \(error)")
+        }
+    }
+
+    /// A device's own TLS context. Each has its own, so no two devices share a session ticket.
+    func tls(for credentials: Credentials) throws(DeviceFailure) -> NIOSSLContext {
+        do { return try Self.tls(credentials, self.trustRoots) } catch {
+            throw DeviceFailure(
+                .deviceConnect, .unusableCredentials,
+                "the issued certificate and its key cannot be used together: \(error)")
+        }
+    }
+
+    private static func tls(
+        _ credentials: Credentials, _ trustRoots: NIOSSLTrustRoots
+    ) throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.certificateVerification = .fullVerification
+        configuration.trustRoots = trustRoots
+        configuration.certificateChain = try NIOSSLCertificate.fromPEMBytes(
+            credentials.certificatePEM
+        ).map { .certificate($0) }
+        configuration.privateKey = .privateKey(
+            try NIOSSLPrivateKey(bytes: credentials.privateKeyPEM, format: .pem))
+        return try NIOSSLContext(configuration: configuration)
+    }
+
+    func helloTopic(thingName: String, serial: String) -> String {
+        self.options.publishTopic.replacing("{thing}", with: thingName)
+            .replacing("{serial}", with: serial)
+    }
+
+    /// Exponential backoff with half of it left to chance, so that a fleet which lost its gateway
+    /// does not come back all at once, and yet leaves it the time to come back.
+    func pause(attempt: Int, draw: UInt64) async {
+        let doublings = min(max(attempt, 1) - 1, 10)
+        let ceiling = min(Self.pauseMillisecondsFirst << doublings, Self.pauseMillisecondsMax)
+        let half = max(ceiling / 2, 1)
+        let milliseconds = half + Int64(draw % UInt64(half))
+        let pause = self.group.next().scheduleTask(in: .milliseconds(milliseconds)) {}
+        // The task fails only when the loops are shut down, which happens after the last device.
+        try? await pause.futureResult.get()
+    }
+}

@@ -1,0 +1,103 @@
+import JSON
+import Testing
+
+@testable import DeviceSimulation
+
+@Suite struct ReportTests {
+    private func tally() -> SimulationTally {
+        var tally = SimulationTally(devices: 4)
+        for (index, milliseconds) in [10, 20, 30].enumerated() {
+            var outcome = DeviceOutcome(kind: index == 0 ? .csr : .keys)
+            outcome.attempts = index + 1
+            outcome.powerCuts = 1
+            outcome.timings = [(.create, .milliseconds(milliseconds))]
+            tally.add(outcome)
+        }
+        var failed = DeviceOutcome(kind: .csr)
+        failed.attempts = 2
+        let failure = DeviceFailure(.create, .timedOut, "no answer")
+        failed.setbacks = [failure, failure]
+        failed.failure = failure
+        tally.add(failed)
+        return tally
+    }
+
+    @Test func reportAddsUp() throws {
+        let report = self.tally().report(elapsed: .seconds(2))
+        #expect(report.provisioned == 3)
+        #expect(report.failed == 1)
+        #expect(!report.isComplete)
+        #expect(report.attempts == 8)
+        #expect(report.powerCuts == 3)
+        #expect(report.devicesPerSecond == 1.5)
+        #expect(report.kinds.map(\.kind) == [.csr, .keys])
+        #expect(report.kinds.map(\.devices) == [2, 2])
+        #expect(report.kinds.map(\.provisioned) == [1, 2])
+        #expect(report.failures.map(\.count) == [1])
+        #expect(report.setbacks.map(\.count) == [2])
+        let create = try #require(report.steps.first)
+        #expect(create.count == 3)
+        // HdrHistogram keeps three digits.
+        #expect((19_900...20_100).contains(create.medianMicroseconds))
+        #expect((29_900...30_100).contains(create.maxMicroseconds))
+    }
+
+    @Test func jsonHasEveryFigure() throws {
+        let json = self.tally().report(elapsed: .milliseconds(1500)).json
+        #expect(json["provisioned"]?.intValue == 3)
+        #expect(json["elapsedMicroseconds"]?.intValue == 1_500_000)
+        #expect(json["devicesPerSecond"] == .number(try #require(JSONNumber(2.0))))
+        #expect(json["kinds"]?["keys"]?["provisioned"]?.intValue == 2)
+        #expect(json["steps"]?["create"]?["count"]?.intValue == 3)
+        let failure = try #require(json["failures"]?.arrayValue?.first)
+        #expect(failure["reason"]?.stringValue == "create: no answer in time")
+        // What is printed can be read again.
+        #expect(try JSONParser.parse(JSONPrinter.print(json)) == json)
+    }
+
+    @Test func textNamesKindsStepsAndReasons() {
+        let text = self.tally().report(elapsed: .seconds(2)).text
+        #expect(text.hasPrefix("3 of 4 devices provisioned in 2.00 s (1.5 a second)"))
+        #expect(text.contains("own key and CSR: 1 of 2 provisioned"))
+        #expect(text.contains("1 x create: no answer in time: no answer"))
+    }
+
+    @Test func progressLineShowsRateTimeLeftAndFailures() {
+        let line = self.tally().progress(elapsed: .seconds(2)).line(columns: 200)
+        #expect(line.contains("4/4"))
+        #expect(line.contains("2.0/s"))
+        #expect(line.contains("0:00 left"))
+        #expect(line.contains("1 failed (1 x create: no answer in time)"))
+    }
+
+    @Test(arguments: [0, 1, 3, 40, 79])
+    func progressLineFitsItsColumns(columns: Int) {
+        let line = self.tally().progress(elapsed: .seconds(2)).line(columns: columns)
+        #expect(line.count <= max(columns, 3))
+    }
+
+    @Test func emptyRunHasNoInfinities() {
+        let tally = SimulationTally(devices: 1)
+        #expect(tally.report(elapsed: .zero).devicesPerSecond == 0)
+        #expect(tally.progress(elapsed: .zero).line(columns: 80).contains("0/1"))
+    }
+
+    /// A foreign service chooses error codes; a million different ones must not fill the memory.
+    @Test func reasonsAreBounded() {
+        var tally = FailureTally()
+        for number in 0..<1000 {
+            tally.add(
+                DeviceFailure(.create, .rejected(statusCode: 400, errorCode: "E\(number)"), ""))
+        }
+        #expect(tally.sorted.count == 65)
+        #expect(
+            tally.sorted.first == FailureCount(reason: "other reasons", count: 936, example: ""))
+    }
+
+    @Test func durationsBeyondTheScaleAreRecordedAtItsEnd() {
+        var timings = StepTimings()
+        timings.record(.total, .seconds(100_000))
+        timings.record(.total, .seconds(-1))
+        #expect(timings.summaries.first?.count == 2)
+    }
+}
