@@ -1,0 +1,160 @@
+package import Fleet
+import JSON
+
+/// A certificate on its way to the device that asked for it. It is committed already.
+package struct CreatedCertificate: Sendable {
+    package let certificate: CertificateID
+    package let pem: String
+    /// Only where the service made the key pair. Wiped with the last reference to it.
+    package let privateKeyPEM: Secret<WipedBytes>?
+    /// Proof for RegisterThing; the store keeps its hash alone.
+    package let ownershipToken: Secret<String>
+}
+
+extension Provisioner {
+    /// Certificates of one key, beyond which a request for another is refused: what has to be
+    /// looked at for each new one.
+    static let certificatesOfKeyMax = 256
+
+    /// AWS: CreateKeysAndCertificate.
+    package func createKeysAndCertificate(
+        for publisher: Publisher
+    ) async throws(FleetError) -> CreatedCertificate {
+        try await self.perform(.createKeysAndCertificate, for: publisher) {
+            () async throws(FleetError) -> CreatedCertificate in
+            let now = self.ports.clock.now
+            let pair = try await self.ports.keyPairs.next()
+            CrashPoint.reached(.afterKeyPair)
+            let issued = try await self.ports.issuer.issue(publicKey: pair.publicKey, at: now)
+            CrashPoint.reached(.afterSign)
+            let token = try await self.register(
+                issued, by: .createKeysAndCertificate, for: publisher, at: now)
+            return CreatedCertificate(
+                certificate: issued.id, pem: issued.pem, privateKeyPEM: pair.privateKeyPEM,
+                ownershipToken: token)
+        }
+    }
+
+    /// AWS: CreateCertificateFromCsr. The same request again makes another certificate.
+    package func createCertificate(
+        csr: String, for publisher: Publisher
+    ) async throws(FleetError) -> CreatedCertificate {
+        try await self.perform(.createCertificateFromCSR, for: publisher) {
+            () async throws(FleetError) -> CreatedCertificate in
+            let now = self.ports.clock.now
+            let issued = try await self.ports.issuer.issue(csr: csr, at: now)
+            CrashPoint.reached(.afterSign)
+            let token = try await self.register(
+                issued, by: .createCertificateFromCSR, for: publisher, at: now)
+            return CreatedCertificate(
+                certificate: issued.id, pem: issued.pem, privateKeyPEM: nil,
+                ownershipToken: token)
+        }
+    }
+
+    /// Commits the certificate, pending, together with its token. Until then the certificate is
+    /// bytes in this process and has never been anywhere else.
+    private func register(
+        _ issued: IssuedCertificate, by operation: ProvisioningOperation,
+        for publisher: Publisher, at now: UnixTime
+    ) async throws(FleetError) -> Secret<String> {
+        let minted = self.mint.mint(
+            certificate: issued.id, claim: publisher.principal, at: now)
+        let creation = CertificateCreation(
+            issued: issued, operation: operation, publisher: publisher, token: minted.hash,
+            at: now)
+        try await self.settle { () async throws(FleetError) in
+            var view = try await self.ports.store.load(creation.keys)
+            let others = view.certificatesWithKey(issued.publicKey)
+            if !others.isEmpty {
+                // A second look, since the first could not know which certificates these are.
+                let keys = creation.keys.union(
+                    others.prefix(Self.certificatesOfKeyMax).map { .certificate($0) })
+                view = try await self.ports.store.load(keys)
+            }
+            let set = try creation.changeSet(in: view, others: others)
+            CrashPoint.reached(.beforeCreateCommit)
+            _ = try await self.ports.store.commit(
+                set, by: .principal(publisher.principal, from: publisher.sourceAddress))
+        }
+        CrashPoint.reached(.afterCreateCommit)
+        self.announce(.certificateCreated(issued.id, creation.origin))
+        return Secret(minted.text)
+    }
+}
+
+/// Whether a certificate that has just been signed may come to be.
+struct CertificateCreation {
+    let issued: IssuedCertificate
+    let operation: ProvisioningOperation
+    let publisher: Publisher
+    let token: OwnershipTokenHash
+    let at: UnixTime
+
+    var keys: Set<RecordKey> {
+        [
+            .certificate(self.publisher.principal), .certificate(self.issued.id),
+            .ownershipToken(self.token), .certificatesWithKey(self.issued.publicKey),
+            .authoritiesWithKey(self.issued.publicKey),
+        ]
+    }
+
+    var origin: Provenance.Origin {
+        Provenance.Origin(
+            flow: self.operation == .createCertificateFromCSR ? .csr : .serverKeys,
+            claim: self.publisher.principal, clientID: self.publisher.clientID,
+            sourceAddress: self.publisher.sourceAddress, requestedAt: self.at)
+    }
+
+    /// - Parameter others: certificates that have the key already; the view holds their records.
+    func changeSet(
+        in view: RegistryView, others: [CertificateID]
+    ) throws(FleetError) -> ChangeSet {
+        try Speaker.check(self.publisher.principal, in: view)
+        guard view.authoritiesWithKey(self.issued.publicKey).isEmpty else {
+            throw FleetError(.invalidCSR, "the key is a certificate authority's own")
+        }
+        guard others.count < Provisioner.certificatesOfKeyMax else {
+            throw FleetError(
+                .invalidCSR,
+                "the key has \(others.count) certificates already; make another key")
+        }
+        for other in others.compactMap(view.certificate) {
+            guard other.kind == .device else {
+                throw FleetError(.invalidCSR, "the key is a claim certificate's own")
+            }
+            guard other.status != .revoked else {
+                throw FleetError(
+                    .invalidCSR,
+                    "the key belongs to a revoked certificate; make another key")
+            }
+        }
+        let certificate = Certificate(
+            issued: self.issued, kind: .device, status: .pendingActivation, reason: nil,
+            at: self.at, provenance: Provenance(origin: self.origin))
+        let token = OwnershipToken(
+            hash: self.token, certificate: self.issued.id, claim: self.publisher.principal,
+            issuedAt: self.at,
+            expiresAt: self.at.advanced(bySeconds: Limits.ownershipTokenSeconds))
+        return ChangeSet(
+            action: self.operation.rawValue,
+            preconditions: [
+                view.asSeen(.certificate(self.publisher.principal)),
+                .absent(.certificate(self.issued.id)), .absent(.ownershipToken(self.token)),
+            ] + others.map { view.asSeen(.certificate($0)) },
+            changes: [.putCertificate(certificate), .putOwnershipToken(token)],
+            detail: ["clientId": .string(self.publisher.clientID)])
+    }
+}
+
+/// Whoever asks must still be somebody: the broker judged the certificate when the connection
+/// began, and a revocation may be a moment older than its disconnect.
+enum Speaker {
+    static func check(_ principal: CertificateID, in view: RegistryView) throws(FleetError) {
+        guard view.certificate(principal)?.status == .active else {
+            throw FleetError(
+                .accessDenied, "the certificate of this connection is not active",
+                resource: principal.rawValue)
+        }
+    }
+}

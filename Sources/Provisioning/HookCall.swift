@@ -1,0 +1,107 @@
+import Fleet
+import JSON
+
+/// What a hook said about this request, kept for as long as the request lasts: a lost race is
+/// decided afresh, but the hook is asked once.
+struct HookCall: Sendable {
+    struct Outcome: Sendable {
+        let script: HookScript
+        let overrides: [String: String]
+        /// The list that let the device in; else the first one asked.
+        let allowlist: HookOutcome.AllowlistRead?
+    }
+
+    let outcome: Outcome
+    let templateDigest: String
+}
+
+extension Provisioner {
+    /// Asks the template's hook. Everything but a plain yes denies, and what went wrong inside is
+    /// for the operator's eyes only (AWS: nothing beyond ACCESS_DENIED).
+    ///
+    /// - Returns: nil where the template has no hook.
+    func ask(
+        _ template: UsableTemplate, about pending: TokenJudgement.Pending,
+        _ request: RegisterThingRequest, _ publisher: Publisher, memo: inout HookCall?
+    ) async throws(FleetError) -> HookCall.Outcome? {
+        let script: HookScript
+        switch template.hook {
+        case nil: return nil
+        case .missing(let name):
+            self.announce(.hookLogged(name, ["the script is missing; every device is refused"]))
+            throw Self.refusedByHook(nil)
+        case .script(let found): script = found
+        }
+        if let memo, memo.outcome.script.digest == script.digest,
+            memo.templateDigest == template.version.digest
+        {
+            return memo.outcome
+        }
+        let answer = await self.ports.hook.run(
+            script,
+            request: HookRequest(
+                claimCertificateID: publisher.principal,
+                certificateID: pending.certificate.id, certificatePEM: pending.certificate.pem,
+                templateARN: self.settings.realm.template(template.record.name),
+                clientID: publisher.clientID, parameters: request.document,
+                time: self.ports.clock.now))
+        if !answer.log.isEmpty { self.announce(.hookLogged(script.name, answer.log)) }
+        let overrides = try self.overrides(answer.verdict, by: script)
+        let outcome = HookCall.Outcome(
+            script: script, overrides: overrides,
+            allowlist: answer.reads.first(where: \.found) ?? answer.reads.first)
+        memo = HookCall(outcome: outcome, templateDigest: template.version.digest)
+        return outcome
+    }
+
+    private func overrides(
+        _ verdict: HookOutcome.Verdict, by script: HookScript
+    ) throws(FleetError) -> [String: String] {
+        switch verdict {
+        case .allowed(let overrides):
+            if let problem = ParameterRules.problem(in: overrides) {
+                self.announce(.hookLogged(script.name, ["parameterOverrides: \(problem)"]))
+                throw Self.refusedByHook(nil)
+            }
+            return overrides
+        case .denied(let reason): throw Self.refusedByHook(reason)
+        case .timedOut:
+            throw FleetError(
+                .hookTimeout, "the pre-provisioning hook did not answer in time",
+                resource: script.name.rawValue)
+        case .failed(let cause):
+            self.announce(.hookLogged(script.name, ["failed: \(cause)"]))
+            throw Self.refusedByHook(nil)
+        }
+    }
+
+    private static func refusedByHook(_ reason: String?) -> FleetError {
+        let text = reason.map { String($0.prefix(Self.denyReasonCharactersMax)) } ?? ""
+        return FleetError(
+            .accessDenied, text.isEmpty ? "the pre-provisioning hook refused this device" : text)
+    }
+
+    /// What a hook may say to a device.
+    private static let denyReasonCharactersMax = 512
+}
+
+/// AWS: template parameters, at most 2048 characters a key and 4096 a value.
+enum ParameterRules {
+    /// nil where there is none.
+    static func problem(in parameters: [String: String]) -> String? {
+        guard parameters.count <= Limits.parametersMax else {
+            return "\(parameters.count) parameters; at most \(Limits.parametersMax)"
+        }
+        for (key, value) in parameters.sorted(by: { $0.key < $1.key }) {
+            guard (1...Limits.parameterKeyCharactersMax).contains(key.count) else {
+                return "the name '\(key.clipped)' has \(key.count) characters; 1 to "
+                    + "\(Limits.parameterKeyCharactersMax)"
+            }
+            guard value.count <= Limits.parameterValueCharactersMax else {
+                return "'\(key.clipped)' has \(value.count) characters; at most "
+                    + "\(Limits.parameterValueCharactersMax)"
+            }
+        }
+        return nil
+    }
+}

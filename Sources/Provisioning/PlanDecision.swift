@@ -1,0 +1,247 @@
+package import Fleet
+import JSON
+import Registry
+
+/// Weighs a rendered template against the registry as it is.
+package struct PlanDecision {
+    /// What the registry must have been asked for, besides `RenderedTemplate.keys`.
+    package static func keys(of certificate: CertificateID) -> Set<RecordKey> {
+        [.thingsOfCertificate(certificate)]
+    }
+
+    private let rendered: RenderedTemplate
+    private let document: TemplateDocument
+    private let view: RegistryView
+    private let now: UnixTime
+    private var preconditions: [Precondition] = []
+
+    /// - Parameter view: holds `RenderedTemplate.keys` and `keys(of: certificate)`.
+    /// - Throws: `FleetError.invalidParameters` for a type, group or policy that does not exist;
+    ///   `.resourceConflict` where the thing exists and the template does not say what then.
+    package static func plan(
+        _ rendered: RenderedTemplate, of document: TemplateDocument,
+        for registrant: Registrant, in view: RegistryView, at now: UnixTime
+    ) throws(FleetError) -> ProvisioningPlan {
+        var decision = PlanDecision(rendered: rendered, document: document, view: view, now: now)
+        return try decision.plan(for: registrant)
+    }
+
+    /// For whom a plan is made, and by which template.
+    package struct Registrant: Sendable {
+        package let certificate: CertificateID
+        package let source: ProvisioningPlan.Source
+        package let parameters: ResolvedParameters
+
+        package init(
+            certificate: CertificateID, source: ProvisioningPlan.Source,
+            parameters: ResolvedParameters
+        ) {
+            self.certificate = certificate
+            self.source = source
+            self.parameters = parameters
+        }
+    }
+
+    private init(
+        rendered: RenderedTemplate, document: TemplateDocument, view: RegistryView, now: UnixTime
+    ) {
+        self.rendered = rendered
+        self.document = document
+        self.view = view
+        self.now = now
+    }
+
+    private mutating func plan(
+        for registrant: Registrant
+    ) throws(FleetError) -> ProvisioningPlan {
+        let name = self.rendered.thing
+        self.preconditions = [self.view.asSeen(.thing(name))]
+        let before = self.view.thing(name)
+        let thing =
+            if let before { try self.updated(before) } else { try self.created() }
+        let groups = try self.groups(isNew: before == nil)
+        let policies = try self.policies()
+        let principal = ThingPrincipal(
+            thing: name, certificate: registrant.certificate,
+            exclusivity: self.document.certificate.exclusivity)
+        try Attachments.checkExclusivity(
+            of: principal, against: self.view.thingsOfCertificate(registrant.certificate))
+        return ProvisioningPlan(
+            source: registrant.source, parameters: registrant.parameters,
+            certificate: registrant.certificate,
+            certificateStatus: self.document.certificate.status,
+            exclusivity: principal.exclusivity, thing: thing, thingBefore: before,
+            groupsAdded: groups.added, groupsRemoved: groups.removed, policies: policies,
+            deviceConfiguration: self.rendered.deviceConfiguration,
+            preconditions: self.preconditions)
+    }
+
+    // MARK: The thing
+
+    private mutating func created() throws(FleetError) -> Thing {
+        if let type = self.rendered.typeName { try self.requireType(type) }
+        return Thing(
+            name: self.rendered.thing, typeName: self.rendered.typeName,
+            attributes: self.rendered.attributes, billingGroup: self.rendered.billingGroup,
+            version: 1, createdAt: self.now)
+    }
+
+    /// AWS: OverrideSettings. Where the template is silent, what it says itself must already be
+    /// so; what it does not mention is no difference.
+    private mutating func updated(_ before: Thing) throws(FleetError) -> Thing {
+        let resource = self.document.thing
+        let overrides = [
+            resource.attributesOverride, resource.typeOverride, resource.groupsOverride,
+        ]
+        guard !overrides.contains(.fail) else {
+            throw self.conflict("exists, and the template allows new things only")
+        }
+        var thing = before
+        thing.attributes = try self.attributes(before, resource.attributesOverride)
+        if let type = self.rendered.typeName, type != before.typeName {
+            switch resource.typeOverride {
+            case .doNothing: break
+            case .replace:
+                try self.requireType(type)
+                thing.typeName = type
+            case nil, .fail, .merge: throw self.conflict("exists with another thing type")
+            }
+        }
+        // AWS has no override for the billing group.
+        if let group = self.rendered.billingGroup, group != before.billingGroup {
+            throw self.conflict("exists in another billing group")
+        }
+        if thing != before {
+            let (version, overflow) = before.version.addingReportingOverflow(1)
+            thing.version = overflow ? before.version : version
+        }
+        return thing
+    }
+
+    private func attributes(
+        _ before: Thing, _ override: TemplateDocument.Override?
+    ) throws(FleetError) -> [String: String] {
+        let given = self.rendered.attributes
+        guard !given.isEmpty else { return before.attributes }
+        switch override {
+        case .doNothing: return before.attributes
+        case .replace: return given
+        case .merge:
+            let merged = before.attributes.merging(given) { $1 }
+            guard merged.count <= ThingAttributes.attributesMax else {
+                throw self.conflict(
+                    "would have \(merged.count) attributes; at most "
+                        + "\(ThingAttributes.attributesMax)")
+            }
+            return merged
+        case nil, .fail:
+            let different = given.filter { before.attributes[$0.key] != $0.value }.keys.sorted()
+            guard different.isEmpty else {
+                throw self.conflict(
+                    "exists with other attributes (\(different.joined(separator: ", ")))")
+            }
+            return before.attributes
+        }
+    }
+
+    private mutating func requireType(_ name: ThingTypeName) throws(FleetError) {
+        guard let type = self.view.thingType(name) else {
+            throw FleetError(
+                .invalidParameters, "there is no thing type '\(name)'", resource: name.rawValue)
+        }
+        guard type.deprecatedAt == nil else {
+            throw FleetError(
+                .invalidParameters, "thing type '\(name)' is deprecated and takes no new things",
+                resource: name.rawValue)
+        }
+        self.preconditions.append(self.view.asSeen(.thingType(name)))
+    }
+
+    private func conflict(_ what: String) -> FleetError {
+        FleetError(
+            .resourceConflict, "thing '\(self.rendered.thing)' \(what)",
+            resource: self.rendered.thing.rawValue)
+    }
+
+    // MARK: Groups and policies
+
+    private mutating func groups(
+        isNew: Bool
+    ) throws(FleetError) -> (added: [ThingGroupName], removed: [ThingGroupName]) {
+        let wanted = self.rendered.groups
+        let member = self.view.groupsOfThing(self.rendered.thing)
+        let missing = wanted.filter { !member.contains($0) }
+        var removed: [ThingGroupName] = []
+        if !isNew {
+            switch self.document.thing.groupsOverride {
+            case .doNothing: return ([], [])
+            case .replace:
+                if !wanted.isEmpty { removed = member.filter { !wanted.contains($0) } }
+            case .merge: break
+            case nil, .fail:
+                guard missing.isEmpty else {
+                    throw self.conflict(
+                        "exists outside of group "
+                            + missing.map(\.rawValue).joined(separator: ", "))
+                }
+            }
+        }
+        for group in missing {
+            guard self.view.thingGroup(group) != nil else {
+                throw FleetError(
+                    .invalidParameters, "there is no thing group '\(group)'",
+                    resource: group.rawValue)
+            }
+            self.preconditions.append(.present(.thingGroup(group)))
+        }
+        return (missing, removed)
+    }
+
+    private mutating func policies() throws(FleetError) -> [ProvisioningPlan.PlannedPolicy] {
+        var planned: [ProvisioningPlan.PlannedPolicy] = []
+        for choice in self.rendered.policies {
+            self.preconditions.append(self.view.asSeen(.policy(choice.name)))
+            planned.append(try self.policy(choice))
+        }
+        return planned
+    }
+
+    private func policy(
+        _ choice: RenderedTemplate.PolicyChoice
+    ) throws(FleetError) -> ProvisioningPlan.PlannedPolicy {
+        let existing = self.view.policy(choice.name)
+        switch (choice, existing) {
+        case (.existing(let name), nil):
+            throw FleetError(
+                .invalidParameters, "there is no policy '\(name)'", resource: name.rawValue)
+        case (.existing(let name), .some):
+            return ProvisioningPlan.PlannedPolicy(name: name, newDocument: nil)
+        case (.inline(let name, let document, let pointer), nil):
+            // One that exists was checked when it came to be.
+            do { try PolicyVersions.check(document) } catch {
+                throw FleetError(
+                    .invalidParameters, "the policy at \(pointer) does not hold: \(error.message)")
+            }
+            return ProvisioningPlan.PlannedPolicy(name: name, newDocument: document)
+        case (.inline(let name, let document, _), let policy?):
+            // The name is the digest of the document. Another document under it was put there by
+            // an operator, and a device must not come to rights that its template does not give.
+            guard let current = policy.defaultVersion?.document,
+                Self.areEqual(current, document)
+            else {
+                throw FleetError(
+                    .resourceConflict,
+                    "policy '\(name)' exists with another document than the template's",
+                    resource: name.rawValue)
+            }
+            return ProvisioningPlan.PlannedPolicy(name: name, newDocument: nil)
+        }
+    }
+
+    private static func areEqual(_ left: String, _ right: String) -> Bool {
+        if left == right { return true }
+        guard let left = try? JSONParser.parse(left), let right = try? JSONParser.parse(right)
+        else { return false }
+        return left == right
+    }
+}

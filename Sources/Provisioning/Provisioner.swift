@@ -1,0 +1,166 @@
+package import Fleet
+import JSON
+import Synchronization
+
+/// The use cases of fleet provisioning: a device that holds a claim gets a certificate of its own
+/// and becomes a thing. AWS: device provisioning MQTT API.
+///
+/// Each use case loads what it names, decides in pure code, commits, and only then answers: what
+/// a device was told is true already, whatever happens to the process afterwards.
+package final class Provisioner: Sendable {
+    package struct Ports: Sendable {
+        package let store: any FleetStore
+        package let issuer: any CertificateIssuer
+        package let keyPairs: any KeyPairSource
+        package let hook: any PreProvisioningHook
+        package let clock: any WallClock
+
+        package init(
+            store: any FleetStore, issuer: any CertificateIssuer, keyPairs: any KeyPairSource,
+            hook: any PreProvisioningHook, clock: any WallClock
+        ) {
+            self.store = store
+            self.issuer = issuer
+            self.keyPairs = keyPairs
+            self.hook = hook
+            self.clock = clock
+        }
+    }
+
+    package struct Settings: Sendable {
+        package var realm: Realm
+        /// Requests at work at once; one more is told to come back.
+        package var inFlightMax: Int
+        /// What a request that found no room is told to wait.
+        package var retryAfterSeconds: Int
+
+        package init(realm: Realm, inFlightMax: Int = 512, retryAfterSeconds: Int = 2) {
+            self.realm = realm
+            self.inFlightMax = inFlightMax
+            self.retryAfterSeconds = retryAfterSeconds
+        }
+    }
+
+    /// How often a lost race is decided afresh.
+    static let conflictRetriesMax = 3
+
+    let ports: Ports
+    let settings: Settings
+    let mint: OwnershipTokenMint
+    let templates = TemplateCache()
+    private let observe: @Sendable (ProvisioningEvent) -> Void
+    private let refusals = RefusalQueue()
+    private let inFlight = Mutex(0)
+
+    package init(
+        ports: Ports, mint: OwnershipTokenMint, settings: Settings,
+        observe: @escaping @Sendable (ProvisioningEvent) -> Void = { _ in }
+    ) {
+        self.ports = ports
+        self.mint = mint
+        self.settings = settings
+        self.observe = observe
+    }
+
+    /// Writes refusals to the audit log for as long as the service lives. Returns after
+    /// `stopRecordingRefusals`, once what was queued is written, or when its task is cancelled.
+    package func recordRefusals() async {
+        await self.refusals.drain(into: self.ports.store) { lost in
+            self.observe(.refusalsNotAudited(lost))
+        }
+    }
+
+    package func stopRecordingRefusals() { self.refusals.finish() }
+
+    func announce(_ event: ProvisioningEvent) { self.observe(event) }
+
+    // MARK: What all use cases share
+
+    /// Runs one request: bounded, its failure in the terms that devices know, and on record.
+    func perform<Result: Sendable>(
+        _ operation: ProvisioningOperation, of template: String? = nil,
+        for publisher: Publisher,
+        _ body: () async throws(FleetError) -> Result
+    ) async throws(FleetError) -> Result {
+        guard self.enter() else {
+            // Not audited: a flood must not become a flood of writes.
+            let error = self.tooMany("too many requests at once")
+            self.observe(
+                .refused(
+                    .init(
+                        operation: operation, template: template, error: error, cause: nil,
+                        publisher: publisher)))
+            throw error
+        }
+        defer { self.leave() }
+        do { return try await body() } catch {
+            throw self.refuse(error, operation, template: template, publisher)
+        }
+    }
+
+    /// Decides and commits, afresh where a race was lost.
+    func settle<Result: Sendable>(
+        _ attempt: () async throws(FleetError) -> Result
+    ) async throws(FleetError) -> Result {
+        for _ in 0..<Self.conflictRetriesMax {
+            do { return try await attempt() } catch {
+                guard error.code == .conflict else { throw error }
+            }
+        }
+        return try await attempt()
+    }
+
+    private func enter() -> Bool {
+        self.inFlight.withLock { count in
+            guard count < self.settings.inFlightMax else { return false }
+            count += 1
+            return true
+        }
+    }
+
+    private func leave() { self.inFlight.withLock { $0 -= 1 } }
+
+    func tooMany(_ what: String) -> FleetError {
+        FleetError(
+            .tooManyRequests, "\(what); retry after \(self.settings.retryAfterSeconds) seconds")
+    }
+
+    /// Puts a failure into the canonical set, and on record.
+    func refuse(
+        _ error: FleetError, _ operation: ProvisioningOperation, template: String?,
+        _ publisher: Publisher
+    ) -> FleetError {
+        let told = self.toldToDevice(error)
+        let cause = told != error ? error.description : nil
+        self.observe(
+            .refused(
+                .init(
+                    operation: operation, template: template, error: told, cause: cause,
+                    publisher: publisher)))
+        var detail: JSONObject = ["clientId": .string(publisher.clientID)]
+        detail["template"] = template.map { .string($0.clipped) }
+        detail["cause"] = cause.map { .string($0) }
+        let isQueued = self.refusals.add(
+            Refusal(action: operation.rawValue, error: told, detail: detail),
+            by: .principal(publisher.principal, from: publisher.sourceAddress))
+        if !isQueued { self.observe(.refusalsNotAudited(1)) }
+        return told
+    }
+
+    /// The dialogue's own codes pass as they are; everything else is the service's affair, and a
+    /// device learns only whether to come back.
+    private func toldToDevice(_ error: FleetError) -> FleetError {
+        switch error.code {
+        case .invalidPayload, .invalidCSR, .invalidParameters, .invalidOwnershipToken,
+            .accessDenied, .templateNotFound, .templateDisabled, .resourceConflict, .hookTimeout:
+            error
+        case .tooManyRequests, .throttled, .limitExceeded, .conflict, .serviceUnavailable:
+            error.code == .tooManyRequests && error.message.contains("retry after")
+                ? error : self.tooMany("the service is busy")
+        case .invalidRequest, .unauthorized, .notFound, .alreadyExists, .deleteConflict,
+            .versionConflict, .versionsLimitExceeded, .certificateState, .certificateValidation,
+            .malformedPolicy, .resourceRegistrationFailure, .internalFailure:
+            FleetError(.internalFailure, "the service could not complete the request")
+        }
+    }
+}

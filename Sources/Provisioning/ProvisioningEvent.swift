@@ -1,0 +1,39 @@
+package import Fleet
+
+/// What a device can ask for (AWS: the operations of the device provisioning MQTT API).
+package enum ProvisioningOperation: String, Sendable, CaseIterable {
+    case createKeysAndCertificate = "CreateKeysAndCertificate"
+    case createCertificateFromCSR = "CreateCertificateFromCsr"
+    case registerThing = "RegisterThing"
+}
+
+/// What happened in the dialogue, for logs and metrics. No event carries a secret.
+package enum ProvisioningEvent: Sendable {
+    case certificateCreated(CertificateID, Provenance.Origin)
+    case thingRegistered(Registration)
+    case refused(Refused)
+    /// Lines that a hook wrote with `log`.
+    case hookLogged(HookName, [String])
+    /// The audit queue was full, and this many refusals are in the log only.
+    case refusalsNotAudited(Int)
+
+    package struct Registration: Sendable {
+        package let thing: ThingName
+        package let certificate: CertificateID
+        package let template: TemplateName
+        package let templateVersion: Int
+        package let publisher: Publisher
+        /// The same request came again and got the same answer; nothing was changed.
+        package let isReplay: Bool
+    }
+
+    package struct Refused: Sendable {
+        package let operation: ProvisioningOperation
+        package let template: String?
+        /// As the device is told.
+        package let error: FleetError
+        /// What the device is not told.
+        package let cause: String?
+        package let publisher: Publisher
+    }
+}

@@ -1,0 +1,202 @@
+package import Fleet
+import JSON
+
+/// Requests and replies of the dialogue as bytes, in JSON and in CBOR.
+enum ProvisioningPayload {
+    /// Deep enough for `parameters`, and for whatever samples send along.
+    private static let limits = JSONLimits(bytesMax: Limits.payloadBytesMax, depthMax: 16)
+
+    // MARK: Requests
+
+    /// AWS documents an empty payload and its own libraries send `{}`; samples send any object.
+    /// Keys that are not known are ignored.
+    static func object(
+        _ payload: [UInt8], as format: ProvisioningTopic.Format
+    ) throws(FleetError) -> JSONObject {
+        if payload.isEmpty { return JSONObject() }
+        let value: JSONValue
+        switch format {
+        case .json:
+            do { value = try JSONParser.parse(payload, limits: Self.limits) } catch {
+                throw FleetError(.invalidPayload, "the payload is no JSON: \(error)")
+            }
+        case .cbor:
+            do { value = try CBORDecoder.decode(payload, limits: Self.limits) } catch {
+                throw FleetError(.invalidPayload, "the payload is no CBOR: \(error)")
+            }
+        }
+        guard let object = value.objectValue else {
+            throw FleetError(
+                .invalidPayload, "the payload is \(value.kindName); it must be an object")
+        }
+        return object
+    }
+
+    static func csr(in object: JSONObject) throws(FleetError) -> String {
+        let field = "certificateSigningRequest"
+        guard let text = try Self.text(field, in: object), !text.isEmpty else {
+            throw FleetError(.invalidPayload, "\(field) is missing")
+        }
+        guard text.count <= Limits.csrCharactersMax else {
+            throw FleetError(
+                .invalidCSR,
+                "\(field) has \(text.count) characters; at most \(Limits.csrCharactersMax)")
+        }
+        return text
+    }
+
+    /// A missing token is an empty one: that is how the service names it (AWS).
+    static func registerThing(
+        _ object: JSONObject, template: String
+    ) throws(FleetError) -> RegisterThingRequest {
+        let token = try Self.text("certificateOwnershipToken", in: object) ?? ""
+        return RegisterThingRequest(
+            template: template, ownershipToken: Secret(token),
+            parameters: try Self.parameters(in: object))
+    }
+
+    private static func parameters(in object: JSONObject) throws(FleetError) -> [String: String] {
+        let members: JSONObject
+        switch object["parameters"] {
+        case nil, .null: return [:]
+        case .object(let found): members = found
+        case .bool, .number, .string, .array:
+            let kind = object["parameters"]?.kindName ?? ""
+            throw FleetError(.invalidPayload, "parameters is \(kind); it must be an object")
+        }
+        var parameters: [String: String] = [:]
+        for (name, value) in members.members {
+            guard let text = value.stringValue else {
+                throw FleetError(
+                    .invalidPayload,
+                    "parameters/\(name.clipped) is \(value.kindName); it must be a string")
+            }
+            parameters[name] = text
+        }
+        if let problem = ParameterRules.problem(in: parameters) {
+            throw FleetError(.invalidParameters, "parameters: \(problem)")
+        }
+        return parameters
+    }
+
+    private static func text(
+        _ field: String, in object: JSONObject
+    ) throws(FleetError) -> String? {
+        switch object[field] {
+        case nil, .null: return nil
+        case .string(let text): return text
+        case .some(let value):
+            throw FleetError(
+                .invalidPayload, "\(field) is \(value.kindName); it must be a string")
+        }
+    }
+
+    // MARK: Replies
+
+    static func encode(_ object: JSONObject, as format: ProvisioningTopic.Format) -> [UInt8] {
+        switch format {
+        case .json: JSONPrinter.bytes(.object(object))
+        case .cbor: CBOREncoder.encode(.object(object))
+        }
+    }
+
+    /// The accepted reply of both create operations.
+    static func encode(
+        _ created: CreatedCertificate, as format: ProvisioningTopic.Format
+    ) -> [UInt8] {
+        var object: JSONObject = [
+            "certificateId": .string(created.certificate.rawValue),
+            "certificatePem": .string(created.pem),
+        ]
+        object["certificateOwnershipToken"] = created.ownershipToken.expose { .string($0) }
+        let open = Self.encode(object, as: format)
+        guard let key = created.privateKeyPEM else { return open }
+        return key.expose { secret in
+            secret.withBytes { Self.insert(pem: $0, into: open, as: format) }
+        }
+    }
+
+    /// Puts the private key into a reply that is otherwise complete, byte by byte: made into a
+    /// String or a tree on the way, it would leave copies that nobody wipes.
+    private static func insert(
+        pem: UnsafeBufferPointer<UInt8>, into open: [UInt8], as format: ProvisioningTopic.Format
+    ) -> [UInt8] {
+        var output: [UInt8] = []
+        // No growing, and so no copy left behind: line ends take two bytes in JSON.
+        output.reserveCapacity(open.count + pem.count * 2 + 32)
+        switch format {
+        case .json:
+            // The object ends in `}` and is not empty.
+            output.append(contentsOf: open.dropLast())
+            output.append(contentsOf: ",\"privateKey\":\"".utf8)
+            for byte in pem {
+                switch byte {
+                case 0x0A: output.append(contentsOf: "\\n".utf8)
+                case 0x0D: output.append(contentsOf: "\\r".utf8)
+                default: output.append(byte)
+                }
+            }
+            output.append(contentsOf: "\"}".utf8)
+        case .cbor:
+            // RFC 8949 section 3: a map of three members begins with A3, one of four with A4.
+            output.append(0xA4)
+            output.append(contentsOf: open.dropFirst())
+            output.append(contentsOf: CBOREncoder.encode("privateKey"))
+            output.append(contentsOf: Self.textHead(pem.count))
+            output.append(contentsOf: pem)
+        }
+        return output
+    }
+
+    /// RFC 8949 section 3.1: the head of a text string, with the shortest length that holds it.
+    private static func textHead(_ count: Int) -> [UInt8] {
+        switch count {
+        case ..<24: [0x60 | UInt8(count)]
+        case ..<0x100: [0x78, UInt8(count)]
+        case ..<0x1_0000: [0x79, UInt8(count >> 8), UInt8(count & 0xFF)]
+        default:
+            [0x7A] + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: count >> $0) }
+        }
+    }
+}
+
+/// A refusal as a device reads it: the one table of status and error codes.
+package struct Rejection: Hashable, Sendable {
+    package let statusCode: Int
+    package let errorCode: String
+    package let errorMessage: String
+
+    package init(_ error: FleetError) {
+        (self.statusCode, self.errorCode) = Self.code(error.code)
+        self.errorMessage = error.message
+    }
+
+    /// AWS publishes no list. These are the status values that its C library knows, with names
+    /// seen in the field where there are any.
+    private static func code(_ code: FleetError.Code) -> (Int, String) {
+        switch code {
+        case .invalidPayload: (400, "InvalidPayload")
+        case .invalidCSR: (400, "InvalidCSR")
+        case .invalidParameters: (400, "InvalidParameters")
+        case .invalidOwnershipToken: (400, "InvalidCertificateOwnershipToken")
+        case .accessDenied, .unauthorized: (403, "AccessDenied")
+        case .hookTimeout: (403, "HookTimeout")
+        case .templateDisabled: (403, "TemplateDisabled")
+        case .templateNotFound: (404, "TemplateNotFound")
+        case .resourceConflict: (409, "ResourceConflict")
+        case .tooManyRequests, .throttled, .limitExceeded, .conflict, .serviceUnavailable:
+            (429, "TooManyRequests")
+        case .invalidRequest, .notFound, .alreadyExists, .deleteConflict, .versionConflict,
+            .versionsLimitExceeded, .certificateState, .certificateValidation, .malformedPolicy,
+            .resourceRegistrationFailure, .internalFailure:
+            (500, "InternalFailure")
+        }
+    }
+
+    var object: JSONObject {
+        [
+            "statusCode": .int(self.statusCode), "errorCode": .string(self.errorCode),
+            "errorMessage": .string(self.errorMessage),
+        ]
+    }
+}

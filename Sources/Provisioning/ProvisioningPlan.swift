@@ -1,0 +1,82 @@
+package import Fleet
+package import JSON
+import Registry
+
+/// What one registration will make true, and why: the whole outcome as a value. A dry run prints
+/// it and stops; the service commits it. There is no second way to decide.
+package struct ProvisioningPlan: Hashable, Sendable {
+    /// The template a plan was made by.
+    package struct Source: Hashable, Sendable {
+        package let template: TemplateName
+        package let version: Int
+        /// SHA-256 of the body, hex.
+        package let digest: String
+
+        package init(template: TemplateName, version: Int, digest: String) {
+            self.template = template
+            self.version = version
+            self.digest = digest
+        }
+
+        package init(_ version: TemplateVersion) {
+            self.init(template: version.template, version: version.id, digest: version.digest)
+        }
+    }
+
+    package struct PlannedPolicy: Hashable, Sendable {
+        package let name: PolicyName
+        /// The document of a policy that comes to be; nil for one that is there.
+        package let newDocument: String?
+    }
+
+    package let source: Source
+    package let parameters: ResolvedParameters
+    package let certificate: CertificateID
+    package let certificateStatus: Certificate.Status
+    package let exclusivity: ThingPrincipal.Exclusivity
+    /// The thing as it will be.
+    package let thing: Thing
+    /// The thing as it is; nil where it comes to be.
+    package let thingBefore: Thing?
+    package let groupsAdded: [ThingGroupName]
+    package let groupsRemoved: [ThingGroupName]
+    package let policies: [PlannedPolicy]
+    package let deviceConfiguration: JSONObject
+    /// What the decision relied upon.
+    package let preconditions: [Precondition]
+
+    /// The reply's `deviceConfiguration` and `thingName` (AWS: RegisterThing response).
+    package var answer: JSONObject {
+        [
+            "deviceConfiguration": .object(self.deviceConfiguration),
+            "thingName": .string(self.thing.name.rawValue),
+        ]
+    }
+
+    /// Things, groups, policies, attachments and activation, in an order in which each names only
+    /// what is there by then.
+    package func changes(at now: UnixTime) -> [Change] {
+        var changes: [Change] = []
+        if self.thing != self.thingBefore { changes.append(.putThing(self.thing)) }
+        changes += self.groupsRemoved.map { .removeThingFromGroup(self.thing.name, $0) }
+        changes += self.groupsAdded.map { .addThingToGroup(self.thing.name, $0) }
+        for policy in self.policies {
+            if let document = policy.newDocument {
+                changes.append(
+                    .putPolicy(PolicyVersions.first(policy.name, document: document, at: now)))
+            }
+            changes.append(.attachPolicy(policy.name, .certificate(self.certificate)))
+        }
+        changes.append(
+            .attachThingPrincipal(
+                ThingPrincipal(
+                    thing: self.thing.name, certificate: self.certificate,
+                    exclusivity: self.exclusivity)))
+        changes.append(
+            .setCertificateStatus(
+                self.certificate, self.certificateStatus,
+                reason: "registered as \(self.thing.name) by template \(self.source.template) "
+                    + "version \(self.source.version)", at: now))
+        return changes
+    }
+}

@@ -1,0 +1,206 @@
+package import Fleet
+package import JSON
+import Registry
+
+/// AWS: RegisterThing request, as it came in.
+package struct RegisterThingRequest: Sendable {
+    /// From the topic; unchecked.
+    package let template: String
+    package let ownershipToken: Secret<String>
+    package let parameters: [String: String]
+
+    package init(
+        template: String, ownershipToken: Secret<String>, parameters: [String: String]
+    ) {
+        self.template = template
+        self.ownershipToken = ownershipToken
+        self.parameters = parameters
+    }
+
+    /// What tells this request from another with the same token.
+    var parametersDigest: String {
+        ContentDigest.sha256(of: JSONPrinter.print(.object(self.document), style: .canonical))
+    }
+
+    var document: JSONObject {
+        JSONObject(
+            self.parameters.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
+    }
+}
+
+extension Provisioner {
+    /// The service's algorithm for RegisterThing: token, template, hook, rendering, plan, and one
+    /// commit for thing, groups, policies, attachments, activation, provenance and token.
+    ///
+    /// Idempotent: a device whose reply was lost sends the same again and gets the same answer,
+    /// also where the template has changed meanwhile or the hook would now refuse.
+    ///
+    /// - Returns: the accepted reply's `deviceConfiguration` and `thingName`.
+    package func registerThing(
+        _ request: RegisterThingRequest, for publisher: Publisher
+    ) async throws(FleetError) -> JSONObject {
+        try await self.perform(.registerThing, of: request.template, for: publisher) {
+            () async throws(FleetError) -> JSONObject in
+            let token = try TokenJudgement.contents(
+                of: request.ownershipToken, from: publisher, mint: self.mint)
+            var hookCall: HookCall?
+            return try await self.settle { () async throws(FleetError) -> JSONObject in
+                try await self.attempt(
+                    request, with: token, for: publisher, hookCall: &hookCall)
+            }
+        }
+    }
+
+    private func attempt(
+        _ request: RegisterThingRequest, with contents: OwnershipTokenMint.Contents,
+        for publisher: Publisher, hookCall: inout HookCall?
+    ) async throws(FleetError) -> JSONObject {
+        let now = self.ports.clock.now
+        let name = try? TemplateName(request.template)
+        let view = try await self.loadStart(contents, template: name)
+        try Speaker.check(publisher.principal, in: view.registry)
+        let judgement = try TokenJudgement.judge(
+            contents, for: request, in: view.registry, at: now)
+        let pending: TokenJudgement.Pending
+        switch judgement {
+        case .answered(let redemption):
+            return try self.replay(redemption, contents, publisher)
+        case .pending(let found): pending = found
+        }
+        let template = try await self.template(name, request.template, in: view)
+        let outcome = try await self.ask(
+            template, about: pending, request, publisher, memo: &hookCall)
+        CrashPoint.reached(.afterHook)
+        let parameters = ResolvedParameters(
+            sent: request.parameters, overrides: outcome?.overrides ?? [:],
+            document: template.document, certificate: contents.certificate,
+            realm: self.settings.realm)
+        let rendered = try TemplateRenderer.render(template.document, with: parameters)
+        let registration = ThingRegistration(
+            request: request, publisher: publisher, pending: pending, template: template,
+            hook: outcome, parameters: parameters, start: view.registry, at: now)
+        let registry = try await self.loadRegistry(rendered, for: pending.certificate)
+        let decided = try registration.decide(rendered, in: registry)
+        CrashPoint.reached(.beforeRegisterCommit)
+        _ = try await self.ports.store.commit(
+            decided.changeSet, by: .principal(publisher.principal, from: publisher.sourceAddress))
+        CrashPoint.reached(.afterRegisterCommit)
+        self.announce(
+            .thingRegistered(
+                .init(
+                    thing: decided.plan.thing.name, certificate: contents.certificate,
+                    template: template.record.name, templateVersion: template.version.id,
+                    publisher: publisher, isReplay: false)))
+        return decided.plan.answer
+    }
+
+    // MARK: Loading
+
+    /// A view, and what it was asked for.
+    struct StartView {
+        let registry: RegistryView
+        let guess: TemplateCache.Guess?
+    }
+
+    private func loadStart(
+        _ contents: OwnershipTokenMint.Contents, template: TemplateName?
+    ) async throws(FleetError) -> StartView {
+        var keys: Set<RecordKey> = [
+            .ownershipToken(contents.hash), .certificate(contents.certificate),
+            .certificate(contents.claim), .claim(contents.claim),
+        ]
+        var guess: TemplateCache.Guess?
+        if let template {
+            keys.insert(.template(template))
+            guess = self.templates.guess(template)
+            if let guess {
+                keys.insert(.templateVersion(template, guess.version))
+                if let hook = guess.hook { keys.insert(.hook(hook)) }
+            }
+        }
+        return StartView(registry: try await self.ports.store.load(keys), guess: guess)
+    }
+
+    private func loadRegistry(
+        _ rendered: RenderedTemplate, for certificate: Certificate
+    ) async throws(FleetError) -> RegistryView {
+        let keys = rendered.keys
+            .union(PlanDecision.keys(of: certificate.id))
+            .union([.certificatesWithKey(certificate.publicKey)])
+        let view = try await self.ports.store.load(keys)
+        let others = KeyOwnership.others(of: certificate, in: view)
+        guard !others.isEmpty else { return view }
+        return try await self.ports.store.load(keys.union(KeyOwnership.keys(of: others)))
+    }
+
+    private func template(
+        _ name: TemplateName?, _ text: String, in start: StartView
+    ) async throws(FleetError) -> UsableTemplate {
+        guard let name, let record = start.registry.template(name) else {
+            throw FleetError(
+                .templateNotFound, "there is no provisioning template '\(text.clipped)'",
+                resource: text.clipped)
+        }
+        guard record.enabled else {
+            throw FleetError(
+                .templateDisabled, "provisioning template '\(name)' is disabled",
+                resource: name.rawValue)
+        }
+        guard record.kind == .fleetProvisioning else {
+            throw FleetError(
+                .templateDisabled,
+                "provisioning template '\(name)' is of type \(record.kind.rawValue), which "
+                    + "RegisterThing cannot use", resource: name.rawValue)
+        }
+        let needed = TemplateCache.Guess(version: record.defaultVersionID, hook: record.hook)
+        var view = start.registry
+        if start.guess != needed {
+            var keys: Set<RecordKey> = [.templateVersion(name, needed.version)]
+            if let hook = needed.hook { keys.insert(.hook(hook)) }
+            view = try await self.ports.store.load(keys)
+            self.templates.remember(needed, of: name)
+        }
+        guard let version = view.templateVersion(name, needed.version) else {
+            throw FleetError(
+                .internalFailure, "template '\(name)' has no version \(needed.version)")
+        }
+        return UsableTemplate(
+            record: record, version: version, document: try self.templates.document(of: version),
+            hook: needed.hook.map { name in view.hook(name).map { .script($0) } ?? .missing(name) })
+    }
+
+    // MARK: Answers
+
+    private func replay(
+        _ redemption: OwnershipToken.Redemption, _ contents: OwnershipTokenMint.Contents,
+        _ publisher: Publisher
+    ) throws(FleetError) -> JSONObject {
+        guard let answer = try? JSONParser.parse(redemption.answer).objectValue,
+            let thing = answer["thingName"]?.stringValue, let name = try? ThingName(thing)
+        else {
+            throw FleetError(.internalFailure, "a stored answer cannot be read")
+        }
+        self.announce(
+            .thingRegistered(
+                .init(
+                    thing: name, certificate: contents.certificate,
+                    template: redemption.template, templateVersion: redemption.templateVersion,
+                    publisher: publisher, isReplay: true)))
+        return answer
+    }
+}
+
+/// A template with everything a registration by it needs.
+struct UsableTemplate {
+    let record: ProvisioningTemplate
+    let version: TemplateVersion
+    let document: TemplateDocument
+    /// nil where the template names no hook.
+    let hook: Hook?
+
+    enum Hook {
+        case script(HookScript)
+        /// The template names one that is not there.
+        case missing(HookName)
+    }
+}

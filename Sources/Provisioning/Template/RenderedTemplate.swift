@@ -1,0 +1,35 @@
+package import Fleet
+package import JSON
+
+/// A template after its parameters went in: plain values, each name checked. Nothing of the
+/// registry has been looked at yet; `keys` says what has to be.
+package struct RenderedTemplate: Hashable, Sendable {
+    package enum PolicyChoice: Hashable, Sendable {
+        case existing(PolicyName)
+        /// Called by its digest, as AWS calls it: 40 upper-case hex digits.
+        case inline(PolicyName, document: String, pointer: JSONPointer)
+
+        package var name: PolicyName {
+            switch self {
+            case .existing(let name), .inline(let name, _, _): name
+            }
+        }
+    }
+
+    package let thing: ThingName
+    package let typeName: ThingTypeName?
+    package let attributes: [String: String]
+    package let groups: [ThingGroupName]
+    package let billingGroup: String?
+    package let policies: [PolicyChoice]
+    package let deviceConfiguration: JSONObject
+
+    /// Everything in the registry that the outcome depends on.
+    package var keys: Set<RecordKey> {
+        var keys: Set<RecordKey> = [.thing(self.thing), .groupsOfThing(self.thing)]
+        if let type = self.typeName { keys.insert(.thingType(type)) }
+        for group in self.groups { keys.insert(.thingGroup(group)) }
+        for policy in self.policies { keys.insert(.policy(policy.name)) }
+        return keys
+    }
+}

@@ -1,0 +1,57 @@
+package import Fleet
+import JSON
+
+/// What every parameter of one registration came to be, and who said so.
+package struct ResolvedParameters: Hashable, Sendable {
+    package enum Origin: String, Hashable, Sendable {
+        case device, hook
+        case templateDefault = "default"
+    }
+
+    package struct Value: Hashable, Sendable {
+        package let text: String
+        package let origin: Origin
+
+        package init(text: String, origin: Origin) {
+            self.text = text
+            self.origin = origin
+        }
+    }
+
+    package private(set) var values: [String: Value]
+    let pseudo: [PseudoParameter: String]
+
+    /// The device's values, the hook's over them, the template's defaults for what is still
+    /// missing. What the template does not declare is kept for the record and resolves nothing,
+    /// since a reference to it was refused when the template was loaded.
+    package init(
+        sent: [String: String], overrides: [String: String], document: TemplateDocument,
+        certificate: CertificateID, realm: Realm
+    ) {
+        var values = sent.mapValues { Value(text: $0, origin: .device) }
+        values.merge(overrides.mapValues { Value(text: $0, origin: .hook) }) { $1 }
+        for parameter in document.parameters where values[parameter.name] == nil {
+            guard let text = parameter.defaultValue else { continue }
+            values[parameter.name] = Value(text: text, origin: .templateDefault)
+        }
+        for name in PseudoParameter.allCases { values[name.rawValue] = nil }
+        self.values = values
+        self.pseudo = [
+            .certificateID: certificate.rawValue, .region: realm.region, .accountID: realm.account,
+        ]
+    }
+
+    /// Every value by its name, without origins: what a certificate's provenance keeps.
+    package var texts: [String: String] { self.values.mapValues(\.text) }
+
+    /// nil where nobody gave a value.
+    func text(of name: String) -> RenderedText? {
+        if let name = PseudoParameter(rawValue: name) {
+            return self.pseudo[name].map { RenderedText($0, isForeign: false) }
+        }
+        // A template's own default is its author's text, wildcards and all.
+        return self.values[name].map {
+            RenderedText($0.text, isForeign: $0.origin != .templateDefault)
+        }
+    }
+}

@@ -1,0 +1,266 @@
+import Fleet
+import JSON
+import Registry
+
+/// The `Resources` section: one thing, one certificate, any number of policies.
+extension TemplateParser {
+    /// A document of resources alone; the other sections are put in by the caller.
+    mutating func resources(_ value: JSONValue, at section: JSONPointer) -> TemplateDocument? {
+        var things: [TemplateDocument.ThingResource] = []
+        var certificates: [TemplateDocument.CertificateResource] = []
+        var policies: [TemplateDocument.PolicyResource] = []
+        var declared = 0
+        for (name, value) in self.object(value, at: section, allowing: nil)?.members ?? [] {
+            let place = section.appending(name)
+            guard
+                let resource = self.object(
+                    value, at: place, allowing: ["Type", "Properties", "OverrideSettings"])
+            else { continue }
+            declared += 1
+            switch resource["Type"]?.stringValue {
+            case "AWS::IoT::Thing":
+                if let thing = self.thing(name, resource, at: place) { things.append(thing) }
+            case "AWS::IoT::Certificate":
+                if let found = self.certificate(name, resource, at: place) {
+                    certificates.append(found)
+                }
+            case "AWS::IoT::Policy":
+                if let policy = self.policy(name, resource, at: place) { policies.append(policy) }
+            default:
+                self.report(
+                    "the Type is one of AWS::IoT::Thing, AWS::IoT::Certificate, AWS::IoT::Policy",
+                    at: place.appending("Type"))
+            }
+        }
+        let complete = things.count + certificates.count + policies.count == declared
+        if things.count > 1 { self.report("more than one AWS::IoT::Thing", at: section) }
+        if certificates.count > 1 {
+            self.report("more than one AWS::IoT::Certificate", at: section)
+        }
+        if complete, things.isEmpty {
+            self.report("no AWS::IoT::Thing: a device would have no name", at: section)
+        }
+        if complete, certificates.isEmpty {
+            self.report("no AWS::IoT::Certificate: nothing would be activated", at: section)
+        }
+        guard let thing = things.first, let certificate = certificates.first else { return nil }
+        return TemplateDocument(thing: thing, certificate: certificate, policies: policies)
+    }
+
+    // MARK: Thing
+
+    private mutating func thing(
+        _ logicalName: String, _ resource: JSONObject, at place: JSONPointer
+    ) -> TemplateDocument.ThingResource? {
+        let inside = place.appending("Properties")
+        guard
+            let properties = self.object(
+                resource["Properties"] ?? [:], at: inside,
+                allowing: [
+                    "ThingName", "AttributePayload", "ThingTypeName", "ThingGroups",
+                    "BillingGroup",
+                ])
+        else { return nil }
+        guard let nameValue = properties["ThingName"] else {
+            self.report("ThingName is missing", at: inside)
+            return nil
+        }
+        guard let name = self.expressions.text(nameValue, at: inside.appending("ThingName"))
+        else { return nil }
+        var thing = TemplateDocument.ThingResource(logicalName: logicalName, name: name)
+        if let payload = properties["AttributePayload"] {
+            thing.attributes = self.attributePayload(
+                payload, at: inside.appending("AttributePayload"))
+        }
+        thing.typeName = self.optionalText("ThingTypeName", of: properties, in: inside)
+        thing.billingGroup = self.optionalText("BillingGroup", of: properties, in: inside)
+        if let groups = properties["ThingGroups"] {
+            thing.groups = self.groups(groups, at: inside.appending("ThingGroups"))
+        }
+        self.thingOverrides(resource["OverrideSettings"], of: &thing, at: place)
+        return thing
+    }
+
+    /// AWS documents a flat map here; its own API wraps the same map in `attributes`, and templates
+    /// are found in both forms.
+    private mutating func attributePayload(
+        _ value: JSONValue, at place: JSONPointer
+    ) -> [TemplateDocument.Attribute] {
+        if let object = value.objectValue, object.count == 1,
+            let inner = object["attributes"], case .object(let wrapped) = inner,
+            !ExpressionParser.isFunction(wrapped)
+        {
+            return self.checkedAttributes(inner, at: place.appending("attributes"))
+        }
+        return self.checkedAttributes(value, at: place)
+    }
+
+    private mutating func checkedAttributes(
+        _ value: JSONValue, at place: JSONPointer
+    ) -> [TemplateDocument.Attribute] {
+        let attributes = self.attributes(value, at: place)
+        for attribute in attributes {
+            do { try ThingAttributes.check(name: attribute.name) } catch {
+                self.report(error.message, at: place.appending(attribute.name))
+            }
+        }
+        return attributes
+    }
+
+    private mutating func groups(
+        _ value: JSONValue, at place: JSONPointer
+    ) -> [TemplateExpression] {
+        guard let elements = value.arrayValue else {
+            self.report("expected a list of group names, found \(value.kindName)", at: place)
+            return []
+        }
+        if elements.count > TemplateLimits.groupsMax {
+            self.report(
+                "\(elements.count) groups; at most \(TemplateLimits.groupsMax)", at: place)
+        }
+        return elements.enumerated().compactMap { index, element in
+            self.expressions.text(element, at: place.appending(index))
+        }
+    }
+
+    private mutating func thingOverrides(
+        _ value: JSONValue?, of thing: inout TemplateDocument.ThingResource,
+        at place: JSONPointer
+    ) {
+        let settings = self.overrides(
+            value, at: place,
+            allowing: [
+                "AttributePayload": "AttributePayload", "ATTRIBUTE_PAYLOAD": "AttributePayload",
+                "ThingTypeName": "ThingTypeName", "THING_TYPE_NAME": "ThingTypeName",
+                "ThingGroups": "ThingGroups", "THING_GROUPS": "ThingGroups",
+            ])
+        thing.attributesOverride = settings["AttributePayload"]
+        thing.typeOverride = settings["ThingTypeName"]
+        thing.groupsOverride = settings["ThingGroups"]
+        if thing.typeOverride == .merge {
+            self.report(
+                "a thing has one type, which cannot be merged",
+                at: place.appending("OverrideSettings"))
+        }
+    }
+
+    /// AWS: OverrideSettings. Its guide spells the keys in two ways; both are taken.
+    private mutating func overrides(
+        _ value: JSONValue?, at place: JSONPointer, allowing keys: [String: String]
+    ) -> [String: TemplateDocument.Override] {
+        guard let value else { return [:] }
+        let inside = place.appending("OverrideSettings")
+        var settings: [String: TemplateDocument.Override] = [:]
+        for (key, value) in self.object(value, at: inside, allowing: keys.keys.sorted())?.members
+            ?? []
+        {
+            guard let property = keys[key] else { continue }
+            guard let text = value.stringValue,
+                let setting = TemplateDocument.Override(rawValue: text)
+            else {
+                self.report(
+                    "expected one of "
+                        + TemplateDocument.Override.allCases.map(\.rawValue)
+                        .joined(separator: ", "), at: inside.appending(key))
+                continue
+            }
+            guard settings[property] == nil else {
+                self.report("\(property) is set twice", at: inside.appending(key))
+                continue
+            }
+            settings[property] = setting
+        }
+        return settings
+    }
+
+    // MARK: Certificate
+
+    private mutating func certificate(
+        _ logicalName: String, _ resource: JSONObject, at place: JSONPointer
+    ) -> TemplateDocument.CertificateResource? {
+        let inside = place.appending("Properties")
+        guard
+            let properties = self.object(
+                resource["Properties"] ?? [:], at: inside,
+                allowing: ["CertificateId", "Status", "ThingPrincipalType"])
+        else { return nil }
+        let reference = JSONValue.object(["Ref": .string(PseudoParameter.certificateID.rawValue)])
+        if properties["CertificateId"] != reference {
+            self.report(
+                "CertificateId is {\"Ref\": \"\(PseudoParameter.certificateID.rawValue)\"}: the "
+                    + "certificate that the device has just been given",
+                at: properties["CertificateId"] == nil
+                    ? inside : inside.appending("CertificateId"))
+        }
+        var certificate = TemplateDocument.CertificateResource(logicalName: logicalName)
+        if let value = properties["Status"] {
+            // The AWS guide itself writes both `ACTIVE` and `Active`.
+            switch value.stringValue?.uppercased() {
+            case Certificate.Status.active.rawValue: certificate.status = .active
+            case Certificate.Status.inactive.rawValue: certificate.status = .inactive
+            default:
+                self.report("Status is ACTIVE or INACTIVE", at: inside.appending("Status"))
+            }
+        }
+        if let value = properties["ThingPrincipalType"] {
+            if let text = value.stringValue,
+                let exclusivity = ThingPrincipal.Exclusivity(rawValue: text)
+            {
+                certificate.exclusivity = exclusivity
+            } else {
+                self.report(
+                    "ThingPrincipalType is EXCLUSIVE_THING or NON_EXCLUSIVE_THING",
+                    at: inside.appending("ThingPrincipalType"))
+            }
+        }
+        let settings = self.overrides(
+            resource["OverrideSettings"], at: place, allowing: ["Status": "Status"])
+        certificate.statusOverride = settings["Status"]
+        if certificate.statusOverride == .merge {
+            self.report(
+                "a certificate has one status, which cannot be merged",
+                at: place.appending("OverrideSettings"))
+        }
+        return certificate
+    }
+
+    // MARK: Policy
+
+    private mutating func policy(
+        _ logicalName: String, _ resource: JSONObject, at place: JSONPointer
+    ) -> TemplateDocument.PolicyResource? {
+        let inside = place.appending("Properties")
+        if resource["OverrideSettings"] != nil {
+            self.report(
+                "a policy has no OverrideSettings", at: place.appending("OverrideSettings"))
+        }
+        guard
+            let properties = self.object(
+                resource["Properties"] ?? [:], at: inside,
+                allowing: ["PolicyName", "PolicyDocument"])
+        else { return nil }
+        let source: TemplateDocument.PolicyResource.Source?
+        switch (properties["PolicyName"], properties["PolicyDocument"]) {
+        case (let name?, nil):
+            source = self.expressions.text(name, at: inside.appending("PolicyName")).map {
+                .name($0)
+            }
+        case (nil, let document?):
+            source = self.policyDocument(document, at: inside.appending("PolicyDocument")).map {
+                .document($0)
+            }
+        case (nil, nil), (.some, .some):
+            self.report("exactly one of PolicyName and PolicyDocument belongs here", at: inside)
+            source = nil
+        }
+        return source.map {
+            TemplateDocument.PolicyResource(logicalName: logicalName, source: $0, pointer: inside)
+        }
+    }
+
+    private mutating func optionalText(
+        _ key: String, of properties: JSONObject, in place: JSONPointer
+    ) -> TemplateExpression? {
+        properties[key].flatMap { self.expressions.text($0, at: place.appending(key)) }
+    }
+}

@@ -1,0 +1,121 @@
+package import Fleet
+import JSON
+import Registry
+
+/// Judges a template before anything relies on it, and finds all that is wrong at once.
+package enum TemplateChecker {
+    package struct Report: Sendable {
+        /// Only where there are no findings.
+        package let document: TemplateDocument?
+        package let findings: [TemplateFinding]
+    }
+
+    package static func check(_ body: String) -> Report {
+        guard body.utf8.count <= Limits.templateBodyBytesMax else {
+            return Self.refused(
+                "the template has \(body.utf8.count) bytes; at most "
+                    + "\(Limits.templateBodyBytesMax)")
+        }
+        let root: JSONValue
+        do { root = try JSONParser.parse(body) } catch {
+            return Self.refused("the template is no JSON: \(error)")
+        }
+        var parser = TemplateParser()
+        let document = parser.parse(root)
+        var findings = parser.findings
+        if let document {
+            findings += Self.undeclared(in: document)
+            findings += Self.unmapped(in: document)
+            if findings.isEmpty { findings += Self.trial(of: document) }
+        }
+        return Report(document: findings.isEmpty ? document : nil, findings: findings)
+    }
+
+    /// The document, or one error that carries every finding.
+    package static func document(
+        of body: String, named name: TemplateName
+    ) throws(FleetError) -> TemplateDocument {
+        let report = Self.check(body)
+        guard let document = report.document else {
+            throw FleetError(
+                .invalidRequest,
+                "template '\(name)' is refused: "
+                    + report.findings.map(\.description).joined(separator: "; "),
+                resource: name.rawValue)
+        }
+        return document
+    }
+
+    private static func refused(_ message: String) -> Report {
+        Report(document: nil, findings: [TemplateFinding(message, at: .root)])
+    }
+
+    private static func undeclared(in document: TemplateDocument) -> [TemplateFinding] {
+        let declared = Set(document.parameters.map(\.name))
+        return document.expressions.compactMap { expression in
+            guard case .reference(let name) = expression.form, !declared.contains(name),
+                PseudoParameter(rawValue: name) == nil
+            else { return nil }
+            return TemplateFinding(
+                "'\(name.clipped)' is not declared under Parameters", at: expression.pointer)
+        }
+    }
+
+    /// Map lookups that no parameter can save: the map itself, and keys that are literal.
+    private static func unmapped(in document: TemplateDocument) -> [TemplateFinding] {
+        document.expressions.compactMap { expression in
+            guard case .findInMap(let map, let top, let second) = expression.form,
+                let name = map.literal
+            else { return nil }
+            guard let rows = document.mappings[name] else {
+                return TemplateFinding("there is no map '\(name.clipped)'", at: map.pointer)
+            }
+            guard let key = top.literal else { return nil }
+            guard let cells = rows[key] else {
+                return TemplateFinding(
+                    "map '\(name.clipped)' has no key '\(key.clipped)'", at: top.pointer)
+            }
+            guard let key = second.literal, cells[key] == nil else { return nil }
+            return TemplateFinding(
+                "map '\(name.clipped)' has no '\(key.clipped)' there", at: second.pointer)
+        }
+    }
+
+    /// Renders once with stand-in values, which shows what is wrong whatever a device sends. Where
+    /// the outcome hangs on a value (a map's row, a cut text), a stand-in proves nothing, and the
+    /// trial is left out.
+    private static func trial(of document: TemplateDocument) -> [TemplateFinding] {
+        let dependsOnValues = document.expressions.contains { expression in
+            switch expression.form {
+            case .select, .findInMap: !expression.references.isEmpty
+            case .literal, .reference, .join, .substitution: false
+            }
+        }
+        guard !dependsOnValues else { return [] }
+        let standIns = document.parameters.filter { $0.defaultValue == nil }.map {
+            ($0.name, "0")
+        }
+        let parameters = ResolvedParameters(
+            sent: Dictionary(standIns) { first, _ in first }, overrides: [:], document: document,
+            certificate: CertificateID(sha256: [UInt8](repeating: 0, count: 32)),
+            realm: .standard)
+        do {
+            let rendered = try TemplateRenderer.render(document, with: parameters)
+            return Self.unsound(rendered)
+        } catch {
+            return [TemplateFinding(error.message, at: .root)]
+        }
+    }
+
+    private static func unsound(_ rendered: RenderedTemplate) -> [TemplateFinding] {
+        var findings: [TemplateFinding] = []
+        for case .inline(_, let text, let pointer) in rendered.policies {
+            guard let document = try? JSONParser.parse(text) else { continue }
+            let place = pointer.appending("PolicyDocument")
+            do { try PolicyVersions.check(document, at: place) } catch {
+                findings.append(TemplateFinding(error.message, at: .root))
+            }
+        }
+        return findings
+    }
+}

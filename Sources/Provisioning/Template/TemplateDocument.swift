@@ -1,0 +1,124 @@
+package import Fleet
+package import JSON
+
+/// A provisioning template, understood: everything its text says, and nothing that it does not.
+/// AWS: provisioning template for fleet provisioning.
+package struct TemplateDocument: Hashable, Sendable {
+    package struct Parameter: Hashable, Sendable {
+        package let name: String
+        package let defaultValue: String?
+
+        package init(name: String, defaultValue: String?) {
+            self.name = name
+            self.defaultValue = defaultValue
+        }
+    }
+
+    package struct Attribute: Hashable, Sendable {
+        package let name: String
+        package let value: TemplateExpression
+
+        package init(name: String, value: TemplateExpression) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// What to do about a property of something that exists already (AWS: OverrideSettings).
+    package enum Override: String, Hashable, Sendable, CaseIterable {
+        case doNothing = "DO_NOTHING"
+        case replace = "REPLACE"
+        case fail = "FAIL"
+        case merge = "MERGE"
+    }
+
+    package struct ThingResource: Hashable, Sendable {
+        package var logicalName: String
+        package var name: TemplateExpression
+        package var attributes: [Attribute] = []
+        package var typeName: TemplateExpression?
+        package var groups: [TemplateExpression] = []
+        package var billingGroup: TemplateExpression?
+        /// nil where the template is silent; then what differs is a conflict.
+        package var attributesOverride: Override?
+        package var typeOverride: Override?
+        package var groupsOverride: Override?
+
+        package init(logicalName: String, name: TemplateExpression) {
+            self.logicalName = logicalName
+            self.name = name
+        }
+    }
+
+    package struct CertificateResource: Hashable, Sendable {
+        package var logicalName: String
+        /// `active` or `inactive`.
+        package var status: Certificate.Status = .active
+        package var exclusivity: ThingPrincipal.Exclusivity = .nonExclusive
+        package var statusOverride: Override?
+
+        package init(logicalName: String) { self.logicalName = logicalName }
+    }
+
+    package struct PolicyResource: Hashable, Sendable {
+        package enum Source: Hashable, Sendable {
+            /// A policy that must exist.
+            case name(TemplateExpression)
+            /// A policy that comes to be, called by its own digest.
+            case document(TemplateTree)
+        }
+        package let logicalName: String
+        package let source: Source
+        package let pointer: JSONPointer
+
+        package init(logicalName: String, source: Source, pointer: JSONPointer) {
+            self.logicalName = logicalName
+            self.source = source
+            self.pointer = pointer
+        }
+    }
+
+    package var parameters: [Parameter]
+    package var mappings: [String: [String: [String: String]]]
+    package var thing: ThingResource
+    package var certificate: CertificateResource
+    package var policies: [PolicyResource]
+    package var deviceConfiguration: [Attribute]
+
+    package init(
+        parameters: [Parameter] = [], mappings: [String: [String: [String: String]]] = [:],
+        thing: ThingResource, certificate: CertificateResource, policies: [PolicyResource] = [],
+        deviceConfiguration: [Attribute] = []
+    ) {
+        self.parameters = parameters
+        self.mappings = mappings
+        self.thing = thing
+        self.certificate = certificate
+        self.policies = policies
+        self.deviceConfiguration = deviceConfiguration
+    }
+
+    /// Every expression of the template.
+    package var expressions: [TemplateExpression] {
+        var roots = [self.thing.name] + self.thing.attributes.map(\.value) + self.thing.groups
+        roots += [self.thing.typeName, self.thing.billingGroup].compactMap { $0 }
+        roots += self.deviceConfiguration.map(\.value)
+        var all = roots.flatMap(\.descendants)
+        for policy in self.policies {
+            switch policy.source {
+            case .name(let name): all += name.descendants
+            case .document(let tree): all += tree.descendants
+            }
+        }
+        return all
+    }
+}
+
+/// Parameters that the service supplies. No device, hook or default can set one.
+package enum PseudoParameter: String, CaseIterable, Sendable {
+    case certificateID = "AWS::IoT::Certificate::Id"
+    /// AWS knows neither of these two in provisioning templates; here they spare a template from
+    /// spelling out the account that it is loaded into.
+    case region = "AWS::Region"
+    case accountID = "AWS::AccountId"
+}

@@ -1,0 +1,141 @@
+import Fleet
+import JSON
+
+/// Turns a template's JSON into a `TemplateDocument`, noting all that it does not understand:
+/// what a template cannot say, it must not seem to say (AWS looks at much of this at use only).
+struct TemplateParser {
+    var expressions = ExpressionParser()
+
+    /// The document, where there is enough of it to make one; it holds only if `findings` is empty.
+    mutating func parse(_ root: JSONValue) -> TemplateDocument? {
+        guard
+            let members = self.object(
+                root, at: .root,
+                allowing: ["Parameters", "Mappings", "Resources", "DeviceConfiguration"])
+        else { return nil }
+        let parameters = self.parameters(members["Parameters"])
+        let mappings = self.mappings(members["Mappings"])
+        let configuration = self.deviceConfiguration(members["DeviceConfiguration"])
+        guard let resources = members["Resources"] else {
+            self.report("the template has no Resources", at: .root)
+            return nil
+        }
+        guard
+            var document = self.resources(resources, at: JSONPointer(tokens: ["Resources"]))
+        else { return nil }
+        document.parameters = parameters
+        document.mappings = mappings
+        document.deviceConfiguration = configuration
+        return document
+    }
+
+    var findings: [TemplateFinding] { self.expressions.findings }
+
+    mutating func report(_ message: String, at pointer: JSONPointer) {
+        self.expressions.report(message, at: pointer)
+    }
+
+    // MARK: Sections
+
+    private mutating func parameters(_ value: JSONValue?) -> [TemplateDocument.Parameter] {
+        guard let value else { return [] }
+        let section = JSONPointer(tokens: ["Parameters"])
+        guard let members = self.object(value, at: section, allowing: nil) else { return [] }
+        if members.count > Limits.parametersMax {
+            self.report(
+                "\(members.count) parameters; at most \(Limits.parametersMax)", at: section)
+        }
+        var parameters: [TemplateDocument.Parameter] = []
+        for (name, value) in members.members {
+            let place = section.appending(name)
+            guard let body = self.object(value, at: place, allowing: ["Type", "Default"]) else {
+                continue
+            }
+            if body["Type"]?.stringValue != "String" {
+                self.report("the only Type is \"String\"", at: place.appending("Type"))
+            }
+            if name.isEmpty || name.count > Limits.parameterKeyCharactersMax {
+                self.report(
+                    "a parameter name has 1 to \(Limits.parameterKeyCharactersMax) characters",
+                    at: place)
+            }
+            let defaultValue = self.plainText(body["Default"], at: place.appending("Default"))
+            parameters.append(
+                TemplateDocument.Parameter(name: name, defaultValue: defaultValue))
+        }
+        return parameters
+    }
+
+    /// AWS: map, top key, second key, literal. Literals only.
+    private mutating func mappings(
+        _ value: JSONValue?
+    ) -> [String: [String: [String: String]]] {
+        guard let value else { return [:] }
+        let section = JSONPointer(tokens: ["Mappings"])
+        var maps: [String: [String: [String: String]]] = [:]
+        for (name, map) in self.object(value, at: section, allowing: nil)?.members ?? [] {
+            let mapPlace = section.appending(name)
+            var rows: [String: [String: String]] = [:]
+            for (top, row) in self.object(map, at: mapPlace, allowing: nil)?.members ?? [] {
+                let rowPlace = mapPlace.appending(top)
+                var cells: [String: String] = [:]
+                for (key, cell) in self.object(row, at: rowPlace, allowing: nil)?.members ?? [] {
+                    cells[key] = self.plainText(cell, at: rowPlace.appending(key))
+                }
+                rows[top] = cells
+            }
+            maps[name] = rows
+        }
+        return maps
+    }
+
+    private mutating func deviceConfiguration(
+        _ value: JSONValue?
+    ) -> [TemplateDocument.Attribute] {
+        guard let value else { return [] }
+        return self.attributes(value, at: JSONPointer(tokens: ["DeviceConfiguration"]))
+    }
+
+    mutating func attributes(
+        _ value: JSONValue, at pointer: JSONPointer
+    ) -> [TemplateDocument.Attribute] {
+        var attributes: [TemplateDocument.Attribute] = []
+        for (name, value) in self.object(value, at: pointer, allowing: nil)?.members ?? [] {
+            guard let text = self.expressions.text(value, at: pointer.appending(name)) else {
+                continue
+            }
+            attributes.append(TemplateDocument.Attribute(name: name, value: text))
+        }
+        return attributes
+    }
+
+    // MARK: Pieces
+
+    /// The members of an object, none outside `allowing`; nil, and a finding, for anything else.
+    mutating func object(
+        _ value: JSONValue, at pointer: JSONPointer, allowing known: [String]?
+    ) -> JSONObject? {
+        guard let object = value.objectValue else {
+            self.report("expected an object, found \(value.kindName)", at: pointer)
+            return nil
+        }
+        if let known {
+            for key in object.keys where !known.contains(key) {
+                self.report(
+                    "'\(key.clipped)' is not understood here; known are "
+                        + known.joined(separator: ", "), at: pointer.appending(key))
+            }
+        }
+        return object
+    }
+
+    /// A literal text; absent is nil without a finding.
+    private mutating func plainText(_ value: JSONValue?, at pointer: JSONPointer) -> String? {
+        guard let value else { return nil }
+        guard let text = value.stringValue else {
+            self.report("expected text in quotes, found \(value.kindName)", at: pointer)
+            return nil
+        }
+        return text
+    }
+}

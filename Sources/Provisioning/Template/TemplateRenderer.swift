@@ -1,0 +1,263 @@
+package import Fleet
+import JSON
+import Registry
+
+/// Puts parameters into a template. Works on the parsed tree alone; every name that comes out is
+/// checked again, as its parts came from a device.
+package struct TemplateRenderer {
+    private let document: TemplateDocument
+    private let parameters: ResolvedParameters
+
+    /// - Throws: `FleetError.invalidParameters`, naming the parameter and the place.
+    package static func render(
+        _ document: TemplateDocument, with parameters: ResolvedParameters
+    ) throws(FleetError) -> RenderedTemplate {
+        try TemplateRenderer(document: document, parameters: parameters).rendered()
+    }
+
+    private init(document: TemplateDocument, parameters: ResolvedParameters) {
+        self.document = document
+        self.parameters = parameters
+    }
+
+    private func rendered() throws(FleetError) -> RenderedTemplate {
+        let thing = self.document.thing
+        var groups: [ThingGroupName] = []
+        for expression in thing.groups {
+            let group = try self.name(ThingGroupName.self, expression)
+            if !groups.contains(group) { groups.append(group) }
+        }
+        var policies: [RenderedTemplate.PolicyChoice] = []
+        for policy in self.document.policies {
+            let choice = try self.policy(policy)
+            if !policies.contains(where: { $0.name == choice.name }) { policies.append(choice) }
+        }
+        var configuration = JSONObject()
+        for member in self.document.deviceConfiguration {
+            configuration[member.name] = .string(try self.text(member.value).plain)
+        }
+        // A billing group's name obeys the rule of thing group names (AWS: billingGroupName).
+        var billingGroup: String?
+        if let expression = thing.billingGroup {
+            billingGroup = try self.name(ThingGroupName.self, expression).rawValue
+        }
+        var typeName: ThingTypeName?
+        if let expression = thing.typeName {
+            typeName = try self.name(ThingTypeName.self, expression)
+        }
+        return RenderedTemplate(
+            thing: try self.name(ThingName.self, thing.name), typeName: typeName,
+            attributes: try self.attributes(), groups: groups, billingGroup: billingGroup,
+            policies: policies, deviceConfiguration: configuration)
+    }
+
+    private func attributes() throws(FleetError) -> [String: String] {
+        var attributes: [String: String] = [:]
+        for attribute in self.document.thing.attributes {
+            let value = try self.text(attribute.value).plain
+            do { try ThingAttributes.check(value: value, of: attribute.name) } catch {
+                throw self.refused(error.message, attribute.value)
+            }
+            attributes[attribute.name] = value
+        }
+        guard attributes.count <= ThingAttributes.attributesMax else {
+            throw FleetError(
+                .invalidParameters,
+                "the template gives a thing \(attributes.count) attributes; at most "
+                    + "\(ThingAttributes.attributesMax)")
+        }
+        return attributes
+    }
+
+    private func name<Name: CheckedName>(
+        _ type: Name.Type, _ expression: TemplateExpression
+    ) throws(FleetError) -> Name {
+        let text = try self.text(expression).plain
+        do { return try Name(text) } catch { throw self.refused(error.message, expression) }
+    }
+
+    /// The refusal of a value, with the parameters it was made of, since those are what its sender
+    /// can change.
+    private func refused(_ message: String, _ expression: TemplateExpression) -> FleetError {
+        let names = expression.references.filter { PseudoParameter(rawValue: $0) == nil }
+        let origin =
+            names.isEmpty
+            ? ""
+            : " (from \(names.map(\.clipped).joined(separator: ", ")) at \(expression.pointer))"
+        return FleetError(.invalidParameters, message + origin)
+    }
+}
+
+// MARK: Expressions
+
+extension TemplateRenderer {
+    private func text(_ expression: TemplateExpression) throws(FleetError) -> RenderedText {
+        let text = try self.unbounded(expression)
+        guard text.bytesCount <= TemplateLimits.renderedBytesMax else {
+            throw self.refused(
+                "a value has \(text.bytesCount) bytes; at most \(TemplateLimits.renderedBytesMax)",
+                expression)
+        }
+        return text
+    }
+
+    private func unbounded(_ expression: TemplateExpression) throws(FleetError) -> RenderedText {
+        switch expression.form {
+        case .literal(let text): return RenderedText(text, isForeign: false)
+        case .reference(let name):
+            guard let text = self.parameters.text(of: name) else {
+                // The first sentence is AWS's own, which device software is known to look for.
+                throw FleetError(
+                    .invalidParameters,
+                    "Cannot resolve reference value: \(name.clipped) (at \(expression.pointer))")
+            }
+            return text
+        case .join(let separator, let list):
+            var joined = RenderedText.empty
+            for (index, item) in try self.list(list).enumerated() {
+                if index > 0 { joined.append(RenderedText(separator, isForeign: false)) }
+                joined.append(item)
+            }
+            return joined
+        case .substitution(let pieces):
+            var joined = RenderedText.empty
+            for piece in pieces { joined.append(try self.text(piece)) }
+            return joined
+        case .select(let index, let list):
+            return try self.select(index, from: list, in: expression)
+        case .findInMap(let map, let top, let second):
+            return try self.findInMap([map, top, second], in: expression)
+        }
+    }
+
+    private func list(
+        _ list: TemplateListExpression
+    ) throws(FleetError) -> [RenderedText] {
+        switch list {
+        case .items(let items):
+            var texts: [RenderedText] = []
+            for item in items { texts.append(try self.text(item)) }
+            return texts
+        case .split(let separator, let source):
+            // Which parts of the source were foreign is not followed through the cuts; where any
+            // was, every piece counts as foreign.
+            let text = try self.text(source)
+            let isForeign = text.isForeign
+            return Self.cut(text.plain, at: separator).map {
+                RenderedText($0, isForeign: isForeign)
+            }
+        }
+    }
+
+    private static func cut(_ text: String, at separator: String) -> [String] {
+        let separator = Array(separator.utf8)
+        let bytes = Array(text.utf8)
+        var pieces: [String] = []
+        var start = 0
+        var index = 0
+        while index + separator.count <= bytes.count {
+            if bytes[index..<index + separator.count].elementsEqual(separator) {
+                pieces.append(String(decoding: bytes[start..<index], as: UTF8.self))
+                index += separator.count
+                start = index
+            } else {
+                index += 1
+            }
+        }
+        pieces.append(String(decoding: bytes[start...], as: UTF8.self))
+        return pieces
+    }
+
+    private func select(
+        _ index: TemplateExpression, from list: TemplateListExpression,
+        in expression: TemplateExpression
+    ) throws(FleetError) -> RenderedText {
+        let items = try self.list(list)
+        let position = try self.text(index).plain
+        guard let position = Int(position) else {
+            throw self.refused("'\(position.clipped)' is no index", expression)
+        }
+        guard items.indices.contains(position) else {
+            throw self.refused(
+                "Fn::Select asks for item \(position) of a list of \(items.count)", expression)
+        }
+        return items[position]
+    }
+
+    private func findInMap(
+        _ path: [TemplateExpression], in expression: TemplateExpression
+    ) throws(FleetError) -> RenderedText {
+        var keys: [String] = []
+        for key in path { keys.append(try self.text(key).plain) }
+        guard let cell = self.document.mappings[keys[0]]?[keys[1]]?[keys[2]] else {
+            let place = keys.map { "'\($0.clipped)'" }.joined(separator: ", ")
+            throw self.refused("Mappings have no entry [\(place)]", expression)
+        }
+        return RenderedText(cell, isForeign: false)
+    }
+}
+
+// MARK: Policies
+
+extension TemplateRenderer {
+    private func policy(
+        _ policy: TemplateDocument.PolicyResource
+    ) throws(FleetError) -> RenderedTemplate.PolicyChoice {
+        switch policy.source {
+        case .name(let expression):
+            return .existing(try self.name(PolicyName.self, expression))
+        case .document(let tree):
+            let document = try self.tree(tree)
+            let text = JSONPrinter.print(document)
+            guard text.utf8.count <= TemplateLimits.policyDocumentBytesMax else {
+                throw FleetError(
+                    .invalidParameters,
+                    "the policy at \(policy.pointer) has \(text.utf8.count) bytes; at most "
+                        + "\(TemplateLimits.policyDocumentBytesMax)")
+            }
+            return .inline(
+                Self.policyName(of: document), document: text, pointer: policy.pointer)
+        }
+    }
+
+    /// AWS calls an unnamed policy by a hash of its document, 40 upper-case hex digits. Ours is
+    /// the head of the SHA-256 over the canonical document, so that the order of members is
+    /// no difference.
+    static func policyName(of document: JSONValue) -> PolicyName {
+        let digest = ContentDigest.sha256(of: JSONPrinter.print(document, style: .canonical))
+        return PolicyName(checked: String(digest.prefix(40)).uppercased())
+    }
+
+    private func tree(_ tree: TemplateTree) throws(FleetError) -> JSONValue {
+        switch tree {
+        case .literal(let value): return value
+        case .text(let expression):
+            return .string(try self.policyText(self.text(expression), expression.pointer))
+        case .list(let list):
+            let pointer = list.descendants.first?.pointer ?? .root
+            var elements: [JSONValue] = []
+            for item in try self.list(list) {
+                elements.append(.string(try self.policyText(item, pointer)))
+            }
+            return .array(elements)
+        case .array(let trees):
+            var elements: [JSONValue] = []
+            for element in trees { elements.append(try self.tree(element)) }
+            return .array(elements)
+        case .object(let members):
+            var object = JSONObject()
+            for member in members { object[member.key] = try self.tree(member.value) }
+            return .object(object)
+        }
+    }
+
+    private func policyText(
+        _ text: RenderedText, _ pointer: JSONPointer
+    ) throws(FleetError) -> String {
+        guard let escaped = text.escapedForPolicy else {
+            throw FleetError(
+                .invalidParameters, "a parameter stands inside a policy variable at \(pointer)")
+        }
+        return escaped
+    }
+}

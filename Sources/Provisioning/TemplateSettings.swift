@@ -1,0 +1,54 @@
+package import Fleet
+import JSON
+package import Registry
+
+/// What is said of a template beside its body: `NAME.settings.json` next to `NAME.json`. The body
+/// itself stays exactly what AWS tools take.
+package struct TemplateSettings: Hashable, Sendable {
+    package var summary: String
+    package var enabled: Bool
+    package var hook: HookName?
+
+    /// Without a settings file: enabled, no hook, no description.
+    package init(summary: String = "", enabled: Bool = true, hook: HookName? = nil) {
+        self.summary = summary
+        self.enabled = enabled
+        self.hook = hook
+    }
+
+    /// - Throws: `FleetError.invalidRequest`, naming what is wrong and where.
+    package init(json text: String) throws(FleetError) {
+        let root: JSONValue
+        do { root = try JSONParser.parse(text) } catch {
+            throw FleetError(.invalidRequest, "the settings are no JSON: \(error)")
+        }
+        guard let object = root.objectValue else {
+            throw FleetError(.invalidRequest, "the settings are \(root.kindName), no object")
+        }
+        self.init()
+        for (key, value) in object.members {
+            switch (key, value) {
+            case ("description", .string(let text)): self.summary = text
+            case ("enabled", .bool(let flag)): self.enabled = flag
+            case ("hook", .string(let name)): self.hook = try HookName(name)
+            case ("hook", .null): self.hook = nil
+            default:
+                throw FleetError(
+                    .invalidRequest,
+                    "/\(key.clipped): expected description (text), enabled (true or false) or "
+                        + "hook (a name or null)")
+            }
+        }
+    }
+
+    /// A template from its files, its body checked.
+    /// - Throws: `FleetError.invalidRequest` with every finding in the body.
+    package func submission(
+        name: TemplateName, body: String
+    ) throws(FleetError) -> TemplateSubmission {
+        _ = try TemplateChecker.document(of: body, named: name)
+        return TemplateSubmission(
+            name: name, summary: self.summary, enabled: self.enabled, hook: self.hook,
+            body: body)
+    }
+}

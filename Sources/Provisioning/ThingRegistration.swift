@@ -1,0 +1,115 @@
+import Fleet
+import JSON
+
+/// The one decision that turns a pending certificate into a device's identity.
+struct ThingRegistration {
+    struct Decided {
+        let plan: ProvisioningPlan
+        let changeSet: ChangeSet
+    }
+
+    let request: RegisterThingRequest
+    let publisher: Publisher
+    let pending: TokenJudgement.Pending
+    let template: UsableTemplate
+    let hook: HookCall.Outcome?
+    let parameters: ResolvedParameters
+    /// The view that token, certificate, claim and template were judged by.
+    let start: RegistryView
+    let at: UnixTime
+
+    func decide(
+        _ rendered: RenderedTemplate, in view: RegistryView
+    ) throws(FleetError) -> Decided {
+        let certificate = self.pending.certificate
+        let others = KeyOwnership.others(of: certificate, in: view)
+        try KeyOwnership.check(others, for: rendered.thing, in: view)
+        let plan = try PlanDecision.plan(
+            rendered, of: self.template.document,
+            for: PlanDecision.Registrant(
+                certificate: certificate.id,
+                source: ProvisioningPlan.Source(self.template.version),
+                parameters: self.parameters),
+            in: view, at: self.at)
+        let relied: [RecordKey] = [
+            .ownershipToken(self.pending.token.hash), .certificate(certificate.id),
+            .certificate(self.publisher.principal), .template(self.template.record.name),
+        ]
+        var changes = plan.changes(at: self.at)
+        changes.append(.setProvenance(certificate.id, self.provenance))
+        changes.append(.redeemOwnershipToken(self.pending.token.hash, self.redemption(plan)))
+        return Decided(
+            plan: plan,
+            changeSet: ChangeSet(
+                action: ProvisioningOperation.registerThing.rawValue,
+                preconditions: relied.map(self.start.asSeen) + plan.preconditions
+                    + others.map { view.asSeen(.certificate($0)) },
+                changes: changes,
+                detail: [
+                    "template": .string(self.template.record.name.rawValue),
+                    "templateVersion": .int(self.template.version.id),
+                    "clientId": .string(self.publisher.clientID),
+                    "thing": .string(plan.thing.name.rawValue),
+                    "certificate": .string(certificate.id.rawValue),
+                ]))
+    }
+
+    private func redemption(_ plan: ProvisioningPlan) -> OwnershipToken.Redemption {
+        OwnershipToken.Redemption(
+            template: self.template.record.name, templateVersion: self.template.version.id,
+            parametersDigest: self.request.parametersDigest,
+            answer: JSONPrinter.print(.object(plan.answer)), redeemedAt: self.at)
+    }
+
+    private var provenance: Provenance {
+        let claim = self.start.claim(self.publisher.principal)
+        let texts = self.parameters.texts
+        let origin =
+            self.pending.certificate.provenance?.origin
+            ?? Provenance.Origin(
+                flow: .operatorMade, claim: self.publisher.principal, clientID: nil,
+                sourceAddress: nil, requestedAt: self.pending.token.issuedAt)
+        return Provenance(
+            origin: origin,
+            registration: Provenance.Registration(
+                template: self.template.record.name, templateVersion: self.template.version.id,
+                templateDigest: self.template.version.digest, hook: self.hook?.script.name,
+                hookDigest: self.hook?.script.digest, allowlist: self.hook?.allowlist?.list,
+                allowlistVersion: self.hook?.allowlist?.version,
+                clientID: self.publisher.clientID, sourceAddress: self.publisher.sourceAddress,
+                station: claim?.station ?? texts["Station"] ?? texts["station"],
+                lot: claim?.lot ?? texts["Lot"] ?? texts["lot"],
+                parameters: texts, registeredAt: self.at))
+    }
+}
+
+/// One key, one device: a key that already speaks for a thing cannot come to speak for another.
+enum KeyOwnership {
+    /// The certificates that share the key of `certificate`.
+    static func others(of certificate: Certificate, in view: RegistryView) -> [CertificateID] {
+        view.certificatesWithKey(certificate.publicKey).filter { $0 != certificate.id }
+    }
+
+    static func keys(of others: [CertificateID]) -> Set<RecordKey> {
+        Set(others.flatMap { [RecordKey.certificate($0), .thingsOfCertificate($0)] })
+    }
+
+    /// Two registrations of one key at the same moment meet at these certificates' revisions,
+    /// which either of them would change.
+    static func check(
+        _ others: [CertificateID], for thing: ThingName, in view: RegistryView
+    ) throws(FleetError) {
+        for other in others {
+            if let taken = view.thingsOfCertificate(other).first(where: { $0.thing != thing }) {
+                throw FleetError(
+                    .resourceConflict, "this key already belongs to thing '\(taken.thing)'",
+                    resource: taken.thing.rawValue)
+            }
+            guard view.certificate(other)?.status != .revoked else {
+                throw FleetError(
+                    .resourceConflict, "this key belongs to a revoked certificate",
+                    resource: other.rawValue)
+            }
+        }
+    }
+}

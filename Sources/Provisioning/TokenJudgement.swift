@@ -1,0 +1,73 @@
+import Fleet
+import JSON
+
+/// Whether an ownership token pays for the request that carries it.
+enum TokenJudgement {
+    /// The token is good and the certificate still waits.
+    struct Pending {
+        let token: OwnershipToken
+        let certificate: Certificate
+    }
+
+    case pending(Pending)
+    /// The very same request has been answered before.
+    case answered(OwnershipToken.Redemption)
+
+    /// What the token says, once it is known to be this service's and this claim's.
+    static func contents(
+        of token: Secret<String>, from publisher: Publisher, mint: OwnershipTokenMint
+    ) throws(FleetError) -> OwnershipTokenMint.Contents {
+        let isEmpty = token.expose { $0.isEmpty }
+        guard !isEmpty else {
+            throw Self.refused("Certificate ownership token cannot be empty.")
+        }
+        guard let contents = token.expose({ mint.contents(of: $0) }) else {
+            throw Self.refused("the certificate ownership token is unknown")
+        }
+        guard contents.claim == publisher.principal else {
+            throw Self.refused("the certificate ownership token was given to another claim")
+        }
+        return contents
+    }
+
+    static func judge(
+        _ contents: OwnershipTokenMint.Contents, for request: RegisterThingRequest,
+        in view: RegistryView, at now: UnixTime
+    ) throws(FleetError) -> TokenJudgement {
+        let endsAt = contents.issuedAt.advanced(bySeconds: Limits.ownershipTokenSeconds)
+        guard now < endsAt else { throw Self.expired }
+        guard let token = view.ownershipToken(contents.hash) else {
+            throw Self.refused("the certificate ownership token is unknown")
+        }
+        guard token.claim == contents.claim, token.certificate == contents.certificate else {
+            throw Self.refused("the certificate ownership token was given to another claim")
+        }
+        guard now < token.expiresAt else { throw Self.expired }
+        if let redemption = token.redemption {
+            guard redemption.template.rawValue == request.template,
+                redemption.parametersDigest == request.parametersDigest
+            else {
+                throw Self.refused(
+                    "the certificate ownership token is already used, with another template or "
+                        + "other parameters")
+            }
+            return .answered(redemption)
+        }
+        guard let certificate = view.certificate(contents.certificate) else {
+            throw Self.refused("the certificate of this ownership token is gone")
+        }
+        guard certificate.status == .pendingActivation else {
+            throw Self.refused(
+                "the certificate of this ownership token is \(certificate.status.rawValue) and "
+                    + "no longer waits for a thing")
+        }
+        return .pending(Pending(token: token, certificate: certificate))
+    }
+
+    private static let expired = Self.refused(
+        "the certificate ownership token is expired; create another certificate")
+
+    private static func refused(_ message: String) -> FleetError {
+        FleetError(.invalidOwnershipToken, message)
+    }
+}
