@@ -1,0 +1,106 @@
+internal import Fleet
+internal import JSON
+
+// Certificates and where they came from, as JSON: for the audit log, and provenance for its own
+// column as well.
+
+extension Certificate {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("id", RecordJSON.id(self.id)), ("kind", .string(self.kind.rawValue)),
+            ("serialNumber", .string(self.serialNumber)),
+            ("issuerID", RecordJSON.id(self.issuerID)), ("issuer", .string(self.issuer)),
+            ("subject", .string(self.subject)), ("publicKey", .string(self.publicKey.rawValue)),
+            ("notBefore", RecordJSON.time(self.notBefore)),
+            ("notAfter", RecordJSON.time(self.notAfter)), ("pem", .string(self.pem)),
+            ("createdAt", RecordJSON.time(self.createdAt)),
+            ("status", .string(self.status.rawValue)),
+            ("statusChangedAt", RecordJSON.time(self.statusChangedAt)),
+            ("statusReason", RecordJSON.text(self.statusReason)),
+            ("provenance", self.provenance?.json),
+            ("firstSeenAt", RecordJSON.time(self.firstSeenAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a certificate")
+        self.init(
+            id: try fields.id("id"), kind: try fields.oneOf("kind"),
+            serialNumber: try fields.text("serialNumber"),
+            issuerID: try fields.optionalID("issuerID"), issuer: try fields.text("issuer"),
+            subject: try fields.text("subject"), publicKey: try fields.fingerprint("publicKey"),
+            notBefore: try fields.time("notBefore"), notAfter: try fields.time("notAfter"),
+            pem: try fields.text("pem"), createdAt: try fields.time("createdAt"),
+            status: try fields.oneOf("status"),
+            statusChangedAt: try fields.time("statusChangedAt"),
+            statusReason: try fields.optionalText("statusReason"),
+            provenance: try fields.object["provenance"].map { try Provenance(json: $0) },
+            firstSeenAt: try fields.optionalTime("firstSeenAt"))
+    }
+}
+
+extension Provenance {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("origin", self.origin.json), ("registration", self.registration?.json))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a provenance")
+        self.init(
+            origin: try Origin(json: fields.value("origin")),
+            registration: try fields.object["registration"].map { try Registration(json: $0) })
+    }
+}
+
+extension Provenance.Origin {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("flow", .string(self.flow.rawValue)), ("claim", RecordJSON.id(self.claim)),
+            ("clientID", RecordJSON.text(self.clientID)),
+            ("sourceAddress", RecordJSON.text(self.sourceAddress)),
+            ("requestedAt", RecordJSON.time(self.requestedAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a provenance's origin")
+        self.init(
+            flow: try fields.oneOf("flow"), claim: try fields.optionalID("claim"),
+            clientID: try fields.optionalText("clientID"),
+            sourceAddress: try fields.optionalText("sourceAddress"),
+            requestedAt: try fields.time("requestedAt"))
+    }
+}
+
+extension Provenance.Registration {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("template", RecordJSON.name(self.template)),
+            ("templateVersion", .int(self.templateVersion)),
+            ("templateDigest", .string(self.templateDigest)),
+            ("hook", RecordJSON.name(self.hook)),
+            ("hookDigest", RecordJSON.text(self.hookDigest)),
+            ("allowlist", RecordJSON.name(self.allowlist)),
+            ("allowlistVersion", RecordJSON.int(self.allowlistVersion)),
+            ("clientID", .string(self.clientID)), ("sourceAddress", .string(self.sourceAddress)),
+            ("station", RecordJSON.text(self.station)), ("lot", RecordJSON.text(self.lot)),
+            ("parameters", RecordJSON.map(self.parameters)),
+            ("registeredAt", RecordJSON.time(self.registeredAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a provenance's registration")
+        self.init(
+            template: try fields.name("template"),
+            templateVersion: try fields.int("templateVersion"),
+            templateDigest: try fields.text("templateDigest"),
+            hook: try fields.optionalName("hook"),
+            hookDigest: try fields.optionalText("hookDigest"),
+            allowlist: try fields.optionalName("allowlist"),
+            allowlistVersion: try fields.optionalInt("allowlistVersion"),
+            clientID: try fields.text("clientID"),
+            sourceAddress: try fields.text("sourceAddress"),
+            station: try fields.optionalText("station"), lot: try fields.optionalText("lot"),
+            parameters: try fields.map("parameters"),
+            registeredAt: try fields.time("registeredAt"))
+    }
+}

@@ -1,0 +1,143 @@
+internal import Fleet
+internal import JSON
+
+// The registry's records as JSON, for the audit log. Members are named as the records name them.
+
+extension Thing {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("name", RecordJSON.name(self.name)), ("typeName", RecordJSON.name(self.typeName)),
+            ("attributes", RecordJSON.map(self.attributes)),
+            ("billingGroup", RecordJSON.text(self.billingGroup)), ("version", .int(self.version)),
+            ("createdAt", RecordJSON.time(self.createdAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a thing")
+        self.init(
+            name: try fields.name("name"), typeName: try fields.optionalName("typeName"),
+            attributes: try fields.map("attributes"),
+            billingGroup: try fields.optionalText("billingGroup"),
+            version: try fields.int("version"), createdAt: try fields.time("createdAt"))
+    }
+}
+
+extension ThingType {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("name", RecordJSON.name(self.name)), ("createdAt", RecordJSON.time(self.createdAt)),
+            ("deprecatedAt", RecordJSON.time(self.deprecatedAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a thing type")
+        self.init(
+            name: try fields.name("name"), createdAt: try fields.time("createdAt"),
+            deprecatedAt: try fields.optionalTime("deprecatedAt"))
+    }
+}
+
+extension ThingGroup {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("name", RecordJSON.name(self.name)), ("parent", RecordJSON.name(self.parent)),
+            ("createdAt", RecordJSON.time(self.createdAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a thing group")
+        self.init(
+            name: try fields.name("name"), parent: try fields.optionalName("parent"),
+            createdAt: try fields.time("createdAt"))
+    }
+}
+
+extension ThingPrincipal {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("thing", RecordJSON.name(self.thing)),
+            ("certificate", RecordJSON.id(self.certificate)),
+            ("exclusivity", .string(self.exclusivity.rawValue)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a thing's principal")
+        self.init(
+            thing: try fields.name("thing"), certificate: try fields.id("certificate"),
+            exclusivity: try fields.oneOf("exclusivity"))
+    }
+}
+
+extension Policy {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("name", RecordJSON.name(self.name)),
+            ("versions", .array(self.versions.map(\.json))),
+            ("defaultVersionID", .int(self.defaultVersionID)),
+            ("createdAt", RecordJSON.time(self.createdAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a policy")
+        self.init(
+            name: try fields.name("name"),
+            versions: try fields.array("versions").map { try Version(json: $0) },
+            defaultVersionID: try fields.int("defaultVersionID"),
+            createdAt: try fields.time("createdAt"))
+    }
+}
+
+extension Policy.Version {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("id", .int(self.id)), ("document", .string(self.document)),
+            ("createdAt", RecordJSON.time(self.createdAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a policy version")
+        self.init(
+            id: try fields.int("id"), document: try fields.text("document"),
+            createdAt: try fields.time("createdAt"))
+    }
+}
+
+extension PolicyTarget {
+    var json: JSONValue {
+        switch self {
+        case .certificate(let id): RecordJSON.object(("certificate", RecordJSON.id(id)))
+        case .thingGroup(let name): RecordJSON.object(("thingGroup", RecordJSON.name(name)))
+        }
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a policy's target")
+        if let id = try fields.optionalID("certificate") {
+            self = .certificate(id)
+        } else {
+            self = .thingGroup(try fields.name("thingGroup"))
+        }
+    }
+}
+
+extension Authority {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("id", RecordJSON.id(self.id)), ("role", .string(self.role.rawValue)),
+            ("subject", .string(self.subject)), ("publicKey", .string(self.publicKey.rawValue)),
+            ("pem", .string(self.pem)), ("notBefore", RecordJSON.time(self.notBefore)),
+            ("notAfter", RecordJSON.time(self.notAfter)),
+            ("status", .string(self.status.rawValue)),
+            ("createdAt", RecordJSON.time(self.createdAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "an authority")
+        self.init(
+            id: try fields.id("id"), role: try fields.oneOf("role"),
+            subject: try fields.text("subject"), publicKey: try fields.fingerprint("publicKey"),
+            pem: try fields.text("pem"), notBefore: try fields.time("notBefore"),
+            notAfter: try fields.time("notAfter"), status: try fields.oneOf("status"),
+            createdAt: try fields.time("createdAt"))
+    }
+}

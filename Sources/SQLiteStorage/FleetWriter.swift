@@ -1,0 +1,221 @@
+internal import Fleet
+internal import GRDB
+
+/// What the writer is asked for. Each request succeeds or fails alone, whatever others share its
+/// transaction.
+struct WriteRequest: Sendable {
+    enum Work: Sendable {
+        case commit([Precondition], AuditDraft)
+        case refusal(AuditDraft)
+        case beginDraft(AllowlistName, AllowlistDraft.Mode)
+        case appendToDraft([SerialNumber], AllowlistDraft)
+        case discardDraft(AllowlistDraft)
+        /// Runs outside any transaction: checkpoints, backups, and tests that spoil things.
+        case alone(@Sendable (Database) throws -> Void)
+    }
+
+    enum Answer: Sendable {
+        case commit(Commit)
+        case draft(AllowlistDraft)
+        case count(Int)
+        case done
+    }
+
+    let work: Work
+    let reply: @Sendable (Result<Answer, FleetError>) -> Void
+
+    /// In changes and rows, for the bound of a transaction.
+    var weight: Int {
+        switch self.work {
+        case .commit(_, let draft):
+            draft.changes.reduce(1) { sum, change in
+                if case .addAllowlistEntries(_, let serials, _) = change {
+                    sum + serials.count
+                } else if case .removeAllowlistEntries(_, let serials, _) = change {
+                    sum + serials.count
+                } else {
+                    sum + 1
+                }
+            }
+        case .appendToDraft(let serials, _): serials.count + 1
+        case .refusal, .beginDraft, .discardDraft: 1
+        case .alone: StorageLimits.changesPerTransactionMax
+        }
+    }
+}
+
+/// The one writer, on its own thread. It takes all requests that wait, applies them in one
+/// transaction with a savepoint for each, commits once, and answers all: one `fsync` serves
+/// everybody who came while the last one ran.
+///
+/// A value that lives on its thread's stack, so nothing else can touch its state.
+struct FleetWriter: ~Copyable {
+    private let queue: DatabaseQueue
+    private let mailbox: Mailbox<WriteRequest>
+    private let clock: any WallClock
+    private let feed: CommitFeed
+    private var log: AuditLog
+    private var sweep = AllowlistSweep()
+    private var sweepIsDue = true
+
+    init(
+        queue: DatabaseQueue, mailbox: Mailbox<WriteRequest>, clock: any WallClock,
+        feed: CommitFeed, log: AuditLog
+    ) {
+        self.queue = queue
+        self.mailbox = mailbox
+        self.clock = clock
+        self.feed = feed
+        self.log = log
+    }
+
+    /// The thread's body: returns once the mailbox is closed and empty.
+    mutating func run() {
+        while true {
+            var weight = 0
+            let batch = self.mailbox.take(wait: !self.sweepIsDue) { request in
+                weight += request.weight
+                return weight <= StorageLimits.changesPerTransactionMax
+            }
+            guard let batch else { return }
+            if batch.isEmpty { self.sweepOnce() } else { self.serve(batch) }
+        }
+    }
+
+    private mutating func serve(_ batch: [WriteRequest]) {
+        do {
+            let answers = try self.transaction(batch)
+            self.finish(batch, answers)
+        } catch  where batch.count == 1 {
+            batch[0].reply(.failure(FleetError(storage: error)))
+        } catch {
+            // The disk refused the batch as a whole. Alone, each request learns its own fate: one
+            // that is too large for what space is left does not take the others with it.
+            for request in batch { self.serve([request]) }
+        }
+    }
+
+    private typealias Answers = [Result<WriteRequest.Answer, FleetError>]
+
+    /// Commits durably, or leaves everything as it was and throws.
+    private mutating func transaction(_ batch: [WriteRequest]) throws -> Answers {
+        if batch.count == 1, case .alone(let body) = batch[0].work {
+            try self.queue.writeWithoutTransaction { db in try body(db) }
+            return [.success(.done)]
+        }
+        CrashPoint.reached(.beforeTransaction)
+        var answers = Answers()
+        let before = self.log
+        try self.queue.writeWithoutTransaction { db in
+            // Only where a ROLLBACK failed before: the disk may be back by now.
+            if db.isInsideTransaction { try db.run("ROLLBACK") }
+            try db.run("BEGIN IMMEDIATE")
+            do {
+                for request in batch { answers.append(try self.apply(request, db)) }
+                if self.log.latest != before.latest { try self.log.save(db) }
+                CrashPoint.reached(.afterApply)
+                try db.run("COMMIT")
+            } catch {
+                // A full disk may have ended the transaction already; a failed COMMIT may not.
+                if db.isInsideTransaction { try? db.run("ROLLBACK") }
+                // The database itself is asked where its log ends now.
+                self.log = (try? AuditLog(db)) ?? before
+                throw error
+            }
+        }
+        CrashPoint.reached(.afterStorageCommit)
+        return answers
+    }
+
+    /// Whatever is refused here is undone to the savepoint; what is thrown ends the transaction.
+    private mutating func apply(
+        _ request: WriteRequest, _ db: Database
+    ) throws -> Result<WriteRequest.Answer, FleetError> {
+        try db.run("SAVEPOINT request")
+        let before = self.log
+        do {
+            let answer = try self.perform(request.work, db)
+            try db.run("RELEASE request")
+            return .success(answer)
+        } catch let error as FleetError {
+            self.log = before
+            try db.run("ROLLBACK TO request")
+            try db.run("RELEASE request")
+            return .failure(error)
+        }
+    }
+
+    private mutating func perform(
+        _ work: WriteRequest.Work, _ db: Database
+    ) throws -> WriteRequest.Answer {
+        switch work {
+        case .commit(let preconditions, let draft):
+            let loader = RecordLoader(db: db)
+            for precondition in preconditions { try loader.check(precondition) }
+            let time = self.clock.now
+            let writer = ChangeWriter(db: db, revision: self.log.latest + 1)
+            for change in draft.changes { try writer.apply(change) }
+            try self.log.append(draft, at: time, db)
+            return .commit(draft.commit(self.log.latest, time))
+        case .refusal(let draft):
+            try self.log.append(draft, at: self.clock.now, db)
+            return .done
+        case .beginDraft(let list, let mode):
+            return .draft(try AllowlistTables.begin(list, mode: mode, db))
+        case .appendToDraft(let serials, let draft):
+            return .count(try AllowlistTables.append(serials, to: draft, db))
+        case .discardDraft(let draft):
+            try AllowlistTables.discard(draft, db)
+            return .done
+        case .alone:
+            throw FleetError(.internalFailure, "a request for the writer alone was batched")
+        }
+    }
+
+    /// Announces first: whoever hears that a change is committed may rely on its announcement.
+    private mutating func finish(_ batch: [WriteRequest], _ answers: Answers) {
+        let commits = answers.compactMap { answer in
+            if case .success(.commit(let commit)) = answer { commit } else { nil }
+        }
+        self.feed.announce(commits, upTo: self.log.latest)
+        for (request, answer) in zip(batch, answers) {
+            if case .success = answer, request.leavesDeadRows { self.sweepIsDue = true }
+            request.reply(answer)
+        }
+    }
+
+    /// One step of the sweep, when nobody waits. A disk that refuses it now may allow it later,
+    /// after the next request that leaves something to sweep.
+    private mutating func sweepOnce() {
+        do {
+            var sweep = self.sweep
+            var more = false
+            try self.queue.writeWithoutTransaction { db in
+                try db.inTransaction(.immediate) {
+                    more = try sweep.step(db)
+                    return .commit
+                }
+            }
+            (self.sweep, self.sweepIsDue) = (sweep, more)
+        } catch {
+            self.sweepIsDue = false
+        }
+    }
+}
+
+extension WriteRequest {
+    fileprivate var leavesDeadRows: Bool {
+        switch self.work {
+        case .discardDraft: true
+        case .commit(_, let draft):
+            draft.changes.contains { change in
+                if case .publishAllowlist(let draft, _) = change {
+                    draft.mode == .replace
+                } else {
+                    false
+                }
+            }
+        case .refusal, .beginDraft, .appendToDraft, .alone: false
+        }
+    }
+}

@@ -1,0 +1,37 @@
+/// Every bound of the store, with its unit last.
+package enum StorageLimits {
+    /// Requests that may wait for the writer; one more is answered `.throttled`.
+    package static let writesQueuedMax = 4096
+    /// Requests that may wait for a reader; one more is answered `.throttled`.
+    package static let readsQueuedMax = 8192
+    /// What one transaction may hold, counted in changes and allowlist rows: it bounds how long a
+    /// request waits behind others, and what a failed transaction must repeat.
+    static let changesPerTransactionMax = 8192
+    /// Reads answered from one snapshot.
+    static let readsPerSnapshotMax = 32
+    static let readersMin = 2
+    static let readersMax = 8
+    /// Rows of an allowlist draft written by one request to the writer.
+    static let draftRowsPerRequestMax = 4096
+    /// Rows looked at by one step of the sweep of dead allowlist rows.
+    static let sweptRowsPerTransactionMax = 8192
+    /// A ChangeSet's changes as JSON. Larger sets belong into a draft.
+    package static let changesBytesMax = 16 << 20
+    /// Commits kept in memory for readers of the feed that keep up.
+    static let recentCommitsMax = 1024
+    /// Commits read at a time for a reader of the feed that does not.
+    static let replayCommitsMax = 256
+    /// Rows read at a time by the verification of the audit log.
+    static let verifiedRowsMax = 1000
+    /// Findings of a verification that are reported one by one.
+    static let findingsMax = 100
+    /// How long a connection waits for another process's lock.
+    static let busySecondsMax = 5.0
+    /// The write-ahead log is moved into the database when it has grown by this many pages.
+    static let checkpointPages = 4000
+    /// What remains of the write-ahead log file after a checkpoint.
+    static let journalBytesMax = 64 << 20
+    /// The writer's page cache.
+    static let writerCacheKiB = 64 << 10
+    static let readerCacheKiB = 8 << 10
+}

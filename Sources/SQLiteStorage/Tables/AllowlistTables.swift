@@ -1,0 +1,229 @@
+internal import Fleet
+internal import GRDB
+
+/// Allowlists: every batch of serial numbers counts, or does not, by its one row in
+/// `allowlist_batches`. A serial number is in at most one live batch of its list.
+enum AllowlistTables {
+    /// A batch's state, as stored.
+    enum Batch: Int {
+        case draft = 0
+        case live = 1
+        /// Discarded or replaced; its rows are swept little by little.
+        case dead = 2
+    }
+
+    static let listColumns = "name, version, entries, updated_at"
+
+    /// A list that was only ever drafted has version 0 and does not exist yet.
+    static let published = "version > 0"
+
+    static func list(_ row: inout RowReader) throws -> Allowlist {
+        Allowlist(
+            name: try row.name(), version: try row.int(), count: try row.int(),
+            updatedAt: try row.time())
+    }
+
+    private struct ListRow {
+        let id: Int64
+        let version: Int
+        let versionsTaken: Int
+        let entries: Int
+    }
+
+    private static func find(_ name: AllowlistName, _ db: Database) throws -> ListRow? {
+        try db.first(
+            "SELECT id, version, versions_taken, entries FROM allowlists WHERE name = ?",
+            name.rawValue, of: "allowlists"
+        ) { row in
+            ListRow(
+                id: try row.int64(), version: try row.int(), versionsTaken: try row.int(),
+                entries: try row.int())
+        }
+    }
+
+    private static func findOrMake(_ name: AllowlistName, _ db: Database) throws -> ListRow {
+        if let list = try Self.find(name, db) { return list }
+        try db.run(
+            """
+            INSERT INTO allowlists (name, version, versions_taken, entries, updated_at, revision)
+            VALUES (?, 0, 0, 0, 0, 0)
+            """, name.rawValue)
+        return ListRow(id: db.lastInsertedRowID, version: 0, versionsTaken: 0, entries: 0)
+    }
+
+    private static func makeBatch(
+        _ list: ListRow, _ state: Batch, mode: AllowlistDraft.Mode, _ db: Database
+    ) throws -> Int {
+        let version = list.versionsTaken + 1
+        try db.run("UPDATE allowlists SET versions_taken = ? WHERE id = ?", version, list.id)
+        try db.run(
+            """
+            INSERT INTO allowlist_batches (list_id, version, state, mode, base_version, entries)
+            VALUES (?, ?, ?, ?, ?, 0)
+            """, list.id, version, state.rawValue, mode.rawValue,
+            list.version > 0 ? list.version : nil)
+        return version
+    }
+
+    private static let insertUnlessLive = """
+        INSERT OR IGNORE INTO allowlist_entries (list_id, serial, version) SELECT ?1, ?2, ?3
+        WHERE NOT EXISTS (
+            SELECT 1 FROM allowlist_entries AS entry JOIN allowlist_batches AS batch
+                ON batch.list_id = entry.list_id AND batch.version = entry.version
+            WHERE entry.list_id = ?1 AND entry.serial = ?2 AND batch.state = 1)
+        """
+    private static let insert = """
+        INSERT OR IGNORE INTO allowlist_entries (list_id, serial, version) VALUES (?1, ?2, ?3)
+        """
+
+    /// - Returns: how many were new.
+    private static func insert(
+        _ serials: [SerialNumber], into list: Int64, version: Int, unlessLive: Bool,
+        _ db: Database
+    ) throws -> Int {
+        let statement = try db.cachedStatement(
+            sql: unlessLive ? Self.insertUnlessLive : Self.insert)
+        var inserted = 0
+        for serial in serials {
+            try statement.execute(arguments: [list, serial.rawValue, version])
+            inserted += db.changesCount
+        }
+        return inserted
+    }
+
+    private static func update(
+        _ list: ListRow, version: Int, entries: Int, at time: UnixTime, _ revision: Revision,
+        _ db: Database
+    ) throws {
+        try db.run(
+            """
+            UPDATE allowlists SET version = ?, entries = ?, updated_at = ?, revision = ?
+            WHERE id = ?
+            """, version, entries, time.milliseconds, revision, list.id)
+    }
+}
+
+// MARK: Changes
+
+extension AllowlistTables {
+    static func add(
+        _ serials: [SerialNumber], to name: AllowlistName, at time: UnixTime,
+        _ revision: Revision, _ db: Database
+    ) throws {
+        let list = try Self.findOrMake(name, db)
+        let version = try Self.makeBatch(list, .live, mode: .merge, db)
+        let added = try Self.insert(
+            serials, into: list.id, version: version, unlessLive: true, db)
+        if added == 0 {
+            try db.run(
+                "DELETE FROM allowlist_batches WHERE list_id = ? AND version = ?", list.id,
+                version)
+        }
+        try Self.update(
+            list, version: version, entries: list.entries + added, at: time, revision, db)
+    }
+
+    static func remove(
+        _ serials: [SerialNumber], from name: AllowlistName, at time: UnixTime,
+        _ revision: Revision, _ db: Database
+    ) throws {
+        guard let list = try Self.find(name, db), list.version > 0 else {
+            throw FleetError.conflict("\(RecordKey.allowlist(name)) does not exist")
+        }
+        let statement = try db.cachedStatement(
+            sql: """
+                DELETE FROM allowlist_entries WHERE list_id = ?1 AND serial = ?2 AND version IN (
+                    SELECT entry.version FROM allowlist_entries AS entry
+                    JOIN allowlist_batches AS batch
+                        ON batch.list_id = entry.list_id AND batch.version = entry.version
+                    WHERE entry.list_id = ?1 AND entry.serial = ?2 AND batch.state = 1)
+                """)
+        var removed = 0
+        for serial in serials {
+            try statement.execute(arguments: [list.id, serial.rawValue])
+            removed += db.changesCount
+        }
+        let version = list.versionsTaken + 1
+        try db.run("UPDATE allowlists SET versions_taken = ? WHERE id = ?", version, list.id)
+        try Self.update(
+            list, version: version, entries: list.entries - removed, at: time, revision, db)
+    }
+
+    static func publish(
+        _ draft: AllowlistDraft, at time: UnixTime, _ revision: Revision, _ db: Database
+    ) throws {
+        guard let (list, entries) = try Self.open(draft, db) else {
+            throw FleetError.conflict(
+                "draft \(draft.version) of allowlist \(draft.list) is not open")
+        }
+        guard list.version == draft.baseVersion ?? 0 else {
+            throw FleetError.conflict(
+                "allowlist \(draft.list) has changed since the draft was begun")
+        }
+        if draft.mode == .replace {
+            try db.run(
+                "UPDATE allowlist_batches SET state = 2 WHERE list_id = ? AND state = 1", list.id)
+        }
+        try db.run(
+            "UPDATE allowlist_batches SET state = 1 WHERE list_id = ? AND version = ?", list.id,
+            draft.version)
+        let total = draft.mode == .merge ? list.entries + entries : entries
+        try Self.update(list, version: draft.version, entries: total, at: time, revision, db)
+    }
+}
+
+// MARK: Drafts
+
+extension AllowlistTables {
+    static func begin(
+        _ name: AllowlistName, mode: AllowlistDraft.Mode, _ db: Database
+    ) throws -> AllowlistDraft {
+        let list = try Self.findOrMake(name, db)
+        let version = try Self.makeBatch(list, .draft, mode: mode, db)
+        return AllowlistDraft(
+            list: name, mode: mode, version: version,
+            baseVersion: list.version > 0 ? list.version : nil)
+    }
+
+    /// The list and the rows of a draft, while it is one.
+    private static func open(
+        _ draft: AllowlistDraft, _ db: Database
+    ) throws -> (list: ListRow, entries: Int)? {
+        guard let list = try Self.find(draft.list, db) else { return nil }
+        let entries = try db.first(
+            """
+            SELECT entries FROM allowlist_batches
+            WHERE list_id = ? AND version = ? AND state = 0 AND mode = ? AND base_version IS ?
+            """, list.id, draft.version, draft.mode.rawValue, draft.baseVersion,
+            of: "allowlist_batches"
+        ) { try $0.int() }
+        return entries.map { (list, $0) }
+    }
+
+    static func append(
+        _ serials: [SerialNumber], to draft: AllowlistDraft, _ db: Database
+    ) throws -> Int {
+        guard let (list, entries) = try Self.open(draft, db) else {
+            throw FleetError(
+                .notFound, "draft \(draft.version) of allowlist \(draft.list) is not open")
+        }
+        let added = try Self.insert(
+            serials, into: list.id, version: draft.version, unlessLive: draft.mode == .merge, db)
+        try db.run(
+            "UPDATE allowlist_batches SET entries = ? WHERE list_id = ? AND version = ?",
+            entries + added, list.id, draft.version)
+        return added
+    }
+
+    static func discard(_ draft: AllowlistDraft, _ db: Database) throws {
+        guard let (list, _) = try Self.open(draft, db) else { return }
+        try db.run(
+            "UPDATE allowlist_batches SET state = 2 WHERE list_id = ? AND version = ?", list.id,
+            draft.version)
+    }
+
+    /// At opening: nobody is left to finish what was being drafted.
+    static func abandonDrafts(_ db: Database) throws {
+        try db.run("UPDATE allowlist_batches SET state = 2 WHERE state = 0")
+    }
+}

@@ -1,0 +1,82 @@
+internal import Fleet
+internal import GRDB
+
+/// Makes one change true as part of commit `revision`. Removing what is not there does nothing; a
+/// change that needs a record which is not there is a conflict.
+struct ChangeWriter {
+    let db: Database
+    let revision: Revision
+
+    func apply(_ change: Change) throws {
+        do { try self.write(change) } catch let error as DatabaseError
+            where error.extendedResultCode == .SQLITE_CONSTRAINT_FOREIGNKEY
+        {
+            throw FleetError.conflict("\(Self.subject(change)) needs a record that does not exist")
+        }
+    }
+
+    private func write(_ change: Change) throws {
+        let (db, revision) = (self.db, self.revision)
+        switch change {
+        case .putThing(let record): try RegistryTables.put(record, revision, db)
+        case .deleteThing(let name): try RegistryTables.deleteThing(name, db)
+        case .putThingType(let record): try RegistryTables.put(record, revision, db)
+        case .putThingGroup(let record): try RegistryTables.put(record, revision, db)
+        case .addThingToGroup(let thing, let group):
+            try RegistryTables.add(thing, to: group, db)
+        case .removeThingFromGroup(let thing, let group):
+            try RegistryTables.remove(thing, from: group, db)
+        case .putPolicy(let record): try RegistryTables.put(record, revision, db)
+        case .deletePolicy(let name): try RegistryTables.deletePolicy(name, db)
+        case .attachPolicy(let policy, let target):
+            try RegistryTables.attach(policy, to: target, db)
+        case .detachPolicy(let policy, let target):
+            try RegistryTables.detach(policy, from: target, db)
+        case .attachThingPrincipal(let record): try RegistryTables.attach(record, db)
+        case .detachThingPrincipal(let thing, let id):
+            try RegistryTables.detach(thing, id, db)
+        case .putCertificate(let record): try CertificateTables.put(record, revision, db)
+        case .setCertificateStatus(let id, let status, let reason, let time):
+            try CertificateTables.setStatus(id, status, reason: reason, at: time, revision, db)
+        case .setProvenance(let id, let provenance):
+            try CertificateTables.setProvenance(id, provenance, revision, db)
+        case .recordFirstSeen(let id, let time):
+            try CertificateTables.recordFirstSeen(id, at: time, revision, db)
+        case .deleteCertificate(let id): try CertificateTables.delete(id, db)
+        case .putClaim(let record): try CertificateTables.put(record, revision, db)
+        case .putAuthority(let record): try CertificateTables.put(record, revision, db)
+        case .putTemplate(let record): try ProvisioningTables.put(record, revision, db)
+        case .putTemplateVersion(let record): try ProvisioningTables.put(record, revision, db)
+        case .putHook(let record): try ProvisioningTables.put(record, revision, db)
+        case .putOwnershipToken(let record): try ProvisioningTables.put(record, revision, db)
+        case .redeemOwnershipToken(let hash, let redemption):
+            try ProvisioningTables.redeem(hash, redemption, revision, db)
+        case .deleteOwnershipToken(let hash): try ProvisioningTables.deleteToken(hash, db)
+        case .publishAllowlist(let draft, let time):
+            try AllowlistTables.publish(draft, at: time, revision, db)
+        case .addAllowlistEntries(let list, let serials, let time):
+            try AllowlistTables.add(serials, to: list, at: time, revision, db)
+        case .removeAllowlistEntries(let list, let serials, let time):
+            try AllowlistTables.remove(serials, from: list, at: time, revision, db)
+        }
+    }
+
+    /// The change for a message: those that hang one record on another are the ones that can miss.
+    private static func subject(_ change: Change) -> String {
+        switch change {
+        case .addThingToGroup(let thing, let group): "adding thing \(thing) to group \(group)"
+        case .attachPolicy(let policy, let target): "attaching policy \(policy) to \(target)"
+        case .attachThingPrincipal(let record):
+            "attaching certificate \(record.certificate) to thing \(record.thing)"
+        case .putClaim(let claim): "claim \(claim.label.clipped)"
+        case .putOwnershipToken(let token): "a token for certificate \(token.certificate)"
+        case .putThing, .deleteThing, .putThingType, .putThingGroup, .removeThingFromGroup,
+            .putCertificate, .setCertificateStatus, .setProvenance, .recordFirstSeen,
+            .deleteCertificate, .putPolicy, .deletePolicy, .detachPolicy, .detachThingPrincipal,
+            .putTemplate, .putTemplateVersion, .putHook, .putAuthority, .redeemOwnershipToken,
+            .deleteOwnershipToken, .publishAllowlist, .addAllowlistEntries,
+            .removeAllowlistEntries:
+            "the change"
+        }
+    }
+}

@@ -1,0 +1,160 @@
+internal import Fleet
+internal import GRDB
+
+/// Listings, a page at a time, each in the order of its table's key.
+struct ListPages {
+    let db: Database
+
+    func page(_ query: ListQuery) throws -> ListPage {
+        switch query.subject {
+        case .things:
+            try self.named(query, "things", RegistryTables.thingColumns, "name") {
+                .thing(try RegistryTables.thing(&$0))
+            }
+        case .certificates:
+            try self.named(query, "certificates", CertificateTables.certificateColumns, "id") {
+                .certificate(try CertificateTables.certificate(&$0))
+            }
+        case .policies: try self.policies(query)
+        case .templates:
+            try self.named(query, "templates", ProvisioningTables.templateColumns, "name") {
+                .template(try ProvisioningTables.template(&$0))
+            }
+        case .hooks:
+            try self.named(query, "hooks", ProvisioningTables.hookColumns, "name") {
+                .hook(try ProvisioningTables.hook(&$0))
+            }
+        case .claims:
+            try self.named(query, "claims", CertificateTables.claimColumns, "certificate") {
+                .claim(try CertificateTables.claim(&$0))
+            }
+        case .authorities:
+            try self.named(query, "authorities", CertificateTables.authorityColumns, "id") {
+                .authority(try CertificateTables.authority(&$0))
+            }
+        case .allowlists:
+            try self.named(
+                query, "allowlists", AllowlistTables.listColumns, "name",
+                also: "AND \(AllowlistTables.published)"
+            ) { .allowlist(try AllowlistTables.list(&$0)) }
+        case .allowlistEntries(let list): try self.entries(of: list, query)
+        case .ownershipTokensExpired(let moment): try self.tokens(expiredBefore: moment, query)
+        case .commits: try self.commits(query)
+        }
+    }
+
+    /// One row more than asked for tells whether there is a next page.
+    private static func cut(_ rows: [(key: String, record: Fleet.Record)], _ query: ListQuery)
+        -> ListPage
+    {
+        let page = rows.prefix(query.limit)
+        return ListPage(
+            records: page.map(\.record), next: rows.count > page.count ? page.last?.key : nil)
+    }
+
+    private func named(
+        _ query: ListQuery, _ table: String, _ columns: String, _ key: String,
+        also condition: String = "", decode: (inout RowReader) throws -> Fleet.Record
+    ) throws -> ListPage {
+        let rows = try self.db.all(
+            """
+            SELECT \(key), \(columns) FROM \(table) WHERE \(key) > ? \(condition)
+            ORDER BY \(key) LIMIT ?
+            """, query.after ?? "", query.limit + 1, of: table
+        ) { (key: try $0.text(), record: try decode(&$0)) }
+        return Self.cut(rows, query)
+    }
+
+    private func policies(_ query: ListQuery) throws -> ListPage {
+        let rows = try self.db.all(
+            """
+            SELECT \(RegistryTables.policyColumns) FROM policies WHERE name > ?
+            ORDER BY name LIMIT ?
+            """, query.after ?? "", query.limit + 1, of: "policies"
+        ) { try RegistryTables.PolicyRow(&$0) }
+        return Self.cut(
+            try rows.map { (key: $0.name.rawValue, record: .policy(try $0.policy(self.db))) },
+            query)
+    }
+
+    private func entries(of list: AllowlistName, _ query: ListQuery) throws -> ListPage {
+        let rows = try self.db.all(
+            """
+            SELECT entry.serial FROM allowlists AS list
+            JOIN allowlist_entries AS entry ON entry.list_id = list.id
+            JOIN allowlist_batches AS batch
+                ON batch.list_id = list.id AND batch.version = entry.version
+            WHERE list.name = ? AND entry.serial > ? AND batch.state = 1
+            ORDER BY entry.serial LIMIT ?
+            """, list.rawValue, query.after ?? "", query.limit + 1, of: "allowlist_entries"
+        ) { row in
+            let text = try row.text()
+            guard let serial = try? SerialNumber(text) else {
+                throw DamagedRow("allowlist \(list) holds a serial number that is none")
+            }
+            return (key: text, record: Fleet.Record.allowlistEntry(serial))
+        }
+        return Self.cut(rows, query)
+    }
+
+    /// Oldest first; the place in the order is the time and, among equals, the hash.
+    private func tokens(expiredBefore moment: UnixTime, _ query: ListQuery) throws -> ListPage {
+        var after: (time: Int64, hash: String) = (.min, "")
+        if let text = query.after {
+            let parts = text.split(separator: ":", maxSplits: 1)
+            guard parts.count == 2, let time = Int64(parts[0]) else {
+                throw Self.badPlace(text)
+            }
+            after = (time, String(parts[1]))
+        }
+        let rows = try self.db.all(
+            """
+            SELECT \(ProvisioningTables.tokenColumns) FROM ownership_tokens
+            WHERE expires_at < ? AND (expires_at, hash) > (?, ?)
+            ORDER BY expires_at, hash LIMIT ?
+            """, moment.milliseconds, after.time, after.hash, query.limit + 1,
+            of: "ownership_tokens"
+        ) { try ProvisioningTables.token(&$0) }
+        return Self.cut(
+            rows.map { token in
+                ("\(token.expiresAt.milliseconds):\(token.hash)", .ownershipToken(token))
+            }, query)
+    }
+
+    private func commits(_ query: ListQuery) throws -> ListPage {
+        guard let after = query.after.map({ Int64($0) }) ?? 0 else {
+            throw Self.badPlace(query.after ?? "")
+        }
+        let rows = try self.entries(after: after, limit: query.limit + 1, refusals: true)
+        return Self.cut(
+            try rows.map { (String($0.sequence), .commit(try $0.commit())) }, query)
+    }
+
+    private static func badPlace(_ text: String) -> FleetError {
+        FleetError(.invalidRequest, "'\(text.clipped)' is no place in this listing")
+    }
+
+    private func entries(
+        after: Commit.Sequence, limit: Int, refusals: Bool
+    ) throws -> [AuditEntry] {
+        try self.db.all(
+            """
+            SELECT \(AuditEntry.columns) FROM commits
+            WHERE sequence > ? \(refusals ? "" : "AND refusal IS NULL") ORDER BY sequence LIMIT ?
+            """, after, limit, of: "commits"
+        ) { try AuditEntry(&$0) }
+    }
+
+    /// For the feed: the next commits, and up to where the log has been looked through.
+    func replay(
+        after cursor: Commit.Sequence
+    ) throws -> (commits: [Commit], upTo: Commit.Sequence) {
+        let rows = try self.entries(
+            after: cursor, limit: StorageLimits.replayCommitsMax, refusals: false)
+        let commits = try rows.map { try $0.commit() }
+        if rows.count == StorageLimits.replayCommitsMax, let last = rows.last {
+            return (commits, last.sequence)
+        }
+        return (commits, max(cursor, try AuditLog.state(self.db).size))
+    }
+}

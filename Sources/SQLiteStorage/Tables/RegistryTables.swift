@@ -1,0 +1,194 @@
+internal import Fleet
+internal import GRDB
+internal import JSON
+
+/// Things, their types and groups, policies and attachments: their SQL, both ways.
+///
+/// Rows are written by upsert, never by replacement: replacing deletes first, and the deletion
+/// would take what hangs on the row with it.
+enum RegistryTables {
+    // MARK: Things
+
+    static let thingColumns = "name, type_name, attributes, billing_group, version, created_at"
+
+    static func thing(_ row: inout RowReader) throws -> Thing {
+        Thing(
+            name: try row.name(), typeName: try row.optionalName(),
+            attributes: try JSONFields(
+                RecordJSON.object(("attributes", row.json())), "a thing's attributes"
+            ).map("attributes"),
+            billingGroup: try row.optionalText(), version: try row.int(),
+            createdAt: try row.time())
+    }
+
+    static func put(_ thing: Thing, _ revision: Revision, _ db: Database) throws {
+        try db.run(
+            """
+            INSERT INTO things (\(Self.thingColumns), revision) VALUES (?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (name) DO UPDATE SET type_name = excluded.type_name,
+                attributes = excluded.attributes, billing_group = excluded.billing_group,
+                version = excluded.version, created_at = excluded.created_at,
+                revision = excluded.revision
+            """,
+            thing.name.rawValue, thing.typeName?.rawValue,
+            RecordJSON.map(thing.attributes).description, thing.billingGroup?.storable,
+            thing.version, thing.createdAt.milliseconds, revision)
+    }
+
+    static func deleteThing(_ name: ThingName, _ db: Database) throws {
+        try db.run("DELETE FROM things WHERE name = ?", name.rawValue)
+    }
+
+    static let thingTypeColumns = "name, created_at, deprecated_at"
+
+    static func thingType(_ row: inout RowReader) throws -> ThingType {
+        ThingType(
+            name: try row.name(), createdAt: try row.time(), deprecatedAt: try row.optionalTime())
+    }
+
+    static func put(_ type: ThingType, _ revision: Revision, _ db: Database) throws {
+        try db.run(
+            """
+            INSERT INTO thing_types (\(Self.thingTypeColumns), revision) VALUES (?, ?, ?, ?)
+            ON CONFLICT (name) DO UPDATE SET created_at = excluded.created_at,
+                deprecated_at = excluded.deprecated_at, revision = excluded.revision
+            """,
+            type.name.rawValue, type.createdAt.milliseconds, type.deprecatedAt?.milliseconds,
+            revision)
+    }
+
+    static let thingGroupColumns = "name, parent, created_at"
+
+    static func thingGroup(_ row: inout RowReader) throws -> ThingGroup {
+        ThingGroup(
+            name: try row.name(), parent: try row.optionalName(), createdAt: try row.time())
+    }
+
+    static func put(_ group: ThingGroup, _ revision: Revision, _ db: Database) throws {
+        try db.run(
+            """
+            INSERT INTO thing_groups (\(Self.thingGroupColumns), revision) VALUES (?, ?, ?, ?)
+            ON CONFLICT (name) DO UPDATE SET parent = excluded.parent,
+                created_at = excluded.created_at, revision = excluded.revision
+            """,
+            group.name.rawValue, group.parent?.rawValue, group.createdAt.milliseconds, revision)
+    }
+
+    static func add(_ thing: ThingName, to group: ThingGroupName, _ db: Database) throws {
+        try db.run(
+            "INSERT OR IGNORE INTO group_members (thing, thing_group) VALUES (?, ?)",
+            thing.rawValue, group.rawValue)
+    }
+
+    static func remove(_ thing: ThingName, from group: ThingGroupName, _ db: Database) throws {
+        try db.run(
+            "DELETE FROM group_members WHERE thing = ? AND thing_group = ?", thing.rawValue,
+            group.rawValue)
+    }
+
+    // MARK: Policies
+
+    static let policyColumns = "name, default_version, created_at"
+
+    /// A policy's own row; its versions are read beside it.
+    struct PolicyRow {
+        let name: PolicyName
+        let defaultVersionID: Int
+        let createdAt: UnixTime
+
+        init(_ row: inout RowReader) throws {
+            self.name = try row.name()
+            self.defaultVersionID = try row.int()
+            self.createdAt = try row.time()
+        }
+
+        func policy(_ db: Database) throws -> Policy {
+            let versions = try db.all(
+                """
+                SELECT id, document, created_at FROM policy_versions WHERE policy = ?
+                ORDER BY position
+                """, self.name.rawValue, of: "policy_versions"
+            ) { row in
+                Policy.Version(
+                    id: try row.int(), document: try row.text(), createdAt: try row.time())
+            }
+            return Policy(
+                name: self.name, versions: versions, defaultVersionID: self.defaultVersionID,
+                createdAt: self.createdAt)
+        }
+    }
+
+    static func put(_ policy: Policy, _ revision: Revision, _ db: Database) throws {
+        try db.run(
+            """
+            INSERT INTO policies (\(Self.policyColumns), revision) VALUES (?, ?, ?, ?)
+            ON CONFLICT (name) DO UPDATE SET default_version = excluded.default_version,
+                created_at = excluded.created_at, revision = excluded.revision
+            """,
+            policy.name.rawValue, policy.defaultVersionID, policy.createdAt.milliseconds, revision)
+        try db.run("DELETE FROM policy_versions WHERE policy = ?", policy.name.rawValue)
+        for (position, version) in policy.versions.enumerated() {
+            try db.run(
+                """
+                INSERT INTO policy_versions (policy, position, id, document, created_at)
+                VALUES (?, ?, ?, ?, ?)
+                """,
+                policy.name.rawValue, position, version.id, version.document.storable,
+                version.createdAt.milliseconds)
+        }
+    }
+
+    static func deletePolicy(_ name: PolicyName, _ db: Database) throws {
+        try db.run("DELETE FROM policies WHERE name = ?", name.rawValue)
+    }
+
+    static func attach(_ policy: PolicyName, to target: PolicyTarget, _ db: Database) throws {
+        switch target {
+        case .certificate(let id):
+            try db.run(
+                "INSERT OR IGNORE INTO certificate_policies (certificate, policy) VALUES (?, ?)",
+                id.rawValue, policy.rawValue)
+        case .thingGroup(let group):
+            try db.run(
+                "INSERT OR IGNORE INTO group_policies (thing_group, policy) VALUES (?, ?)",
+                group.rawValue, policy.rawValue)
+        }
+    }
+
+    static func detach(_ policy: PolicyName, from target: PolicyTarget, _ db: Database) throws {
+        switch target {
+        case .certificate(let id):
+            try db.run(
+                "DELETE FROM certificate_policies WHERE certificate = ? AND policy = ?",
+                id.rawValue, policy.rawValue)
+        case .thingGroup(let group):
+            try db.run(
+                "DELETE FROM group_policies WHERE thing_group = ? AND policy = ?", group.rawValue,
+                policy.rawValue)
+        }
+    }
+
+    // MARK: Principals of things
+
+    static func thingPrincipal(_ row: inout RowReader) throws -> ThingPrincipal {
+        ThingPrincipal(
+            thing: try row.name(), certificate: try row.certificateID(),
+            exclusivity: try row.oneOf())
+    }
+
+    static func attach(_ principal: ThingPrincipal, _ db: Database) throws {
+        try db.run(
+            """
+            INSERT INTO thing_principals (thing, certificate, exclusivity) VALUES (?, ?, ?)
+            ON CONFLICT (thing, certificate) DO UPDATE SET exclusivity = excluded.exclusivity
+            """,
+            principal.thing.rawValue, principal.certificate.rawValue,
+            principal.exclusivity.rawValue)
+    }
+
+    static func detach(_ thing: ThingName, _ id: CertificateID, _ db: Database) throws {
+        try db.run(
+            "DELETE FROM thing_principals WHERE thing = ? AND certificate = ?", thing.rawValue,
+            id.rawValue)
+    }
+}

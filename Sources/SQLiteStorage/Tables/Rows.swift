@@ -1,0 +1,157 @@
+internal import Fleet
+internal import Foundation
+internal import GRDB
+internal import JSON
+
+/// Reads one row's columns from left to right. A column that holds what it should not is a damaged
+/// row, reported with its table: never a trap, since a file on a disk can hold anything.
+struct RowReader {
+    private let row: Row
+    private let table: String
+    private var column: Int
+
+    init(_ row: Row, _ table: String, column: Int = 0) {
+        self.row = row
+        self.table = table
+        self.column = column
+    }
+
+    private func damaged() -> DamagedRow {
+        DamagedRow("a row of '\(self.table)' is damaged at column \(self.column)")
+    }
+
+    private mutating func next() throws -> DatabaseValue.Storage {
+        guard self.column < self.row.count else { throw self.damaged() }
+        let value: DatabaseValue = self.row[self.column]
+        self.column += 1
+        return value.storage
+    }
+
+    mutating func optionalText() throws -> String? {
+        switch try self.next() {
+        case .string(let text): return text
+        case .null: return nil
+        case .int64, .double, .blob: throw self.damaged()
+        }
+    }
+
+    mutating func text() throws -> String {
+        guard let text = try self.optionalText() else { throw self.damaged() }
+        return text
+    }
+
+    mutating func optionalInt64() throws -> Int64? {
+        switch try self.next() {
+        case .int64(let number): return number
+        case .null: return nil
+        case .string, .double, .blob: throw self.damaged()
+        }
+    }
+
+    mutating func int64() throws -> Int64 {
+        guard let number = try self.optionalInt64() else { throw self.damaged() }
+        return number
+    }
+
+    mutating func int() throws -> Int { Int(try self.int64()) }
+
+    mutating func bytes() throws -> [UInt8] {
+        guard case .blob(let data) = try self.next() else { throw self.damaged() }
+        return Array(data)
+    }
+
+    mutating func flag() throws -> Bool { try self.int64() != 0 }
+    mutating func time() throws -> UnixTime { UnixTime(milliseconds: try self.int64()) }
+    mutating func optionalTime() throws -> UnixTime? {
+        try self.optionalInt64().map { UnixTime(milliseconds: $0) }
+    }
+
+    mutating func name<Name: CheckedName>(_ type: Name.Type = Name.self) throws -> Name {
+        Name(checked: try self.text())
+    }
+
+    mutating func optionalName<Name: CheckedName>(_ type: Name.Type = Name.self) throws -> Name? {
+        try self.optionalText().map { Name(checked: $0) }
+    }
+
+    mutating func certificateID() throws -> CertificateID {
+        guard let id = try self.optionalCertificateID() else { throw self.damaged() }
+        return id
+    }
+
+    mutating func optionalCertificateID() throws -> CertificateID? {
+        guard let text = try self.optionalText() else { return nil }
+        guard let id = try? CertificateID(text) else { throw self.damaged() }
+        return id
+    }
+
+    mutating func fingerprint() throws -> PublicKeyFingerprint {
+        guard let key = try? PublicKeyFingerprint(self.text()) else { throw self.damaged() }
+        return key
+    }
+
+    mutating func oneOf<Word: RawRepresentable<String>>(_ type: Word.Type = Word.self) throws
+        -> Word
+    {
+        guard let word = Word(rawValue: try self.text()) else { throw self.damaged() }
+        return word
+    }
+
+    mutating func json() throws -> JSONValue { try RecordJSON.parse(self.text()) }
+    mutating func optionalJSON() throws -> JSONValue? {
+        try self.optionalText().map { try RecordJSON.parse($0) }
+    }
+}
+
+extension Database {
+    /// Runs a cached statement that returns nothing.
+    func run(_ sql: String, _ arguments: (any DatabaseValueConvertible)?...) throws {
+        try self.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
+    }
+
+    /// Runs a cached statement with the arguments of a wide row.
+    func run(_ sql: String, row arguments: [(any DatabaseValueConvertible)?]) throws {
+        try self.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
+    }
+
+    /// The first row a cached statement finds.
+    func first<Value>(
+        _ sql: String, _ arguments: (any DatabaseValueConvertible)?..., of table: String,
+        _ decode: (inout RowReader) throws -> Value
+    ) throws -> Value? {
+        let cursor = try Row.fetchCursor(
+            self.cachedStatement(sql: sql), arguments: StatementArguments(arguments))
+        guard let row = try cursor.next() else { return nil }
+        var reader = RowReader(row, table)
+        return try decode(&reader)
+    }
+
+    /// Every row a cached statement finds.
+    func all<Value>(
+        _ sql: String, _ arguments: (any DatabaseValueConvertible)?..., of table: String,
+        _ decode: (inout RowReader) throws -> Value
+    ) throws -> [Value] {
+        let cursor = try Row.fetchCursor(
+            self.cachedStatement(sql: sql), arguments: StatementArguments(arguments))
+        var values: [Value] = []
+        while let row = try cursor.next() {
+            var reader = RowReader(row, table)
+            values.append(try decode(&reader))
+        }
+        return values
+    }
+}
+
+extension String {
+    /// As SQLite can give it back: text that ends at a NUL would be read shorter than written.
+    var storable: String {
+        guard self.utf8.contains(0) else { return self }
+        let scalars = self.unicodeScalars.map { $0.value == 0 ? "\u{FFFD}" : $0 }
+        return String(String.UnicodeScalarView(scalars))
+    }
+}
+
+extension [UInt8] {
+    /// As GRDB takes a blob.
+    var data: Data { Data(self) }
+}
