@@ -1,0 +1,181 @@
+// The sandbox itself: memory, budget, and the one protected call everything happens in.
+#include "sandbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// Lua asks again after a full collection when it is refused, so a refusal is not yet the end; the
+// error that follows a second refusal is. Growing also costs steps: a script that copies megabytes
+// with one instruction pays for the megabytes.
+static void *allocate(void *context, void *block, size_t old_bytes, size_t bytes) {
+    sandbox *box = context;
+    // Without a block, old_bytes names the kind of object instead (Lua manual, lua_Alloc).
+    size_t held = block != NULL ? old_bytes : 0;
+    if (bytes == 0) {
+        free(block);
+        box->used -= held;
+        return NULL;
+    }
+    if (bytes > held) {
+        if (bytes - held > box->call->limits.memory_bytes_max - box->used) return NULL;
+        box->budget -= (int64_t)(bytes / SANDBOX_BYTES_PER_STEP);
+    }
+    void *moved = realloc(block, bytes);
+    // Lua relies on shrinking to succeed.
+    if (moved == NULL) return bytes <= held ? block : NULL;
+    box->used = box->used - held + bytes;
+    if (box->used > box->peak) box->peak = box->used;
+    return moved;
+}
+
+static void count(lua_State *L, lua_Debug *record) {
+    (void)record;
+    sandbox *box = sandbox_of(L);
+    box->budget -= lua_gethookcount(L);
+    if (box->spent != SLIPWAY_HOOK_RETURNED || box->budget <= 0) {
+        sandbox_spend(L, SLIPWAY_HOOK_OUT_OF_INSTRUCTIONS);
+    }
+}
+
+int sandbox_spend(lua_State *L, slipway_hook_status status) {
+    sandbox *box = sandbox_of(L);
+    if (box->spent == SLIPWAY_HOOK_RETURNED) box->spent = status;
+    // From here on every single instruction raises again, so that a script which catches the error
+    // and goes on is unwound all the same.
+    lua_sethook(L, count, LUA_MASKCOUNT, 1);
+    return luaL_error(L, "the budget is spent");
+}
+
+void sandbox_charge(lua_State *L, uint64_t steps) {
+    sandbox *box = sandbox_of(L);
+    if (box->spent != SLIPWAY_HOOK_RETURNED || box->budget <= 0
+        || steps >= (uint64_t)box->budget) {
+        box->budget = 0;
+        sandbox_spend(L, SLIPWAY_HOOK_OUT_OF_INSTRUCTIONS);
+    }
+    box->budget -= (int64_t)steps;
+}
+
+void sandbox_charge_bytes(lua_State *L, size_t bytes) {
+    sandbox_charge(L, bytes / SANDBOX_BYTES_PER_STEP + 1);
+}
+
+// A name that is neither the script's nor ours: said at once, rather than a nil that fails later.
+static int unknown_name(lua_State *L) {
+    size_t bytes = 0;
+    const char *name = sandbox_text(L, 2, &bytes);
+    return luaL_error(L, "unknown name '%s'", name);
+}
+
+static void open_environment(lua_State *L) {
+    lua_createtable(L, 0, 32);
+    sandbox_open_base(L);
+    sandbox_open_strings(L);
+    sandbox_open_tables(L);
+    sandbox_open_host(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "_G");
+    lua_createtable(L, 0, 2);
+    lua_pushcfunction(L, unknown_name);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    // What lua_load gives a chunk as its _ENV.
+    lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+}
+
+static int run_protected(lua_State *L) {
+    sandbox *box = sandbox_of(L);
+    const slipway_hook_call *call = box->call;
+    open_environment(L);
+    // What the script is charged with begins here.
+    box->budget = (int64_t)call->limits.instructions_max;
+    box->peak = box->used;
+    lua_sethook(L, count, LUA_MASKCOUNT, SANDBOX_COUNT_STEP);
+
+    lua_pushfstring(L, "=%s", call->name);
+    // Text only: the loader of binary chunks trusts its input.
+    int status = luaL_loadbufferx(
+        L, call->source, call->source_bytes, lua_tostring(L, -1), "t");
+    if (status == LUA_ERRSYNTAX) box->result->status = SLIPWAY_HOOK_NOT_LUA;
+    if (status != LUA_OK) return lua_error(L);
+    lua_call(L, 0, 1);
+    if (!lua_isfunction(L, -1)) {
+        return luaL_error(
+            L, "%s: the script must return a function, not %s", call->name, luaL_typename(L, -1));
+    }
+    if (call->request == NULL) return 0;
+
+    sandbox_json_decode(L, call->request, call->request_bytes);
+    lua_call(L, 1, 1);
+    sandbox_json_encode(L, -1, call->limits.answer_bytes_max);
+    return 0;
+}
+
+static void set_text(slipway_hook_result *result, const char *text, size_t bytes) {
+    result->text = malloc(bytes > 0 ? bytes : 1);
+    if (result->text == NULL) return;
+    memcpy(result->text, text, bytes);
+    result->text_bytes = bytes;
+}
+
+// Why a call failed, in words. What lua_pcall left on the stack is any value at all; only a string
+// is looked at, which converts nothing and so cannot raise.
+static void explain(lua_State *L, sandbox *box, int status) {
+    slipway_hook_result *result = box->result;
+    if (status == LUA_ERRMEM && box->spent == SLIPWAY_HOOK_RETURNED) {
+        box->spent = SLIPWAY_HOOK_OUT_OF_MEMORY;
+    }
+    if (box->spent != SLIPWAY_HOOK_RETURNED) {
+        result->status = box->spent;
+        const char *text = box->spent == SLIPWAY_HOOK_OUT_OF_MEMORY
+            ? "the script used up its memory" : "the script used up its instructions";
+        set_text(result, text, strlen(text));
+        return;
+    }
+    if (result->status != SLIPWAY_HOOK_NOT_LUA) result->status = SLIPWAY_HOOK_RAISED;
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        size_t bytes = 0;
+        const char *text = lua_tolstring(L, -1, &bytes);
+        set_text(result, text, bytes);
+    } else {
+        const char *text = "the script raised an error that is not a string";
+        set_text(result, text, strlen(text));
+    }
+}
+
+void slipway_hook_run(const slipway_hook_call *call, slipway_hook_result *result) {
+    memset(result, 0, sizeof *result);
+    sandbox box = {.call = call, .result = result, .budget = INT64_MAX / 2};
+    result->log = malloc(call->limits.log_bytes_max > 0 ? call->limits.log_bytes_max : 1);
+    lua_State *L = result->log != NULL ? lua_newstate(allocate, &box) : NULL;
+    if (L == NULL) {
+        const char *text = "there is no memory to run the script in";
+        result->status = SLIPWAY_HOOK_OUT_OF_MEMORY;
+        set_text(result, text, strlen(text));
+        return;
+    }
+    *(sandbox **)lua_getextraspace(L) = &box;
+    lua_gc(L, LUA_GCINC, 0, 0, 0);
+    // Neither of these can raise: a light C function needs no memory.
+    lua_pushcfunction(L, run_protected);
+    int status = lua_pcall(L, 0, 0, 0);
+    if (status != LUA_OK) {
+        explain(L, &box, status);
+    } else {
+        set_text(result, box.out != NULL ? box.out : "", box.out_bytes);
+    }
+    int64_t left = box.budget > 0 ? box.budget : 0;
+    int64_t granted = (int64_t)call->limits.instructions_max;
+    result->instructions = (uint64_t)(granted > left ? granted - left : 0);
+    result->memory_bytes_peak = box.peak;
+    lua_close(L);
+    free(box.out);
+}
+
+void slipway_hook_result_free(slipway_hook_result *result) {
+    free(result->text);
+    free(result->log);
+    memset(result, 0, sizeof *result);
+}

@@ -1,0 +1,85 @@
+// What the parts of the sandbox share. Private to this target.
+#ifndef SLIPWAY_SANDBOX_H
+#define SLIPWAY_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include "slipway_lua.h"
+
+// How often the interpreter's own instructions are counted.
+#define SANDBOX_COUNT_STEP 64
+// A library function that walks over bytes, and the allocator, pay one step for this many.
+#define SANDBOX_BYTES_PER_STEP 16
+// The most values one function call may spread over the stack. Every call copies its arguments,
+// so this bounds what one instruction can cost.
+#define SANDBOX_VALUES_MAX 250
+// How deep JSON may nest; the codec recurses.
+#define SANDBOX_JSON_DEPTH_MAX 64
+// An allowlist look-up leaves the process; it is paid for like this many instructions.
+#define SANDBOX_LOOKUP_STEPS 1000
+
+typedef struct sandbox {
+    const slipway_hook_call *call;
+    slipway_hook_result *result;
+    // Memory, in bytes.
+    size_t used, peak;
+    // Steps left; at zero the script has ended, whatever it catches.
+    int64_t budget;
+    // Set once a budget is spent; from then on nothing but unwinding happens.
+    slipway_hook_status spent;
+    uint32_t lookups, log_lines;
+    // The JSON encoder's output. It belongs to the sandbox so that an error cannot leak it.
+    char *out;
+    size_t out_bytes, out_capacity;
+} sandbox;
+
+static inline sandbox *sandbox_of(lua_State *L) { return *(sandbox **)lua_getextraspace(L); }
+
+// Takes steps from the budget, and raises where there are none left.
+void sandbox_charge(lua_State *L, uint64_t steps);
+// The same for walking over bytes.
+void sandbox_charge_bytes(lua_State *L, size_t bytes);
+// Marks the state as spent and raises. No script can catch it (see base.c, pcall).
+int sandbox_spend(lua_State *L, slipway_hook_status status);
+
+// Each fills in a part of the environment, whose table is on the top of the stack.
+void sandbox_open_base(lua_State *L);
+void sandbox_open_strings(lua_State *L);
+void sandbox_open_tables(lua_State *L);
+void sandbox_open_host(lua_State *L);
+
+// Pushes the value's text as `tostring` gives it: never an address.
+const char *sandbox_text(lua_State *L, int index, size_t *bytes);
+
+// pairs and next in a fixed order: numbers, then strings by their bytes, then booleans.
+typedef struct sandbox_key {
+    int kind;
+    lua_Integer integer;
+    lua_Number number;
+    const char *text;
+    size_t bytes;
+    lua_Integer slot;
+} sandbox_key;
+// Pushes a table with the keys of the table at `index`, then a userdata with their order.
+lua_Integer sandbox_push_sorted_keys(lua_State *L, int index);
+int sandbox_pairs(lua_State *L);
+int sandbox_next(lua_State *L);
+
+// find, match, gmatch and gsub (patterns.c).
+int sandbox_find(lua_State *L);
+int sandbox_match(lua_State *L);
+int sandbox_gmatch(lua_State *L);
+int sandbox_gsub(lua_State *L);
+
+// Pushes the value of a JSON text; raises where it is none.
+void sandbox_json_decode(lua_State *L, const char *text, size_t bytes);
+// Writes the value at `index` to `out`, replacing what was there; raises where it has no JSON form.
+void sandbox_json_encode(lua_State *L, int index, size_t bytes_max);
+
+#endif

@@ -1,0 +1,148 @@
+import Dispatch
+import Fleet
+import Glibc
+import Synchronization
+
+/// A call that waits for a worker.
+struct HookCall: Sendable {
+    let script: HookScript
+    /// nil where the script is only to be looked at.
+    let request: HookRequest?
+    let waitsUntil: ContinuousClock.Instant
+    let answer: CheckedContinuation<HookOutcome, Never>
+}
+
+/// What the pool and its threads share: the calls that wait, and the processes that live.
+///
+/// The threads sleep on a semaphore that counts waiting calls, and each of them once more when the
+/// pool closes.
+final class HookCalls: Sendable {
+    private struct State {
+        var waiting: [HookCall] = []
+        var closed = false
+        /// Each thread's living process. Present means: not reaped, so the id is still its own.
+        var processes: [Int: pid_t] = [:]
+        var containments: [Int: WorkerContainment] = [:]
+        var threads: Int
+        var closing: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state: Mutex<State>
+    private let available = DispatchSemaphore(value: 0)
+    private let waitingMax: Int
+
+    init(threads: Int, waitingMax: Int) {
+        self.state = Mutex(State(threads: threads))
+        self.waitingMax = waitingMax
+    }
+
+    /// Queues the call; where it cannot, returns why, and the caller answers it.
+    func add(_ call: HookCall) -> String? {
+        let refusal: String? = self.state.withLock { state in
+            guard !state.closed else { return "the service is stopping" }
+            guard state.waiting.count < self.waitingMax else {
+                return "\(self.waitingMax) hook calls are waiting already"
+            }
+            state.waiting.append(call)
+            return nil
+        }
+        if refusal == nil { self.available.signal() }
+        return refusal
+    }
+
+    /// Blocks the calling thread until there is a call; nil once the pool is closed.
+    func next() -> HookCall? {
+        self.available.wait()
+        return self.state.withLock { state in
+            guard !state.closed, !state.waiting.isEmpty else { return nil }
+            return state.waiting.removeFirst()
+        }
+    }
+
+    /// Blocks the calling thread for `pause`, or until the pool is closed. False once it is.
+    func pause(_ pause: Duration) -> Bool {
+        var left = pause
+        while left > .zero, !self.isClosed {
+            let slice = min(left, .milliseconds(20))
+            usleep(UInt32(slice / .microseconds(1)))
+            left -= slice
+        }
+        return !self.isClosed
+    }
+
+    var isClosed: Bool { self.state.withLock { $0.closed } }
+
+    var processes: [pid_t] { self.state.withLock { Array($0.processes.values) } }
+    var containments: [WorkerContainment] { self.state.withLock { Array($0.containments.values) } }
+
+    /// Makes a process known, so that closing the pool can kill it. It is killed at once where the
+    /// pool closed meanwhile.
+    func started(_ pid: pid_t, thread: Int) {
+        self.state.withLock { state in
+            state.processes[thread] = pid
+            if state.closed { kill(pid, SIGKILL) }
+        }
+    }
+
+    func ready(_ containment: WorkerContainment, thread: Int) {
+        self.state.withLock { $0.containments[thread] = containment }
+    }
+
+    /// Kills the thread's process and reaps it. Forgotten first, so that nobody else signals an id
+    /// that may then be another's.
+    func end(thread: Int) {
+        let pid: pid_t? = self.state.withLock { state in
+            guard let pid = state.processes.removeValue(forKey: thread) else { return nil }
+            state.containments[thread] = nil
+            kill(pid, SIGKILL)
+            return pid
+        }
+        guard let pid else { return }
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+    }
+
+    /// Refuses the calls that wait, kills every process and lets the threads end.
+    func close() {
+        let (waiting, threads): ([HookCall], Int) = self.state.withLock { state in
+            guard !state.closed else { return ([], 0) }
+            state.closed = true
+            for pid in state.processes.values { kill(pid, SIGKILL) }
+            defer { state.waiting = [] }
+            return (state.waiting, state.threads)
+        }
+        for call in waiting {
+            call.answer.resume(returning: .failed("the service is stopping"))
+        }
+        for _ in 0..<threads { self.available.signal() }
+    }
+
+    func threadEnded() {
+        let closing: [CheckedContinuation<Void, Never>] = self.state.withLock { state in
+            state.threads -= 1
+            guard state.threads == 0 else { return [] }
+            defer { state.closing = [] }
+            return state.closing
+        }
+        for waiter in closing { waiter.resume() }
+    }
+
+    /// Returns once the last thread has ended.
+    func ended() async {
+        await withCheckedContinuation { continuation in
+            let already = self.state.withLock { state in
+                guard state.threads > 0 else { return true }
+                state.closing.append(continuation)
+                return false
+            }
+            if already { continuation.resume() }
+        }
+    }
+}
+
+extension HookOutcome {
+    /// A failure before the script could do anything.
+    static func failed(_ cause: String) -> HookOutcome {
+        HookOutcome(verdict: .failed(cause: cause), reads: [], log: [])
+    }
+}

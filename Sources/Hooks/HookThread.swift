@@ -1,0 +1,209 @@
+import Dispatch
+import Fleet
+import Glibc
+import JSON
+import Synchronization
+
+/// What one thread of the pool does all its life: keep one worker process, give it one call after
+/// the other, and replace it when it is late, lost or worn.
+struct HookThread: ~Copyable {
+    private let index: Int
+    private let calls: HookCalls
+    private let settings: HookSettings
+    private let executable: String
+    private let arguments: [String]
+    private let lookup: any AllowlistLookup
+    private var pace = RespawnPace(now: .now)
+    private var process: WorkerProcess?
+    private var callsServed = 0
+    private var microsecondsUsed = 0
+
+    init(
+        index: Int, calls: HookCalls, settings: HookSettings, program: HookPool.Program,
+        lookup: any AllowlistLookup
+    ) {
+        self.index = index
+        self.calls = calls
+        self.settings = settings
+        self.executable = program.path
+        self.arguments = program.arguments
+        self.lookup = lookup
+    }
+
+    mutating func run() {
+        _ = self.start()
+        while let call = self.calls.next() {
+            call.answer.resume(returning: self.serve(call))
+            // The next device should not wait for the process that this one used up.
+            if self.process == nil, !self.calls.isClosed { _ = self.start() }
+        }
+        self.stop()
+        self.calls.threadEnded()
+    }
+
+    private mutating func serve(_ call: HookCall) -> HookOutcome {
+        guard ContinuousClock.now < call.waitsUntil else {
+            return .failed(
+                "no hook worker was free within \(self.settings.waitMillisecondsMax) ms")
+        }
+        if self.process == nil, let cause = self.start() { return .failed(cause) }
+        let outcome = self.converse(call)
+        self.callsServed += 1
+        self.microsecondsUsed += max(0, min(outcome.cost?.microseconds ?? 0, 1_000_000_000))
+        if self.callsServed >= HookLimits.workerCallsMax
+            || self.microsecondsUsed >= HookLimits.workerSecondsMax * 1_000_000
+        {
+            self.stop()
+        }
+        return outcome
+    }
+
+    /// Starts a process, at the pace that is allowed; returns why it could not.
+    private mutating func start() -> String? {
+        guard self.calls.pause(self.pace.take(at: .now)) else { return "the service is stopping" }
+        do throws(WorkerProcess.Failure) {
+            let process = try WorkerProcess(
+                executable: self.executable, arguments: self.arguments)
+            self.calls.started(process.pid, thread: self.index)
+            self.process = consume process
+            self.callsServed = 0
+            self.microsecondsUsed = 0
+            let deadline = ContinuousClock.now + .milliseconds(HookLimits.startMillisecondsMax)
+            guard let frame = try self.process?.receive(before: deadline),
+                case .ready(let containment)? = WorkerReport(frame), containment.process
+            else { throw .lost }
+            self.calls.ready(containment, thread: self.index)
+            return nil
+        } catch {
+            self.stop()
+            switch error {
+            case .notStarted(let code):
+                return "the hook worker could not be started: \(String(cString: strerror(code)))"
+            case .timedOut, .lost: return "the hook worker did not get ready"
+            }
+        }
+    }
+
+    private mutating func stop() {
+        self.calls.end(thread: self.index)
+        self.process = nil
+    }
+
+    /// One call, from the request to its end, with the look-ups between.
+    private mutating func converse(_ call: HookCall) -> HookOutcome {
+        let deadline = ContinuousClock.now + .milliseconds(self.settings.deadlineMilliseconds)
+        var reads: [HookOutcome.AllowlistRead] = []
+        var unanswered: String?
+        let frame = WorkerCall(
+            script: call.script, request: call.request, settings: self.settings
+        ).frame
+        guard let bytes = frame.encoded() else {
+            return .failed("the request is larger than \(HookLimits.frameBytesMax) bytes")
+        }
+        do throws(WorkerProcess.Failure) {
+            try self.process?.send(bytes, before: deadline)
+            while let frame = try self.process?.receive(before: deadline) {
+                switch WorkerReport(frame) {
+                case .lookup(let list, let serial)?:
+                    guard reads.count < HookLimits.lookupsMax else { throw .lost }
+                    let answer = try self.answer(list, serial, before: deadline)
+                    switch answer {
+                    case .success(let read): reads.append(read)
+                    case .failure(let error): unanswered = error.message
+                    }
+                    let found = (try? answer.get())?.found
+                    try self.process?.send(
+                        WorkerLookupAnswer(found: found).frame, before: deadline)
+                case .ended(let result)?:
+                    return Self.outcome(
+                        result, isCheck: call.request == nil, reads: reads, unanswered: unanswered)
+                case .ready?, nil: throw .lost
+                }
+            }
+            throw .lost
+        } catch {
+            self.stop()
+            let verdict: HookOutcome.Verdict =
+                error == .timedOut
+                ? .timedOut : .failed(cause: "the hook worker ended during the call")
+            return HookOutcome(verdict: verdict, reads: reads, log: [])
+        }
+    }
+
+    /// Asks the store. The thread waits, as the script does; the deadline goes on running.
+    private func answer(
+        _ list: String, _ serial: String, before deadline: ContinuousClock.Instant
+    ) throws(WorkerProcess.Failure) -> Result<HookOutcome.AllowlistRead, FleetError> {
+        let name: AllowlistName
+        do throws(FleetError) { name = try AllowlistName(list) } catch { return .failure(error) }
+        // What cannot be a serial number is on no list; the store need not see it.
+        guard (try? SerialNumber(serial)) != nil else {
+            return .success(
+                .init(list: name, serial: serial.clipped, version: nil, found: false))
+        }
+        let answer = LookupAnswer()
+        let lookup = self.lookup
+        Task {
+            do throws(FleetError) {
+                let (found, version) = try await lookup.contains(name, serial)
+                answer.set(
+                    .success(.init(list: name, serial: serial, version: version, found: found)))
+            } catch { answer.set(.failure(error)) }
+        }
+        guard let result = answer.wait(until: deadline) else { throw .timedOut }
+        return result
+    }
+
+    private static func outcome(
+        _ result: SandboxResult, isCheck: Bool, reads: [HookOutcome.AllowlistRead],
+        unanswered: String?
+    ) -> HookOutcome {
+        let verdict: HookOutcome.Verdict
+        if let unanswered {
+            // Whatever the script made of it: its answer rests on something nobody knew.
+            verdict = .failed(cause: "the allowlist could not be asked: \(unanswered)")
+        } else if result.status != .returned {
+            verdict = .failed(cause: String(decoding: result.text, as: UTF8.self).clippedLine)
+        } else if isCheck {
+            verdict = .allowed(parameterOverrides: [:])
+        } else {
+            do throws(JSONError) {
+                verdict = HookContract.verdict(try JSONParser.parse(result.text))
+            } catch {
+                verdict = .failed(cause: "the hook's answer is not JSON: \(error)")
+            }
+        }
+        return HookOutcome(verdict: verdict, reads: reads, log: result.log, cost: result.cost)
+    }
+}
+
+/// Hands one answer from a task to the thread that waits for it.
+private final class LookupAnswer: Sendable {
+    private typealias Answer = Result<HookOutcome.AllowlistRead, FleetError>
+    private let value = Mutex<Answer?>(nil)
+    private let arrived = DispatchSemaphore(value: 0)
+
+    func set(_ answer: Result<HookOutcome.AllowlistRead, FleetError>) {
+        self.value.withLock { $0 = answer }
+        self.arrived.signal()
+    }
+
+    /// nil where nothing has come by then.
+    func wait(
+        until deadline: ContinuousClock.Instant
+    ) -> Result<HookOutcome.AllowlistRead, FleetError>? {
+        let left = deadline - ContinuousClock.now
+        let microseconds = max(0, Int(left / .microseconds(1)))
+        _ = self.arrived.wait(timeout: .now() + .microseconds(microseconds))
+        return self.value.withLock { $0 }
+    }
+}
+
+extension String {
+    /// A script's own words, for one line of a log.
+    fileprivate var clippedLine: String {
+        self.prefix(HookLimits.causeBytesMax).unicodeScalars.map { scalar in
+            scalar.value < 0x20 || scalar.value == 0x7F ? " " : String(scalar)
+        }.joined()
+    }
+}
