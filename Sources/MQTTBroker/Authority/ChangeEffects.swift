@@ -1,0 +1,55 @@
+import Fleet
+
+/// What a commit means to live connections: which records they may have relied upon are no longer
+/// what they read, and which principals must go at once, whatever else is true.
+struct ChangeEffects: Sendable {
+    private(set) var changedKeys: Set<RecordKey> = []
+    private(set) var dropped: [CertificateID: PrincipalRefusal] = [:]
+
+    var isEmpty: Bool { self.changedKeys.isEmpty }
+
+    init(_ commit: Commit) {
+        for change in commit.changes { self.add(change) }
+    }
+
+    private mutating func add(_ change: Change) {
+        switch change {
+        case .setCertificateStatus(let id, let status, _, _):
+            self.changedKeys.insert(.certificate(id))
+            self.dropped[id] = status == .active ? nil : .notActive(status)
+        case .deleteCertificate(let id):
+            self.changedKeys.insert(.certificate(id))
+            self.dropped[id] = .unknownCertificate
+        case .putCertificate(let certificate):
+            self.changedKeys.insert(.certificate(certificate.id))
+        case .putAuthority(let authority):
+            self.changedKeys.insert(.authority(authority.id))
+        case .putThing(let thing):
+            self.changedKeys.insert(.thing(thing.name))
+        case .deleteThing(let name):
+            self.changedKeys.insert(.thing(name))
+            self.changedKeys.insert(.groupsOfThing(name))
+        case .putThingGroup(let group):
+            self.changedKeys.insert(.thingGroup(group.name))
+        case .addThingToGroup(let thing, _), .removeThingFromGroup(let thing, _):
+            self.changedKeys.insert(.groupsOfThing(thing))
+        case .putPolicy(let policy):
+            self.changedKeys.insert(.policy(policy.name))
+        case .deletePolicy(let name):
+            self.changedKeys.insert(.policy(name))
+        case .attachPolicy(_, let target), .detachPolicy(_, let target):
+            self.changedKeys.insert(.policiesOfTarget(target))
+        case .attachThingPrincipal(let attachment):
+            self.changedKeys.insert(.thingsOfCertificate(attachment.certificate))
+        case .detachThingPrincipal(_, let certificate):
+            self.changedKeys.insert(.thingsOfCertificate(certificate))
+        // Nothing of these is read to judge a connection; a first sight, above all, must not make
+        // every new device be judged twice.
+        case .setProvenance, .recordFirstSeen, .putThingType, .putTemplate, .putTemplateVersion,
+            .putHook, .putClaim, .putOwnershipToken, .redeemOwnershipToken,
+            .deleteOwnershipToken, .publishAllowlist, .addAllowlistEntries,
+            .removeAllowlistEntries:
+            break
+        }
+    }
+}

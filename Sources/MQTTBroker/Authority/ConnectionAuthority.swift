@@ -1,0 +1,110 @@
+import Fleet
+import MQTT
+import Policies
+
+/// What one connection may do: its principal's policies, those of the thing it speaks for, and the
+/// values its policy variables have.
+struct ConnectionAuthority: Sendable {
+    /// What a policy said, with the words for the log.
+    struct Verdict: Sendable {
+        let isAllowed: Bool
+        let request: AuthorizationRequest
+        let decidedBy: String
+    }
+
+    let record: PrincipalRecord
+    let thing: AttachedThing?
+    private let policies: [CompiledPolicy]
+    private let realm: Realm
+    private var variables: PolicyVariables
+
+    init(record: PrincipalRecord, clientID: String, sourceAddress: String, realm: Realm) {
+        let thing = Self.associatedThing(of: record, clientID: clientID)
+        self.record = record
+        self.thing = thing
+        self.policies = record.policies + (thing?.groupPolicies ?? [])
+        self.realm = realm
+        self.variables = PolicyVariables(
+            clientID: clientID, sourceIP: sourceAddress,
+            thing: thing.map {
+                PolicyVariables.AssociatedThing(
+                    name: $0.thing.name, typeName: $0.thing.typeName,
+                    attributes: $0.thing.attributes)
+            }, certificateSerialNumber: record.certificate.serialNumber,
+            certificateFields: CertificateFields.of(record.certificate))
+    }
+
+    /// AWS: an exclusive attachment is that thing whatever the client id; any other counts only
+    /// where the client id is the thing's name (provisioning specification, 5.6).
+    private static func associatedThing(
+        of record: PrincipalRecord, clientID: String
+    ) -> AttachedThing? {
+        record.things.first { $0.exclusivity == .exclusive }
+            ?? record.things.first { $0.thing.name.rawValue == clientID }
+    }
+
+    /// The policies that could not be read, each of which makes every answer no.
+    var defects: [String] {
+        self.policies.compactMap { policy in
+            policy.defect.map { "policy \(policy.name) version \(policy.version): \($0.message)" }
+        }
+    }
+
+    func connect(_ connect: Connect, clientID: String, at now: UnixTime) -> Verdict {
+        var variables = self.variables
+        if connect.isPersistent { variables.connectAttributes.insert(.persistentConnect) }
+        if let will = connect.will {
+            variables.connectAttributes.insert(.lastWill)
+            variables.lastWillTopic = self.realm.topic(will.topic.text)
+        }
+        return self.decide(
+            .connect(clientID: clientID, in: self.realm), variables: variables, at: now)
+    }
+
+    func publish(_ topic: TopicName, at now: UnixTime) -> Verdict {
+        self.decide(
+            .publish(topic: topic.text, in: self.realm), variables: self.variables, at: now)
+    }
+
+    func subscribe(_ filter: TopicFilter, at now: UnixTime) -> Verdict {
+        self.decide(
+            .subscribe(filter: filter.text, in: self.realm), variables: self.variables, at: now)
+    }
+
+    func receive(_ topic: TopicName, at now: UnixTime) -> Verdict {
+        self.decide(
+            .receive(topic: topic.text, in: self.realm), variables: self.variables, at: now)
+    }
+
+    private func decide(
+        _ request: AuthorizationRequest, variables: PolicyVariables, at now: UnixTime
+    ) -> Verdict {
+        var variables = variables
+        variables.now = now
+        let decision = PolicyEvaluator.decide(
+            policies: self.policies, request: request, context: variables)
+        switch decision {
+        case .allowed(let statement):
+            return Verdict(isAllowed: true, request: request, decidedBy: "\(statement)")
+        case .explicitlyDenied(let statement):
+            return Verdict(
+                isAllowed: false, request: request,
+                decidedBy: self.defects.first.map { "unreadable \($0)" } ?? "\(statement)")
+        case .implicitlyDenied:
+            let reason =
+                self.policies.isEmpty
+                ? "no policy is attached" : "no statement allows it"
+            return Verdict(isAllowed: false, request: request, decidedBy: reason)
+        }
+    }
+}
+
+extension Connect {
+    /// Whether the client asks for a session that outlives its connection.
+    var isPersistent: Bool {
+        switch self.version {
+        case .v311: !self.cleanStart
+        case .v5: (self.properties.sessionExpiryInterval ?? 0) > 0
+        }
+    }
+}

@@ -1,0 +1,96 @@
+package import Fleet
+package import Logging
+import MQTT
+
+/// What the composition root lends the gateway.
+package struct BrokerDependencies: Sendable {
+    package let store: any FleetStore
+    package let services: [any ReservedTopicService]
+    package let clock: any WallClock
+    package let entropy: any Entropy
+    package let realm: Realm
+    package let logger: Logger
+
+    package init(
+        store: any FleetStore, services: [any ReservedTopicService], clock: any WallClock,
+        entropy: any Entropy, realm: Realm, logger: Logger
+    ) {
+        self.store = store
+        self.services = services
+        self.clock = clock
+        self.entropy = entropy
+        self.realm = realm
+        self.logger = logger
+    }
+}
+
+/// What every shard and connection of one server shares. All of it is immutable or locks itself.
+final class BrokerEnvironment: Sendable {
+    let settings: BrokerSettings
+    let store: any FleetStore
+    let reserved: ReservedTopics
+    let connectionSettings: ConnectionSettings
+    let clock: any WallClock
+    let entropy: any Entropy
+    let realm: Realm
+    let logger: Logger
+    let meter = BrokerMeter()
+    let directory = SessionDirectory()
+    let interest = InterestTable()
+    let loader: AuthorityLoader
+    let gate: ReservedGate
+    let firstSeen: FirstSeenRecorder
+
+    init(settings: BrokerSettings, dependencies: BrokerDependencies) {
+        self.settings = settings
+        self.store = dependencies.store
+        self.reserved = ReservedTopics(services: dependencies.services)
+        self.connectionSettings = ConnectionSettings(settings)
+        self.clock = dependencies.clock
+        self.entropy = dependencies.entropy
+        self.realm = dependencies.realm
+        self.logger = dependencies.logger
+        self.loader = AuthorityLoader(store: dependencies.store)
+        self.gate = ReservedGate(max: settings.reservedInFlightMax)
+        self.firstSeen = FirstSeenRecorder(
+            store: dependencies.store, meter: self.meter, logger: dependencies.logger)
+    }
+
+    /// Counts one more open connection in, unless there are too many.
+    func admitConnection() -> Bool {
+        let max = self.settings.connectionsMax
+        var admitted = false
+        self.meter.count { counters in
+            guard counters.connectionsOpen < max else {
+                counters.connectionsRefused["too-many-connections", default: 0] += 1
+                return
+            }
+            counters.connectionsOpen += 1
+            admitted = true
+        }
+        return admitted
+    }
+
+    /// For a client that leaves the choice to us: AWS's prefix and a random UUID (RFC 9562 5.4).
+    func assignClientID() -> String {
+        var bytes = self.entropy.bytes(count: 16)
+        guard bytes.count == 16 else { preconditionFailure("Entropy gives what it is asked for.") }
+        bytes[6] = bytes[6] & 0x0F | 0x40
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        let groups = [bytes[0..<4], bytes[4..<6], bytes[6..<8], bytes[8..<10], bytes[10..<16]]
+        return ClientIDRule.assignedPrefix + groups.map(\.hex).joined(separator: "-")
+    }
+
+    func releaseConnection() { self.meter.count { $0.connectionsOpen -= 1 } }
+}
+
+extension ConnectionSettings {
+    init(_ settings: BrokerSettings) {
+        self.init()
+        self.keepAliveSecondsMin = settings.keepAliveSecondsMin
+        self.keepAliveSecondsMax = settings.keepAliveSecondsMax
+        self.connectMillisecondsMax = settings.connectSecondsMax * 1000
+        self.packetBytesMax = settings.packetBytesMax
+        self.filtersPerPacketMax = settings.filtersPerSubscribeMax
+    }
+}

@@ -1,0 +1,212 @@
+import Fleet
+import Logging
+import MQTT
+import NIOCore
+
+extension MonotonicMilliseconds {
+    static var now: MonotonicMilliseconds {
+        MonotonicMilliseconds(NIODeadline.now().uptimeNanoseconds / 1_000_000)
+    }
+}
+
+/// What the machine decides, done.
+extension ConnectionHandler {
+    func perform(_ action: ConnectionAction) {
+        switch action {
+        case .nothing: break
+        case .send(let packet): self.write(packet)
+        case .authorizeConnect(let request): self.authorize(request)
+        case .publish(let publish): self.received(publish)
+        case .subscribe(let request): self.received(request)
+        case .unsubscribe(let unsubscribe): self.received(unsubscribe)
+        case .acknowledged(let ack): self.received(ack)
+        case .close(let closing): self.end(ConnectionEnd(closing), lastWord: closing.packet)
+        }
+    }
+
+    // MARK: CONNECT
+
+    func authorize(_ request: ConnectRequest) {
+        guard let principal = self.principal else { return }
+        let now = self.environment.clock.now
+        if let refusal = principal.refusal(at: now) { return self.end(.principalRefused(refusal)) }
+        let clientID = request.clientID ?? self.environment.assignClientID()
+        let authority = ConnectionAuthority(
+            record: principal, clientID: clientID, sourceAddress: self.sourceAddress,
+            realm: self.environment.realm)
+        for defect in authority.defects {
+            self.environment.logger.error(
+                "everything is denied to this principal: a policy cannot be read",
+                metadata: self.metadata(["policy": "\(defect)"]))
+        }
+        let verdict = authority.connect(request.connect, clientID: clientID, at: now)
+        guard verdict.isAllowed else {
+            self.logDenial(verdict)
+            return self.perform(self.machine.refuse(.notAuthorized))
+        }
+        if let will = request.connect.will {
+            // AWS: reserved topics take no wills; 0x90 is its answer.
+            guard !will.topic.isReserved else {
+                return self.perform(self.machine.refuse(.topicNameInvalid))
+            }
+            let verdict = authority.publish(will.topic, at: now)
+            guard verdict.isAllowed else {
+                self.logDenial(verdict)
+                return self.perform(self.machine.refuse(.notAuthorized))
+            }
+        }
+        self.accept(request, clientID: clientID, authority: authority)
+    }
+
+    private func accept(
+        _ request: ConnectRequest, clientID: String, authority: ConnectionAuthority
+    ) {
+        let settings = self.environment.settings
+        self.authority = authority
+        self.connect = request.connect
+        // Nobody asks for it again.
+        self.connect?.password = nil
+        self.encoder = PacketEncoder(
+            version: request.connect.version, packetBytesMax: request.clientPacketBytesMax)
+        var limits = SessionLimits()
+        limits.queuedMessagesMax = settings.pendingMessagesMax
+        limits.queuedBytesMax = settings.pendingBytesMax
+        self.session = SessionMachine(
+            limits: limits, clientReceiveMaximum: request.clientReceiveMaximum)
+        self.deadline?.cancel()
+        self.phase = .live
+        // [MQTT-3.1.4-3]: the one who was here under this name goes first.
+        let loser = self.environment.directory.claim(
+            clientID, for: self.shard.holder(self.number))
+        if let loser { self.shard.displace(loser) }
+        self.perform(self.machine.accept(clientID: clientID, at: .now))
+        self.scheduleKeepAliveCheck(request.keepAliveSeconds)
+        self.environment.meter.count { $0.connectionsAccepted += 1 }
+        self.environment.logger.info(
+            "connected",
+            metadata: self.metadata([
+                "kind": "\(authority.record.certificate.kind.rawValue)",
+                "thing": "\(authority.thing?.thing.name.rawValue ?? "-")",
+            ]))
+        self.noteFirstSight(of: authority.record.certificate)
+    }
+
+    private func noteFirstSight(of certificate: Certificate) {
+        guard certificate.kind == .device, certificate.firstSeenAt == nil else { return }
+        self.environment.firstSeen.note(
+            FirstSeenRecorder.Note(
+                certificate: certificate.id, address: self.sourceAddress,
+                time: self.environment.clock.now))
+    }
+
+    /// One timer per connection, which looks at what the machine has noted; no packet moves it.
+    private func scheduleKeepAliveCheck(_ keepAliveSeconds: UInt16) {
+        let bound = NIOLoopBound(self, eventLoop: self.shard.eventLoop)
+        let interval = TimeAmount.milliseconds(max(250, Int64(keepAliveSeconds) * 250))
+        self.keepAliveCheck = self.shard.eventLoop.scheduleRepeatedTask(
+            initialDelay: interval, delay: interval
+        ) { _ in
+            bound.value.checkLiveness()
+        }
+    }
+
+    private func checkLiveness() {
+        guard self.phase == .live else { return }
+        if let refusal = self.principal?.refusal(at: self.environment.clock.now) {
+            // A certificate ends while its connection is open.
+            self.end(.principalRefused(refusal))
+        } else {
+            self.perform(self.machine.tick(at: .now))
+        }
+        self.shard.flush()
+    }
+
+    /// The registry says something else about this principal than when it was let in.
+    func reauthorize(_ record: PrincipalRecord) {
+        guard let connect = self.connect else { return }
+        let now = self.environment.clock.now
+        let clientID = self.machine.clientID
+        let authority = ConnectionAuthority(
+            record: record, clientID: clientID, sourceAddress: self.sourceAddress,
+            realm: self.environment.realm)
+        self.authority = authority
+        let verdict = authority.connect(connect, clientID: clientID, at: now)
+        guard verdict.isAllowed else {
+            self.logDenial(verdict)
+            return self.end(.notAuthorized(cause: "iot:Connect is no longer allowed"))
+        }
+        for filter in self.shard.filters(of: self.number) {
+            let verdict = authority.subscribe(filter, at: now)
+            if verdict.isAllowed { continue }
+            self.logDenial(verdict)
+            if self.shard.unsubscribe(self.number, from: filter) { self.subscriptionCount -= 1 }
+        }
+    }
+
+    // MARK: The end
+
+    /// Ends the connection, once: last word, will, farewell to every index, close.
+    func end(_ end: ConnectionEnd, lastWord: Packet? = nil) {
+        if self.phase == .ended { return }
+        let wasLive = self.phase == .live
+        self.phase = .ended
+        self.deadline?.cancel()
+        self.keepAliveCheck?.cancel()
+        self.logEnd(end, wasLive: wasLive)
+        if let packet = lastWord ?? self.lastWord(for: end) { self.write(packet) }
+        if wasLive {
+            if end.publishesWill { self.publishWill() }
+            self.environment.directory.release(
+                self.machine.clientID, by: self.shard.holder(self.number))
+        }
+        self.shard.remove(self.number)
+        self.inbound = ByteBuffer()
+        self.flushOutput()
+        self.context?.close(promise: nil)
+    }
+
+    /// What the version has to say about an end that the machine does not know of yet.
+    private func lastWord(for end: ConnectionEnd) -> Packet? {
+        let action =
+            if let reason = end.disconnectReason {
+                self.machine.close(reason: reason, publishesWill: end.publishesWill)
+            } else {
+                self.machine.connectionLost()
+            }
+        if case .close(let closing) = action { return closing.packet }
+        return nil
+    }
+
+    private func publishWill() {
+        guard let will = self.connect?.will, let authority = self.authority else { return }
+        // The policy may be another one than at CONNECT.
+        let verdict = authority.publish(will.topic, at: self.environment.clock.now)
+        guard verdict.isAllowed else { return self.logDenial(verdict) }
+        self.shard.publishLater(
+            Message(
+                topic: will.topic, payload: will.payload, qos: will.qos, retain: will.retain,
+                properties: will.properties.forwarded, publisher: nil))
+    }
+
+    /// The server is stopping: no further packet is taken, and the connection ends with the last
+    /// answer that is owed to it.
+    func drain() {
+        self.isDraining = true
+        if self.requestsInFlight == 0 { self.end(.serverStopping) }
+    }
+}
+
+extension ConnectionEnd {
+    init(_ closing: Closing) {
+        switch closing.cause {
+        case .clientDisconnected: self = .clientLeft(withWill: closing.willIsDue)
+        case .clientError(let error): self = .protocolViolated(error)
+        case .keepAliveTimeout: self = .keepAliveTimeout
+        case .connectTimeout: self = .connectTimeout
+        case .connectRefused(let reason):
+            self = .connectRefused(reason, cause: "CONNECT was refused: \(reason)")
+        case .connectionLost: self = .lost(cause: nil)
+        case .server: self = .serverStopping
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import Crypto
+import Fleet
+import Logging
+import NIOCore
+import NIOSSL
+
+/// Who is at the other end: read from the TLS session at every handshake, resumed ones included,
+/// and judged by the registry; judged again whenever what was read changes.
+extension ConnectionHandler {
+    func judgePeer(_ context: ChannelHandlerContext) {
+        guard self.phase == .handshaking else { return }
+        let der: [UInt8]
+        do {
+            let peer = try context.pipeline.syncOperations.nioSSL_peerCertificate()
+            guard let peer else { return self.end(.principalRefused(.noCertificate)) }
+            der = try peer.toDERBytes()
+        } catch {
+            return self.end(.tlsFailed(cause: "the client's certificate cannot be read: \(error)"))
+        }
+        let id = CertificateID(sha256: SHA256.hash(data: der))
+        self.phase = .judging
+        self.certificateID = id
+        // Before anything is read of it: see `PrincipalIndex`.
+        self.shard.enter(self.number, certificate: id)
+        self.setDeadline(seconds: self.environment.settings.connectSecondsMax, end: .connectTimeout)
+        if let kept = self.environment.loader.kept(id) {
+            self.judged(kept)
+        } else {
+            self.load(id)
+        }
+    }
+
+    /// Asks the registry anew, since something the connection relied on has changed.
+    func reload() {
+        guard let id = self.certificateID, !self.isReloading else { return }
+        switch self.phase {
+        case .handshaking, .ended: return
+        // The load that is under way will find that it is stale.
+        case .judging: return
+        case .awaitingConnect, .live: break
+        }
+        self.loadsBegun = 0
+        self.load(id)
+    }
+
+    private func load(_ id: CertificateID) {
+        self.isReloading = true
+        self.loadsBegun += 1
+        let loader = self.environment.loader
+        let eventLoop = self.shard.eventLoop
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        Task {
+            let result: Result<LoadedPrincipal, FleetError>
+            do throws(FleetError) {
+                result = .success(try await loader.load(id))
+            } catch {
+                result = .failure(error)
+            }
+            let outcome = result
+            eventLoop.execute {
+                bound.value.loaded(outcome)
+                bound.value.shard.flush()
+            }
+        }
+    }
+
+    private func loaded(_ result: Result<LoadedPrincipal, FleetError>) {
+        self.isReloading = false
+        if self.phase == .ended { return }
+        switch result {
+        case .success(let loaded): self.judged(loaded)
+        case .failure(let error):
+            self.environment.logger.error(
+                "the registry cannot be read", metadata: self.metadata(["error": "\(error)"]))
+            self.end(.principalRefused(.storeUnavailable))
+        }
+    }
+
+    private func judged(_ loaded: LoadedPrincipal) {
+        // First in the index, then the question: a change announced in between is seen by one.
+        self.shard.rely(self.number, on: loaded.reliesOn)
+        guard self.environment.loader.isCurrent(loaded) else {
+            guard self.loadsBegun < BrokerLimits.loadAttemptsMax, let id = self.certificateID else {
+                return self.end(.principalRefused(.storeUnavailable))
+            }
+            return self.load(id)
+        }
+        guard let record = loaded.record else {
+            return self.end(.principalRefused(.unknownCertificate))
+        }
+        if let refusal = record.refusal(at: self.environment.clock.now) {
+            return self.end(.principalRefused(refusal))
+        }
+        self.principal = record
+        switch self.phase {
+        case .judging:
+            self.phase = .awaitingConnect
+            self.resumeInput()
+        case .live: self.reauthorize(record)
+        case .handshaking, .awaitingConnect, .ended: break
+        }
+    }
+
+    /// TLS refused the client before anybody here could judge it. The library says only that the
+    /// chain did not verify; the certificate, where it got that far, says why.
+    func explainHandshake(_ error: any Error, _ context: ChannelHandlerContext) -> String {
+        guard let peer = try? context.pipeline.syncOperations.nioSSL_peerCertificate(),
+            let der = try? peer.toDERBytes()
+        else { return "the TLS handshake failed: \(error)" }
+        self.certificateID = CertificateID(sha256: SHA256.hash(data: der))
+        let now = self.environment.clock.now.seconds
+        if Int64(peer.notValidAfter) < now {
+            return "the certificate has expired (\(error))"
+        }
+        if Int64(peer.notValidBefore) > now {
+            return "the certificate is not valid yet (\(error))"
+        }
+        return "the certificate's chain leads to no trusted authority (\(error))"
+    }
+}

@@ -1,0 +1,138 @@
+import Fleet
+import Logging
+import MQTT
+import NIOCore
+
+/// Messages from the client.
+extension ConnectionHandler {
+    func received(_ publish: Publish) {
+        self.environment.meter.count { $0.publishesReceived += 1 }
+        if publish.topic.isReserved { return self.receivedReserved(publish) }
+        guard self.mayPublish(publish) else { return }
+        if publish.retain, self.machine.version == .v311, !self.hasLoggedRetain {
+            self.hasLoggedRetain = true
+            self.environment.logger.notice(
+                "a retained publish was delivered but not retained",
+                metadata: self.metadata(["topic": "\(publish.topic.text.clipped)"]))
+        }
+        let message = Message(
+            topic: publish.topic, payload: publish.payload, qos: publish.qos,
+            retain: publish.retain, properties: publish.properties.forwarded,
+            publisher: self.shard.holder(self.number))
+        // No session outlives its connection, so every copy owed is on its way once it is routed.
+        let isRouted = self.shard.publish(message)
+        guard let packetID = publish.packetID, self.phase == .live else { return }
+        if isRouted {
+            self.acknowledge(packetID, .success)
+        } else if self.machine.version == .v5 {
+            self.acknowledge(packetID, .quotaExceeded)
+        } else {
+            // 3.1.1 cannot say no; a message that is not acknowledged comes again.
+            self.end(.quotaExceeded(cause: "the broker's message queue is full"))
+        }
+    }
+
+    private func mayPublish(_ publish: Publish) -> Bool {
+        guard let authority = self.authority else { return false }
+        let verdict = authority.publish(publish.topic, at: self.environment.clock.now)
+        if verdict.isAllowed { return true }
+        self.logDenial(verdict)
+        self.refuse(
+            publish, .notAuthorized,
+            cause: "publish to \(publish.topic.text.clipped) is not allowed")
+        return false
+    }
+
+    /// MQTT 5 answers and goes on; 3.1.1 has no answer but the closed connection
+    /// (provisioning specification, 5.7).
+    private func refuse(_ publish: Publish, _ reason: ReasonCode, cause: String) {
+        if self.machine.version == .v311 { return self.end(.notAuthorized(cause: cause)) }
+        if let packetID = publish.packetID { self.acknowledge(packetID, reason) }
+    }
+
+    func acknowledge(_ packetID: PacketID, _ reason: ReasonCode) {
+        for ready in self.acknowledgements.finish(packetID, reason: reason) {
+            self.perform(self.machine.acknowledge(ready.packetID, reason: ready.reason))
+        }
+    }
+
+    // MARK: Reserved topics
+
+    private func receivedReserved(_ publish: Publish) {
+        guard let service = self.environment.reserved.service(for: publish.topic) else {
+            self.logRefusal(
+                "publish to a reserved topic refused",
+                [
+                    "topic": "\(publish.topic.text.clipped)",
+                    "explanation": "no service answers there",
+                ])
+            return self.refuse(
+                publish, .topicNameInvalid,
+                cause: "no service answers at \(publish.topic.text.clipped)")
+        }
+        guard self.mayPublish(publish) else { return }
+        self.request(publish, of: service)
+    }
+
+    private func request(_ publish: Publish, of service: any ReservedTopicService) {
+        let eventLoop = self.shard.eventLoop
+        let gate = self.environment.gate
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let isAdmitted = gate.enter {
+            eventLoop.execute { bound.value.gateOpened(for: publish, of: service) }
+        }
+        self.isWaitingForGate = !isAdmitted
+        guard isAdmitted else { return }
+        guard let principal = self.principal else { return gate.leave() }
+        self.requestsInFlight += 1
+        if let packetID = publish.packetID { self.acknowledgements.wait(packetID) }
+        self.environment.meter.count { $0.reservedRequests += 1 }
+        let publisher = Publisher(
+            principal: principal.certificate.id, kind: principal.certificate.kind,
+            clientID: self.machine.clientID, sourceAddress: self.sourceAddress)
+        let topic = publish.topic.text
+        let payload = Array(publish.payload.readableBytesView)
+        Task {
+            let replies = await service.handle(topic: topic, payload: payload, from: publisher)
+            gate.leave()
+            eventLoop.execute { bound.value.answered(publish, with: replies) }
+        }
+    }
+
+    private func gateOpened(for publish: Publish, of service: any ReservedTopicService) {
+        self.isWaitingForGate = false
+        guard self.phase == .live, !self.isDraining else {
+            return self.environment.gate.passOn()
+        }
+        self.request(publish, of: service)
+        self.resumeInput()
+        self.shard.flush()
+    }
+
+    /// PUBACK says that the request has been dealt with, so it comes first; then the replies, to
+    /// this connection and nobody else, at the QoS it subscribed with.
+    private func answered(_ publish: Publish, with replies: [ReservedReply]) {
+        self.requestsInFlight -= 1
+        guard self.phase == .live else { return }
+        if let packetID = publish.packetID { self.acknowledge(packetID, .success) }
+        for reply in replies { self.send(reply) }
+        if self.isDraining, self.requestsInFlight == 0 { self.end(.serverStopping) }
+        self.resumeInput()
+        self.shard.flush()
+    }
+
+    private func send(_ reply: ReservedReply) {
+        let topic: TopicName
+        do throws(MQTTError) {
+            topic = try TopicName(reply.topic)
+        } catch {
+            self.environment.logger.error(
+                "a service answered on an impossible topic",
+                metadata: self.metadata(["error": "\(error)"]))
+            return
+        }
+        let qos = self.shard.grantedQoS(self.number, for: topic) ?? .atMostOnce
+        self.enqueue(
+            Publish(topic: topic, payload: ByteBuffer(bytes: reply.payload), qos: qos))
+    }
+}

@@ -1,0 +1,142 @@
+import Fleet
+import MQTT
+import NIOCore
+import TestSupport
+import Testing
+
+@testable import MQTTBroker
+
+/// What is announced reaches live connections (architecture, 5.3).
+@Suite(.timeLimit(.minutes(1)))
+struct RevocationTests {
+    @Test(
+        arguments: [ProtocolVersion.v311, .v5],
+        [Certificate.Status.revoked, .inactive])
+    func liveConnectionIsDropped(
+        version: ProtocolVersion, status: Certificate.Status
+    ) async throws {
+        let gateway = try await TestGateway()
+        let device = try await gateway.device()
+        let bystander = try await gateway.device("bystander")
+        let client = try await gateway.connect(device, as: "device", version: version) {
+            $0.will = Will(topic: Self.topic("wills"), payload: .init(string: "gone"))
+        }
+        let watcher = try await gateway.connect(bystander, as: "bystander")
+        try await watcher.subscribe("wills")
+        try await gateway.commit(
+            .setCertificateStatus(
+                CertificateID(sha256: device.digest), status, reason: "stolen",
+                at: gateway.clock.now))
+        var expected: [TestEvent] = [.closed]
+        if version == .v5 {
+            expected.insert(.packet(.disconnect(Disconnect(reason: .notAuthorized))), at: 0)
+        }
+        #expect(await client.rest() == expected)
+        // The will of a revoked principal is not published; the bystander's own message is next.
+        try watcher.publish("wills", "mine")
+        #expect(await watcher.message() == "mine")
+        await gateway.stop()
+    }
+
+    @Test func deletedCertificateIsDropped() async throws {
+        let gateway = try await TestGateway()
+        let device = try await gateway.device()
+        let client = try await gateway.connect(device, as: "device")
+        try await gateway.commit(.deleteCertificate(CertificateID(sha256: device.digest)))
+        #expect(await client.rest().last == .closed)
+        await gateway.stop()
+    }
+
+    @Test func revokedCertificateThatCameBackIsRefused() async throws {
+        let gateway = try await TestGateway()
+        let claim = try await gateway.device("claim", kind: .claim)
+        // The claim is kept loaded from here on.
+        _ = try await gateway.connect(claim, as: "one")
+        try await gateway.commit(
+            .setCertificateStatus(
+                CertificateID(sha256: claim.digest), .revoked, reason: nil, at: gateway.clock.now))
+        let client = try await gateway.open(claim)
+        try client.send(.connect(Connect(version: .v5, clientID: "two")))
+        #expect(await client.rest().last == .closed)
+        await gateway.stop()
+    }
+
+    @Test func connectionWaitingForItsConnectIsDropped() async throws {
+        let gateway = try await TestGateway()
+        let device = try await gateway.device()
+        let client = try await gateway.open(device)
+        try await gateway.commit(
+            .setCertificateStatus(
+                CertificateID(sha256: device.digest), .revoked, reason: nil,
+                at: gateway.clock.now))
+        // Whether TLS was done before or after, the CONNECT is answered by the closed socket.
+        try client.send(.connect(Connect(version: .v5, clientID: "device")))
+        #expect(await client.rest() == [.closed])
+        await gateway.stop()
+    }
+
+    @Test func detachedPolicyStopsPublishing() async throws {
+        let gateway = try await TestGateway()
+        let device = try await gateway.device()
+        let id = CertificateID(sha256: device.digest)
+        try await gateway.commit(
+            .putPolicy(
+                TestPolicy.record(
+                    try PolicyName("connect"), TestPolicy.allow(("Connect", "client/*")))),
+            .attachPolicy(try PolicyName("connect"), .certificate(id)))
+        let client = try await gateway.connect(device, as: "device")
+        #expect(try await client.publishAtLeastOnce("a") == .success)
+        let name = gateway.store.view([.policiesOfTarget(.certificate(id))])
+            .policiesOfTarget(.certificate(id)).first { $0.rawValue != "connect" }
+        try await gateway.commit(.detachPolicy(try #require(name), .certificate(id)))
+        while try await client.publishAtLeastOnce("a") != .notAuthorized {}
+        await gateway.stop()
+    }
+
+    @Test func changedPolicyTakesSubscriptionsAway() async throws {
+        let gateway = try await TestGateway()
+        let device = try await gateway.device()
+        let other = try await gateway.device("other")
+        let client = try await gateway.connect(device, as: "device")
+        let publisher = try await gateway.connect(other, as: "other")
+        try await client.subscribe("news")
+        try await gateway.attach(
+            TestPolicy.allow(("Connect", "client/*"), ("Publish", "topic/*")), to: device)
+        while gateway.log.lines.allSatisfy({ $0.metadata["action"] != "iot:Subscribe" }) {
+            await Task.yield()
+        }
+        #expect(try await publisher.publishAtLeastOnce("news") == .success)
+        // Had it been delivered, it would stand before the answer to this.
+        try client.send(.pingreq)
+        #expect(await client.next() == .packet(.pingresp))
+        await gateway.stop()
+    }
+
+    @Test func connectionThatMayNoLongerConnectIsDropped() async throws {
+        let gateway = try await TestGateway()
+        let device = try await gateway.device()
+        let client = try await gateway.connect(device, as: "device")
+        try await gateway.attach(TestPolicy.allow(("Connect", "client/other")), to: device)
+        #expect(
+            await client.rest() == [
+                .packet(.disconnect(Disconnect(reason: .notAuthorized))), .closed,
+            ])
+        await gateway.stop()
+    }
+
+    @Test func certificateThatEndsWhileConnectedIsDropped() async throws {
+        let gateway = try await TestGateway { $0.keepAliveSecondsMin = 1 }
+        let device = try await gateway.device()
+        let client = try await gateway.connect(device, as: "device") { $0.keepAliveSeconds = 60 }
+        gateway.clock.set(UnixTime(seconds: device.notAfter + 1))
+        // Whatever makes the gateway look: here, a change of a policy.
+        try await gateway.attach(TestPolicy.everything, to: device)
+        #expect(await client.rest().last == .closed)
+        await gateway.stop()
+    }
+
+    static func topic(_ text: String) -> TopicName {
+        guard let topic = try? TopicName(text) else { preconditionFailure("Tests name topics.") }
+        return topic
+    }
+}

@@ -1,0 +1,188 @@
+import Fleet
+import MQTT
+import NIOCore
+import Testing
+
+@testable import MQTTBroker
+
+/// Requests to services, whose replies may hold a private key: they go to the connection that
+/// asked and to nobody else (provisioning specification, 1.10).
+@Suite(.timeLimit(.minutes(1)))
+struct ReservedTopicTests {
+    private static let topic = "$aws/certificates/create/json"
+    private static let reply = "$aws/certificates/create/json/accepted"
+
+    @Test(arguments: [ProtocolVersion.v311, .v5])
+    func replyComesOnceAtTheGrantedQoSAndAfterThePuback(version: ProtocolVersion) async throws {
+        let gateway = try await TestGateway()
+        let claim = try await gateway.device("claim", kind: .claim)
+        let client = try await gateway.connect(claim, as: "station", version: version)
+        #expect(
+            try await client.subscribe(Self.reply, "$aws/certificates/create/+/accepted") == [
+                .grantedQoS1, .grantedQoS1,
+            ])
+        #expect(try await client.publishAtLeastOnce(Self.topic, "hello") == .success)
+        guard case .packet(.publish(let publish)) = await client.next() else {
+            Issue.record("no reply")
+            return
+        }
+        #expect(publish.topic.text == Self.reply)
+        #expect(String(buffer: publish.payload) == "hello")
+        #expect(publish.qos == .atLeastOnce)
+        try client.send(.pingreq)
+        #expect(await client.next() == .packet(.pingresp))
+        #expect(
+            gateway.service.publishers == [
+                Publisher(
+                    principal: CertificateID(sha256: claim.digest), kind: .claim,
+                    clientID: "station", sourceAddress: "127.0.0.1")
+            ])
+        await gateway.stop()
+    }
+
+    @Test func replyComesWithoutASubscriptionAtQoS0() async throws {
+        let gateway = try await TestGateway()
+        let client = try await gateway.connect(try await gateway.device(), as: "device")
+        try client.publish(Self.topic, "hello")
+        guard case .packet(.publish(let publish)) = await client.next() else {
+            Issue.record("no reply")
+            return
+        }
+        #expect(publish.qos == .atMostOnce)
+        #expect(String(buffer: publish.payload) == "hello")
+        await gateway.stop()
+    }
+
+    @Test(arguments: [1, 2])
+    func repliesReachOnlyTheirOwnConnection(loops: Int) async throws {
+        let gateway = try await TestGateway { $0.loops = loops }
+        let claim = try await gateway.device("claim", kind: .claim)
+        let one = try await gateway.connect(claim, as: "one")
+        let two = try await gateway.connect(claim, as: "two")
+        let watcher = try await gateway.connect(claim, as: "watcher")
+        for client in [one, two, watcher] { try await client.subscribe(Self.reply) }
+        try await watcher.subscribe("#", "+/certificates/#")
+        try one.publish(Self.topic, "for one")
+        try two.publish(Self.topic, "for two")
+        #expect(await one.message() == "for one")
+        #expect(await two.message() == "for two")
+        for client in [one, two, watcher] {
+            try client.send(.pingreq)
+            #expect(await client.next() == .packet(.pingresp))
+        }
+        await gateway.stop()
+    }
+
+    @Test(
+        arguments: [
+            ("$aws/certificates/create/accepted", "…/json/accepted"),
+            ("$aws/certificates/create/json", "json/accepted"),
+            ("$aws/#", "no service"), ("$aws/certificates/create/json/#", "no service"),
+            ("$SYS/#", "the server's own"), ("$share/g/a", "shared"),
+        ])
+    func reservedFilterIsRefusedWithAHint(filter: String, hint: String) async throws {
+        let gateway = try await TestGateway()
+        let device = try await gateway.device()
+        for version in [ProtocolVersion.v311, .v5] {
+            let client = try await gateway.connect(device, as: "device", version: version)
+            let reasons = try await client.subscribe(filter)
+            #expect(reasons.allSatisfy { $0.rawValue >= 0x80 })
+            if version == .v311 { #expect(reasons == [.unspecifiedError]) }
+            try client.send(.pingreq)
+            #expect(await client.next() == .packet(.pingresp))
+        }
+        await gateway.stop()
+        #expect(
+            gateway.log.lines.contains {
+                $0.message == "subscription refused"
+                    && $0.metadata["explanation"]?.contains(hint) == true
+            })
+    }
+
+    @Test(
+        arguments: [
+            "$aws/certificates/create/xml", "$aws", "$SYS/uptime", "$share/g/a",
+            "$aws/certificates/create/json/accepted",
+        ])
+    func publishThatNoServiceAnswersIsRefused(topic: String) async throws {
+        let gateway = try await TestGateway()
+        let device = try await gateway.device()
+        let five = try await gateway.connect(device, as: "five")
+        #expect(try await five.publishAtLeastOnce(topic) == .topicNameInvalid)
+        let three = try await gateway.connect(device, as: "three", version: .v311)
+        try three.publish(topic, "x")
+        #expect(await three.rest() == [.closed])
+        await gateway.stop()
+        #expect(gateway.service.publishers.isEmpty)
+    }
+
+    @Test func deniedRequestDoesNotReachTheService() async throws {
+        let gateway = try await TestGateway()
+        let device = try await gateway.device(
+            allowing: TestPolicy.allow(("Connect", "client/*")))
+        let client = try await gateway.connect(device, as: "device")
+        #expect(try await client.publishAtLeastOnce(Self.topic) == .notAuthorized)
+        #expect(gateway.service.publishers.isEmpty)
+        await gateway.stop()
+    }
+
+    /// [MQTT-4.6.0-2]
+    @Test func pubacksKeepTheOrderOfTheirPublishes() async throws {
+        let gateway = try await TestGateway()
+        let client = try await gateway.connect(try await gateway.device(), as: "device")
+        gateway.service.hold()
+        for (id, topic) in [(PacketID(1), Self.topic), (2, "plain"), (3, "plain")] {
+            try client.send(
+                .publish(
+                    Publish(
+                        topic: try TopicName(topic), payload: ByteBuffer(), qos: .atLeastOnce,
+                        packetID: id)))
+        }
+        try client.send(.pingreq)
+        #expect(await client.next() == .packet(.pingresp))
+        gateway.service.release()
+        var order: [PacketID] = []
+        while order.count < 3 {
+            if case .packet(.puback(let ack)) = await client.next() { order.append(ack.packetID) }
+        }
+        #expect(order == [1, 2, 3])
+        await gateway.stop()
+    }
+
+    /// One connection may have so many requests under way; the next waits in its socket.
+    @Test(arguments: [(2, 100), (100, 2)])
+    func requestsInFlightAreBounded(perConnection: Int, overall: Int) async throws {
+        let gateway = try await TestGateway {
+            $0.reservedInFlightPerConnectionMax = perConnection
+            $0.reservedInFlightMax = overall
+        }
+        let client = try await gateway.connect(try await gateway.device(), as: "device")
+        gateway.service.hold()
+        for index in 0..<6 { try client.publish(Self.topic, "\(index)") }
+        while gateway.service.publishers.count < 2 { await Task.yield() }
+        #expect(gateway.server.counters.reservedInFlight == 2)
+        gateway.service.release()
+        var seen: Set<String> = []
+        while seen.count < 6, let text = await client.message() { seen.insert(text) }
+        #expect(seen == Set((0..<6).map(String.init)))
+        await gateway.stop()
+        #expect(gateway.service.publishers.count == 6)
+        #expect(gateway.server.counters.reservedInFlight == 0)
+    }
+
+    @Test func requestUnderWayIsAnsweredBeforeTheServerStops() async throws {
+        let gateway = try await TestGateway()
+        let client = try await gateway.connect(try await gateway.device(), as: "device")
+        gateway.service.hold()
+        try client.publish(Self.topic, "last words")
+        while gateway.service.publishers.isEmpty { await Task.yield() }
+        async let stopped: Void = gateway.server.shutdown(graceSeconds: 30)
+        while !gateway.log.lines.contains(where: { $0.message == "stopping" }) {
+            await Task.yield()
+        }
+        gateway.service.release()
+        #expect(await client.message() == "last words")
+        #expect(await client.rest().last == .closed)
+        await stopped
+    }
+}

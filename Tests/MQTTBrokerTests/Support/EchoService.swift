@@ -1,0 +1,52 @@
+import Fleet
+import Synchronization
+
+/// Answers a request with its own payload on `…/accepted`. While it is held, requests wait.
+final class EchoService: ReservedTopicService {
+    private struct State {
+        var isHeld = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+        var publishers: [Publisher] = []
+    }
+
+    private let state = Mutex(State())
+
+    var publishers: [Publisher] { self.state.withLock { $0.publishers } }
+
+    func isRequest(topic: String) -> Bool {
+        topic == "$aws/certificates/create/json" || topic == "$aws/certificates/create/cbor"
+    }
+
+    func isReply(filter: String) -> Bool {
+        ["accepted", "rejected"].contains { word in
+            filter == "$aws/certificates/create/json/\(word)"
+                || filter == "$aws/certificates/create/cbor/\(word)"
+                || filter == "$aws/certificates/create/+/\(word)"
+        }
+    }
+
+    func handle(
+        topic: String, payload: [UInt8], from publisher: Publisher
+    ) async -> [ReservedReply] {
+        await withCheckedContinuation { continuation in
+            let goesOn = self.state.withLock { state in
+                state.publishers.append(publisher)
+                if state.isHeld { state.waiting.append(continuation) }
+                return !state.isHeld
+            }
+            if goesOn { continuation.resume() }
+        }
+        return [ReservedReply(topic: topic + "/accepted", payload: payload)]
+    }
+
+    func hold() { self.state.withLock { $0.isHeld = true } }
+
+    func release() {
+        let waiting = self.state.withLock { state in
+            state.isHeld = false
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+}
