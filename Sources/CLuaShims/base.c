@@ -79,6 +79,13 @@ static int base_xpcall(lua_State *L) {
     return lua_gettop(L) - 1;
 }
 
+void sandbox_protect(lua_State *L) {
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pushboolean(L, 1);
+    lua_rawsetp(L, -2, &protected_key);
+}
+
 static bool is_refused(const char *event) {
     static const char *const refused[] = {"__gc", "__close", "__len", "__mode"};
     for (size_t index = 0; index < sizeof refused / sizeof *refused; index += 1) {

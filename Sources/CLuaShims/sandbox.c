@@ -75,11 +75,10 @@ static void open_environment(lua_State *L) {
     sandbox_open_host(L);
     lua_pushvalue(L, -1);
     lua_setfield(L, -2, "_G");
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
     lua_pushcfunction(L, unknown_name);
     lua_setfield(L, -2, "__index");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
+    sandbox_protect(L);
     lua_setmetatable(L, -2);
     // What lua_load gives a chunk as its _ENV.
     lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);

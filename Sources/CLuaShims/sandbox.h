@@ -48,6 +48,9 @@ void sandbox_charge_bytes(lua_State *L, size_t bytes);
 // Marks the state as spent and raises. No script can catch it (see base.c, pcall).
 int sandbox_spend(lua_State *L, slipway_hook_status status);
 
+// Puts the metatable on the top of the stack out of every script's reach.
+void sandbox_protect(lua_State *L);
+
 // Each fills in a part of the environment, whose table is on the top of the stack.
 void sandbox_open_base(lua_State *L);
 void sandbox_open_strings(lua_State *L);

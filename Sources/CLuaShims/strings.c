@@ -249,11 +249,10 @@ void sandbox_open_strings(lua_State *L) {
     // The metatable of all strings: methods only, and out of the script's reach. It replaces the
     // one that luaopen_string made, and with it the arithmetic on strings.
     lua_pushliteral(L, "");
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
     lua_pushvalue(L, -3);
     lua_setfield(L, -2, "__index");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
+    sandbox_protect(L);
     lua_setmetatable(L, -2);
     lua_pop(L, 1);
     lua_setfield(L, -2, "string");

@@ -1,8 +1,8 @@
 package import Fleet
 import Glibc
 
-/// The `PreProvisioningHook` port on killable child processes: one call at a time in each, a bounded
-/// queue before them, a deadline on every call.
+/// The `PreProvisioningHook` port on killable child processes: one call at a time in each, a
+/// bounded queue before them, a deadline on every call.
 ///
 /// Each worker has a thread here that waits for it, since waiting for a process blocks and the
 /// pool of Swift's tasks must not.
