@@ -1,3 +1,5 @@
+internal import Synchronization
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
@@ -6,11 +8,12 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// Holds `<database>.lock` for as long as it lives: two processes never write one database, and
+/// Holds `<database>.lock` until it is released or goes: two processes never write one database, and
 /// whoever finds it held knows that a service is running. The kernel lets go of it when the
 /// process ends, however it ends.
 final class LockFile: Sendable {
-    private let descriptor: Int32
+    /// nil once released.
+    private let descriptor: Mutex<Int32?>
 
     init(besideDatabase path: String) throws(StorageError) {
         let lockPath = path + ".lock"
@@ -23,7 +26,7 @@ final class LockFile: Sendable {
             close(descriptor)
             throw .inUse(path: path, holder: holder)
         }
-        self.descriptor = descriptor
+        self.descriptor = Mutex(descriptor)
         // Who holds it, for the message of whoever comes second; not needed for the lock itself.
         let text = "process \(getpid())\n"
         _ = ftruncate(descriptor, 0)
@@ -38,5 +41,12 @@ final class LockFile: Sendable {
         return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
     }
 
-    deinit { close(self.descriptor) }
+    func release() {
+        self.descriptor.withLock { descriptor in
+            if let open = descriptor { close(open) }
+            descriptor = nil
+        }
+    }
+
+    deinit { self.release() }
 }

@@ -139,6 +139,7 @@ package final class SQLiteFleetStore: Sendable {
         for thread in self.readerThreads { await thread.join() }
         for queue in self.readerQueues { try? queue.close() }
         try? self.writerQueue?.close()
+        self.lock?.release()
     }
 }
 

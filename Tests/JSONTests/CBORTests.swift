@@ -132,7 +132,8 @@ private func hex(_ text: String) -> String {
         ("5c", .notWellFormed), ("7c", .notWellFormed), ("9d", .notWellFormed),
         ("be", .notWellFormed), ("dc", .notWellFormed), ("df00", .notWellFormed),
         ("fc", .notWellFormed), ("ff", .notWellFormed), ("81ff", .notWellFormed),
-        ("a1ff", .unexpectedEnd), ("a1ff00", .keyNotText), ("a16161ff", .notWellFormed), ("bf6161ff", .notWellFormed),
+        ("a1ff", .unexpectedEnd), ("a1ff00", .keyNotText), ("a16161ff", .notWellFormed),
+        ("bf6161ff", .notWellFormed),
         ("7f00ff", .notWellFormed), ("7f4100ff", .notWellFormed), ("7f7f6161ffff", .notWellFormed),
         ("c0ff", .notWellFormed),
         // What JSON cannot say.

@@ -6,9 +6,14 @@ package final class InMemoryFleetStore: FleetStore, AllowlistDrafts {
     private struct State {
         var tables = FleetTables()
         var log: [Commit] = []
-        var subscribers: [Int: AsyncStream<Commit>.Continuation] = [:]
+        var subscribers: [Int: Subscriber] = [:]
         var subscribersMade = 0
         var failures: [FleetError] = []
+    }
+
+    private struct Subscriber {
+        let after: Commit.Sequence
+        let continuation: AsyncStream<Commit>.Continuation
     }
 
     private let clock: any WallClock
@@ -62,7 +67,9 @@ package final class InMemoryFleetStore: FleetStore, AllowlistDrafts {
                 sequence: sequence, time: self.clock.now, actor: actor, action: set.action,
                 outcome: .committed, changes: set.changes, detail: set.detail)
             state.log.append(commit)
-            for subscriber in state.subscribers.values { subscriber.yield(commit) }
+            for subscriber in state.subscribers.values where sequence > subscriber.after {
+                subscriber.continuation.yield(commit)
+            }
             return .success(commit)
         }
     }
@@ -87,7 +94,8 @@ package final class InMemoryFleetStore: FleetStore, AllowlistDrafts {
                 if commit.outcome == .committed { continuation.yield(commit) }
             }
             state.subscribersMade += 1
-            state.subscribers[state.subscribersMade] = continuation
+            state.subscribers[state.subscribersMade] = Subscriber(
+                after: sequence, continuation: continuation)
             return state.subscribersMade
         }
         continuation.onTermination = { [weak self] _ in

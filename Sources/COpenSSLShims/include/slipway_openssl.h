@@ -15,4 +15,7 @@ const unsigned char *slipway_bio_bytes(BIO *bio, size_t *count);
 // OPENSSL_free and OPENSSL_clear_free.
 void slipway_free(void *bytes);
 void slipway_clear_free(void *bytes, size_t count);
+
+// prctl(PR_SET_DUMPABLE, 0) and a core limit of 0; whether both were granted.
+int slipway_forbid_core_files(void);
 #endif

@@ -79,14 +79,19 @@ extension CivilTime: DERSerializable, DERParseable {
     init(derEncoded node: ASN1Node) throws {
         if node.identifier == .utcTime {
             let time = try UTCTime(derEncoded: node)
+            guard time.seconds < 60 else {
+                throw ASN1Error.invalidASN1Object(reason: "a minute's 61st second")
+            }
             self.init(
                 year: time.year, month: time.month, day: time.day, hour: time.hours,
                 minute: time.minutes, second: time.seconds)
         } else {
             let time = try GeneralizedTime(derEncoded: node)
-            guard time.year > Self.utcTimeYearMax, time.rawFractionalSeconds.isEmpty else {
+            guard time.year > Self.utcTimeYearMax, time.rawFractionalSeconds.isEmpty,
+                time.seconds < 60
+            else {
                 throw ASN1Error.invalidASN1Object(
-                    reason: "GeneralizedTime before 2050, or with a fraction")
+                    reason: "GeneralizedTime before 2050, with a fraction or a 61st second")
             }
             self.init(
                 year: time.year, month: time.month, day: time.day, hour: time.hours,

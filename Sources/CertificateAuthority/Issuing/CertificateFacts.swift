@@ -27,7 +27,7 @@ package struct CertificateFacts: Sendable {
     let subjectName: [UInt8]
     let issuerName: [UInt8]
     let subjectKeyIdentifier: [UInt8]?
-    private let publicKeyDER: [UInt8]
+    let publicKeyDER: [UInt8]
     private let allowsSigning: Bool
 
     /// A chain's certificate larger than this is not a device's (RSA-8192 takes 3 KiB).

@@ -108,7 +108,9 @@ struct ProfileLint {
             }
             parts.append(SubjectName.Part(attribute, text))
         }
-        if SubjectName.complaint(about: parts) != nil { broken.append(.subjectBounds) }
+        if broken.isEmpty, SubjectName.complaint(about: parts) != nil {
+            broken.append(.subjectBounds)
+        }
         return broken
     }
 

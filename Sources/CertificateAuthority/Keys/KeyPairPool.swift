@@ -57,6 +57,8 @@ package final class KeyPairPool: KeyPairSource {
 
     /// Pairs ready now, for a gauge.
     package var readyCount: Int { self.workshop.readyCount }
+    /// Requests waiting for a pair now, for a gauge.
+    package var waitingCount: Int { self.workshop.waitingCount }
 
     package func next() async throws(FleetError) -> KeyPair {
         let ticket = self.workshop.ticket()
@@ -135,6 +137,7 @@ private final class Workshop: Sendable {
     }
 
     var readyCount: Int { self.state.withLock { $0.ready.count } }
+    var waitingCount: Int { self.state.withLock { $0.waiters.count } }
 
     func begin() {
         for _ in 0..<self.settings.threads { self.wake.signal() }

@@ -92,7 +92,14 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
     package func encryptedPEM(
         passphrase: borrowing Secret<WipedBytes>
     ) throws(SigningKeyError) -> String {
-        try SigningKeyFile.encryptedPEM(of: self.key, passphrase: passphrase)
+        try self.encryptedPEM(passphrase: passphrase, iterations: SigningKeyFile.iterations)
+    }
+
+    func encryptedPEM(
+        passphrase: borrowing Secret<WipedBytes>, iterations: Int32
+    ) throws(SigningKeyError) -> String {
+        try SigningKeyFile.encryptedPEM(
+            of: self.key, passphrase: passphrase, iterations: iterations)
     }
 
     /// Signs exactly the bytes that the linter approved, and spends the approval.

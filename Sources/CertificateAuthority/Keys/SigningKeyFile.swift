@@ -36,12 +36,13 @@ package enum SigningKeyError: Error, Hashable, Sendable, CustomStringConvertible
 enum SigningKeyFile {
     private static let label = "ENCRYPTED PRIVATE KEY"
     /// PBKDF2 with HMAC-SHA-256; a fraction of a second, once at each start.
-    private static let iterations: Int32 = 600_000
+    static let iterations: Int32 = 600_000
     /// RFC 8018 asks for 8 at least.
     private static let saltBytes: Int32 = 16
 
     static func encryptedPEM(
-        of key: OpaquePointer, passphrase: borrowing Secret<WipedBytes>
+        of key: OpaquePointer, passphrase: borrowing Secret<WipedBytes>,
+        iterations: Int32
     ) throws(SigningKeyError) -> String {
         guard let plain = EVP_PKEY2PKCS8(key) else {
             throw .libcrypto(LibcryptoError.take("encode a private key").description)
@@ -51,7 +52,7 @@ enum SigningKeyFile {
             // A PRF's NID where an algorithm's is asked for selects PBES2 with that PRF.
             PKCS8_encrypt(
                 NID_hmacWithSHA256, EVP_aes_256_cbc(), characters, count, nil, Self.saltBytes,
-                Self.iterations, plain)
+                iterations, plain)
         }
         guard let encrypted else {
             throw .libcrypto(LibcryptoError.take("encrypt a private key").description)

@@ -3,15 +3,24 @@ package struct UnixTime: Hashable, Sendable, Comparable {
     package var milliseconds: Int64
 
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }
-    package init(seconds: Int64) { self.milliseconds = seconds * 1000 }
+
+    /// A moment beyond what milliseconds can say becomes the last one they can: times come from
+    /// outside as well, and none of them may end the process.
+    package init(seconds: Int64) {
+        let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        self.milliseconds = overflow ? (seconds < 0 ? .min : .max) : milliseconds
+    }
 
     /// Whole seconds, rounded down.
     package var seconds: Int64 {
-        self.milliseconds >= 0 ? self.milliseconds / 1000 : (self.milliseconds - 999) / 1000
+        let (quotient, remainder) = self.milliseconds.quotientAndRemainder(dividingBy: 1000)
+        return remainder < 0 ? quotient - 1 : quotient
     }
 
     package func advanced(bySeconds seconds: Int64) -> UnixTime {
-        UnixTime(milliseconds: self.milliseconds + seconds * 1000)
+        let (sum, overflow) = self.milliseconds.addingReportingOverflow(
+            UnixTime(seconds: seconds).milliseconds)
+        return UnixTime(milliseconds: overflow ? (seconds < 0 ? .min : .max) : sum)
     }
 
     package static func < (left: Self, right: Self) -> Bool {
@@ -39,7 +48,7 @@ extension UnixTime: CustomStringConvertible {
         return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
             + "T\(padded(secondOfDay / 3600, 2)):\(padded(secondOfDay / 60 % 60, 2))"
             + ":\(padded(secondOfDay % 60, 2))"
-            + ".\(padded(self.milliseconds - seconds * 1000, 3))Z"
+            + ".\(padded((self.milliseconds % 1000 + 1000) % 1000, 3))Z"
     }
 }
 

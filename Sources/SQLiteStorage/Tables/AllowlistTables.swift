@@ -1,5 +1,6 @@
 internal import Fleet
 internal import GRDB
+internal import JSON
 
 /// Allowlists: every batch of serial numbers counts, or does not, by its one row in
 /// `allowlist_batches`. A serial number is in at most one live batch of its list.
@@ -65,30 +66,30 @@ enum AllowlistTables {
         return version
     }
 
+    /// One statement for many rows: SQLite takes the array apart, so that a row costs no binding.
+    private static let insert = """
+        INSERT OR IGNORE INTO allowlist_entries (list_id, serial, version)
+        SELECT ?1, new.value, ?3 FROM json_each(?2) AS new
+        """
     private static let insertUnlessLive = """
-        INSERT OR IGNORE INTO allowlist_entries (list_id, serial, version) SELECT ?1, ?2, ?3
-        WHERE NOT EXISTS (
+        \(Self.insert) WHERE NOT EXISTS (
             SELECT 1 FROM allowlist_entries AS entry JOIN allowlist_batches AS batch
                 ON batch.list_id = entry.list_id AND batch.version = entry.version
-            WHERE entry.list_id = ?1 AND entry.serial = ?2 AND batch.state = 1)
+            WHERE entry.list_id = ?1 AND entry.serial = new.value AND batch.state = 1)
         """
-    private static let insert = """
-        INSERT OR IGNORE INTO allowlist_entries (list_id, serial, version) VALUES (?1, ?2, ?3)
-        """
+
+    private static func array(_ serials: [SerialNumber]) -> String {
+        JSONPrinter.print(.array(serials.map { .string($0.rawValue) }))
+    }
 
     /// - Returns: how many were new.
     private static func insert(
         _ serials: [SerialNumber], into list: Int64, version: Int, unlessLive: Bool,
         _ db: Database
     ) throws -> Int {
-        let statement = try db.cachedStatement(
-            sql: unlessLive ? Self.insertUnlessLive : Self.insert)
-        var inserted = 0
-        for serial in serials {
-            try statement.execute(arguments: [list, serial.rawValue, version])
-            inserted += db.changesCount
-        }
-        return inserted
+        try db.run(
+            unlessLive ? Self.insertUnlessLive : Self.insert, list, Self.array(serials), version)
+        return db.changesCount
     }
 
     private static func update(
@@ -130,19 +131,17 @@ extension AllowlistTables {
         guard let list = try Self.find(name, db), list.version > 0 else {
             throw FleetError.conflict("\(RecordKey.allowlist(name)) does not exist")
         }
-        let statement = try db.cachedStatement(
-            sql: """
-                DELETE FROM allowlist_entries WHERE list_id = ?1 AND serial = ?2 AND version IN (
-                    SELECT entry.version FROM allowlist_entries AS entry
-                    JOIN allowlist_batches AS batch
-                        ON batch.list_id = entry.list_id AND batch.version = entry.version
-                    WHERE entry.list_id = ?1 AND entry.serial = ?2 AND batch.state = 1)
-                """)
-        var removed = 0
-        for serial in serials {
-            try statement.execute(arguments: [list.id, serial.rawValue])
-            removed += db.changesCount
-        }
+        try db.run(
+            """
+            DELETE FROM allowlist_entries WHERE list_id = ?1 AND (serial, version) IN (
+                SELECT entry.serial, entry.version FROM json_each(?2) AS old
+                JOIN allowlist_entries AS entry
+                    ON entry.list_id = ?1 AND entry.serial = old.value
+                JOIN allowlist_batches AS batch
+                    ON batch.list_id = ?1 AND batch.version = entry.version
+                WHERE batch.state = 1)
+            """, list.id, Self.array(serials))
+        let removed = db.changesCount
         let version = list.versionsTaken + 1
         try db.run("UPDATE allowlists SET versions_taken = ? WHERE id = ?", version, list.id)
         try Self.update(

@@ -1,0 +1,113 @@
+import Fleet
+import JSON
+import Provisioning
+import TestSupport
+import Testing
+
+@Suite struct HookCallTests {
+    let list = AllowlistName(checked: "demo")
+
+    private func fixture() async throws -> ProvisioningFixture {
+        let fixture = try await ProvisioningFixture()
+        try await fixture.putHook()
+        try await fixture.put(template: ProvisioningFixture.body, hook: "gate")
+        return fixture
+    }
+
+    @Test func theHookSeesTheRequestAsSent() async throws {
+        let fixture = try await self.fixture()
+        let (id, token) = try await fixture.create()
+        _ = try await fixture.register(token)
+        let request = try #require(fixture.hook.requests.first)
+        #expect(request.parameters == ["SerialNumber": "A7"])
+        #expect(request.certificateID == id)
+        #expect(request.claimCertificateID == fixture.claim.principal)
+        #expect(request.clientID == "line-1")
+        #expect(
+            request.templateARN.rawValue
+                == "arn:aws:iot:local:000000000000:provisioningtemplate/sensor")
+    }
+
+    @Test func overridesWinOverTheDevicesOwnValues() async throws {
+        let fixture = try await self.fixture()
+        fixture.hook.answer(
+            .allowed(parameterOverrides: ["SerialNumber": "Z", "Site": "plant"]),
+            reads: [
+                .init(
+                    list: AllowlistName(checked: "other"), serial: "A7", version: 1, found: false),
+                .init(list: self.list, serial: "A7", version: 4, found: true),
+            ])
+        let (id, token) = try await fixture.create()
+        let answer = try await fixture.register(token)
+        #expect(answer["thingName"] == "sensor-Z")
+        #expect(answer["deviceConfiguration"] == ["site": "plant"])
+        let registration = fixture.certificate(id)?.provenance?.registration
+        #expect(registration?.allowlist == self.list)
+        #expect(registration?.allowlistVersion == 4)
+        #expect(registration?.hook == HookName(checked: "gate"))
+        #expect(registration?.hookDigest?.count == 64)
+    }
+
+    @Test func nobodySetsAPseudoParameter() async throws {
+        let fixture = try await self.fixture()
+        try await fixture.put(
+            template: ProvisioningFixture.body.replacing(
+                "\"site\": {\"Ref\": \"Site\"}}}",
+                with: "\"site\": {\"Ref\": \"AWS::Region\"}}}"), hook: "gate")
+        fixture.hook.answer(.allowed(parameterOverrides: ["AWS::Region": "evil"]))
+        let (id, token) = try await fixture.create()
+        _ = try await fixture.register(
+            token,
+            ["SerialNumber": "A7", "AWS::Region": "evil", "AWS::IoT::Certificate::Id": "evil"])
+        #expect(fixture.certificate(id)?.status == .active)
+        #expect(fixture.thing("sensor-A7")?.attributes == ["site": "local"])
+    }
+
+    @Test(arguments: [
+        (
+            HookOutcome.Verdict.denied(reason: "serial is not on the list"),
+            FleetError.Code.accessDenied,
+            "serial is not on the list"
+        ),
+        (.denied(reason: nil), .accessDenied, "the pre-provisioning hook refused this device"),
+        (
+            .failed(cause: "attempt to index a nil value"), .accessDenied,
+            "the pre-provisioning hook refused this device"
+        ),
+        (.timedOut, .hookTimeout, "the pre-provisioning hook did not answer in time"),
+        (
+            .allowed(parameterOverrides: ["": "x"]), .accessDenied,
+            "the pre-provisioning hook refused this device"
+        ),
+    ])
+    func everythingButAPlainYesDenies(
+        _ verdict: HookOutcome.Verdict, _ code: FleetError.Code, _ message: String
+    ) async throws {
+        let fixture = try await self.fixture()
+        fixture.hook.answer(verdict)
+        let (id, token) = try await fixture.create()
+        let error = await fixture.refusal(token)
+        #expect(error?.code == code)
+        #expect(error?.message == message)
+        #expect(fixture.certificate(id)?.status == .pendingActivation)
+        #expect(fixture.token(token)?.redemption == nil)
+        // The refusal cost the token nothing.
+        fixture.hook.answer(.allowed(parameterOverrides: [:]))
+        #expect(await fixture.refusal(token) == nil)
+    }
+
+    @Test func aMissingScriptDenies() async throws {
+        let fixture = try await ProvisioningFixture()
+        try await fixture.put(template: ProvisioningFixture.body, hook: "absent")
+        let (_, token) = try await fixture.create()
+        #expect(await fixture.refusal(token)?.code == .accessDenied)
+    }
+
+    @Test func aLostRaceDoesNotAskTwice() async throws {
+        let fixture = try await self.fixture()
+        let (_, token) = try await fixture.create()
+        fixture.store.failNextCommits(FleetError(.conflict, "lost"))
+        _ = try await fixture.register(token)
+        #expect(fixture.hook.requests.count == 1)
+    }
+}

@@ -1,0 +1,243 @@
+import Fleet
+import Foundation
+import JSON
+import Provisioning
+import Registry
+import Synchronization
+import TestSupport
+
+/// Signs nothing: a certificate per call, whose key is what the request says it is.
+final class FakeIssuer: CertificateIssuer {
+    private let count = Mutex(0)
+    private let failure = Mutex<FleetError?>(nil)
+
+    func fail(with error: FleetError?) { self.failure.withLock { $0 = error } }
+
+    func issue(csr pem: String, at now: UnixTime) async throws(FleetError) -> IssuedCertificate {
+        guard pem.hasPrefix("CSR ") else { throw FleetError(.invalidCSR, "no PEM block") }
+        return try self.issue(key: Array(pem.utf8), at: now)
+    }
+
+    func issue(
+        publicKey: [UInt8], at now: UnixTime
+    ) async throws(FleetError) -> IssuedCertificate {
+        try self.issue(key: publicKey, at: now)
+    }
+
+    private func issue(
+        key: [UInt8], at now: UnixTime
+    ) throws(FleetError) -> IssuedCertificate {
+        if let error = self.failure.withLock({ $0 }) { throw error }
+        let number = self.count.withLock { count in
+            count += 1
+            return count
+        }
+        return Self.certificate(number, key: key, at: now)
+    }
+
+    static func certificate(_ number: Int, key: [UInt8], at now: UnixTime) -> IssuedCertificate {
+        IssuedCertificate(
+            id: CertificateID(sha256: Self.digest("certificate \(number)")),
+            pem: "-----BEGIN CERTIFICATE-----\n\(number)\n-----END CERTIFICATE-----\n",
+            serialNumber: String(number, radix: 16),
+            issuerID: CertificateID(sha256: Self.digest("issuer")), issuer: "CN=Issuer",
+            subject: "CN=Device", publicKey: Self.fingerprint(key), notBefore: now,
+            notAfter: now.advanced(bySeconds: 86_400))
+    }
+
+    static func fingerprint(_ key: [UInt8]) -> PublicKeyFingerprint {
+        PublicKeyFingerprint(sha256: Self.digest(String(decoding: key, as: UTF8.self)))
+    }
+
+    /// 32 bytes that differ where the texts do.
+    static func digest(_ text: String) -> [UInt8] {
+        let hex = Array(ContentDigest.sha256(of: text).utf8)
+        return stride(from: 0, to: 64, by: 2).compactMap { index in
+            UInt8(String(decoding: hex[index...index + 1], as: UTF8.self), radix: 16)
+        }
+    }
+}
+
+final class FakeKeyPairs: KeyPairSource {
+    static let pem = "-----BEGIN RSA PRIVATE KEY-----\nTOP/SECRET+KEY==\n-----END\n"
+    private let count = Mutex(0)
+
+    func next() async throws(FleetError) -> KeyPair {
+        let number = self.count.withLock { count in
+            count += 1
+            return count
+        }
+        return KeyPair(
+            publicKey: Array("key \(number)".utf8),
+            privateKeyPEM: Secret(WipedBytes(Array(Self.pem.utf8))))
+    }
+}
+
+final class FakeHook: PreProvisioningHook {
+    private let outcome: Mutex<HookOutcome>
+    private let asked = Mutex<[HookRequest]>([])
+
+    init() {
+        self.outcome = Mutex(
+            HookOutcome(verdict: .allowed(parameterOverrides: [:]), reads: [], log: []))
+    }
+
+    var requests: [HookRequest] { self.asked.withLock { $0 } }
+
+    func answer(
+        _ verdict: HookOutcome.Verdict, reads: [HookOutcome.AllowlistRead] = []
+    ) {
+        self.outcome.withLock { $0 = HookOutcome(verdict: verdict, reads: reads, log: []) }
+    }
+
+    func run(_ script: HookScript, request: HookRequest) async -> HookOutcome {
+        self.asked.withLock { $0.append(request) }
+        return self.outcome.withLock { $0 }
+    }
+}
+
+final class EventLog: Sendable {
+    private let events = Mutex<[ProvisioningEvent]>([])
+    func add(_ event: ProvisioningEvent) { self.events.withLock { $0.append(event) } }
+    var all: [ProvisioningEvent] { self.events.withLock { $0 } }
+}
+
+/// A whole service on doubles: a claim, a template, a hook.
+struct ProvisioningFixture {
+    let clock = ManualClock()
+    let store: InMemoryFleetStore
+    let issuer = FakeIssuer()
+    let hook = FakeHook()
+    let events = EventLog()
+    let provisioner: Provisioner
+    let service: ProvisioningService
+    let claim: Publisher
+    let otherClaim: Publisher
+    static let template = TemplateName(checked: "sensor")
+
+    init(inFlightMax: Int = 512, store wrapped: (any FleetStore)? = nil) async throws {
+        self.store = InMemoryFleetStore(clock: self.clock)
+        let events = self.events
+        let entropy = SeededEntropy()
+        self.provisioner = Provisioner(
+            ports: Provisioner.Ports(
+                store: wrapped ?? self.store, issuer: self.issuer, keyPairs: FakeKeyPairs(),
+                hook: self.hook, clock: self.clock),
+            mint: try OwnershipTokenMint(
+                key: Secret(WipedBytes([UInt8](repeating: 7, count: 32))), entropy: entropy),
+            settings: Provisioner.Settings(realm: .standard, inFlightMax: inFlightMax),
+            observe: { events.add($0) })
+        self.service = ProvisioningService(provisioner: self.provisioner)
+        let claims = ["claim", "other claim"].enumerated().map { index, name in
+            FakeIssuer.certificate(-1 - index, key: Array(name.utf8), at: ManualClock.start)
+        }
+        self.claim = Publisher(
+            principal: claims[0].id, kind: .claim, clientID: "line-1", sourceAddress: "10.0.0.1")
+        self.otherClaim = Publisher(
+            principal: claims[1].id, kind: .claim, clientID: "line-2", sourceAddress: "10.0.0.2")
+        for issued in claims {
+            let certificate = Certificate(
+                issued: issued, kind: .claim, status: .active, reason: nil, at: self.clock.now)
+            try await self.put([
+                .putCertificate(certificate),
+                .putClaim(
+                    Claim(
+                        certificate: issued.id, label: "line", station: "S1", lot: nil,
+                        createdAt: self.clock.now)),
+            ])
+        }
+        try await self.put(template: Self.body)
+    }
+
+    func put(_ changes: [Change]) async throws {
+        _ = try await self.store.commit(
+            ChangeSet(action: "test", changes: changes), by: .service("test"))
+    }
+
+    func put(
+        template body: String, hook: String? = nil, enabled: Bool = true,
+        name: TemplateName = Self.template
+    ) async throws {
+        let settings = TemplateSettings(
+            enabled: enabled, hook: try hook.map { try HookName($0) })
+        let submission = try settings.submission(name: name, body: body)
+        let first = try await self.store.load([submission.key])
+        let keys = first.template(name).map(Templates.keys) ?? [submission.key]
+        let set = try Templates.put(
+            submission, in: try await self.store.load(keys), at: self.clock.now)
+        if !set.changesNothing { _ = try await self.store.commit(set, by: .service("test")) }
+    }
+
+    func putHook(_ name: String = "gate", source: String = "return 1") async throws {
+        let name = try HookName(name)
+        let view = try await self.store.load([.hook(name)])
+        let set = try HookScripts.put(name, source: source, in: view, at: self.clock.now)
+        _ = try await self.store.commit(set, by: .service("test"))
+    }
+
+    /// A certificate by the CSR flow, and its token.
+    func create(key: String = UUID().uuidString) async throws -> (CertificateID, String) {
+        let created = try await self.provisioner.createCertificate(
+            csr: "CSR \(key)", for: self.claim)
+        return (created.certificate, created.ownershipToken.expose { $0 })
+    }
+
+    func register(
+        _ token: String, _ parameters: [String: String] = ["SerialNumber": "A7"],
+        template: String = Self.template.rawValue, by publisher: Publisher? = nil
+    ) async throws(FleetError) -> JSONObject {
+        try await self.provisioner.registerThing(
+            RegisterThingRequest(
+                template: template, ownershipToken: Secret(token), parameters: parameters),
+            for: publisher ?? self.claim)
+    }
+
+    /// The refusal that a registration ends in.
+    func refusal(
+        _ token: String, _ parameters: [String: String] = ["SerialNumber": "A7"],
+        template: String = Self.template.rawValue, by publisher: Publisher? = nil
+    ) async -> FleetError? {
+        do throws(FleetError) {
+            _ = try await self.register(token, parameters, template: template, by: publisher)
+            return nil
+        } catch { return error }
+    }
+
+    func token(_ text: String) -> OwnershipToken? {
+        let hash = OwnershipTokenMint.hash(of: text)
+        return self.store.view([.ownershipToken(hash)]).ownershipToken(hash)
+    }
+
+    func certificate(_ id: CertificateID) -> Certificate? {
+        self.store.view([.certificate(id)]).certificate(id)
+    }
+
+    func thing(_ name: String) -> Thing? {
+        let name = ThingName(checked: name)
+        return self.store.view([.thing(name)]).thing(name)
+    }
+
+    static let body = """
+        {"Parameters": {"SerialNumber": {"Type": "String"},
+                        "Site": {"Type": "String", "Default": "lab"}},
+         "Resources": {
+          "thing": {"Type": "AWS::IoT::Thing", "Properties": {
+            "ThingName": {"Fn::Join": ["-", ["sensor", {"Ref": "SerialNumber"}]]},
+            "AttributePayload": {"site": {"Ref": "Site"}}}},
+          "certificate": {"Type": "AWS::IoT::Certificate", "Properties": {
+            "CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "Active"}},
+          "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyDocument": {
+            "Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+             "Action": "iot:Connect", "Resource": "*"}]}}}},
+         "DeviceConfiguration": {"site": {"Ref": "Site"}}}
+        """
+}
+
+/// The repository's own files, which ship and are tested as they are.
+enum Shipped {
+    static func text(_ path: String) throws -> String {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        return try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
+    }
+}

@@ -1,0 +1,68 @@
+import Fleet
+import Testing
+
+@testable import Registry
+
+@Suite struct AllowlistFileTests {
+    private static func read(_ bytes: [UInt8], inPiecesOf size: Int) -> [AllowlistFile.Finding] {
+        var file = AllowlistFile()
+        var findings: [AllowlistFile.Finding] = []
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            findings += file.read(bytes[start..<min(start + size, bytes.count)])
+        }
+        return findings + file.finish()
+    }
+
+    private static func serials(_ text: String) -> [String] {
+        Self.read(Array(text.utf8), inPiecesOf: .max).map { finding in
+            switch finding {
+            case .serial(let serial, let line): "\(line):\(serial)"
+            case .badLine(let line, _): "\(line):bad"
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("A\nB\n", ["1:A", "2:B"]),
+        ("A\nB", ["1:A", "2:B"]),
+        ("A\r\nB\r\n", ["1:A", "2:B"]),
+        ("\u{FEFF}A\n", ["1:A"]),
+        ("\n  \nA\n\n", ["3:A"]),
+        ("serial\nA\n", ["2:A"]),
+        ("site,Serial-Number\nx,A\ny,B\n", ["2:A", "3:B"]),
+        ("SerialNumber,site\n A ,x\n", ["2:A"]),
+        ("A,x\nB\n", ["1:A", "2:B"]),
+        ("\"A,1\",x\n\"B \"\"2\"\"\"\n", ["1:A,1", "2:B \"2\""]),
+        ("site,serial\nx\n", ["2:bad"]),
+        ("\"A\nB\n", ["1:bad", "2:B"]),
+        ("\"A\"x\nB\n", ["1:bad", "2:B"]),
+        (",x\n", ["1:bad"]),
+        ("A\u{0}B\n", ["1:bad"]),
+        ("", []),
+    ])
+    func readsAsStated(text: String, expected: [String]) {
+        #expect(Self.serials(text) == expected)
+    }
+
+    @Test func aLineThatIsTooLongIsBadAndTheNextIsRead() {
+        let long = String(repeating: "x", count: AllowlistFile.lineBytesMax * 3)
+        #expect(Self.serials("\(long)\nA\n") == ["1:bad", "2:A"])
+    }
+
+    @Test func bytesThatAreNoUTF8AreABadLine() {
+        let findings = Self.read([0x41, 0xFF, 0x0A, 0x42], inPiecesOf: 1)
+        #expect(findings.count == 2)
+        guard case .badLine(1, let reason) = findings[0] else {
+            Issue.record("expected a bad first line, got \(findings[0])")
+            return
+        }
+        #expect(reason.contains("UTF-8"))
+    }
+
+    @Test(arguments: 1...17)
+    func howTheFileIsCutChangesNothing(size: Int) {
+        let text = "\u{FEFF}site,serial\r\nx,\"A\"\"1\"\r\n\r\ny,B\nz\nlast,C"
+        let bytes = Array(text.utf8)
+        #expect(Self.read(bytes, inPiecesOf: size) == Self.read(bytes, inPiecesOf: .max))
+    }
+}

@@ -1,0 +1,156 @@
+package import Fleet
+
+/// Records with plausible contents, numbered: the same number gives the same record.
+package enum Samples {
+    package static let time = ManualClock.start
+
+    package static func digest(_ label: String, _ number: Int) -> [UInt8] {
+        var seed: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in "\(label)/\(number)".utf8 { seed = (seed ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        var generator = SplitMix64(seed: seed)
+        return (0..<32).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+    }
+
+    package static func thingName(_ number: Int) -> ThingName {
+        ThingName(checked: "thing-\(number)")
+    }
+    package static func groupName(_ number: Int) -> ThingGroupName {
+        ThingGroupName(checked: "group-\(number)")
+    }
+    package static func policyName(_ number: Int) -> PolicyName {
+        PolicyName(checked: "policy-\(number)")
+    }
+    package static func certificateID(_ number: Int) -> CertificateID {
+        CertificateID(sha256: self.digest("certificate", number))
+    }
+    package static func fingerprint(_ number: Int) -> PublicKeyFingerprint {
+        PublicKeyFingerprint(sha256: self.digest("key", number))
+    }
+    package static func tokenHash(_ number: Int) -> OwnershipTokenHash {
+        OwnershipTokenHash(rawValue: self.digest("token", number).hex)
+    }
+    package static let listName = AllowlistName(checked: "lot-1")
+
+    package static func serial(_ number: Int) -> SerialNumber {
+        guard let serial = try? SerialNumber("SN-\(number)") else {
+            preconditionFailure("'SN-' and digits obey the rule of serial numbers.")
+        }
+        return serial
+    }
+
+    package static func thing(_ number: Int, version: Int = 1) -> Thing {
+        Thing(
+            name: self.thingName(number),
+            typeName: number.isMultiple(of: 2) ? ThingTypeName(checked: "sensor") : nil,
+            attributes: ["serial": "SN-\(number)", "colour": "blue \"and\" \u{0} green"],
+            billingGroup: number.isMultiple(of: 3) ? "north" : nil, version: version,
+            createdAt: self.time)
+    }
+
+    package static func group(_ number: Int) -> ThingGroup {
+        ThingGroup(
+            name: self.groupName(number), parent: number > 0 ? self.groupName(0) : nil,
+            createdAt: self.time)
+    }
+
+    package static func policy(_ number: Int, versions: Int = 1) -> Policy {
+        Policy(
+            name: self.policyName(number),
+            versions: (1...max(1, versions)).map {
+                Policy.Version(
+                    id: $0, document: #"{"Version":"2012-10-17","Statement":[]}"#,
+                    createdAt: self.time)
+            },
+            defaultVersionID: versions, createdAt: self.time)
+    }
+
+    package static func certificate(
+        _ number: Int, kind: Certificate.Kind = .device,
+        status: Certificate.Status = .pendingActivation, key: Int? = nil
+    ) -> Certificate {
+        Certificate(
+            id: self.certificateID(number), kind: kind,
+            serialNumber: self.digest("serial", number).prefix(20).hex,
+            issuerID: number.isMultiple(of: 5) ? nil : self.certificateID(900),
+            issuer: "CN=Issuing CA", subject: "CN=device \(number),O=Übung",
+            publicKey: self.fingerprint(key ?? number), notBefore: self.time,
+            notAfter: self.time.advanced(bySeconds: 86_400 * 365),
+            pem: "-----BEGIN CERTIFICATE-----\n\(number)\n-----END CERTIFICATE-----\n",
+            createdAt: self.time, status: status, statusChangedAt: self.time, statusReason: nil,
+            provenance: self.provenance(number, registered: false), firstSeenAt: nil)
+    }
+
+    package static func provenance(_ number: Int, registered: Bool) -> Provenance {
+        let origin = Provenance.Origin(
+            flow: .csr, claim: self.certificateID(800), clientID: "client-\(number)",
+            sourceAddress: "192.0.2.7", requestedAt: self.time)
+        guard registered else { return Provenance(origin: origin) }
+        return Provenance(
+            origin: origin,
+            registration: Provenance.Registration(
+                template: TemplateName(checked: "line"), templateVersion: 1,
+                templateDigest: self.digest("template", 1).hex,
+                hook: HookName(checked: "allowlist"), hookDigest: self.digest("hook", 1).hex,
+                allowlist: self.listName, allowlistVersion: 3, clientID: "client-\(number)",
+                sourceAddress: "192.0.2.7", station: "press-4", lot: nil,
+                parameters: ["SerialNumber": "SN-\(number)", "quote": "\",\"x\":\""],
+                registeredAt: self.time.advanced(bySeconds: 2)))
+    }
+
+    package static func principal(
+        _ thing: Int, _ certificate: Int,
+        _ exclusivity: ThingPrincipal.Exclusivity = .nonExclusive
+    ) -> ThingPrincipal {
+        ThingPrincipal(
+            thing: self.thingName(thing), certificate: self.certificateID(certificate),
+            exclusivity: exclusivity)
+    }
+
+    package static func token(_ number: Int, certificate: Int, seconds: Int64 = 3600)
+        -> OwnershipToken
+    {
+        OwnershipToken(
+            hash: self.tokenHash(number), certificate: self.certificateID(certificate),
+            claim: self.certificateID(800), issuedAt: self.time,
+            expiresAt: self.time.advanced(bySeconds: seconds))
+    }
+
+    package static func redemption(_ number: Int) -> OwnershipToken.Redemption {
+        OwnershipToken.Redemption(
+            template: TemplateName(checked: "line"), templateVersion: 1,
+            parametersDigest: self.digest("parameters", number).hex,
+            answer: #"{"thingName":"thing-\#(number)"}"#,
+            redeemedAt: self.time.advanced(bySeconds: 1))
+    }
+
+    package static func template(_ name: String = "line") -> ProvisioningTemplate {
+        ProvisioningTemplate(
+            name: TemplateName(checked: name), kind: .fleetProvisioning, summary: "a line",
+            enabled: true, defaultVersionID: 1, latestVersionID: 2,
+            hook: HookName(checked: "allowlist"), createdAt: self.time, lastModifiedAt: self.time)
+    }
+
+    package static func templateVersion(_ id: Int) -> TemplateVersion {
+        TemplateVersion(
+            template: TemplateName(checked: "line"), id: id, body: "{\"n\": \(id)}",
+            digest: self.digest("template", id).hex, createdAt: self.time)
+    }
+
+    package static let hook = HookScript(
+        name: HookName(checked: "allowlist"), source: "return { allowProvisioning = true }",
+        digest: Samples.digest("hook", 1).hex, createdAt: Samples.time)
+
+    package static func claim(_ number: Int) -> Claim {
+        Claim(
+            certificate: self.certificateID(number), label: "demo-line", station: "press-4",
+            lot: nil, createdAt: self.time)
+    }
+
+    package static func authority(_ number: Int, status: Authority.Status = .active) -> Authority {
+        Authority(
+            id: self.certificateID(number), role: .issuing, subject: "CN=Issuing CA",
+            publicKey: self.fingerprint(number), pem: "-----BEGIN CERTIFICATE-----\n",
+            notBefore: self.time, notAfter: self.time.advanced(bySeconds: 1), status: status,
+            createdAt: self.time)
+    }
+}
