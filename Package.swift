@@ -12,6 +12,7 @@ let swift: [SwiftSetting] = [
 ]
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
@@ -23,6 +24,8 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(
+    name: "UnixSignals", package: "swift-service-lifecycle")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let arguments = Target.Dependency.product(
@@ -81,7 +84,7 @@ let package = Package(
         // Adapters: each touches one foreign thing, none touches another.
         .target(
             name: "CertificateAuthority",
-            dependencies: ["Fleet", "COpenSSL", "COpenSSLShims", x509, asn1, crypto],
+            dependencies: ["Fleet", "COpenSSL", "COpenSSLShims", asn1, crypto],
             swiftSettings: swift),
         .target(
             name: "Hooks", dependencies: ["Fleet", "JSON", "CLuaShims"], swiftSettings: swift),
@@ -116,7 +119,8 @@ let package = Package(
             dependencies: [
                 "JSON", "Fleet", "MQTT", "Policies", "Registry", "Provisioning",
                 "CertificateAuthority", "Hooks", "SQLiteStorage", "MQTTBroker", "ControlPlane",
-                "DeviceSimulation", arguments, configuration, log, lifecycle, httpClient, nioCore,
+                "DeviceSimulation", arguments, configuration, log, lifecycle, signals, httpClient,
+                httpTypes, nioCore, nioHTTP,
                 nioPosix, crypto,
             ],
             swiftSettings: swift),
@@ -161,7 +165,7 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(
             name: "ControlPlaneTests",
-            dependencies: ["ControlPlane", "Fleet", "JSON", "TestSupport"],
+            dependencies: ["ControlPlane", "Fleet", "JSON", "TestSupport", httpTypes],
             swiftSettings: swift),
         .testTarget(
             name: "DeviceSimulationTests",

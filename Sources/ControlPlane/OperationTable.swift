@@ -1,6 +1,6 @@
 /// Every operation there is.
 package enum OperationTable {
-    package static let all: [Operation] = 
+    package static let all: [Operation] =
         AllowlistOperations.all + CertificateOperations.all + StatusOperations.all
 
     /// The row called `name`.

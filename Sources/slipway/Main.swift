@@ -1,1 +1,43 @@
-@main struct Main { static func main() { print("slipway") } }
+import ArgumentParser
+import Fleet
+import Foundation
+import Hooks
+
+@main
+struct Main {
+    /// The hook worker is this same program, but it must start with as little as it can and never
+    /// print usage, so it is told apart before any argument is parsed.
+    static func main() async {
+        if CommandLine.arguments.dropFirst().first == HookWorkerCommand.name {
+            HookWorkerCommand.run()
+        }
+        await Slipway.main()
+    }
+}
+
+/// `slipway`, and the list of what it can do.
+struct Slipway: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "slipway",
+        abstract: "Fleet provisioning: turns boxes of unknown devices into a fleet of known ones.",
+        discussion: """
+            Exit codes: 0 done, 1 refused or failed (the last line says what to do), 2 done in part, \
+            64 the command was not understood.
+            """,
+        version: Slipway.versionText,
+        subcommands: [
+            UpCommand.self, InitCommand.self, ServeCommand.self, SimulateCommand.self,
+            AllowlistCommand.self, CertCommand.self, StatusCommand.self, AuditCommand.self,
+            ConfigCommand.self,
+        ])
+
+    static let versionText = "0.1.0"
+}
+
+/// How a command ends when it cannot do what it was asked: one line, and an exit code.
+enum Failure {
+    static func exit(_ error: FleetError) -> ExitCode {
+        Terminal.complain("slipway: \(error.message)")
+        return ExitCode(1)
+    }
+}

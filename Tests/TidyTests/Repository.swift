@@ -9,7 +9,9 @@ enum Repository {
         /// Relative to the root: `Sources/MQTT/Packet.swift`.
         let path: String
         let text: String
-        var lines: [Substring] { self.text.split(separator: "\n", omittingEmptySubsequences: false) }
+        var lines: [Substring] {
+            self.text.split(separator: "\n", omittingEmptySubsequences: false)
+        }
         /// The target a source file belongs to: `MQTT`.
         var module: String { String(self.path.split(separator: "/").dropFirst().first ?? "") }
         var description: String { self.path }

@@ -1,0 +1,45 @@
+import ArgumentParser
+import CertificateAuthority
+import Fleet
+import Foundation
+import Logging
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serve devices until Ctrl-C.",
+        discussion: """
+            Needs what 'slipway init' makes. Prints one line when devices are served; everything \
+            else is logged to standard error.
+            """)
+
+    @OptionGroup(title: "Settings") var settings: SettingOptions
+
+    func run() async throws {
+        do throws(FleetError) {
+            let settings = try await self.settings.resolve()
+            ServiceProcess.prepare(logLevel: settings.text("log.level"))
+            let passphrase = try PassphraseSource(settings, Installation(settings)).read()
+            let composition = try await Composition(
+                settings, logger: ServiceProcess.logger(), passphrase: passphrase)
+            try await ServiceRun(composition: composition).run { address in
+                Terminal.say("slipway: serving mqtts://\(address)")
+            }
+        } catch { throw Failure.exit(error) }
+    }
+}
+
+/// What a process that holds keys does to itself before it reads the first.
+enum ServiceProcess {
+    static func prepare(logLevel: String) {
+        signal(SIGPIPE, SIG_IGN)
+        CoreFiles.forbid()
+        let level = Logger.Level(rawValue: logLevel) ?? .info
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+    }
+
+    static func logger() -> Logger { Logger(label: "slipway") }
+}

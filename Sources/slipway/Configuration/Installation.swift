@@ -1,0 +1,43 @@
+import Fleet
+import Foundation
+
+/// Where everything of one installation lies, as absolute paths.
+struct Installation: Sendable {
+    let root: String
+    let pki: String
+    let data: String
+    let templates: String
+    let hooks: String
+
+    init(_ settings: ResolvedSettings) {
+        let root = URL(fileURLWithPath: settings.text("directory")).standardizedFileURL.path
+        self.root = root
+        func place(_ key: String) -> String { Self.absolute(settings.text(key), in: root) }
+        self.pki = place("pki.directory")
+        self.data = place("data.directory")
+        self.templates = place("templates.directory")
+        self.hooks = place("hooks.directory")
+    }
+
+    static func absolute(_ path: String, in root: String) -> String {
+        path.hasPrefix("/") ? path : "\(root)/\(path)"
+    }
+
+    var rootCertificate: String { "\(self.pki)/root-ca.pem" }
+    var rootKey: String { "\(self.pki)/root-ca.key" }
+    var issuingCertificate: String { "\(self.pki)/issuing-ca.pem" }
+    var issuingKey: String { "\(self.pki)/issuing-ca.key" }
+    var gatewayCertificate: String { "\(self.pki)/gateway.pem" }
+    var gatewayKey: String { "\(self.pki)/gateway.key" }
+    var claimCertificate: String { "\(self.pki)/claim-demo.pem" }
+    var claimKey: String { "\(self.pki)/claim-demo.key" }
+    var defaultPassphrase: String { "\(self.pki)/ca.passphrase" }
+
+    var database: String { "\(self.data)/fleet.db" }
+    var tokenKey: String { "\(self.data)/ownership-token.key" }
+    var demoSerials: String { "\(self.data)/demo-serials.txt" }
+    var demoDevices: String { "\(self.data)/demo-devices" }
+    /// Unix socket paths end at 107 bytes (unix(7)), so this one is kept short.
+    var controlSocket: String { "\(self.data)/control.sock" }
+    static let socketPathBytesMax = 107
+}

@@ -1,0 +1,103 @@
+import ArgumentParser
+import Fleet
+import Foundation
+
+/// Every setting as a flag. One property each, since that is how the parser documents and
+/// completes them; `flags` gathers what was given.
+struct SettingOptions: ParsableArguments {
+    @Option(help: "A JSON file with settings (also SLIPWAY_CONFIG)")
+    var config: String?
+
+    @Option(help: "The folder that holds pki/, var/, Templates/ and Hooks/")
+    var directory: String?
+    @Option(help: "The region in every ARN")
+    var realmRegion: String?
+    @Option(help: "The account in every ARN")
+    var realmAccount: String?
+
+    @Option(help: "The address the gateway listens on")
+    var listenHost: String?
+    @Option(help: "The gateway's port; 0 takes a free one")
+    var listenPort: String?
+    @Option(help: "Connections held at once")
+    var listenConnectionsMax: String?
+    @Option(help: "Seconds for a TLS handshake")
+    var listenHandshakeSeconds: String?
+    @Option(help: "Seconds from the handshake to CONNECT")
+    var listenConnectSeconds: String?
+    @Option(help: "Event loops; 0 is one for each core")
+    var listenLoops: String?
+    @Option(help: "Names and addresses in the gateway's certificate, comma-separated")
+    var gatewayNames: String?
+
+    @Option(help: "Where keys and certificates lie")
+    var pkiDirectory: String?
+    @Option(help: "A file with the passphrase of the CA keys")
+    var pkiPassphraseFile: String?
+    @Option(help: "A descriptor to read the passphrase from")
+    var pkiPassphraseDescriptor: String?
+    @Option(help: "Database, socket and run-time files")
+    var dataDirectory: String?
+    @Option(help: "Templates loaded at start")
+    var templatesDirectory: String?
+    @Option(help: "Hooks loaded at start")
+    var hooksDirectory: String?
+
+    @Option(help: "Days a device certificate lives")
+    var deviceValidityDays: String?
+    @Option(help: "Seconds notBefore lies in the past")
+    var deviceBackdateSeconds: String?
+    @Option(help: "Key pairs made for devices: RSA_2048 or P_256")
+    var keysAlgorithm: String?
+    @Option(help: "Key pairs made ahead of need")
+    var keysReady: String?
+    @Option(help: "Whether a CSR may hold an Ed25519 key: true or false")
+    var keysEd25519: String?
+
+    @Option(help: "Milliseconds for one hook")
+    var hookDeadlineMilliseconds: String?
+    @Option(help: "Hook processes; 0 is one for each eight cores")
+    var hookWorkers: String?
+    @Option(help: "Provisioning requests under way at once")
+    var provisioningInFlightMax: String?
+    @Option(help: "Seconds between looks for expired tokens")
+    var provisioningSweepSeconds: String?
+    @Option(help: "trace, debug, info, notice, warning or error")
+    var logLevel: String?
+    @Option(help: "Seconds for open requests to finish at a stop")
+    var shutdownGraceSeconds: String?
+
+    /// What was given, by setting key.
+    private var flags: [String: String] {
+        let given: [String: String?] = [
+            "directory": self.directory, "realm.region": self.realmRegion,
+            "realm.account": self.realmAccount, "listen.host": self.listenHost,
+            "listen.port": self.listenPort, "listen.connectionsMax": self.listenConnectionsMax,
+            "listen.handshakeSeconds": self.listenHandshakeSeconds,
+            "listen.connectSeconds": self.listenConnectSeconds,
+            "listen.loops": self.listenLoops, "gateway.names": self.gatewayNames,
+            "pki.directory": self.pkiDirectory, "pki.passphraseFile": self.pkiPassphraseFile,
+            "pki.passphraseDescriptor": self.pkiPassphraseDescriptor,
+            "data.directory": self.dataDirectory,
+            "templates.directory": self.templatesDirectory,
+            "hooks.directory": self.hooksDirectory,
+            "device.validityDays": self.deviceValidityDays,
+            "device.backdateSeconds": self.deviceBackdateSeconds,
+            "keys.algorithm": self.keysAlgorithm, "keys.ready": self.keysReady,
+            "keys.ed25519": self.keysEd25519,
+            "hook.deadlineMilliseconds": self.hookDeadlineMilliseconds,
+            "hook.workers": self.hookWorkers,
+            "provisioning.inFlightMax": self.provisioningInFlightMax,
+            "provisioning.sweepSeconds": self.provisioningSweepSeconds,
+            "log.level": self.logLevel, "shutdown.graceSeconds": self.shutdownGraceSeconds,
+        ]
+        return given.compactMapValues { $0 }
+    }
+
+    func resolve() async throws(FleetError) -> ResolvedSettings {
+        let environment = ProcessInfo.processInfo.environment
+        return try await ResolvedSettings(
+            flags: self.flags, environment: environment,
+            configurationFile: self.config ?? environment["SLIPWAY_CONFIG"])
+    }
+}

@@ -1,0 +1,77 @@
+/// Every setting there is.
+enum Settings {
+    static let all: [Setting] = [
+        Setting(
+            "directory", .text, default: ".",
+            "the folder that holds pki/, var/, Templates/ and Hooks/"),
+        Setting("realm.region", .text, default: "local", "the region in every ARN"),
+        Setting("realm.account", .text, default: "000000000000", "the account in every ARN"),
+
+        Setting("listen.host", .text, default: "127.0.0.1", "the address the gateway listens on"),
+        Setting(
+            "listen.port", .integer(0...65_535), default: "8883",
+            "the gateway's port; 0 takes a free one and prints it"),
+        Setting(
+            "listen.connectionsMax", .integer(1...10_000_000), default: "100000",
+            "connections held at once; more are closed on arrival"),
+        Setting(
+            "listen.handshakeSeconds", .integer(1...600), default: "20",
+            "time for a TLS handshake"),
+        Setting(
+            "listen.connectSeconds", .integer(1...600), default: "20",
+            "time from the handshake to a complete CONNECT"),
+        Setting(
+            "listen.loops", .integer(0...64), default: "0",
+            "event loops; 0 is one for each core"),
+        Setting(
+            "gateway.names", .list, default: "localhost,127.0.0.1,::1",
+            "names and addresses in the gateway's certificate; init adds the host name"),
+
+        Setting("pki.directory", .path, default: "pki", "where keys and certificates lie"),
+        Setting(
+            "pki.passphraseFile", .path, default: "",
+            "a file with the passphrase of the CA keys; empty: pki/ca.passphrase, made by init"),
+        Setting(
+            "pki.passphraseDescriptor", .integer(-1...1023), default: "-1",
+            "a file descriptor to read the passphrase from; -1 is none"),
+        Setting("data.directory", .path, default: "var", "database, socket and run-time files"),
+        Setting("templates.directory", .path, default: "Templates", "templates loaded at start"),
+        Setting("hooks.directory", .path, default: "Hooks", "hooks loaded at start"),
+
+        Setting(
+            "device.validityDays", .integer(1...36_500), default: "3650",
+            "life of a device certificate; never past its issuer's"),
+        Setting(
+            "device.backdateSeconds", .integer(0...86_400), default: "300",
+            "how far notBefore lies in the past, for devices with a slow clock"),
+        Setting(
+            "keys.algorithm", .choice(["RSA_2048", "P_256"]), default: "RSA_2048",
+            "key pairs made for CreateKeysAndCertificate"),
+        Setting(
+            "keys.ready", .integer(0...10_000), default: "32", "key pairs made ahead of need"),
+        Setting(
+            "keys.ed25519", .flag, default: "false", "whether a CSR may hold an Ed25519 key"),
+
+        Setting(
+            "hook.deadlineMilliseconds", .integer(10...60_000), default: "5000",
+            "time for one hook; then its process is killed and the device denied"),
+        Setting(
+            "hook.workers", .integer(0...64), default: "0",
+            "hook processes; 0 is one for each eight cores, at least one"),
+        Setting(
+            "provisioning.inFlightMax", .integer(1...1_000_000), default: "2000",
+            "provisioning requests under way at once; more are told to retry"),
+        Setting(
+            "provisioning.sweepSeconds", .integer(1...86_400), default: "60",
+            "how often expired ownership tokens are looked for"),
+
+        Setting(
+            "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error"]),
+            default: "info", "how much is logged to standard error"),
+        Setting(
+            "shutdown.graceSeconds", .integer(0...600), default: "10",
+            "time for open requests to finish at a stop"),
+    ]
+
+    static func setting(_ key: String) -> Setting? { Self.all.first { $0.key == key } }
+}

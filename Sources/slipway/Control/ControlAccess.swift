@@ -1,0 +1,60 @@
+import ControlPlane
+import Fleet
+import Foundation
+import JSON
+import SQLiteStorage
+
+/// How a command reaches the fleet: through the running service where there is one, since only
+/// one process may write the database; else by running the very same operation on the database.
+enum ControlAccess: Sendable {
+    case service(ControlClient)
+    case database(ControlPlaneServices)
+
+    static func open(_ options: SettingOptions) async throws(FleetError) -> ControlAccess {
+        let installation = Installation(try await options.resolve())
+        if let client = await ControlClient.connect(socket: installation.controlSocket) {
+            return .service(client)
+        }
+        guard FileManager.default.fileExists(atPath: installation.database) else {
+            throw FleetError(
+                .notFound,
+                "there is no fleet at '\(installation.database)': run 'slipway init' there, or "
+                    + "name the folder with --directory")
+        }
+        let store = try FleetDatabase.open(installation.database, .exclusive)
+        return .database(
+            ControlPlaneServices(store: store, drafts: store, clock: SystemClock()) { [:] })
+    }
+
+    static func openRunning(_ options: SettingOptions) async throws(FleetError) -> ControlAccess {
+        let installation = Installation(try await options.resolve())
+        guard let client = await ControlClient.connect(socket: installation.controlSocket) else {
+            throw FleetError(
+                .serviceUnavailable,
+                "no service answers at '\(installation.controlSocket)': start it with 'slipway "
+                    + "serve', or name its folder with --directory")
+        }
+        return .service(client)
+    }
+
+    func perform(
+        _ name: String, path: [String: String] = [:], query: [String: String] = [:],
+        body: JSONValue = .null, stream: FileChunks? = nil
+    ) async throws(FleetError) -> JSONValue {
+        guard let operation = OperationTable.operation(name) else {
+            preconditionFailure("\(name) is not in the operation table")
+        }
+        switch self {
+        case .service(let client):
+            return try await client.perform(
+                operation, path: path, query: query, body: body, stream: stream)
+        case .database(let services):
+            let request = OperationRequest(
+                actor: Actor(
+                    kind: .operator, identity: NSUserName(), sourceAddress: "local"),
+                pathParameters: path, query: query, body: body,
+                stream: stream ?? OperationRequest.emptyStream)
+            return try await operation.handle(request, services)
+        }
+    }
+}

@@ -1,0 +1,96 @@
+import AsyncHTTPClient
+import ControlPlane
+import Fleet
+import Foundation
+import HTTPTypes
+import JSON
+import NIOCore
+import NIOHTTP1
+
+/// Speaks to a running service over its Unix socket.
+struct ControlClient: Sendable {
+    /// A collected answer. Listings come in pages, so none is larger.
+    static let answerBytesMax = 8 << 20
+    /// One request; a million serial numbers take seconds.
+    static let requestSecondsMax: Int64 = 600
+
+    private let socket: String
+
+    /// nil where nothing listens.
+    static func connect(socket: String) async -> ControlClient? {
+        guard FileManager.default.fileExists(atPath: socket) else { return nil }
+        let client = ControlClient(socket: socket)
+        guard let status = OperationTable.operation("DescribeService") else { return nil }
+        do throws(FleetError) {
+            _ = try await client.perform(status, path: [:], query: [:], body: .null, stream: nil)
+            return client
+        } catch { return nil }
+    }
+
+    func perform(
+        _ operation: ControlPlane.Operation, path: [String: String], query: [String: String],
+        body: JSONValue,
+        stream: FileChunks?
+    ) async throws(FleetError) -> JSONValue {
+        do {
+            var request = HTTPClientRequest(
+                url: try self.url(operation, path: path, query: query))
+            request.method = .RAW(value: operation.method.rawValue)
+            request.headers.add(name: ControlServer.operatorHeader, value: NSUserName())
+            if let stream {
+                request.body = .stream(stream.map { ByteBuffer(bytes: $0) }, length: .unknown)
+            } else if body != .null {
+                request.body = .bytes(ByteBuffer(bytes: JSONPrinter.bytes(body)))
+            }
+            let response = try await HTTPClient.shared.execute(
+                request, timeout: .seconds(Self.requestSecondsMax))
+            let answer = try await response.body.collect(upTo: Self.answerBytesMax)
+            return try Self.read(
+                Array(answer.readableBytesView), status: Int(response.status.code),
+                code: response.headers.first(name: "x-amzn-ErrorType"))
+        } catch let error as FleetError {
+            throw error
+        } catch {
+            throw FleetError(
+                .serviceUnavailable, "the service at '\(self.socket)' did not answer: \(error)")
+        }
+    }
+
+    private func url(
+        _ operation: ControlPlane.Operation, path: [String: String], query: [String: String]
+    ) throws(FleetError) -> String {
+        var components = URLComponents()
+        for part in operation.path.split(separator: "/") {
+            let isParameter = part.hasPrefix(":")
+            let text = isParameter ? path[String(part.dropFirst())] ?? "" : String(part)
+            components.path += "/" + text
+        }
+        if !query.isEmpty {
+            components.queryItems = query.sorted { $0.key < $1.key }.map {
+                URLQueryItem(name: $0.key, value: $0.value)
+            }
+        }
+        guard let text = components.string,
+            let url = URL(httpURLWithSocketPath: self.socket, uri: text)
+        else {
+            throw FleetError(.invalidRequest, "'\(components.path.clipped)' is no path")
+        }
+        return url.absoluteString
+    }
+
+    private static func read(
+        _ bytes: [UInt8], status: Int, code: String?
+    ) throws(FleetError) -> JSONValue {
+        let answer: JSONValue
+        do throws(JSONError) {
+            answer = try JSONParser.parse(bytes, limits: JSONLimits(bytesMax: Self.answerBytesMax))
+        } catch {
+            throw FleetError(
+                .internalFailure, "the service answered \(status) with no JSON: \(error)")
+        }
+        guard status != 200 else { return answer }
+        throw FleetError(
+            code.flatMap(FleetError.Code.init) ?? .internalFailure,
+            answer["message"]?.stringValue ?? "the service answered \(status)")
+    }
+}

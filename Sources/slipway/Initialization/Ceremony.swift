@@ -1,0 +1,123 @@
+import CertificateAuthority
+import Fleet
+import Foundation
+
+/// Makes the authorities and identities of an installation, each once.
+struct Ceremony: Sendable {
+    let installation: Installation
+    let gatewayNames: [String]
+    let passphrase: Secret<WipedBytes>
+    let clock: any WallClock
+    let entropy: any Entropy
+
+    /// What was made now, file by file; empty where everything was there.
+    func run() throws(FleetError) -> [String] {
+        var made: [String] = []
+        try PrivateFile.makeFolder(self.installation.pki)
+        let issuing = self.pair("issuing-ca")
+        if case .absent = try issuing.state() {
+            // The root's key is needed here and nowhere else; it may leave this machine after.
+            made += try self.makeRootIfAbsent()
+            let root = try self.open(
+                "root", self.installation.rootCertificate, self.installation.rootKey)
+            let authority = try AuthorityCeremony.issuingAuthority(
+                under: root, passphrase: self.passphrase, self.circumstances)
+            try issuing.create(
+                key: authority.encryptedKeyPEM.utf8, certificate: authority.certificatePEM)
+            made.append("issuing-ca")
+        }
+        let gateway = self.pair("gateway")
+        let claim = self.pair("claim-demo")
+        let needsGateway = try Self.isAbsent(gateway)
+        let needsClaim = try Self.isAbsent(claim)
+        guard needsGateway || needsClaim else { return made }
+        let authority = try self.openIssuing()
+        if needsGateway {
+            var names: [SubjectAlternativeName] = []
+            for name in self.gatewayNames { names.append(try SubjectAlternativeName(name)) }
+            let identity = try AuthorityCeremony.identity(
+                under: authority, .gateway(names), self.circumstances)
+            // The gateway presents its issuer too, so that a client needs the root alone.
+            let chain = identity.certificate.pem + authority.certificate.pem
+            try identity.privateKeyPEM.expose { key throws(FleetError) in
+                try gateway.create(key: key.withBytes { Array($0) }, certificate: chain)
+            }
+            made.append("gateway")
+        }
+        if needsClaim {
+            let identity = try AuthorityCeremony.identity(
+                under: authority, .claim, self.circumstances)
+            try identity.privateKeyPEM.expose { key throws(FleetError) in
+                try claim.create(
+                    key: key.withBytes { Array($0) }, certificate: identity.certificate.pem)
+            }
+            made.append("claim-demo")
+        }
+        return made
+    }
+
+    /// - Throws: `FleetError.invalidRequest` naming the file, and what is wrong with it.
+    func openIssuing() throws(FleetError) -> SigningAuthority {
+        try self.open(
+            "issuing", self.installation.issuingCertificate, self.installation.issuingKey)
+    }
+
+    private var circumstances: AuthorityCeremony.Circumstances {
+        AuthorityCeremony.Circumstances(now: self.clock.now, entropy: self.entropy)
+    }
+
+    private func pair(_ name: String) -> KeyAndCertificate {
+        KeyAndCertificate(folder: self.installation.pki, name: name)
+    }
+
+    private func makeRootIfAbsent() throws(FleetError) -> [String] {
+        let root = self.pair("root-ca")
+        switch try root.state() {
+        case .present: return []
+        case .certificateOnly:
+            throw FleetError(
+                .invalidRequest,
+                "a new issuing CA needs the root's key: put '\(self.installation.rootKey)' back")
+        case .absent:
+            let authority = try AuthorityCeremony.root(
+                passphrase: self.passphrase, self.circumstances)
+            try root.create(
+                key: authority.encryptedKeyPEM.utf8, certificate: authority.certificatePEM)
+            return ["root-ca"]
+        }
+    }
+
+    private static func isAbsent(_ pair: KeyAndCertificate) throws(FleetError) -> Bool {
+        switch try pair.state() {
+        case .absent: return true
+        case .present: return false
+        case .certificateOnly:
+            throw FleetError(
+                .invalidRequest,
+                "'\(pair.folder)/\(pair.name).pem' is there without its key: put the key back, "
+                    + "or move the certificate away to have a new pair made")
+        }
+    }
+
+    private func open(
+        _ what: String, _ certificate: String, _ key: String
+    ) throws(FleetError) -> SigningAuthority {
+        let certificatePEM = String(
+            decoding: try PrivateFile.read(certificate, as: "the \(what) CA's certificate"),
+            as: UTF8.self)
+        let keyPEM = String(
+            decoding: try PrivateFile.read(key, as: "the \(what) CA's key"), as: UTF8.self)
+        do {
+            return try AuthorityCeremony.open(
+                certificatePEM: certificatePEM, encryptedKeyPEM: keyPEM,
+                passphrase: self.passphrase)
+        } catch let error as FleetError {
+            throw FleetError(.invalidRequest, "'\(certificate)': \(error.message)")
+        } catch {
+            throw FleetError(
+                .invalidRequest,
+                "'\(key)': \(error). Give the right passphrase with --pki-passphrase-file, "
+                    + "--pki-passphrase-descriptor or \(PassphraseSource.environmentName)")
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import Fleet
+import Foundation
+import Provisioning
+import Registry
+
+/// Brings `Templates/` and `Hooks/` into the store: what is new is added, a changed template
+/// becomes a new version, and what is the same changes nothing. Every file is read and checked
+/// before the first is committed, so that a bad one loads none.
+struct FleetFiles: Sendable {
+    /// What loading did, by name, for people.
+    struct Report: Sendable {
+        var templates: [String] = []
+        var hooks: [String] = []
+        var changes: [String] = []
+    }
+
+    /// A lost race is decided afresh, this often.
+    private static let attemptsMax = 3
+
+    let store: any FleetStore
+    let clock: any WallClock
+
+    func load(templates: String, hooks: String, by actor: Actor) async throws(FleetError) -> Report
+    {
+        let hookFiles = try Self.readHooks(hooks)
+        let submissions = try Self.readTemplates(templates, hooks: Set(hookFiles.map(\.name)))
+        var report = Report()
+        for file in hookFiles {
+            let changed = try await self.commit(by: actor) { () async throws(FleetError) in
+                try HookScripts.put(
+                    file.name, source: file.source,
+                    in: try await self.store.load([.hook(file.name)]), at: self.clock.now)
+            }
+            report.hooks.append(file.name.rawValue)
+            if changed { report.changes.append("hook \(file.name)") }
+        }
+        for submission in submissions {
+            let changed = try await self.commit(by: actor) { () async throws(FleetError) in
+                var view = try await self.store.load([submission.key])
+                if let template = view.template(submission.name) {
+                    view = try await self.store.load(Templates.keys(of: template))
+                }
+                return try Templates.put(submission, in: view, at: self.clock.now)
+            }
+            report.templates.append(submission.name.rawValue)
+            if changed { report.changes.append("template \(submission.name)") }
+        }
+        return report
+    }
+
+    private func commit(
+        by actor: Actor, _ decide: () async throws(FleetError) -> ChangeSet
+    ) async throws(FleetError) -> Bool {
+        for attempt in 1...Self.attemptsMax {
+            let set = try await decide()
+            if set.changesNothing { return false }
+            do throws(FleetError) {
+                _ = try await self.store.commit(set, by: actor)
+                return true
+            } catch {
+                guard error.code == .conflict, attempt < Self.attemptsMax else { throw error }
+            }
+        }
+        return false
+    }
+}
+
+// MARK: Files
+
+extension FleetFiles {
+    private struct HookFile {
+        let name: HookName
+        let source: String
+    }
+
+    private static let templateSuffix = ".json"
+    private static let otherTemplateFiles = [
+        ".settings.json", ".parameters.json", ".test.json",
+    ]
+
+    private static func readHooks(_ folder: String) throws(FleetError) -> [HookFile] {
+        var files: [HookFile] = []
+        for file in try Self.names(in: folder, ending: ".lua") {
+            let name = try HookName(String(file.dropLast(".lua".count)))
+            let source = try Self.text("\(folder)/\(file)", as: "the hook")
+            files.append(HookFile(name: name, source: source))
+        }
+        return files
+    }
+
+    private static func readTemplates(
+        _ folder: String, hooks: Set<HookName>
+    ) throws(FleetError) -> [TemplateSubmission] {
+        var submissions: [TemplateSubmission] = []
+        for file in try Self.names(in: folder, ending: Self.templateSuffix)
+        where !Self.otherTemplateFiles.contains(where: { file.hasSuffix($0) }) {
+            let stem = String(file.dropLast(Self.templateSuffix.count))
+            let name = try TemplateName(stem)
+            let body = try Self.text("\(folder)/\(file)", as: "the template")
+            let settings = try Self.settings("\(folder)/\(stem).settings.json")
+            if let hook = settings.hook, !hooks.contains(hook) {
+                throw FleetError(
+                    .invalidRequest,
+                    "'\(folder)/\(stem).settings.json', /hook: there is no hook '\(hook)' in the "
+                        + "hooks folder")
+            }
+            submissions.append(try settings.submission(name: name, body: body))
+        }
+        return submissions
+    }
+
+    /// Without the file, the template is loaded but not enabled: nobody has said that it may run.
+    private static func settings(_ path: String) throws(FleetError) -> TemplateSettings {
+        guard PrivateFile.exists(path) else { return TemplateSettings(enabled: false) }
+        do throws(FleetError) {
+            return try TemplateSettings(json: try Self.text(path, as: "the template's settings"))
+        } catch {
+            throw FleetError(error.code, "'\(path)', \(error.message)")
+        }
+    }
+
+    private static func names(
+        in folder: String, ending suffix: String
+    ) throws(FleetError) -> [String] {
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+            throw FleetError(
+                .notFound,
+                "the folder '\(folder)' cannot be read: make it, or name another in the settings")
+        }
+        return names.filter { $0.hasSuffix(suffix) && !$0.hasPrefix(".") }.sorted()
+    }
+
+    private static func text(_ path: String, as what: String) throws(FleetError) -> String {
+        let bytes = try PrivateFile.read(path, as: what)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw FleetError(.invalidRequest, "\(what) '\(path)' is not valid UTF-8")
+        }
+        guard !text.allSatisfy(\.isWhitespace) else {
+            throw FleetError(.invalidRequest, "\(what) '\(path)' is empty")
+        }
+        return text
+    }
+}

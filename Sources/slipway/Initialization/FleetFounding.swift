@@ -1,0 +1,90 @@
+import CertificateAuthority
+import Fleet
+import Foundation
+import Registry
+
+/// Writes into the store what init made on disk: authorities, the demo claim with its policy, the
+/// demo allowlist, templates and hooks. Each is put only where it is not there.
+struct FleetFounding: Sendable {
+    let installation: Installation
+    let realm: Realm
+    let store: any FleetStore & AllowlistDrafts
+    let clock: any WallClock
+    let actor: Actor
+
+    /// What was put now, for people.
+    func run() async throws(FleetError) -> [String] {
+        var made: [String] = []
+        made += try await self.registerAuthorities()
+        made += try await self.registerClaim()
+        made += try await self.importDemoAllowlist()
+        return made
+    }
+
+    private func registerAuthorities() async throws(FleetError) -> [String] {
+        var made: [String] = []
+        for (file, role) in [
+            (self.installation.rootCertificate, Authority.Role.root),
+            (self.installation.issuingCertificate, .issuing),
+        ] {
+            let facts = try Self.facts(file)
+            let authority = facts.authority(role: role, at: self.clock.now)
+            let set = Certificates.registerAuthority(
+                authority, in: try await self.store.load([.authority(authority.id)]))
+            guard !set.changesNothing else { continue }
+            _ = try await self.store.commit(set, by: self.actor)
+            made.append("\(role.rawValue) CA \(authority.id)")
+        }
+        return made
+    }
+
+    private func registerClaim() async throws(FleetError) -> [String] {
+        let issuer = try Self.facts(self.installation.issuingCertificate)
+        let facts = try Self.facts(self.installation.claimCertificate)
+        let now = self.clock.now
+        let origin = Provenance.Origin(
+            flow: .operatorMade, claim: nil, clientID: nil, sourceAddress: nil, requestedAt: now)
+        let registration = ClaimRegistration(
+            certificate: Certificate(
+                issued: facts.issued(by: issuer.id), kind: .claim, status: .active,
+                reason: "made by init", at: now, provenance: Provenance(origin: origin)),
+            claim: Claim(
+                certificate: facts.id, label: DemoLine.label, station: DemoLine.station,
+                lot: DemoLine.lot, createdAt: now),
+            policy: try PolicyName(DemoLine.claimPolicy),
+            policyDocument: DemoLine.claimPolicyDocument(self.realm))
+        let view = try await self.store.load(registration.keys)
+        // A claim that is known is left as it is: an operator may have changed or revoked it.
+        guard view.certificate(facts.id) == nil else { return [] }
+        _ = try await self.store.commit(
+            try registration.changeSet(in: view, at: now), by: self.actor)
+        return ["claim \(DemoLine.label) \(facts.id)"]
+    }
+
+    private func importDemoAllowlist() async throws(FleetError) -> [String] {
+        let name = try AllowlistName(DemoLine.allowlist)
+        guard try await self.store.load([.allowlist(name)]).allowlist(name) == nil else {
+            return []
+        }
+        let bytes = Array((DemoLine.serials.joined(separator: "\n") + "\n").utf8)
+        if !PrivateFile.exists(self.installation.demoSerials) {
+            try PrivateFile.create(self.installation.demoSerials, bytes)
+        }
+        let stream = AsyncStream<[UInt8]> { continuation in
+            continuation.yield(bytes)
+            continuation.finish()
+        }
+        let report = try await AllowlistImport(
+            store: self.store, drafts: self.store, clock: self.clock
+        ).run(name, mode: .merge, chunks: stream, by: self.actor)
+        return ["allowlist \(name) with \(report.serialsRead) serial numbers"]
+    }
+
+    private static func facts(_ file: String) throws(FleetError) -> CertificateFacts {
+        let pem = String(
+            decoding: try PrivateFile.read(file, as: "the certificate"), as: UTF8.self)
+        do throws(FleetError) { return try CertificateFacts(pem: pem) } catch {
+            throw FleetError(.invalidRequest, "'\(file)': \(error.message)")
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import CertificateAuthority
+import Fleet
+import Foundation
+import JSON
+import SQLiteStorage
+
+/// `slipway init`: everything an installation needs before it can serve.
+struct Initialization: Sendable {
+    struct Report: Sendable {
+        let installation: Installation
+        let made: [String]
+
+        var json: JSONValue {
+            [
+                "directory": .string(self.installation.root),
+                "made": .array(self.made.map { .string($0) }),
+            ]
+        }
+
+        func tell() {
+            guard !self.made.isEmpty else {
+                return Terminal.say("everything is there already; nothing was changed")
+            }
+            for item in self.made { Terminal.say("made \(item)") }
+            Terminal.say("keys and certificates are in \(self.installation.pki)")
+            Terminal.say("the fleet is in \(self.installation.database)")
+        }
+    }
+
+    private static let tokenKeyBytes = 32
+    private static let passphraseBytes = 24
+
+    let settings: ResolvedSettings
+    let installation: Installation
+    let realm: Realm
+
+    init(_ settings: ResolvedSettings) throws(FleetError) {
+        self.settings = settings
+        self.installation = Installation(settings)
+        self.realm = try Realm(
+            region: settings.text("realm.region"), account: settings.text("realm.account"))
+    }
+
+    /// The passphrase of the CA keys, made where nobody has named one and none was made before.
+    func passphrase() throws(FleetError) -> Secret<WipedBytes> {
+        try PrivateFile.makeFolder(self.installation.pki)
+        let source = PassphraseSource(self.settings, self.installation)
+        if source.makesItsOwn, !PrivateFile.exists(source.defaultFile) {
+            try self.refuseLostPassphrase(source.defaultFile)
+            let passphrase = SystemEntropy().bytes(count: Self.passphraseBytes).hex + "\n"
+            try PrivateFile.create(source.defaultFile, passphrase.utf8)
+        }
+        return try source.read()
+    }
+
+    func run(passphrase: Secret<WipedBytes>) async throws(FleetError) -> Report {
+        let clock = SystemClock()
+        let entropy = SystemEntropy()
+        var made: [String] = []
+        try PrivateFile.makeFolder(self.installation.data)
+        let ceremony = Ceremony(
+            installation: self.installation, gatewayNames: self.gatewayNames,
+            passphrase: passphrase, clock: clock, entropy: entropy)
+        made += try ceremony.run()
+        if !PrivateFile.exists(self.installation.tokenKey) {
+            try PrivateFile.create(
+                self.installation.tokenKey, entropy.bytes(count: Self.tokenKeyBytes))
+            made.append("the ownership token key")
+        }
+        let store = try FleetDatabase.open(self.installation.database, .exclusive)
+        do throws(FleetError) {
+            made += try await self.found(store, clock)
+        } catch {
+            await store.close()
+            throw error
+        }
+        await store.close()
+        return Report(installation: self.installation, made: made)
+    }
+
+    private func found(
+        _ store: SQLiteFleetStore, _ clock: SystemClock
+    ) async throws(FleetError) -> [String] {
+        let actor = Actor(kind: .operator, identity: NSUserName(), sourceAddress: "local")
+        var made = try await FleetFounding(
+            installation: self.installation, realm: self.realm, store: store, clock: clock,
+            actor: actor
+        ).run()
+        made += try await FleetFiles(store: store, clock: clock).load(
+            templates: self.installation.templates, hooks: self.installation.hooks, by: actor
+        ).changes
+        return made
+    }
+
+    /// A new passphrase would not open keys that were locked with another.
+    private func refuseLostPassphrase(_ file: String) throws(FleetError) {
+        for key in [self.installation.rootKey, self.installation.issuingKey]
+        where PrivateFile.exists(key) {
+            throw FleetError(
+                .invalidRequest,
+                "'\(file)' is missing, and '\(key)' is locked with a passphrase: put the file "
+                    + "back, or say where the passphrase is")
+        }
+    }
+
+    private var gatewayNames: [String] {
+        var names = self.settings.list("gateway.names")
+        let host = ProcessInfo.processInfo.hostName
+        // A name that no certificate can hold is no reason to stop; it was not asked for.
+        if !names.contains(host), (try? SubjectAlternativeName(host)) != nil {
+            names.append(host)
+        }
+        return names
+    }
+}

@@ -1,0 +1,94 @@
+import Fleet
+import Foundation
+
+/// Files that only their owner may read, written whole or not at all.
+enum PrivateFile {
+    static let fileMode: mode_t = 0o600
+    static let folderMode: mode_t = 0o700
+
+    /// Makes `path` and what leads to it, for its owner alone; what is there stays as it is.
+    static func makeFolder(_ path: String) throws(FleetError) {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true,
+                attributes: [.posixPermissions: Int(Self.folderMode)])
+        } catch {
+            throw FleetError(
+                .invalidRequest,
+                "the folder '\(path)' cannot be made: \(Self.cause()); make it, or name another")
+        }
+    }
+
+    /// Writes `bytes` under another name, brings them to the disk, and only then gives them their
+    /// name: after a power failure the file is whole or absent.
+    /// - Throws: `FleetError.alreadyExists` where the file is there.
+    static func create(_ path: String, _ bytes: some Collection<UInt8>) throws(FleetError) {
+        let temporary = "\(path).\(getpid()).new"
+        unlink(temporary)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, Self.fileMode)
+        guard descriptor >= 0 else { throw Self.failure(path) }
+        defer { unlink(temporary) }
+        let written = Self.write(Array(bytes), to: descriptor)
+        guard written, fsync(descriptor) == 0 else {
+            let error = Self.failure(path)
+            close(descriptor)
+            throw error
+        }
+        close(descriptor)
+        // link(2), unlike rename(2), does not replace what is there.
+        guard link(temporary, path) == 0 else {
+            if errno == EEXIST {
+                throw FleetError(.alreadyExists, "'\(path)' is there already", resource: path)
+            }
+            throw Self.failure(path)
+        }
+        Self.syncFolder(of: path)
+    }
+
+    /// - Throws: `FleetError.invalidRequest` saying whether the file is absent or unreadable.
+    static func read(_ path: String, as what: String) throws(FleetError) -> [UInt8] {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            guard FileManager.default.fileExists(atPath: path) else {
+                throw FleetError(
+                    .notFound,
+                    "\(what) '\(path)' is missing: run 'slipway init', or put it back")
+            }
+            throw FleetError(
+                .invalidRequest,
+                "\(what) '\(path)' cannot be read: give this user the right to read it")
+        }
+        return [UInt8](data)
+    }
+
+    static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+        var offset = 0
+        while offset < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer in
+                Foundation.write(
+                    descriptor, buffer.baseAddress?.advanced(by: offset), buffer.count - offset)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
+            offset += count
+        }
+        return true
+    }
+
+    private static func syncFolder(of path: String) {
+        let folder = (path as NSString).deletingLastPathComponent
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+
+    private static func failure(_ path: String) -> FleetError {
+        FleetError(
+            .invalidRequest,
+            "'\(path)' cannot be written: \(Self.cause()); check the folder's rights and space")
+    }
+
+    private static func cause() -> String { String(cString: strerror(errno)) }
+}

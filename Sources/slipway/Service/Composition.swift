@@ -1,0 +1,167 @@
+import CertificateAuthority
+import ControlPlane
+import Fleet
+import Foundation
+import Hooks
+import JSON
+import Logging
+import MQTTBroker
+import Provisioning
+import SQLiteStorage
+
+/// Every part of the running service, made in the order in which they need each other. What
+/// fails here fails before a port is open.
+struct Composition: Sendable {
+    let settings: ResolvedSettings
+    let installation: Installation
+    let store: SQLiteFleetStore
+    let keyPairs: KeyPairPool
+    let hooks: HookPool
+    let provisioner: Provisioner
+    let sweep: PendingSweep
+    let broker: BrokerServer
+    let logger: Logger
+    let clock = SystemClock()
+
+    /// Key pairs that may be owed at once: at a fifth of a second each, what is beyond would wait
+    /// longer than a device does.
+    private static let keyPairWaitersMax = 64
+
+    init(
+        _ settings: ResolvedSettings, logger: Logger, passphrase: Secret<WipedBytes>
+    ) async throws(FleetError) {
+        let installation = Installation(settings)
+        let clock = SystemClock()
+        let entropy = SystemEntropy()
+        let realm = try Realm(
+            region: settings.text("realm.region"), account: settings.text("realm.account"))
+        self.settings = settings
+        self.installation = installation
+        self.logger = logger
+
+        let issuer = try Self.issuer(settings, installation, passphrase, clock, entropy)
+        let mint = try OwnershipTokenMint(
+            key: Secret(
+                WipedBytes(
+                    try PrivateFile.read(installation.tokenKey, as: "the ownership token key"))),
+            entropy: entropy)
+        self.store = try FleetDatabase.open(installation.database, .exclusive)
+        let report = try await FleetFiles(store: self.store, clock: clock).load(
+            templates: installation.templates, hooks: installation.hooks, by: .service("serve"))
+        for change in report.changes { logger.notice("loaded", metadata: ["what": "\(change)"]) }
+        try await Self.refuseUnfounded(self.store, issuer.certificate.id)
+
+        self.keyPairs = try KeyPairPool(
+            KeyPairPool.Settings(
+                kind: settings.text("keys.algorithm") == "P_256" ? .p256 : .rsa2048,
+                depth: settings.integer("keys.ready"), waitersMax: Self.keyPairWaitersMax))
+        self.hooks = Self.hookPool(settings, store: self.store)
+        try await Self.refuseBrokenHooks(self.hooks, self.store)
+        let log = ProvisioningLog(logger: logger)
+        self.provisioner = Provisioner(
+            ports: Provisioner.Ports(
+                store: self.store, issuer: issuer, keyPairs: self.keyPairs, hook: self.hooks,
+                clock: clock),
+            mint: mint,
+            settings: Provisioner.Settings(
+                realm: realm, inFlightMax: settings.integer("provisioning.inFlightMax")),
+            observe: { log.note($0) })
+        self.sweep = PendingSweep(store: self.store, clock: clock)
+        self.broker = try BrokerServer(
+            settings: Self.brokerSettings(settings), tls: try Self.tlsMaterial(installation),
+            dependencies: BrokerDependencies(
+                store: self.store, services: [ProvisioningService(provisioner: self.provisioner)],
+                clock: clock, entropy: entropy, realm: realm, logger: logger))
+    }
+
+    private static func issuer(
+        _ settings: ResolvedSettings, _ installation: Installation,
+        _ passphrase: Secret<WipedBytes>, _ clock: SystemClock, _ entropy: SystemEntropy
+    ) throws(FleetError) -> Issuer {
+        let ceremony = Ceremony(
+            installation: installation, gatewayNames: [], passphrase: passphrase, clock: clock,
+            entropy: entropy)
+        let secondsPerDay: Int64 = 86_400
+        return try Issuer(
+            authority: try ceremony.openIssuing(),
+            profile: try CertificateProfile(
+                role: .device,
+                validitySeconds: Int64(settings.integer("device.validityDays")) * secondsPerDay,
+                backdateSeconds: Int64(settings.integer("device.backdateSeconds")),
+                subject: CertificateProfile.device.subject),
+            rules: KeyRules(allowsEd25519: settings.flag("keys.ed25519")), entropy: entropy)
+    }
+
+    /// An authority that the store does not know would issue certificates that no gateway lets in.
+    private static func refuseUnfounded(
+        _ store: SQLiteFleetStore, _ issuing: CertificateID
+    ) async throws(FleetError) {
+        guard try await store.load([.authority(issuing)]).authority(issuing) == nil else { return }
+        throw FleetError(
+            .invalidRequest,
+            "the database does not know the issuing CA \(issuing): run 'slipway init'")
+    }
+
+    private static func hookPool(
+        _ settings: ResolvedSettings, store: SQLiteFleetStore
+    ) -> HookPool {
+        var hookSettings = HookSettings.standard(
+            cores: ProcessInfo.processInfo.activeProcessorCount)
+        let workers = settings.integer("hook.workers")
+        if workers > 0 { hookSettings.workers = workers }
+        hookSettings.deadlineMilliseconds = settings.integer("hook.deadlineMilliseconds")
+        return HookPool(settings: hookSettings, lookup: StoreAllowlistLookup(store: store))
+    }
+
+    /// A hook that does not load would deny every device; better to say so before the first comes.
+    private static func refuseBrokenHooks(
+        _ hooks: HookPool, _ store: SQLiteFleetStore
+    ) async throws(FleetError) {
+        for case .hook(let script) in try await store.page(ListQuery(.hooks)).records {
+            guard let problem = await hooks.check(script) else { continue }
+            throw FleetError(
+                .invalidRequest, "the hook '\(script.name)' does not load: \(problem)")
+        }
+    }
+
+    /// This program as the kernel knows it, whatever the shell called it.
+    static var ownPath: String {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+            ?? CommandLine.arguments[0]
+    }
+
+    private static func tlsMaterial(
+        _ installation: Installation
+    ) throws(FleetError) -> TLSMaterial {
+        let root = try PrivateFile.read(
+            installation.rootCertificate, as: "the root CA's certificate")
+        let issuing = try PrivateFile.read(
+            installation.issuingCertificate, as: "the issuing CA's certificate")
+        return TLSMaterial(
+            certificateChain: try PrivateFile.read(
+                installation.gatewayCertificate, as: "the gateway's certificate"),
+            privateKey: Secret(
+                WipedBytes(
+                    try PrivateFile.read(installation.gatewayKey, as: "the gateway's key"))),
+            trustAnchors: root + issuing)
+    }
+
+    private static func brokerSettings(_ settings: ResolvedSettings) -> BrokerSettings {
+        var broker = BrokerSettings()
+        broker.host = settings.text("listen.host")
+        broker.port = settings.integer("listen.port")
+        let loops = settings.integer("listen.loops")
+        broker.loops = loops > 0 ? loops : ProcessInfo.processInfo.activeProcessorCount
+        broker.connectionsMax = settings.integer("listen.connectionsMax")
+        broker.handshakeSecondsMax = Int64(settings.integer("listen.handshakeSeconds"))
+        broker.connectSecondsMax = Int64(settings.integer("listen.connectSeconds"))
+        return broker
+    }
+
+    /// The reverse of making, once the gateway and the socket are closed.
+    func close() async {
+        await self.hooks.shutdown()
+        self.keyPairs.shutdown()
+        await self.store.close()
+    }
+}

@@ -1,0 +1,53 @@
+import Fleet
+import Logging
+import Provisioning
+
+/// One line for each thing that happened in the dialogue. A refusal names what the device was
+/// told and, where that is less, what was not told.
+struct ProvisioningLog: Sendable {
+    let logger: Logger
+
+    func note(_ event: ProvisioningEvent) {
+        switch event {
+        case .certificateCreated(let id, let origin):
+            self.logger.info(
+                "certificate created",
+                metadata: [
+                    "certificate": "\(id)", "flow": "\(origin.flow.rawValue)",
+                    "claim": "\(origin.claim?.rawValue ?? "-")",
+                    "client": "\((origin.clientID ?? "-").clipped)",
+                    "source": "\(origin.sourceAddress ?? "-")",
+                ])
+        case .thingRegistered(let registration):
+            self.logger.info(
+                registration.isReplay ? "thing registered before" : "thing registered",
+                metadata: [
+                    "thing": "\(registration.thing)",
+                    "certificate": "\(registration.certificate)",
+                    "template": "\(registration.template) v\(registration.templateVersion)",
+                    "source": "\(registration.publisher.sourceAddress)",
+                ])
+        case .refused(let refused):
+            self.logger.warning(
+                "provisioning refused",
+                metadata: [
+                    "operation": "\(refused.operation.rawValue)",
+                    "code": "\(refused.error.code.rawValue)",
+                    "message": "\(refused.error.message)", "cause": "\(refused.cause ?? "-")",
+                    "template": "\((refused.template ?? "-").clipped)",
+                    "claim": "\(refused.publisher.principal)",
+                    "client": "\(refused.publisher.clientID.clipped)",
+                    "source": "\(refused.publisher.sourceAddress)",
+                ])
+        case .hookLogged(let hook, let lines):
+            for line in lines {
+                self.logger.info(
+                    "hook", metadata: ["hook": "\(hook)", "line": "\(line.clipped)"])
+            }
+        case .refusalsNotAudited(let count):
+            self.logger.error(
+                "refusals are in this log only: the audit queue was full",
+                metadata: ["count": "\(count)"])
+        }
+    }
+}

@@ -1,0 +1,168 @@
+import CertificateAuthority
+import ControlPlane
+import Fleet
+import Foundation
+import JSON
+import Logging
+import MQTTBroker
+import Provisioning
+import ServiceLifecycle
+import UnixSignals
+
+/// The service while it runs: gateway, control socket, sweep and audit queue, until a signal.
+struct ServiceRun: Sendable {
+    let composition: Composition
+
+    /// - Parameter onReady: called once devices and commands are served.
+    /// - Throws: `FleetError` where the port or the socket cannot be had.
+    func run(
+        onReady: @escaping @Sendable (BoundAddress) async -> Void
+    ) async throws(FleetError) {
+        let composition = self.composition
+        try self.prepareSocket()
+        let address = try await composition.broker.start()
+        let startedAt = composition.clock.now
+        let control = ControlServer(
+            socketPath: composition.installation.controlSocket,
+            services: ControlPlaneServices(
+                store: composition.store, drafts: composition.store, clock: composition.clock,
+                status: { Self.status(composition, address, startedAt) }),
+            logger: composition.logger)
+        let grace = Int64(composition.settings.integer("shutdown.graceSeconds"))
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(service: RefusalRecording(composition: composition)),
+                    .init(service: Sweeping(composition: composition)),
+                    .init(
+                        service: ControlSocket(server: control, composition: composition) {
+                            await onReady(address)
+                        }),
+                    .init(service: Gateway(broker: composition.broker, graceSeconds: grace)),
+                ],
+                gracefulShutdownSignals: [.sigint, .sigterm], logger: Self.quiet()))
+        do { try await group.run() } catch {
+            await composition.broker.shutdown(graceSeconds: grace)
+            await composition.close()
+            throw FleetError(.serviceUnavailable, "the service stopped: \(error)")
+        }
+        await composition.close()
+        unlink(composition.installation.controlSocket)
+    }
+
+    /// The lock on the database says that no other service runs here, so what lies at the
+    /// socket's place is a dead one's.
+    private func prepareSocket() throws(FleetError) {
+        let path = self.composition.installation.controlSocket
+        guard path.utf8.count <= Installation.socketPathBytesMax else {
+            throw FleetError(
+                .invalidRequest,
+                "'\(path)' is too long for a socket (at most \(Installation.socketPathBytesMax) "
+                    + "bytes): set data.directory to a shorter path")
+        }
+        unlink(path)
+    }
+
+    private static func quiet() -> Logger {
+        var logger = Logger(label: "slipway.lifecycle")
+        logger.logLevel = .error
+        return logger
+    }
+
+    private static func status(
+        _ composition: Composition, _ address: BoundAddress, _ startedAt: UnixTime
+    ) -> JSONObject {
+        let counters = composition.broker.counters
+        func reasons(_ counts: [String: Int]) -> JSONValue {
+            .object(JSONObject(counts.sorted { $0.key < $1.key }.map { ($0.key, .int($0.value)) }))
+        }
+        return [
+            "version": .string(Slipway.versionText),
+            "listen": .string(address.description),
+            "pid": .int(Int(getpid())),
+            "startedAt": .string(startedAt.description),
+            "directory": .string(composition.installation.root),
+            "connectionsOpen": .int(counters.connectionsOpen),
+            "connectionsAccepted": .int(counters.connectionsAccepted),
+            "connectionsRefused": reasons(counters.connectionsRefused),
+            "connectionsEnded": reasons(counters.connectionsEnded),
+            "publishesReceived": .int(counters.publishesReceived),
+            "publishesDenied": .int(counters.publishesDenied),
+            "messagesDelivered": .int(counters.messagesDelivered),
+            "messagesDroppedSlow": .int(counters.messagesDroppedSlow),
+            "reservedRequests": .int(counters.reservedRequests),
+            "keyPairsReady": .int(composition.keyPairs.readyCount),
+        ]
+    }
+}
+
+/// Serves devices until asked to stop; then drains.
+private struct Gateway: Service {
+    let broker: BrokerServer
+    let graceSeconds: Int64
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        await self.broker.shutdown(graceSeconds: self.graceSeconds)
+    }
+}
+
+private struct ControlSocket: Service {
+    let server: ControlServer
+    let composition: Composition
+    let onReady: @Sendable () async -> Void
+
+    func run() async throws {
+        let path = self.composition.installation.controlSocket
+        let onReady = self.onReady
+        try await self.server.run {
+            // The folder is its owner's alone already; the socket says so too.
+            chmod(path, PrivateFile.fileMode)
+            await onReady()
+        }
+    }
+}
+
+/// Takes away what was never registered, once its token has ended.
+private struct Sweeping: Service {
+    let composition: Composition
+
+    func run() async throws {
+        let seconds = self.composition.settings.integer("provisioning.sweepSeconds")
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                await self.sweepOnce()
+                try? await Task.sleep(for: .seconds(seconds))
+            }
+        }
+    }
+
+    private func sweepOnce() async {
+        do throws(FleetError) {
+            let swept = try await self.composition.sweep.sweepOnce()
+            guard swept.certificatesDeleted > 0 else { return }
+            self.composition.logger.notice(
+                "expired certificates swept",
+                metadata: [
+                    "certificates": "\(swept.certificatesDeleted)",
+                    "tokens": "\(swept.tokensDeleted)",
+                ])
+        } catch {
+            self.composition.logger.error("sweep failed", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// Writes refusals to the audit log, and what is queued before the end.
+private struct RefusalRecording: Service {
+    let composition: Composition
+
+    func run() async throws {
+        let provisioner = self.composition.provisioner
+        await withGracefulShutdownHandler {
+            await provisioner.recordRefusals()
+        } onGracefulShutdown: {
+            provisioner.stopRecordingRefusals()
+        }
+    }
+}
