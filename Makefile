@@ -1,0 +1,45 @@
+# `make run` and `make test` are the two commands a newcomer needs; both install what is missing.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-swift test-interop bench format lint clean
+
+FORMATTED := Package.swift Sources Tests
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: ## Build in release, make a development CA where there is none, serve, provision 25 devices
+	@.ci/packages build
+	swift build -c release --product slipway
+	@exec .build/release/slipway up
+
+build: ## Build in release
+	@.ci/packages build
+	swift build -c release --product slipway
+
+test: test-swift test-interop ## All tests: Swift's own, then foreign clients against the binary
+
+test-swift: ## Unit, golden and scenario tests
+	@.ci/packages test
+	swift build --build-tests
+	swift test --skip-build --parallel
+
+test-interop: ## AWS SDKs, paho, mosquitto, openssl and pkilint against the binary
+	@.ci/packages test
+	swift build --product slipway
+	@.ci/interop
+
+bench: ## Server CPU per device, beside mosquitto accepting the same devices
+	@.ci/packages test
+	swift build -c release --product slipway
+	@.ci/bench
+
+format: ## Rewrite the sources as `swift format` wants them
+	swift format -i -r $(FORMATTED)
+
+lint: ## Fail where `swift format` would change something
+	swift format lint --strict -r $(FORMATTED)
+
+clean: ## Remove what the build made; pki/ and var/ stay
+	rm -rf .build .venv

@@ -1,0 +1,102 @@
+"""kill -9 at any moment, and at each named point; then start again and go on."""
+
+import json
+import random
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from gateway import REPOSITORY
+
+SOURCE = (REPOSITORY / "Sources/Fleet/CrashPoint.swift").read_text()
+POINTS = re.findall(r"^    case (\w+)$", SOURCE, re.MULTILINE)
+RUN_SECONDS_MAX = 150
+
+
+def simulate(gateway, folder, *options):
+    return subprocess.Popen(
+        gateway.simulate_arguments("--out", folder, "--attempts", 60, *options),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(run, devices):
+    output, errors = run.communicate(timeout=RUN_SECONDS_MAX)
+    assert run.returncode == 0, output + errors
+    report = json.loads(output)
+    assert report["provisioned"] == devices
+    return report
+
+
+def check(gateway, folder, devices):
+    """Everything a device was told is still true, and nothing is half done."""
+    gateway.check_invariants()
+    assert len(gateway.check_devices(folder)) == devices
+    # Devices that were cut short may have left a certificate behind, never a second thing.
+    assert gateway.query("SELECT count(*) FROM things") == [(devices,)]
+
+
+def test_points_are_found():
+    assert len(POINTS) >= 9
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_process_dies_at_the_point_and_the_devices_finish(make_gateway, tmp_path, point):
+    gateway = make_gateway(settings={"keys-algorithm": "P_256"})
+    # Start-up commits too, so some points are passed before the first device is there.
+    gateway.start()
+    gateway.stop()
+    gateway.start({"SLIPWAY_CRASH_AT": point, "SLIPWAY_CRASH_AFTER": "4"}, wait=False)
+    folder = tmp_path / "devices"
+    run = simulate(gateway, folder, "--devices", 8, "--concurrency", 2, "--flow", "mixed")
+    try:
+        assert gateway.process.wait(timeout=60) == -signal.SIGKILL, gateway.log_text()
+        gateway.start()
+        report = finish(run, 8)
+    finally:
+        run.kill()
+    assert report["attempts"] > 8, "nobody noticed the death"
+    check(gateway, folder, 8)
+    assert gateway.stop() == 0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_again_and_again_while_devices_lose_their_power(make_gateway, tmp_path, seed):
+    chance = random.Random(seed)
+    gateway = make_gateway(settings={"keys-algorithm": "P_256"}).start()
+    folder = tmp_path / "devices"
+    run = simulate(
+        gateway, folder, "--devices", 120, "--concurrency", 8, "--flow", "mixed",
+        "--power-cut", 20, "--seed", seed)
+    deaths = 0
+    try:
+        while run.poll() is None and deaths < 6:
+            time.sleep(chance.uniform(0.2, 1.5))
+            if run.poll() is not None:
+                break
+            gateway.kill()
+            deaths += 1
+            gateway.check_invariants()
+            gateway.start()
+        report = finish(run, 120)
+    finally:
+        run.kill()
+    assert deaths > 0
+    assert report["powerCuts"] > 0
+    check(gateway, folder, 120)
+    assert gateway.stop() == 0
+
+
+def test_refused_devices_decide_the_exit_code(gateway, tmp_path):
+    serials = tmp_path / "serials.txt"
+    serials.write_text("SN-000900\nSN-000901\non-no-list\n")
+    run = subprocess.run(
+        gateway.simulate_arguments("--devices", 3, "--serials", serials, "--flow", "csr"),
+        capture_output=True, text=True, timeout=RUN_SECONDS_MAX)
+    assert run.returncode == 2
+    report = json.loads(run.stdout)
+    assert (report["provisioned"], report["failed"]) == (2, 1)
+    assert [failure["reason"] for failure in report["failures"]] == [
+        "register: rejected 403 AccessDenied"]
