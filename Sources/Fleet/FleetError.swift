@@ -18,7 +18,7 @@ package struct FleetError: Error, Hashable, Sendable, CustomStringConvertible {
         case certificateValidation = "CertificateValidationException"
         case malformedPolicy = "MalformedPolicyException"
         case resourceRegistrationFailure = "ResourceRegistrationFailureException"
-        /// A precondition of a ChangeSet no longer held. Use cases retry it; nobody outside sees it.
+        /// A precondition of a ChangeSet no longer held. Use cases retry it.
         case conflict = "ConflictingResourceUpdateException"
         case throttled = "ThrottlingException"
         case serviceUnavailable = "ServiceUnavailableException"

@@ -64,7 +64,8 @@ final class HookCalls: Sendable {
         var left = pause
         while left > .zero, !self.isClosed {
             let slice = min(left, .milliseconds(20))
-            usleep(UInt32(slice / .microseconds(1)))
+            // Nothing to poll: a wait, cut short enough that closing the pool is soon noticed.
+            _ = poll(nil, 0, Int32(slice / .milliseconds(1)))
             left -= slice
         }
         return !self.isClosed

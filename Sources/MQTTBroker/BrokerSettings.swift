@@ -1,5 +1,6 @@
 /// What an operator may turn. Each bound exists so that one peer cannot cost the others anything;
-/// the defaults are generous, since a limit that AWS has only to protect a shared cloud is not ours.
+/// the defaults are generous, since a limit that AWS has only to protect a shared cloud is none of
+/// ours.
 package struct BrokerSettings: Hashable, Sendable {
     package var host = "127.0.0.1"
     /// 0 lets the system choose; `BrokerServer.start()` says what it chose.

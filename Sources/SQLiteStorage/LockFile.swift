@@ -8,8 +8,8 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// Holds `<database>.lock` until it is released or goes: two processes never write one database, and
-/// whoever finds it held knows that a service is running. The kernel lets go of it when the
+/// Holds `<database>.lock` until it is released or goes: two processes never write one database,
+/// and whoever finds it held knows that a service is running. The kernel lets go of it when the
 /// process ends, however it ends.
 final class LockFile: Sendable {
     /// nil once released.

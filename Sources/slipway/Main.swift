@@ -21,8 +21,8 @@ struct Slipway: AsyncParsableCommand {
         commandName: "slipway",
         abstract: "Fleet provisioning: turns boxes of unknown devices into a fleet of known ones.",
         discussion: """
-            Exit codes: 0 done, 1 refused or failed (the last line says what to do), 2 done in part, \
-            64 the command was not understood.
+            Exit codes: 0 done, 1 refused or failed (the last line says what to do), 2 done in \
+            part, 64 the command was not understood.
             """,
         version: Slipway.versionText,
         subcommands: [

@@ -118,7 +118,9 @@ import Foundation
             $0.trustAnchorsPEM = Array(stranger.rootPEM.utf8)
             $0.attemptsMax = 1
         }
-        #expect(report.failures.map(\.reason) == ["claim-connect: TLS handshake failed"], "\(report.text)")
+        #expect(
+            report.failures.map(\.reason) == ["claim-connect: TLS handshake failed"],
+            "\(report.text)")
         try await gateway.stop()
     }
 

@@ -24,7 +24,14 @@ enum HookFixtures {
             clientID: clientID, parameters: parameters, time: UnixTime(seconds: 1_800_000_000))
     }
 
-    static var settings: HookSettings { HookSettings(workers: 1) }
+    /// A deadline that no busy machine reaches: what ends here ends for another reason.
+    static let deadlineMilliseconds = 120_000
+
+    static var settings: HookSettings {
+        HookSettings(
+            workers: 1, deadlineMilliseconds: Self.deadlineMilliseconds,
+            waitMillisecondsMax: Self.deadlineMilliseconds)
+    }
 
     /// Runs the script in this process, without a worker around it.
     static func runHere(

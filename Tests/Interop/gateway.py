@@ -126,6 +126,11 @@ class Gateway:
             self.kill()
             raise AssertionError(f"serve does not stop:\n{self.log_text()}") from None
 
+    def hook_workers(self):
+        """The child processes that run hooks."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 

@@ -1,7 +1,9 @@
 """Every row of the canonical refusals: code, status, a message that helps, an open connection."""
 
 import base64
+import os
 import re
+import signal
 import subprocess
 import threading
 
@@ -81,7 +83,6 @@ def tampered():
 
 
 BAD_CSRS = {
-    "empty": lambda: "",
     "text": lambda: "not a CSR",
     "a certificate": lambda: "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
     "an empty sequence": lambda:
@@ -93,6 +94,12 @@ BAD_CSRS = {
     "secp256k1": lambda: csr_of(ec.generate_private_key(ec.SECP256K1())),
     "too long": lambda: "\n" * 5000 + Key().csr,
 }
+
+
+def test_empty_csr_counts_as_none(device):
+    for document in ({}, {"certificateSigningRequest": ""}):
+        message = device.call(CREATE_FROM_CSR, document).expect_rejected(400, "InvalidPayload")
+        assert "certificateSigningRequest" in message
 
 
 @pytest.mark.parametrize("name", BAD_CSRS)
@@ -185,7 +192,7 @@ OPEN_TEMPLATE = {
     },
     "DeviceConfiguration": {"every": "60"},
 }
-HANGING_HOOK = "return function(request) while true do end end"
+WILLING_HOOK = "return function(request) return {allowProvisioning=true} end"
 
 
 def line(make_gateway, settings=None, hook=None, options=None):
@@ -236,8 +243,8 @@ def test_template_that_is_not_there(make_gateway):
     "return function(request) return 7 end",
     "return function(request) return {allowProvisioning='true'} end",
     "return function(request) end",
-    "return 7",
-    "this is no Lua",
+    "return function(request) while true do end end",
+    "return function(request) return {allowProvisioning=true, surprise=1} end",
 ])
 def test_hook_that_errs_or_babbles_denies(make_gateway, source):
     gateway = line(make_gateway, hook=source)
@@ -246,17 +253,36 @@ def test_hook_that_errs_or_babbles_denies(make_gateway, source):
     assert "boom" not in message
 
 
+@pytest.mark.parametrize("source", ["return 7", "this is no Lua"])
+def test_hook_that_cannot_be_loaded_keeps_the_gateway_from_starting(make_gateway, source):
+    files = {f"{TEMPLATE}.json": OPEN_TEMPLATE,
+             f"{TEMPLATE}.settings.json": {"hook": "test-hook"}}
+    gateway = make_gateway(templates=files, hooks={"test-hook.lua": WILLING_HOOK})
+    (gateway.directory / "Hooks/test-hook.lua").write_text(source)
+    gateway.start(wait=False)
+    assert gateway.process.wait(timeout=60) == 1
+    assert "test-hook" in gateway.log_text()
+
+
 def test_hook_that_hangs_is_killed_and_denies(make_gateway):
     gateway = line(
-        make_gateway, hook=HANGING_HOOK, options={"hook-deadline-milliseconds": 300})
-    for _ in range(2):
-        ask(gateway, {"SerialNumber": "one"}).expect_rejected(403, "HookTimeout")
+        make_gateway, hook=WILLING_HOOK, options={"hook-deadline-milliseconds": 500})
+    ask(gateway, {"SerialNumber": "one"}).expect_accepted()
+    # A stopped process is what no limit inside it can end.
+    for worker in gateway.hook_workers():
+        os.kill(worker, signal.SIGSTOP)
+    ask(gateway, {"SerialNumber": "two"}).expect_rejected(403, "HookTimeout")
+    # Another worker has taken its place.
+    ask(gateway, {"SerialNumber": "two"}).expect_accepted()
 
 
 def test_too_many_requests_say_when_to_come_back(make_gateway):
     gateway = line(
-        make_gateway, hook=HANGING_HOOK,
+        make_gateway, hook=WILLING_HOOK,
         options={"hook-deadline-milliseconds": 3000, "provisioning-in-flight-max": 1})
+    ask(gateway, {"SerialNumber": "zero"}).expect_accepted()
+    for worker in gateway.hook_workers():
+        os.kill(worker, signal.SIGSTOP)
     with Device(gateway, client_id="slow") as slow, Device(gateway, client_id="late") as late:
         slow.subscribe_to_replies()
         late.subscribe_to_replies()
@@ -272,7 +298,7 @@ def test_too_many_requests_say_when_to_come_back(make_gateway):
             if not reply.accepted:
                 refusals.append(reply.expect_rejected(429, "TooManyRequests"))
         waiting.join()
-        assert refusals and re.search(r"\d+ s", refusals[0])
+        assert refusals and re.search(r"\d+ s", refusals[0]), refusals
         held[0].expect_rejected(403, "HookTimeout")
 
 

@@ -26,8 +26,8 @@ package enum OfferOutcome: Hashable, Sendable {
 /// flight, and what waits for it. Pure.
 ///
 /// QoS 1 messages go out in the order they came, and again in that order on a new connection
-/// ([MQTT-4.6.0-1], [MQTT-4.6.0-6]). QoS 0 messages pass them: the standard orders topics within one
-/// QoS only.
+/// ([MQTT-4.6.0-1], [MQTT-4.6.0-6]). QoS 0 messages pass them: the standard orders topics within
+/// one QoS only.
 package struct SessionMachine: ~Copyable {
     private let limits: SessionLimits
     private var window: Int

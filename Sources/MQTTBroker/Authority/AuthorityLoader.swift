@@ -5,8 +5,13 @@ import Synchronization
 /// Loads what principals are judged by. Claims, which thousands of devices share, and compiled
 /// policies are kept; the change feed takes them out again.
 final class AuthorityLoader: Sendable {
+    private typealias Load = Task<Result<LoadedPrincipal, FleetError>, Never>
+
     private struct State {
         var journal = ChangeJournal()
+        /// Loads under way. Whoever asks for the same principal meanwhile waits for the same one,
+        /// so that a policy that changes under ten thousand connections of a claim is read once.
+        var underWay: [CertificateID: Load] = [:]
         var claims: [CertificateID: LoadedPrincipal] = [:]
         var policies = CompiledPolicies()
     }
@@ -42,14 +47,37 @@ final class AuthorityLoader: Sendable {
         }
     }
 
+    /// What the store has now. A change that is announced meanwhile makes it stale, which
+    /// `isCurrent` tells.
     func load(_ id: CertificateID) async throws(FleetError) -> LoadedPrincipal {
         if let kept = self.kept(id) { return kept }
-        var reading = Reading(store: self.store, mark: self.state.withLock { $0.journal.mark })
-        let record = try await self.record(of: id, reading: &reading)
-        let loaded = LoadedPrincipal(
-            record: record, reliesOn: reading.keys, mark: reading.mark)
-        if record?.certificate.kind == .claim { self.keep(loaded, as: id) }
-        return loaded
+        let load = self.state.withLock { state in
+            if let load = state.underWay[id] { return load }
+            let mark = state.journal.mark
+            let load = Load {
+                let result = await self.read(id, mark: mark)
+                self.state.withLock { $0.underWay[id] = nil }
+                return result
+            }
+            state.underWay[id] = load
+            return load
+        }
+        return try await load.value.get()
+    }
+
+    private func read(
+        _ id: CertificateID, mark: ChangeJournal.Mark
+    ) async -> Result<LoadedPrincipal, FleetError> {
+        var reading = Reading(store: self.store, mark: mark)
+        do throws(FleetError) {
+            let record = try await self.record(of: id, reading: &reading)
+            let loaded = LoadedPrincipal(
+                record: record, reliesOn: reading.keys, mark: reading.mark)
+            if record?.certificate.kind == .claim { self.keep(loaded, as: id) }
+            return .success(loaded)
+        } catch {
+            return .failure(error)
+        }
     }
 
     private func keep(_ loaded: LoadedPrincipal, as id: CertificateID) {

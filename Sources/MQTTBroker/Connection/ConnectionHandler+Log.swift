@@ -19,7 +19,7 @@ extension ConnectionHandler {
     }
 
     func logDenial(_ verdict: ConnectionAuthority.Verdict) {
-        self.environment.meter.count { $0.publishesDenied += 1 }
+        self.environment.meter.count { $0.requestsDenied += 1 }
         self.logRefusal(
             "denied by policy",
             [

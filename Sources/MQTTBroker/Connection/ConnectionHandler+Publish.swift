@@ -119,6 +119,7 @@ extension ConnectionHandler {
         if self.isDraining, self.requestsInFlight == 0 { self.end(.serverStopping) }
         self.resumeInput()
         self.shard.flush()
+        if !replies.isEmpty { CrashPoint.reached(.afterReply) }
     }
 
     private func send(_ reply: ReservedReply) {

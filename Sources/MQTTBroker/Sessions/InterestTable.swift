@@ -18,7 +18,7 @@ final class InterestTable: Sendable {
         let id = SubscriberID(rawValue: UInt32(clamping: shard))
         self.state.withLock { state in
             let count = state.counts[filter, default: [:]][id.rawValue, default: 0]
-            state.counts[filter]?[id.rawValue] = count + 1
+            state.counts[filter, default: [:]][id.rawValue] = count + 1
             if count == 0 {
                 // It has as much room as a shard's own table, which took the filter just now.
                 _ = state.routes.insert(filter, for: id, options: SubscriptionOptions())

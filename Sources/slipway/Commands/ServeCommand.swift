@@ -18,6 +18,7 @@ struct ServeCommand: AsyncParsableCommand {
         do throws(FleetError) {
             let settings = try await self.settings.resolve()
             ServiceProcess.prepare(logLevel: settings.text("log.level"))
+            try Self.refuseUninitialized(Installation(settings))
             let passphrase = try PassphraseSource(settings, Installation(settings)).read()
             let composition = try await Composition(
                 settings, logger: ServiceProcess.logger(), passphrase: passphrase)
@@ -25,6 +26,15 @@ struct ServeCommand: AsyncParsableCommand {
                 Terminal.say("slipway: serving mqtts://\(address)")
             }
         } catch { throw Failure.exit(error) }
+    }
+
+    /// Before any file is asked for: a folder where nothing was made has one remedy.
+    private static func refuseUninitialized(_ installation: Installation) throws(FleetError) {
+        guard !PrivateFile.exists(installation.issuingCertificate) else { return }
+        throw FleetError(
+            .notFound,
+            "there is no issuing CA in '\(installation.pki)': run 'slipway init' first, or name "
+                + "the folder with --directory")
     }
 }
 

@@ -8,12 +8,12 @@ struct PassphraseSource: Sendable {
     /// OpenSSL's own PEM callback takes no more.
     static let bytesMax = 1024
 
-    private let descriptor: Int
+    private let descriptor: Int32?
     private let file: String
     private let isDefaultFile: Bool
 
     init(_ settings: ResolvedSettings, _ installation: Installation) {
-        self.descriptor = settings.integer("pki.passphraseDescriptor")
+        self.descriptor = Int32(settings.text("pki.passphraseDescriptor"))
         let named = settings.text("pki.passphraseFile")
         self.isDefaultFile = named.isEmpty
         self.file =
@@ -24,22 +24,21 @@ struct PassphraseSource: Sendable {
 
     /// Whether init may make a passphrase of its own: nobody has named another place.
     var makesItsOwn: Bool {
-        self.isDefaultFile && self.descriptor < 0 && getenv(Self.environmentName) == nil
+        self.isDefaultFile && self.descriptor == nil && getenv(Self.environmentName) == nil
     }
 
     var defaultFile: String { self.file }
 
     /// Reads the passphrase, and takes it out of the environment, so that no child inherits it.
     func read() throws(FleetError) -> Secret<WipedBytes> {
-        if self.descriptor >= 0 {
-            let handle = FileHandle(
-                fileDescriptor: Int32(self.descriptor), closeOnDealloc: true)
+        if let descriptor = self.descriptor {
+            let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
             guard let data = try? handle.readToEnd() else {
                 throw FleetError(
                     .invalidRequest,
-                    "no passphrase came from descriptor \(self.descriptor): is it open?")
+                    "no passphrase came from descriptor \(descriptor): is it open?")
             }
-            return try Self.trimmed(data, from: "descriptor \(self.descriptor)")
+            return try Self.trimmed(data, from: "descriptor \(descriptor)")
         }
         if let text = getenv(Self.environmentName) {
             defer { unsetenv(Self.environmentName) }

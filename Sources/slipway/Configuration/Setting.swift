@@ -6,6 +6,8 @@ struct Setting: Sendable {
         /// A path; relative ones are relative to `directory`.
         case path
         case integer(ClosedRange<Int>)
+        /// An open file descriptor, or empty.
+        case descriptor
         case flag
         case choice([String])
         /// Separated by commas.
@@ -16,12 +18,15 @@ struct Setting: Sendable {
             case .text: "text"
             case .path: "path"
             case .integer(let range): "\(range.lowerBound)…\(range.upperBound)"
+            case .descriptor: "0…\(Setting.descriptorMax)"
             case .flag: "true|false"
             case .choice(let words): words.joined(separator: "|")
             case .list: "comma-separated"
             }
         }
     }
+
+    static let descriptorMax = 1023
 
     /// Dotted: `listen.port`. In the environment `SLIPWAY_LISTEN_PORT`, as a flag `--listen-port`,
     /// in the file `{"listen": {"port": 8883}}`.
@@ -69,6 +74,11 @@ struct Setting: Sendable {
         case .integer(let range):
             guard let value = Int(text), range.contains(value) else {
                 return "must be a whole number from \(range.lowerBound) to \(range.upperBound)"
+            }
+            return nil
+        case .descriptor:
+            guard text.isEmpty || Int(text).map((0...Self.descriptorMax).contains) == true else {
+                return "must be a descriptor from 0 to \(Self.descriptorMax), or empty"
             }
             return nil
         case .flag: return text == "true" || text == "false" ? nil : "must be true or false"

@@ -32,8 +32,8 @@ enum Settings {
             "pki.passphraseFile", .path, default: "",
             "a file with the passphrase of the CA keys; empty: pki/ca.passphrase, made by init"),
         Setting(
-            "pki.passphraseDescriptor", .integer(-1...1023), default: "-1",
-            "a file descriptor to read the passphrase from; -1 is none"),
+            "pki.passphraseDescriptor", .descriptor, default: "",
+            "a file descriptor to read the passphrase from; empty: none"),
         Setting("data.directory", .path, default: "var", "database, socket and run-time files"),
         Setting("templates.directory", .path, default: "Templates", "templates loaded at start"),
         Setting("hooks.directory", .path, default: "Hooks", "hooks loaded at start"),

@@ -196,6 +196,22 @@ struct PrincipalTests {
         #expect(gateway.store.commits.filter { $0.action == "FirstSeen" }.count == 1)
     }
 
+    /// Messaging specification, 1.3; and the standard has the client keep what it was given.
+    @Test func emptyClientIDIsAssignedAndMayComeBack() async throws {
+        let gateway = try await TestGateway()
+        let client = try await gateway.open(try await gateway.device())
+        try client.send(.connect(Connect(version: .v5, clientID: "")))
+        guard case .packet(.connack(let connack)) = await client.next() else {
+            Issue.record("no CONNACK")
+            return
+        }
+        let assigned = try #require(connack.properties.assignedClientIdentifier)
+        #expect(assigned.hasPrefix("$GEN/"))
+        _ = try await gateway.connect(try await gateway.device("other"), as: assigned)
+        await gateway.stop()
+        #expect(gateway.server.counters.connectionsEnded["taken-over"] == 1)
+    }
+
     @Test func newMaterialIsUsedForTheNextConnection() async throws {
         let gateway = try await TestGateway()
         let device = try await gateway.device()

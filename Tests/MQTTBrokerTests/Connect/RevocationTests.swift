@@ -135,6 +135,36 @@ struct RevocationTests {
         await gateway.stop()
     }
 
+    /// The registry answered ACTIVE, and the revocation came before anybody acted on the answer.
+    @Test func revocationDuringTheLoadReachesTheConnection() async throws {
+        let revocation = Interposition { store, keys throws(FleetError) in
+            for case .certificate(let id) in keys {
+                let change = Change.setCertificateStatus(
+                    id, .revoked, reason: nil, at: UnixTime(seconds: 0))
+                _ = try await store.commit(
+                    ChangeSet(action: "Test", changes: [change]), by: .service("test"))
+            }
+        }
+        let gateway = try await TestGateway(interposition: revocation)
+        let client = try await gateway.open(try await gateway.device())
+        try client.send(.connect(Connect(version: .v311, clientID: "device")))
+        #expect(await client.rest().last == .closed)
+        await gateway.stop()
+        #expect(gateway.server.counters.connectionsOpen == 0)
+    }
+
+    @Test func registryThatCannotBeReadRefusesEverybody() async throws {
+        let failure = Interposition { _, _ throws(FleetError) in
+            throw FleetError(.internalFailure, "disk I/O error")
+        }
+        let gateway = try await TestGateway(interposition: failure)
+        let client = try await gateway.open(try await gateway.device())
+        try client.send(.connect(Connect(version: .v5, clientID: "device")))
+        #expect(await client.rest() == [.closed])
+        await gateway.stop()
+        #expect(gateway.server.counters.connectionsRefused["store-unavailable"] == 1)
+    }
+
     static func topic(_ text: String) -> TopicName {
         guard let topic = try? TopicName(text) else { preconditionFailure("Tests name topics.") }
         return topic

@@ -5,6 +5,7 @@ import Logging
 import MQTT
 import MQTTBroker
 import NIOCore
+import Synchronization
 import TestSupport
 
 /// A gateway on a free port with an empty in-memory fleet behind it, and a certificate authority
@@ -18,10 +19,12 @@ final class TestGateway: Sendable {
     let log = TestLog()
     private let port: BoundPort
 
+    /// - Parameter interposition: what happens between a read of the store and its answer.
     init(
-        authority: TestAuthority? = nil, _ change: (inout BrokerSettings) -> Void = { _ in }
+        interposition: Interposition = .nothing,
+        _ change: (inout BrokerSettings) -> Void = { _ in }
     ) async throws {
-        let authority = try authority ?? TestAuthority()
+        let authority = try TestAuthority()
         self.authority = authority
         // TLS judges by the system's clock, so the fleet's begins there too.
         self.clock = ManualClock(UnixTime(seconds: Int64(Date.now.timeIntervalSince1970)))
@@ -32,7 +35,8 @@ final class TestGateway: Sendable {
         self.server = try BrokerServer(
             settings: settings, tls: try Self.material(authority),
             dependencies: BrokerDependencies(
-                store: self.store, services: [self.service], clock: self.clock,
+                store: InterposedStore(self.store, interposition), services: [self.service],
+                clock: self.clock,
                 entropy: TestEntropy(), realm: .standard, logger: self.log.logger))
         self.port = BoundPort(try await self.server.start().port)
         _ = try await self.store.commit(
@@ -153,9 +157,17 @@ struct Unexpected: Error, CustomStringConvertible {
     var description: String { self.what }
 }
 
-/// Counts up: unpredictable enough for names in tests.
-struct TestEntropy: Entropy {
-    func bytes(count: Int) -> [UInt8] { (0..<count).map { _ in .random(in: 0...255) } }
+/// Counts up: no two answers are alike, and nobody needs more of it here.
+final class TestEntropy: Entropy {
+    private let counter = Mutex<UInt64>(0)
+
+    func bytes(count: Int) -> [UInt8] {
+        let number = self.counter.withLock { counter in
+            counter += 1
+            return counter
+        }
+        return (0..<count).map { UInt8(truncatingIfNeeded: number >> (($0 % 8) * 8)) }
+    }
 }
 
 enum TestPolicy {
