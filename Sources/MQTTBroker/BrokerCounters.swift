@@ -9,7 +9,8 @@ package struct BrokerCounters: Hashable, Sendable {
     /// Connections that were live and ended, by reason.
     package var connectionsEnded: [String: Int] = [:]
     package var publishesReceived = 0
-    /// What policies said no to: connects, publishes, subscriptions.
+    package var publishesDenied = 0
+    /// All that policies said no to: connects, wills, publishes, subscriptions.
     package var requestsDenied = 0
     package var messagesDelivered = 0
     /// QoS 0 messages a slow reader did not get.

@@ -37,6 +37,7 @@ extension ConnectionHandler {
         let verdict = authority.publish(publish.topic, at: self.environment.clock.now)
         if verdict.isAllowed { return true }
         self.logDenial(verdict)
+        self.environment.meter.count { $0.publishesDenied += 1 }
         self.refuse(
             publish, .notAuthorized,
             cause: "publish to \(publish.topic.text.clipped) is not allowed")

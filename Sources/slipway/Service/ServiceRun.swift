@@ -20,6 +20,8 @@ struct ServiceRun: Sendable {
     ) async throws(FleetError) {
         let composition = self.composition
         try self.prepareSocket()
+        // Before the port is open: whoever sees the port may already ask the service to stop.
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         let address = try await composition.broker.start()
         let startedAt = composition.clock.now
         let control = ControlServer(
@@ -39,8 +41,10 @@ struct ServiceRun: Sendable {
                             await onReady(address)
                         }),
                     .init(service: Gateway(broker: composition.broker, graceSeconds: grace)),
-                ],
-                gracefulShutdownSignals: [.sigint, .sigterm], logger: Self.quiet()))
+                    .init(
+                        service: SignalWatch(signals: signals),
+                        successTerminationBehavior: .gracefullyShutdownGroup),
+                ], logger: Self.quiet()))
         do { try await group.run() } catch {
             await composition.broker.shutdown(graceSeconds: grace)
             await composition.close()
@@ -87,12 +91,23 @@ struct ServiceRun: Sendable {
             "connectionsRefused": reasons(counters.connectionsRefused),
             "connectionsEnded": reasons(counters.connectionsEnded),
             "publishesReceived": .int(counters.publishesReceived),
-            "publishesDenied": .int(counters.publishesDenied),
+            "requestsDenied": .int(counters.requestsDenied),
             "messagesDelivered": .int(counters.messagesDelivered),
             "messagesDroppedSlow": .int(counters.messagesDroppedSlow),
             "reservedRequests": .int(counters.reservedRequests),
             "keyPairsReady": .int(composition.keyPairs.readyCount),
         ]
+    }
+}
+
+/// Ends with the first signal, and with it the service, gracefully.
+private struct SignalWatch: Service {
+    let signals: UnixSignalsSequence
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await _ in self.signals { break }
+        }
     }
 }
 
@@ -118,7 +133,8 @@ private struct ControlSocket: Service {
         try await self.server.run {
             // The folder is its owner's alone already; the socket says so too.
             chmod(path, PrivateFile.fileMode)
-            await onReady()
+            // Not awaited: the socket accepts nobody until this returns.
+            Task { await onReady() }
         }
     }
 }

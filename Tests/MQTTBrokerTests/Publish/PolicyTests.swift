@@ -71,7 +71,7 @@ struct PolicyTests {
         try client.publish("other", "x")
         #expect(try await client.publishAtLeastOnce("mine", packetID: 2) == .success)
         await gateway.stop()
-        #expect(gateway.server.counters.requestsDenied == 2)
+        #expect(gateway.server.counters.publishesDenied == 2)
     }
 
     @Test(arguments: [(ProtocolVersion.v311, ReasonCode.unspecifiedError), (.v5, .notAuthorized)])
