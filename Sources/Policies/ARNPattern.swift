@@ -1,3 +1,5 @@
+import Fleet
+
 /// The pattern of an Arn operator. Each of an ARN's six parts is compared by itself, so that a
 /// wildcard in one never reaches into the next (IAM: ARN condition operators).
 struct ARNPattern: Hashable, Sendable {
@@ -24,7 +26,7 @@ struct ARNPattern: Hashable, Sendable {
         }
         guard parts.count == Self.partsCount, parts[0].literalText == "arn" else {
             throw MalformedPattern(
-                "'\(text.prefix(64))' is no ARN of six parts, arn:aws:SERVICE:REGION:ACCOUNT:NAME")
+                "'\(text.clipped)' is no ARN of six parts, arn:aws:SERVICE:REGION:ACCOUNT:NAME")
         }
         self.form = .parts(parts)
     }

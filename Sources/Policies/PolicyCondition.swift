@@ -1,3 +1,5 @@
+import Fleet
+
 /// One line of a `Condition`: an operator, the key it looks at, and the values it accepts.
 package struct PolicyCondition: Hashable, Sendable {
     /// `ForAllValues:` and `ForAnyValue:`, for keys with a set of values.
@@ -107,7 +109,7 @@ enum ConditionOperand: Hashable, Sendable {
             case .network: IPNetwork(text).map { .network($0) }
             }
         guard let operand else {
-            throw MalformedPattern("'\(text.prefix(64))' is no \(comparison.operandName)")
+            throw MalformedPattern("'\(text.clipped)' is no \(comparison.operandName)")
         }
         self = operand
     }

@@ -1,3 +1,5 @@
+import Fleet
+
 /// The name of a policy variable or condition key. Letter case does not count, as in IAM, save
 /// for an attribute's own name.
 package enum PolicyVariable: Hashable, Sendable {
@@ -32,7 +34,7 @@ package enum PolicyVariable: Hashable, Sendable {
         guard !name.isEmpty else { throw MalformedPattern("'${}' names no variable") }
         guard name.utf8.count <= Self.charactersMax,
             name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"${}'\"\\".utf8.contains($0) })
-        else { throw MalformedPattern("'\(String(name.prefix(64)))' is no variable's name") }
+        else { throw MalformedPattern("'\(name.clipped)' is no variable's name") }
         self.init(name)
     }
 

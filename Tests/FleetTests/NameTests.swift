@@ -91,6 +91,25 @@ import Testing
             #expect(throws: FleetError.self) { try PublicKeyFingerprint(wrong) }
         }
     }
+
+    /// What a peer sends comes back in errors and goes into logs, so its length must not be its own
+    /// choice: one character may be a letter under any number of accents.
+    @Test func aQuoteIsShortHoweverTheTextIsComposed() {
+        let text = "a" + String(repeating: "\u{301}", count: 100_000)
+        #expect(text.count == 1)
+        #expect(text.clipped.unicodeScalars.count == 65)
+        #expect(text.clipped.unicodeScalars.last == "…")
+        let exact = String(repeating: "x", count: 64)
+        #expect(exact.clipped == exact)
+        #expect((exact + "y").clipped == exact + "…")
+    }
+
+    @Test func aQuoteStaysOnItsLine() {
+        let text = "a\nb\rc\u{85}d\u{2028}e\u{2029}f\u{1B}g\u{7F}h\u{0}"
+        let breaks = text.clipped.unicodeScalars.filter { $0.breaksLines }
+        #expect(breaks.isEmpty)
+        #expect("a\r\nb".clipped == "a\u{FFFD}\u{FFFD}b")
+    }
 }
 
 @Suite struct ARNTests {

@@ -39,12 +39,23 @@ func isAlphanumeric(_ byte: UInt8) -> Bool {
 }
 
 extension String {
-    /// Foreign text quoted in a message or a log: short, and without control characters.
+    /// Foreign text quoted in a message or a log: short, and on one line. Counted in scalars: a
+    /// single character may be a letter under a hundred thousand accents.
     package var clipped: String {
-        let clean = self.prefix(64).unicodeScalars.map { scalar in
-            scalar.value < 0x20 || scalar.value == 0x7F ? "\u{FFFD}" : String(scalar)
-        }.joined()
-        return self.count > 64 ? clean + "…" : clean
+        var rest = self.unicodeScalars[...]
+        let clean = String(
+            String.UnicodeScalarView(rest.prefix(64).map { $0.breaksLines ? "\u{FFFD}" : $0 }))
+        rest = rest.dropFirst(64)
+        return rest.isEmpty ? clean : clean + "…"
+    }
+}
+
+extension Unicode.Scalar {
+    /// C0, DEL, C1 and the line and paragraph separators: all that a log or a terminal might act
+    /// upon.
+    package var breaksLines: Bool {
+        self.value < 0x20 || (0x7F...0x9F).contains(self.value) || self.value == 0x2028
+            || self.value == 0x2029
     }
 }
 
