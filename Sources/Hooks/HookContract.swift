@@ -56,8 +56,8 @@ package enum HookContract {
                     cause: "parameterOverrides: '\(key.clipped)' is \(value.kindName), not a string"
                 )
             }
-            guard (1...Limits.parameterKeyCharactersMax).contains(key.count),
-                text.count <= Limits.parameterValueCharactersMax
+            guard (1...Limits.parameterKeyCharactersMax).contains(key.unicodeScalars.count),
+                text.unicodeScalars.count <= Limits.parameterValueCharactersMax
             else {
                 return .failed(cause: "parameterOverrides: '\(key.clipped)' is empty or too long")
             }
@@ -72,9 +72,17 @@ package enum HookContract {
         guard let text = reason.stringValue else {
             return .failed(cause: "denyReason is \(reason.kindName), not a string")
         }
-        let line = text.prefix(HookLimits.denyReasonCharactersMax).unicodeScalars.map { scalar in
-            scalar.value < 0x20 || scalar.value == 0x7F ? " " : String(scalar)
-        }.joined()
+        let line = text.oneLine(scalarsMax: HookLimits.denyReasonCharactersMax)
         return .denied(reason: line.isEmpty ? nil : line)
+    }
+}
+
+extension String {
+    /// A script's own words on one line of a log or of a reply. Counted in scalars, as a single
+    /// character has no bound of its own.
+    func oneLine(scalarsMax: Int) -> String {
+        String(
+            String.UnicodeScalarView(
+                self.unicodeScalars.prefix(scalarsMax).map { $0.breaksLines ? " " : $0 }))
     }
 }

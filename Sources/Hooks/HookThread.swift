@@ -163,7 +163,10 @@ struct HookThread: ~Copyable {
             // Whatever the script made of it: its answer rests on something nobody knew.
             verdict = .failed(cause: "the allowlist could not be asked: \(unanswered)")
         } else if result.status != .returned {
-            verdict = .failed(cause: String(decoding: result.text, as: UTF8.self).clippedLine)
+            verdict = .failed(
+                cause:
+                    String(decoding: result.text, as: UTF8.self)
+                    .oneLine(scalarsMax: HookLimits.causeBytesMax))
         } else if isCheck {
             verdict = .allowed(parameterOverrides: [:])
         } else {
@@ -173,7 +176,8 @@ struct HookThread: ~Copyable {
                 verdict = .failed(cause: "the hook's answer is not JSON: \(error)")
             }
         }
-        return HookOutcome(verdict: verdict, reads: reads, log: result.log, cost: result.cost)
+        let log = result.log.map { $0.oneLine(scalarsMax: HookLimits.logBytesMax) }
+        return HookOutcome(verdict: verdict, reads: reads, log: log, cost: result.cost)
     }
 }
 
@@ -196,14 +200,5 @@ private final class LookupAnswer: Sendable {
         let microseconds = max(0, Int(left / .microseconds(1)))
         _ = self.arrived.wait(timeout: .now() + .microseconds(microseconds))
         return self.value.withLock { $0 }
-    }
-}
-
-extension String {
-    /// A script's own words, for one line of a log.
-    fileprivate var clippedLine: String {
-        self.prefix(HookLimits.causeBytesMax).unicodeScalars.map { scalar in
-            scalar.value < 0x20 || scalar.value == 0x7F ? " " : String(scalar)
-        }.joined()
     }
 }

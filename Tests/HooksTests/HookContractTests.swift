@@ -93,4 +93,24 @@ import Testing
         ])
         #expect(verdict == .denied(reason: String(reason.dropLast(5))))
     }
+
+    /// One character may be a letter under any number of accents, and a device may send one.
+    @Test func denyReasonIsShortHoweverItIsComposed() throws {
+        let reason = "a" + String(repeating: "\u{301}", count: 20_000)
+        let verdict = HookContract.verdict([
+            "allowProvisioning": false, "denyReason": .string(reason),
+        ])
+        guard case .denied(let kept?) = verdict else {
+            Issue.record("ended as \(verdict)")
+            return
+        }
+        #expect(kept.unicodeScalars.count == HookLimits.denyReasonCharactersMax)
+    }
+
+    @Test func denyReasonIsOneLine() throws {
+        let verdict = HookContract.verdict([
+            "allowProvisioning": false, "denyReason": "a\nb\u{85}c\u{2028}d\u{1B}e",
+        ])
+        #expect(verdict == .denied(reason: "a b c d e"))
+    }
 }

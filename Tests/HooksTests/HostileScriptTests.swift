@@ -180,6 +180,7 @@ import Testing
         Probe("an argument of another type", "return allowlist.contains({}, 1)"),
     ]
 
+    /// Anchors A5: every probe that was measured there, and more.
     @Test(arguments: Self.probes)
     func isRefusedInTimeAndHarmsNobody(probe: Probe) async throws {
         // A tight budget, so that the table is quick; the deadline is there for what escapes it.
