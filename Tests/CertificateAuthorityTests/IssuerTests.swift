@@ -118,6 +118,19 @@ import X509
         #expect(refused.code == .invalidCSR)
     }
 
+    /// A name a device chose is the device's mistake, and it is told so: an internal failure would
+    /// have it try again for ever.
+    @Test func authoritysOwnNameIsRefused() async throws {
+        let csr = try self.folder.request(key: KeyRecipe.p256, subject: "/CN=Slipway Issuing CA")
+        let issuer = try self.deployment.issuer()
+        await #expect {
+            _ = try await issuer.issue(csr: csr, at: noon)
+        } throws: {
+            ($0 as? FleetError)?.code == .invalidCSR
+                && ($0 as? FleetError)?.message.contains("authority's own name") == true
+        }
+    }
+
     @Test func validityIsClampedToTheIssuers() async throws {
         let profile = try CertificateProfile(
             role: .device, validitySeconds: 100 * CertificateProfile.yearSeconds,
@@ -161,6 +174,7 @@ import X509
 
     /// Many draws: positive, 20 octets, none twice, every random bit both ways about
     /// half the time (5 sigma at 1e5 draws is 0.8 percent).
+    /// Anchors A4 row 8.
     @Test func serialNumbersAreSound() throws {
         let seed: UInt64 = 99
         let entropy = SeededEntropy(seed)
@@ -220,6 +234,7 @@ import X509
         }
     }
 
+    /// Anchors A4 row 10.
     @Test func whatWasPreparedIsWhatIsSigned() throws {
         let authority = try self.deployment.openIssuing()
         let key = try SubjectKey(der: CraftedRequest().publicKey, rules: KeyRules())

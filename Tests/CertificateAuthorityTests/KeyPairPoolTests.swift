@@ -26,6 +26,7 @@ private final class Gate: Sendable {
 }
 
 @Suite struct KeyPairPoolTests {
+    /// Anchors A4 row 7.
     @Test(arguments: [
         (KeyPairKind.rsa2048, "-----BEGIN RSA PRIVATE KEY-----\n"),
         (.p256, "-----BEGIN EC PRIVATE KEY-----\n"),

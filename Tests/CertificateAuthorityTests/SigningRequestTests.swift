@@ -120,6 +120,7 @@ import Testing
         }
     }
 
+    /// Anchors A4 row 3: every SEQUENCE and SET that must hold something, holding nothing.
     @Test func malformedFieldIsRefused() throws {
         var requests: [(String, CraftedRequest)] = []
         func add(_ reason: String, _ change: (inout CraftedRequest) -> Void) {

@@ -65,8 +65,8 @@ package struct SigningAuthority: ~Copyable, Sendable {
     }
 
     /// Decides a whole certificate and has it linted; signs nothing.
-    /// - Throws: `FleetError.invalidCSR` where `key` is this authority's own; `.internalFailure`
-    ///   where the authority may not sign for the profile's role, or is not valid now.
+    /// - Throws: `FleetError.invalidCSR` where `key` or the subject is this authority's own;
+    ///   `.internalFailure` where the authority may not sign for the profile's role, or is not valid now.
     package func prepare(
         _ profile: CertificateProfile, subject: SubjectName?, key: SubjectKey, at now: UnixTime,
         entropy: any Entropy
@@ -80,6 +80,13 @@ package struct SigningAuthority: ~Copyable, Sendable {
         guard key.fingerprint != self.identity.publicKey else {
             throw SubjectKey.refusal("it is the certificate authority's own")
         }
+        let subject = subject ?? profile.subject
+        // RFC 5280 3.2: a certificate whose issuer and subject are the same is self-issued, which a
+        // leaf is not; path building would take it for the authority's own.
+        guard try subject.der() != self.identity.name else {
+            throw FleetError(
+                .invalidCSR, "subject: \(subject.description.clipped) is the authority's own name")
+        }
         guard now >= self.identity.notBefore, now < self.identity.notAfter else {
             throw FleetError(
                 .internalFailure,
@@ -92,7 +99,7 @@ package struct SigningAuthority: ~Copyable, Sendable {
                 try Self.moment(now, plus: -profile.backdateSeconds), self.identity.notBefore),
             notAfter: min(
                 try Self.moment(now, plus: profile.validitySeconds), self.identity.notAfter),
-            subject: subject ?? profile.subject, key: key, role: profile.role)
+            subject: subject, key: key, role: profile.role)
         return try ProfileLint.approve(body)
     }
 

@@ -105,7 +105,7 @@ struct DistinguishedName: Hashable, Sendable, CustomStringConvertible {
             {
                 output.unicodeScalars.append("\\")
                 output.unicodeScalars.append(scalar)
-            } else if scalar.isControl {
+            } else if scalar.breaksLines {
                 for byte in String(scalar).utf8 { output += "\\" + CollectionOfOne(byte).hex }
             } else {
                 output.unicodeScalars.append(scalar)

@@ -74,7 +74,7 @@ package enum SubjectAttribute: String, Sendable, CaseIterable {
                     + "\(self.charactersMax)"
             }
         }
-        if value.unicodeScalars.contains(where: \.isControl) {
+        if value.unicodeScalars.contains(where: \.breaksLines) {
             return "\(self.shortName) holds a control character"
         }
         if self.isPrintable, !value.utf8.allSatisfy(isPrintableStringByte) {
@@ -92,14 +92,5 @@ func isPrintableStringByte(_ byte: UInt8) -> Bool {
         UInt8(ascii: "0")...UInt8(ascii: "9"):
         true
     default: " '()+,-./:=?".utf8.contains(byte)
-    }
-}
-
-extension Unicode.Scalar {
-    /// C0, DEL, C1 and the line and paragraph separators: nothing a name needs, and all that a
-    /// log or a terminal might act upon.
-    var isControl: Bool {
-        self.value < 0x20 || (0x7F...0x9F).contains(self.value) || self.value == 0x2028
-            || self.value == 0x2029
     }
 }
