@@ -6,9 +6,9 @@ internal import GRDB
 /// same moment. So exactly one connection writes, and only that one checkpoints: readers are
 /// opened read-only and with automatic checkpoints off.
 enum Connections {
+    /// Changes nothing in the file yet: whose it is has to be known first.
     static func writer(path: String) throws -> DatabaseQueue {
         var configuration = Self.configuration(label: "slipway.writer")
-        configuration.journalMode = .wal
         configuration.prepareDatabase { db in
             try Self.run(
                 db,
@@ -21,6 +21,14 @@ enum Connections {
                 "PRAGMA cell_size_check = ON", "PRAGMA trusted_schema = OFF")
         }
         return try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    /// Readers do not wait for the writer, nor it for them. The mode stays with the file.
+    static func useWriteAheadLog(_ db: Database) throws {
+        let mode = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
+        guard mode == "wal" else {
+            throw DamagedRow("the write-ahead log cannot be used, only '\(mode ?? "nothing")'")
+        }
     }
 
     static func reader(path: String) throws -> DatabaseQueue {

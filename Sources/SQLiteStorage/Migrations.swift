@@ -6,6 +6,7 @@ enum Migrations {
     /// - Throws: `StorageError` where the file is another program's or a newer release's.
     static func run(_ db: Database, path: String) throws {
         let version = try Self.check(db, path: path)
+        try Connections.useWriteAheadLog(db)
         for step in version..<Schema.version {
             try db.inTransaction(.immediate) {
                 try db.execute(sql: Schema.steps[step])

@@ -36,7 +36,10 @@ import Testing
         let queue = try DatabaseQueue(path: path)
         try queue.write { try $0.execute(sql: "CREATE TABLE theirs (a)") }
         try queue.close()
+        let before = try Data(contentsOf: URL(fileURLWithPath: path))
         #expect(self.refusal(path) == .foreignDatabase(path: path))
+        // To the byte: the journal's mode is a mark in the file's head.
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
         let after = try DatabaseQueue(path: path)
         #expect(try after.read { try $0.tableExists("theirs") })
         #expect(try after.read { try $0.tableExists("things") } == false)
@@ -151,6 +154,31 @@ import Testing
         for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
             let attributes = try FileManager.default.attributesOfItem(atPath: folder.file(name))
             #expect(attributes[.posixPermissions] as? Int == 0o600, "\(name)")
+        }
+        await store.close()
+    }
+
+    /// Anchors A4 row 24: SQLite 3.40 can corrupt a file when two connections write and checkpoint
+    /// at the same moment.
+    @Test func onlyTheWriterWritesAndCheckpoints() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("x.db")
+        let store = try self.open(path)
+        let reader = try Connections.reader(path: path)
+        try reader.inDatabase { (db: Database) throws in
+            #expect(try Int.fetchOne(db, sql: "PRAGMA wal_autocheckpoint") == 0)
+            #expect(try Int.fetchOne(db, sql: "PRAGMA mmap_size") ?? 0 == 0)
+            #expect(try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal")
+            #expect(throws: DatabaseError.self) {
+                try db.execute(sql: "UPDATE audit_log SET size = 0")
+            }
+            #expect(throws: DatabaseError.self) { try db.checkpoint(.truncate) }
+        }
+        try reader.close()
+        try await store.alone { (db: Database) throws in
+            #expect(try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2)
+            #expect(try Int.fetchOne(db, sql: "PRAGMA mmap_size") ?? 0 == 0)
+            #expect(try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal")
         }
         await store.close()
     }
