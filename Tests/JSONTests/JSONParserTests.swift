@@ -74,6 +74,7 @@ import Testing
         #expect(Self.code(raw) == .unexpectedByte)
     }
 
+    /// Anchors A4 row 22.
     @Test(arguments: ["[", "{\"a\":"])
     func nestingIsBounded(opening: String) {
         #expect(Self.code(Array(String(repeating: opening, count: 100_000).utf8)) == .tooDeep)

@@ -138,6 +138,7 @@ import Testing
     }
 
     /// Every operator, plain, with IfExists and with both quantifiers, on a key that is absent.
+    /// Anchors A4 row 11.
     @Test(arguments: ConditionOperator.allCases)
     func anAbsentKeyMeansWhatIAMSays(operation: ConditionOperator) throws {
         guard operation != .null else { return }

@@ -102,6 +102,7 @@ import Testing
 
     /// A client id is the device's own choice (mosquitto CVE-2017-7650): whatever it holds, it
     /// gives no right to another's topic.
+    /// Anchors A4 row 17: what a client is called never acts as a wildcard of a policy.
     @Test(arguments: [
         "*", "?", "+", "#", "$", "$aws", "$share", "a*", "p?mp-2", "pump-*", "${*}",
         "${iot:ClientId}",

@@ -22,6 +22,7 @@ import Testing
         #"{"Version":"2012-10-17","Statement":[{\#(members)}]}"#
     }
 
+    /// Anchors A4 row 12: nothing written down is nothing allowed.
     @Test(arguments: [
         "", " ", "\n", "{", "{}", "null", "[]", "\"\"", "0", "\u{FEFF}{}", "{\"Version\"",
         #"{"Version":"2012-10-17"}"#, #"{"Version":"2012-10-17","Statement":[]}"#,

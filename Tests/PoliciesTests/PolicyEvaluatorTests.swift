@@ -177,6 +177,26 @@ import Testing
             return
         }
     }
+
+    /// Anchors A4 row 9: a check that looked at one name for all of them once passed three million
+    /// certificates. Each statement decides for its own resource, and is the one that is named.
+    @Test func everyResourceGetsADecisionOfItsOwn() throws {
+        let count = 12
+        let statements = (0..<count).map { PolicyAsking.statement("topic/unit-\($0)/up") }
+        let policy = try PolicyAsking.compile(
+            "{\"Version\":\"2012-10-17\",\"Statement\":[\(statements.joined(separator: ","))]}")
+        for number in 0..<(2 * count) {
+            let decision = PolicyEvaluator.decide(
+                policies: [policy], request: PolicyAsking.publish("unit-\(number)/up"),
+                context: PolicyVariables())
+            switch decision {
+            case .allowed(let statement):
+                #expect(number < count && statement.index == number)
+            case .implicitlyDenied: #expect(number >= count)
+            case .explicitlyDenied: Issue.record("\(number): nothing denies")
+            }
+        }
+    }
 }
 
 @Suite struct ExplanationTests {
