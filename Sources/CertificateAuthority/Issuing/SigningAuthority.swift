@@ -66,7 +66,8 @@ package struct SigningAuthority: ~Copyable, Sendable {
 
     /// Decides a whole certificate and has it linted; signs nothing.
     /// - Throws: `FleetError.invalidCSR` where `key` or the subject is this authority's own;
-    ///   `.internalFailure` where the authority may not sign for the profile's role, or is not valid now.
+    ///   `.internalFailure` where the authority may not sign for the profile's role, or is not
+    ///   valid now.
     package func prepare(
         _ profile: CertificateProfile, subject: SubjectName?, key: SubjectKey, at now: UnixTime,
         entropy: any Entropy
@@ -85,7 +86,8 @@ package struct SigningAuthority: ~Copyable, Sendable {
         // leaf is not; path building would take it for the authority's own.
         guard try subject.der() != self.identity.name else {
             throw FleetError(
-                .invalidCSR, "subject: \(subject.description.clipped) is the authority's own name")
+                .invalidCSR,
+                "subject: \(subject.description.clipped) is the authority's own name")
         }
         guard now >= self.identity.notBefore, now < self.identity.notAfter else {
             throw FleetError(
