@@ -40,7 +40,7 @@ struct ConnectionAuthority: Sendable {
         of record: PrincipalRecord, clientID: String
     ) -> AttachedThing? {
         record.things.first { $0.exclusivity == .exclusive }
-            ?? record.things.first { $0.thing.name.rawValue == clientID }
+            ?? record.things.first { $0.thing.name.rawValue.utf8.elementsEqual(clientID.utf8) }
     }
 
     /// The policies that could not be read, each of which makes every answer no.

@@ -9,25 +9,43 @@ final class SessionDirectory: Sendable {
         let connection: ConnectionNumber
     }
 
+    /// An identifier as the bytes it came in (no normalization, as for topics): Swift's own
+    /// equality would take KELVIN SIGN for K, and let one device take over another's session.
+    private struct ClientID: Hashable {
+        let text: String
+
+        static func == (left: ClientID, right: ClientID) -> Bool {
+            left.text.utf8.elementsEqual(right.text.utf8)
+        }
+
+        func hash(into hasher: inout Hasher) {
+            for byte in self.text.utf8 { hasher.combine(byte) }
+        }
+    }
+
     /// One lock each; an identifier always meets the same one.
     private final class Stripe: Sendable {
-        let holders = Mutex<[String: Holder]>([:])
+        let holders = Mutex<[ClientID: Holder]>([:])
     }
 
     private static let stripeCount = 16
     private let stripes = (0..<SessionDirectory.stripeCount).map { _ in Stripe() }
 
-    private func stripe(_ clientID: String) -> Stripe {
+    private func stripe(_ clientID: ClientID) -> Stripe {
         self.stripes[Int(UInt(bitPattern: clientID.hashValue) % UInt(Self.stripeCount))]
     }
 
     /// - Returns: the holder that has just lost `clientID`, to be closed by its shard.
     func claim(_ clientID: String, for holder: Holder) -> Holder? {
-        self.stripe(clientID).holders.withLock { $0.updateValue(holder, forKey: clientID) }
+        let clientID = ClientID(text: clientID)
+        return self.stripe(clientID).holders.withLock {
+            $0.updateValue(holder, forKey: clientID)
+        }
     }
 
     /// Gives `clientID` back, unless somebody else has taken it since.
     func release(_ clientID: String, by holder: Holder) {
+        let clientID = ClientID(text: clientID)
         self.stripe(clientID).holders.withLock { holders in
             if holders[clientID] == holder { holders[clientID] = nil }
         }

@@ -69,6 +69,16 @@ struct IndexTests {
         #expect(directory.claim("x", for: two) == nil)
     }
 
+    @Test func clientIdentifiersAreComparedByteForByte() {
+        let directory = SessionDirectory()
+        let holder = SessionDirectory.Holder(shard: 0, connection: 1)
+        #expect(directory.claim("dev-K", for: holder) == nil)
+        // KELVIN SIGN, which Unicode holds for K.
+        #expect(directory.claim("dev-\u{212A}", for: holder) == nil)
+        directory.release("dev-\u{212A}", by: holder)
+        #expect(directory.claim("dev-K", for: holder) == holder)
+    }
+
     @Test func interestCountsSubscriptionsOfEachShard() throws {
         let table = InterestTable()
         let (filter, topic) = (try TopicFilter("a/+"), try TopicName("a/b"))
