@@ -87,6 +87,20 @@ extension Provisioner {
 
 /// AWS: template parameters, at most 2048 characters a key and 4096 a value.
 enum ParameterRules {
+    /// A name that is canonically equivalent to a declared one and yet other bytes, as KELVIN SIGN
+    /// is to K (Unicode, UAX 15). Swift holds the two for one string, and a hook, which compares
+    /// bytes, does not: it would not see a value that the template then uses.
+    static func problem(
+        in parameters: [String: String], declared: [TemplateDocument.Parameter]
+    ) -> String? {
+        let names = Dictionary(declared.map { ($0.name, $0.name) }) { first, _ in first }
+        for key in parameters.keys.sorted() {
+            guard let name = names[key], !name.utf8.elementsEqual(key.utf8) else { continue }
+            return "'\(name.clipped)' is spelt with other characters than the template's"
+        }
+        return nil
+    }
+
     /// nil where there is none.
     static func problem(in parameters: [String: String]) -> String? {
         guard parameters.count <= Limits.parametersMax else {

@@ -68,6 +68,11 @@ extension Provisioner {
         case .pending(let found): pending = found
         }
         let template = try await self.template(name, request.template, in: view)
+        if let problem = ParameterRules.problem(
+            in: request.parameters, declared: template.document.parameters)
+        {
+            throw FleetError(.invalidParameters, "parameters: \(problem)")
+        }
         let outcome = try await self.ask(
             template, about: pending, request, publisher, memo: &hookCall)
         CrashPoint.reached(.afterHook)

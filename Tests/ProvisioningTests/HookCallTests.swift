@@ -48,6 +48,27 @@ import Testing
         #expect(registration?.hookDigest?.count == 64)
     }
 
+    /// A hook compares bytes; a name that is only equivalent would pass it by unseen.
+    @Test(arguments: [("LinK", "Lin\u{212A}"), ("L\u{ED}nK", "Li\u{301}nK")])
+    func aParameterSpeltWithOtherCharactersIsRefusedBeforeTheHook(
+        declared: String, sent: String
+    ) async throws {
+        let fixture = try await self.fixture()
+        try await fixture.put(
+            template: ProvisioningFixture.body.replacing(
+                "\"Site\": {", with: "\"\(declared)\": {\"Type\": \"String\"}, \"Site\": {"),
+            hook: "gate")
+        let (id, token) = try await fixture.create()
+        do {
+            _ = try await fixture.register(token, ["SerialNumber": "A7", sent: "x"])
+            Issue.record("it was accepted")
+        } catch {
+            #expect(error.code == .invalidParameters)
+        }
+        #expect(fixture.hook.requests.isEmpty)
+        #expect(fixture.certificate(id)?.status == .pendingActivation)
+    }
+
     @Test func nobodySetsAPseudoParameter() async throws {
         let fixture = try await self.fixture()
         try await fixture.put(
