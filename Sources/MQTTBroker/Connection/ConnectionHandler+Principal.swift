@@ -104,17 +104,31 @@ extension ConnectionHandler {
     /// TLS refused the client before anybody here could judge it. The library says only that the
     /// chain did not verify; the certificate, where it got that far, says why.
     func explainHandshake(_ error: any Error, _ context: ChannelHandlerContext) -> String {
+        let cause = Self.libraryReason(error)
+        if cause == "PEER_DID_NOT_RETURN_A_CERTIFICATE" {
+            return PrincipalRefusal.noCertificate.explanation
+        }
         guard let peer = try? context.pipeline.syncOperations.nioSSL_peerCertificate(),
             let der = try? peer.toDERBytes()
-        else { return "the TLS handshake failed: \(error)" }
+        else { return "the TLS handshake failed: \(cause)" }
         self.certificateID = CertificateID(sha256: SHA256.hash(data: der))
         let now = self.environment.clock.now.seconds
         if Int64(peer.notValidAfter) < now {
-            return "the certificate has expired (\(error))"
+            return "the certificate has expired (\(cause))"
         }
         if Int64(peer.notValidBefore) > now {
-            return "the certificate is not valid yet (\(error))"
+            return "the certificate is not valid yet (\(cause))"
         }
-        return "the certificate's chain leads to no trusted authority (\(error))"
+        return "the certificate's chain leads to no trusted authority, or it is no client's "
+            + "certificate (\(cause))"
+    }
+
+    /// The word by which BoringSSL calls its reason, without the place in its sources that it was
+    /// given at; else all that the error says.
+    static func libraryReason(_ error: any Error) -> String {
+        let text = "\(error)"
+        let mark = "OPENSSL_internal:"
+        guard let start = text.firstRange(of: mark)?.upperBound else { return text }
+        return String(text[start...].prefix { $0 == "_" || $0.isLetter || $0.isNumber })
     }
 }

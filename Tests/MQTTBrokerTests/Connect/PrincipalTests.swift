@@ -74,7 +74,8 @@ struct PrincipalTests {
 
     @Test func clientWithoutCertificateIsRefusedByTLS() async throws {
         let gateway = try await TestGateway()
-        try await self.expectRefusal(nil, at: gateway, as: "tls-failed")
+        try await self.expectRefusal(
+            nil, at: gateway, as: "tls-failed", naming: "no client certificate")
     }
 
     @Test func unregisteredCertificateIsRefused() async throws {
