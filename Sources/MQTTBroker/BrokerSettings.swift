@@ -48,6 +48,8 @@ enum BrokerLimits {
     /// First-seen notes waiting for the store, and being written at once.
     static let firstSeenWaitingMax = 10_000
     static let firstSeenInFlightMax = 16
+    /// Replies with a private key that wait for one client's acknowledgements.
+    static let secretRepliesMax = 16
     /// Unflushed bytes of one connection above which its reader counts as slow.
     static let writeBufferBytesHigh = 256 * 1024
     static let writeBufferBytesLow = 64 * 1024

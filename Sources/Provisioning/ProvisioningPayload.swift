@@ -103,49 +103,64 @@ enum ProvisioningPayload {
     /// The accepted reply of both create operations.
     static func encode(
         _ created: CreatedCertificate, as format: ProvisioningTopic.Format
-    ) -> [UInt8] {
+    ) -> ReservedReply.Payload {
         var object: JSONObject = [
             "certificateId": .string(created.certificate.rawValue),
             "certificatePem": .string(created.pem),
         ]
         object["certificateOwnershipToken"] = created.ownershipToken.expose { .string($0) }
         let open = Self.encode(object, as: format)
-        guard let key = created.privateKeyPEM else { return open }
-        return key.expose { secret in
-            secret.withBytes { Self.insert(pem: $0, into: open, as: format) }
-        }
+        guard let key = created.privateKeyPEM else { return .open(open) }
+        return .secret(Secret(key.expose { Self.insert(pem: $0, into: open, as: format) }))
     }
 
     /// Puts the private key into a reply that is otherwise complete, byte by byte: made into a
     /// String or a tree on the way, it would leave copies that nobody wipes.
     private static func insert(
-        pem: UnsafeBufferPointer<UInt8>, into open: [UInt8], as format: ProvisioningTopic.Format
-    ) -> [UInt8] {
-        var output: [UInt8] = []
-        // No growing, and so no copy left behind: line ends take two bytes in JSON.
-        output.reserveCapacity(open.count + pem.count * 2 + 32)
-        switch format {
-        case .json:
-            // The object ends in `}` and is not empty.
-            output.append(contentsOf: open.dropLast())
-            output.append(contentsOf: ",\"privateKey\":\"".utf8)
-            for byte in pem {
-                switch byte {
-                case 0x0A: output.append(contentsOf: "\\n".utf8)
-                case 0x0D: output.append(contentsOf: "\\r".utf8)
-                default: output.append(byte)
-                }
+        pem: WipedBytes, into open: [UInt8], as format: ProvisioningTopic.Format
+    ) -> WipedBytes {
+        // Line ends take two bytes in JSON.
+        WipedBytes(capacity: open.count + pem.count * 2 + 32) { buffer in
+            var output = Cursor(buffer: buffer)
+            switch format {
+            case .json:
+                // The object ends in `}` and is not empty.
+                output.write(open.dropLast())
+                output.write(",\"privateKey\":\"".utf8)
+                pem.withBytes { for byte in $0 { output.write(jsonStringByte: byte) } }
+                output.write("\"}".utf8)
+            case .cbor:
+                // RFC 8949 section 3: a map of three members begins with A3, one of four with A4.
+                output.write(CollectionOfOne(0xA4))
+                output.write(open.dropFirst())
+                output.write(CBOREncoder.encode("privateKey"))
+                output.write(Self.textHead(pem.count))
+                pem.withBytes { output.write($0) }
             }
-            output.append(contentsOf: "\"}".utf8)
-        case .cbor:
-            // RFC 8949 section 3: a map of three members begins with A3, one of four with A4.
-            output.append(0xA4)
-            output.append(contentsOf: open.dropFirst())
-            output.append(contentsOf: CBOREncoder.encode("privateKey"))
-            output.append(contentsOf: Self.textHead(pem.count))
-            output.append(contentsOf: pem)
+            return output.count
         }
-        return output
+    }
+
+    /// Writes to memory that is somebody else's to wipe; what finds no room is left out.
+    private struct Cursor {
+        let buffer: UnsafeMutableBufferPointer<UInt8>
+        var count = 0
+
+        mutating func write(_ bytes: some Sequence<UInt8>) {
+            for byte in bytes where self.count < self.buffer.count {
+                self.buffer[self.count] = byte
+                self.count += 1
+            }
+        }
+
+        /// A byte of PEM, which is printable ASCII and line ends.
+        mutating func write(jsonStringByte byte: UInt8) {
+            switch byte {
+            case 0x0A: self.write("\\n".utf8)
+            case 0x0D: self.write("\\r".utf8)
+            default: self.write(CollectionOfOne(byte))
+            }
+        }
     }
 
     /// RFC 8949 section 3.1: the head of a text string, with the shortest length that holds it.

@@ -31,7 +31,7 @@ package struct ProvisioningService: ReservedTopicService {
 
     private func answer(
         _ topic: ProvisioningTopic, _ payload: [UInt8], from publisher: Publisher
-    ) async throws(FleetError) -> [UInt8] {
+    ) async throws(FleetError) -> ReservedReply.Payload {
         switch topic.request {
         case .createKeysAndCertificate:
             _ = try self.read(.createKeysAndCertificate, from: publisher) {
@@ -56,9 +56,10 @@ package struct ProvisioningService: ReservedTopicService {
                 try ProvisioningPayload.registerThing(
                     ProvisioningPayload.object(payload, as: topic.format), template: template)
             }
-            return ProvisioningPayload.encode(
-                try await self.provisioner.registerThing(request, for: publisher),
-                as: topic.format)
+            return .open(
+                ProvisioningPayload.encode(
+                    try await self.provisioner.registerThing(request, for: publisher),
+                    as: topic.format))
         }
     }
 

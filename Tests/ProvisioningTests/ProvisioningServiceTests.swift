@@ -12,9 +12,14 @@ import Testing
             topic: topic, payload: payload, from: fixture.claim)
         #expect(replies.count == 1)
         let reply = try #require(replies.first)
+        let bytes =
+            switch reply.payload {
+            case .open(let bytes): bytes
+            case .secret(let secret): secret.expose { $0.withBytes { Array($0) } }
+            }
         let value =
             topic.hasSuffix("cbor")
-            ? try CBORDecoder.decode(reply.payload) : try JSONParser.parse(reply.payload)
+            ? try CBORDecoder.decode(bytes) : try JSONParser.parse(bytes)
         return (reply.topic, try #require(value.objectValue))
     }
 

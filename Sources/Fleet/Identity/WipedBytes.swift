@@ -4,10 +4,22 @@
 /// with a reader, since a reader holds a reference.
 package final class WipedBytes: @unchecked Sendable {
     private let buffer: UnsafeMutableBufferPointer<UInt8>
+    package let count: Int
 
     package init(_ bytes: some Collection<UInt8>) {
         self.buffer = .allocate(capacity: bytes.count)
         _ = self.buffer.initialize(from: bytes)
+        self.count = bytes.count
+    }
+
+    /// Bytes that are made in place, where a copy to wipe them from would itself stay behind.
+    ///
+    /// - Parameter fill: writes to the front of the zeroed buffer it is given, and says how many
+    ///   bytes it wrote.
+    package init(capacity: Int, fill: (UnsafeMutableBufferPointer<UInt8>) -> Int) {
+        self.buffer = .allocate(capacity: capacity)
+        self.buffer.initialize(repeating: 0)
+        self.count = min(max(0, fill(self.buffer)), capacity)
     }
 
     deinit {
@@ -17,12 +29,10 @@ package final class WipedBytes: @unchecked Sendable {
         self.buffer.deallocate()
     }
 
-    package var count: Int { self.buffer.count }
-
     package func withBytes<Result, Failure: Error>(
         _ body: (UnsafeBufferPointer<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        try body(UnsafeBufferPointer(self.buffer))
+        try body(UnsafeBufferPointer(rebasing: self.buffer[..<self.count]))
     }
 
     @inline(never) @_optimize(none)

@@ -17,12 +17,23 @@ package struct Publisher: Hashable, Sendable {
 
 /// An answer to the publishing connection, and to nobody else.
 package struct ReservedReply: Sendable {
-    package let topic: String
-    package let payload: [UInt8]
+    package enum Payload: Sendable {
+        case open([UInt8])
+        /// Holds a private key: the broker sends it once, keeps it nowhere, and overwrites every
+        /// copy that it made.
+        case secret(Secret<WipedBytes>)
+    }
 
-    package init(topic: String, payload: [UInt8]) {
+    package let topic: String
+    package let payload: Payload
+
+    package init(topic: String, payload: Payload) {
         self.topic = topic
         self.payload = payload
+    }
+
+    package init(topic: String, payload: [UInt8]) {
+        self.init(topic: topic, payload: .open(payload))
     }
 }
 

@@ -43,20 +43,23 @@ struct MessageQueue {
     }
 }
 
-/// The messages in flight, by identifier and in the order they were first sent.
+/// The messages in flight, by identifier and in the order they were first sent. One that is not to
+/// be kept is there by its identifier alone.
 struct InFlightList {
-    private var byID: [PacketID: (order: UInt64, message: Publish)] = [:]
+    private var byID: [PacketID: (order: UInt64, message: Publish?)] = [:]
     private var sent: UInt64 = 0
 
     var count: Int { self.byID.count }
 
-    var messages: [Publish] {
-        self.byID.values.sorted { $0.order < $1.order }.map(\.message)
+    var messages: [(packetID: PacketID, message: Publish)] {
+        self.byID.sorted { $0.value.order < $1.value.order }.compactMap { packetID, entry in
+            entry.message.map { (packetID, $0) }
+        }
     }
 
     func contains(_ id: PacketID) -> Bool { self.byID[id] != nil }
 
-    mutating func append(_ message: Publish, _ id: PacketID) {
+    mutating func append(_ message: Publish?, _ id: PacketID) {
         self.byID[id] = (self.sent, message)
         self.sent += 1
     }

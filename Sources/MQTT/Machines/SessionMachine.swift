@@ -22,6 +22,13 @@ package enum OfferOutcome: Hashable, Sendable {
     case overflow
 }
 
+/// Whether a message that is not kept may go out.
+package enum UnkeptOutcome: Hashable, Sendable {
+    /// With this identifier; without one at QoS 0.
+    case send(PacketID?)
+    case wait
+}
+
 /// The server-to-client half of a session (4.1, 4.4): packet identifiers, the window of messages in
 /// flight, and what waits for it. Pure.
 ///
@@ -90,6 +97,16 @@ extension SessionMachine {
         return .queued
     }
 
+    /// Asks for a message that must be kept nowhere, since it holds a secret: it goes out now, or
+    /// its owner asks again whenever `next` has nothing more. In flight it is an identifier and
+    /// nothing else, so it is never sent twice.
+    package mutating func admitUnkept(_ qos: QoS) -> UnkeptOutcome {
+        guard self.isWritable else { return .wait }
+        if qos == .atMostOnce { return .send(nil) }
+        guard self.windowIsOpen, self.waiting.isEmpty else { return .wait }
+        return .send(self.takePacketID(for: nil))
+    }
+
     /// The next waiting message that may go out. Call until nil after the socket became writable
     /// and after each acknowledgement.
     package mutating func next(at now: MonotonicMilliseconds) -> Publish? {
@@ -120,8 +137,9 @@ extension SessionMachine {
     package mutating func resume(clientReceiveMaximum: UInt16) -> [Publish] {
         self.window = Int(min(self.limits.inFlightMax, clientReceiveMaximum))
         self.isWritable = true
-        return self.inFlight.messages.map {
-            var message = $0
+        return self.inFlight.messages.map { packetID, message in
+            var message = message
+            message.packetID = packetID
             message.duplicate = true
             return message
         }
@@ -134,13 +152,17 @@ extension SessionMachine {
 
     private mutating func numbered(_ message: Publish) -> Publish {
         var message = message
+        message.packetID = self.takePacketID(for: message)
+        return message
+    }
+
+    private mutating func takePacketID(for message: Publish?) -> PacketID {
         // The window is smaller than the number of identifiers and not full, so one is free.
         repeat {
             self.lastPacketID = self.lastPacketID == .max ? 1 : self.lastPacketID + 1
         } while self.inFlight.contains(self.lastPacketID)
-        message.packetID = self.lastPacketID
         self.inFlight.append(message, self.lastPacketID)
-        return message
+        return self.lastPacketID
     }
 
     /// The message with what is left of its life, or nil if that is over ([MQTT-3.3.2-6]).

@@ -37,7 +37,22 @@ extension ConnectionHandler {
 
     /// As much of the queue as window and socket take.
     private func writeQueued() {
-        while let publish = self.session?.next(at: .now) { self.write(publish) }
+        while let publish = self.session?.next(at: .now) {
+            if self.mayStillReceive(publish) {
+                self.write(publish)
+            } else {
+                if let packetID = publish.packetID { self.session?.abandon(packetID) }
+                self.environment.meter.count { $0.messagesWithheld += 1 }
+            }
+        }
+        self.writeSecretReplies()
+    }
+
+    /// What waited may have waited past a change of policy. Replies are no deliveries.
+    private func mayStillReceive(_ publish: Publish) -> Bool {
+        if publish.topic.isReserved { return true }
+        return self.authority?.receive(publish.topic, at: self.environment.clock.now).isAllowed
+            == true
     }
 
     // MARK: Bytes out

@@ -161,6 +161,7 @@ extension ConnectionHandler {
         }
         self.shard.remove(self.number)
         self.inbound = ByteBuffer()
+        self.secretReplies.removeAll()
         self.flushOutput()
         self.context?.close(promise: nil)
     }

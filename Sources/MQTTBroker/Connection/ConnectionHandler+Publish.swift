@@ -133,8 +133,11 @@ extension ConnectionHandler {
                 metadata: self.metadata(["error": "\(error)"]))
             return
         }
-        let qos = self.shard.grantedQoS(self.number, for: topic) ?? .atMostOnce
-        self.enqueue(
-            Publish(topic: topic, payload: ByteBuffer(bytes: reply.payload), qos: qos))
+        switch reply.payload {
+        case .open(let bytes):
+            let qos = self.shard.grantedQoS(self.number, for: topic) ?? .atMostOnce
+            self.enqueue(Publish(topic: topic, payload: ByteBuffer(bytes: bytes), qos: qos))
+        case .secret(let bytes): self.send(SecretReply(topic: topic, payload: bytes))
+        }
     }
 }

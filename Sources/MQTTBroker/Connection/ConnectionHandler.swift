@@ -1,4 +1,5 @@
 import Crypto
+import DequeModule
 import Fleet
 import Logging
 import MQTT
@@ -56,6 +57,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isProcessing = false
 
     var requestsInFlight = 0
+    var secretReplies: Deque<SecretReply> = []
     var isWaitingForGate = false
     var acknowledgements = AcknowledgementLine()
     var subscriptionCount = 0

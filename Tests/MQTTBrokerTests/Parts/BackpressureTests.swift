@@ -120,6 +120,93 @@ struct BackpressureTests {
         _ = try channel.finish()
     }
 
+    // MARK: Replies with a private key
+
+    private static let reply = "$aws/certificates/create/json/accepted"
+
+    private func secret(_ text: String) throws -> SecretReply {
+        SecretReply(topic: try TopicName(Self.reply), payload: Secret(WipedBytes(text.utf8)))
+    }
+
+    private func texts(of packets: [Packet]) -> [String] {
+        packets.map { packet in
+            if case .publish(let publish) = packet { String(buffer: publish.payload) } else { "" }
+        }
+    }
+
+    @Test func secretReplyLeavesBehindWhatWasSaidBefore() throws {
+        let (channel, handler) = try self.connected()
+        handler.write(.pingresp)
+        handler.send(try self.secret("key"))
+        let packets = try self.answers(of: channel)
+        #expect(packets.first == .pingresp)
+        #expect(self.texts(of: packets) == ["", "key"])
+        #expect(handler.output.readableBytes == 0)
+        _ = try channel.finish()
+    }
+
+    @Test func secretRepliesWaitForTheSocketInOrder() throws {
+        let (channel, handler) = try self.connected()
+        channel.isWritable = false
+        channel.pipeline.fireChannelWritabilityChanged()
+        for text in ["1", "2"] { handler.send(try self.secret(text)) }
+        #expect(try self.answers(of: channel).isEmpty)
+        channel.isWritable = true
+        channel.pipeline.fireChannelWritabilityChanged()
+        #expect(self.texts(of: try self.answers(of: channel)) == ["1", "2"])
+        _ = try channel.finish()
+    }
+
+    @Test func secretRepliesWaitForAcknowledgementsUpToABound() throws {
+        let (channel, handler) = try self.connected()
+        let filter = Subscription(
+            filter: try TopicFilter(Self.reply), options: .init(qos: .atLeastOnce))
+        try self.feed(.subscribe(Subscribe(packetID: 1, subscriptions: [filter])), to: channel)
+        _ = try self.answers(of: channel)
+        let window = Int(SessionLimits().inFlightMax)
+        for number in 0...window { handler.send(try self.secret("\(number)")) }
+        #expect(try self.answers(of: channel).count == window)
+        try self.feed(.puback(PublishAck(packetID: 1)), to: channel)
+        #expect(self.texts(of: try self.answers(of: channel)) == ["\(window)"])
+        for _ in 0..<BrokerLimits.secretRepliesMax { handler.send(try self.secret("more")) }
+        #expect(handler.phase == .live)
+        handler.send(try self.secret("too much"))
+        #expect(handler.phase == .ended)
+        #expect(handler.secretReplies.isEmpty)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    /// Anchors A4 row 13: a message that waited past a change of policy is withheld.
+    @Test func messageThatWaitedIsJudgedAgain() throws {
+        let (channel, handler) = try self.connected()
+        try self.feed(
+            .subscribe(
+                Subscribe(
+                    packetID: 1, subscriptions: [Subscription(filter: try TopicFilter("#"))])),
+            to: channel)
+        _ = try self.answers(of: channel)
+        channel.isWritable = false
+        channel.pipeline.fireChannelWritabilityChanged()
+        handler.deliver(
+            Message(
+                topic: try TopicName("a"), payload: ByteBuffer(string: "1"), qos: .atMostOnce,
+                retain: false, properties: .none, publisher: nil),
+            qos: .atMostOnce, retain: false)
+        let policy = TestPolicy.record(
+            try PolicyName("connect"), TestPolicy.allow(("Connect", "client/*")))
+        let known = try Self.principal()
+        handler.reauthorize(
+            PrincipalRecord(
+                certificate: known.certificate, issuer: nil, policies: [CompiledPolicy(policy)],
+                things: []))
+        #expect(handler.phase == .live)
+        channel.isWritable = true
+        channel.pipeline.fireChannelWritabilityChanged()
+        #expect(try self.answers(of: channel).isEmpty)
+        #expect(handler.environment.meter.snapshot.messagesWithheld == 1)
+        _ = try channel.finish()
+    }
+
     /// Anchors A4 row 16: whatever a connected client sends, the server answers or closes.
     @Test func everyPacketTypeAndFlagAfterConnectIsSurvived() throws {
         for first in UInt8.min...UInt8.max {

@@ -145,6 +145,22 @@ import Testing
         #expect(session.next(at: 0)?.topic == topic("d"))
     }
 
+    @Test func anUnkeptMessageTakesAPlaceAndIsNeverSentAgain() {
+        var session = SessionMachine(limits: SessionLimits(), clientReceiveMaximum: 1)
+        #expect(session.admitUnkept(.atMostOnce) == .send(nil))
+        #expect(session.admitUnkept(.atLeastOnce) == .send(1))
+        #expect(session.admitUnkept(.atLeastOnce) == .wait)
+        #expect(session.inFlightCount == 1)
+        let again = session.resume(clientReceiveMaximum: 1)
+        #expect(again.isEmpty)
+        _ = session.acknowledged(PublishAck(packetID: 1))
+        session.isWritable = false
+        #expect(session.admitUnkept(.atLeastOnce) == .wait)
+        #expect(session.admitUnkept(.atMostOnce) == .wait)
+        session.isWritable = true
+        #expect(session.admitUnkept(.atLeastOnce) == .send(2))
+    }
+
     @Test func aMessageTheClientCannotTakeFreesItsPlace() {
         var session = Self.session(window: 1)
         _ = session.offer(Self.message("a"), at: 0)
