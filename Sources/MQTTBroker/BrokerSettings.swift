@@ -20,9 +20,11 @@ package struct BrokerSettings: Hashable, Sendable {
     /// What one slow reader may keep waiting, in messages and in bytes.
     package var pendingMessagesMax = 1000
     package var pendingBytesMax = 1024 * 1024
-    /// Requests to reserved topics being worked on: for one connection, and for all.
+    /// Requests to reserved topics being worked on: for one connection, and for all. The second is
+    /// above what the services admit themselves, so that a device is told when to come back
+    /// (TooManyRequests) and does not merely wait.
     package var reservedInFlightPerConnectionMax = 8
-    package var reservedInFlightMax = 1024
+    package var reservedInFlightMax = 4096
     package var keepAliveSecondsMin: UInt16 = 30
     package var keepAliveSecondsMax: UInt16 = 1200
 
