@@ -18,8 +18,9 @@ package struct FleetSimulation: Sendable {
         self.clock = clock
     }
 
-    /// Runs to the end of the last device, or until the task is cancelled; then devices that have
-    /// not begun are counted as failed and those under way stop at their next step.
+    /// Runs to the end of the last device, or until the task is cancelled, or until it is clear
+    /// that the gateway lets nobody in; then devices that have not begun are counted as failed and
+    /// those under way stop at their next step.
     /// - Parameter progress: called after each device, on any thread, never twice at once.
     package func run(
         progress: @escaping @Sendable (SimulationProgress) -> Void = { _ in }
@@ -52,7 +53,9 @@ package struct FleetSimulation: Sendable {
             while let outcome = await tasks.next() {
                 tally.add(outcome)
                 progress(tally.progress(elapsed: start.duration(to: self.clock.now)))
-                guard begun < devices, !Task.isCancelled else { continue }
+                let isLockedOut =
+                    outcome.failure?.step == .claimConnect && !context.gateway.wasReached
+                guard begun < devices, !isLockedOut, !Task.isCancelled else { continue }
                 let index = begun
                 begun += 1
                 tasks.addTask { await VirtualDevice(index: index, context: context).live() }

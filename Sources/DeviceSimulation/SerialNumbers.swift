@@ -52,6 +52,7 @@ package struct SerialNumbers: Sendable {
     /// left out.
     package init(lines text: String) throws(SimulationError) {
         var serials: [String] = []
+        var lines: [String: Int] = [:]
         var number = 0
         for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
             number += 1
@@ -61,6 +62,12 @@ package struct SerialNumbers: Sendable {
             guard serial.utf8.count <= Self.serialBytesMax else {
                 throw SimulationError(
                     "line \(number) of the serials: more than \(Self.serialBytesMax) bytes")
+            }
+            // Two devices with one serial would take each other's connection and thing.
+            if let first = lines.updateValue(number, forKey: serial) {
+                throw SimulationError(
+                    "line \(number) of the serials repeats line \(first): each device needs its own"
+                )
             }
             serials.append(serial)
         }

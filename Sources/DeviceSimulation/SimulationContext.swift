@@ -1,5 +1,6 @@
 import NIOCore
 import NIOSSL
+import Synchronization
 
 /// What all devices of a run share, none of which changes while it runs.
 struct SimulationContext: Sendable {
@@ -12,6 +13,8 @@ struct SimulationContext: Sendable {
     let folder: CredentialFolder?
     let group: any EventLoopGroup
     let clock: ContinuousClock
+    /// Whether the gateway has let any device in yet.
+    let gateway = GatewayContact()
     private let trustRoots: NIOSSLTrustRoots
 
     init(
@@ -73,7 +76,33 @@ struct SimulationContext: Sendable {
         let half = max(ceiling / 2, 1)
         let milliseconds = half + Int64(draw % UInt64(half))
         let pause = self.group.next().scheduleTask(in: .milliseconds(milliseconds)) {}
-        // The task fails only when the loops are shut down, which happens after the last device.
-        try? await pause.futureResult.get()
+        // The task fails where the run is stopped: the pause ends at once.
+        await withTaskCancellationHandler {
+            try? await pause.futureResult.get()
+        } onCancel: {
+            pause.cancel()
+        }
+    }
+}
+
+/// Whether the gateway has ever let a device in.
+///
+/// Once it has, a connection that fails is bad luck and worth many retries. Until then it is more
+/// likely a wrong address, CA or claim, which is the same for every device of the run: it is told
+/// in seconds, not after every device has tried for as long as it may.
+final class GatewayContact: Sendable {
+    private static let attemptsMax = 3
+    private static let patience = Duration.seconds(10)
+
+    private let reached = Mutex(false)
+
+    var wasReached: Bool { self.reached.withLock { $0 } }
+
+    func noteReached() { self.reached.withLock { $0 = true } }
+
+    /// Whether there is no hope in one more attempt of a device that lives for `age`.
+    func isHopeless(_ failure: DeviceFailure, attempts: Int, age: Duration) -> Bool {
+        failure.step == .claimConnect && !self.wasReached
+            && (attempts >= Self.attemptsMax || age >= Self.patience)
     }
 }

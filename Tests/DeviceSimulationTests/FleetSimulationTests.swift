@@ -75,6 +75,40 @@ import Foundation
         try await gateway.stop()
     }
 
+    /// A wrong address is the same for every device: a few tries tell it, not thousands.
+    @Test func aGatewayThatLetsNobodyInEndsTheRun() async throws {
+        let gateway = try await ScriptedGateway()
+        let options = try gateway.options(devices: 1000)
+        try await gateway.stop()
+        let report = try await FleetSimulation(options: options, clock: ContinuousClock()).run()
+        #expect(report.provisioned == 0)
+        #expect(report.attempts <= 3 * options.concurrency)
+        #expect(
+            report.failures.first?.example == "\(options.endpoint): Connection refused")
+        let counted = report.failures.map(\.count).reduce(0, +)
+        #expect(counted == 1000)
+        #expect(report.failures.last?.reason == "not begun")
+    }
+
+    @Test func aStoppedRunReportsWhatWasDone() async throws {
+        let gateway = try await ScriptedGateway()
+        var options = try gateway.options(devices: 100_000)
+        options.concurrency = 2
+        let limited = options
+        let (some, continuation) = AsyncStream.makeStream(of: Void.self)
+        let run = Task {
+            try await FleetSimulation(options: limited, clock: ContinuousClock()).run { _ in
+                continuation.yield()
+            }
+        }
+        for await _ in some { break }
+        run.cancel()
+        let report = try await run.value
+        #expect(report.provisioned >= 1)
+        #expect(report.failures.map(\.count).reduce(0, +) == report.failed)
+        try await gateway.stop()
+    }
+
     @Test func silenceEndsAtTheDeadline() async throws {
         let gateway = try await ScriptedGateway { _, _ in .silence }
         let report = try await self.run(gateway, devices: 1) {

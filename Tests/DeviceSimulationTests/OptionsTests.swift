@@ -55,6 +55,31 @@ import Testing
         }
     }
 
+    @Test func serialListedTwiceIsRefusedWithBothLines() {
+        #expect(
+            throws: SimulationError(
+                "line 3 of the serials repeats line 1: each device needs its own")
+        ) {
+            try SerialNumbers(lines: "A1\nB2\nA1,again\n")
+        }
+    }
+
+    @Test(arguments: [
+        (
+            "sslError([Error: 268436504 error:10000418:SSL routines:OPENSSL_internal:"
+                + "TLSV1_ALERT_UNKNOWN_CA at /src/tls_record.cc:491])",
+            "the gateway refused the certificate shown to it (TLSV1_ALERT_UNKNOWN_CA)"
+        ),
+        (
+            "[error:1000007d:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER]",
+            "WRONG_VERSION_NUMBER"
+        ),
+        ("something else", "something else"),
+    ])
+    func tlsErrorsAreToldWithoutSourceFiles(description: String, sentence: String) {
+        #expect(ConnectionTrouble.tlsSentence(description) == sentence)
+    }
+
     @Test func overlongSerialIsRefusedWithItsLine() {
         let long = String(repeating: "9", count: 101)
         #expect(throws: SimulationError("line 2 of the serials: more than 100 bytes")) {

@@ -40,7 +40,10 @@ struct VirtualDevice {
                 self.outcome.setbacks.append(error)
                 if error.concernsToken { self.memory.pending = nil }
                 guard error.isWorthRetrying, !Task.isCancelled,
-                    self.outcome.attempts < self.context.options.attemptsMax
+                    self.outcome.attempts < self.context.options.attemptsMax,
+                    !self.context.gateway.isHopeless(
+                        error, attempts: self.outcome.attempts,
+                        age: birth.duration(to: self.context.clock.now))
                 else {
                     self.outcome.failure = error
                     return self.outcome
@@ -68,9 +71,11 @@ struct VirtualDevice {
     }
 
     private func openWithClaim() async throws(DeviceFailure) -> DeviceConnection {
-        try await DeviceConnection.open(
+        let connection = try await DeviceConnection.open(
             step: .claimConnect, tls: self.context.claimTLS, clientID: self.serial,
             context: self.context)
+        self.context.gateway.noteReached()
+        return connection
     }
 
     // MARK: With the claim certificate

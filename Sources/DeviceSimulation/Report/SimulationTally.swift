@@ -69,7 +69,15 @@ struct SimulationTally: Sendable {
     }
 
     func report(elapsed: Duration) -> SimulationReport {
-        SimulationReport(
+        let notBegun = self.devicesPlanned - self.devices.values.reduce(0, +)
+        let unborn =
+            notBegun > 0
+            ? [
+                FailureCount(
+                    reason: "not begun", count: notBegun,
+                    example: "the run ended before their turn")
+            ] : []
+        return SimulationReport(
             devices: self.devicesPlanned,
             provisioned: self.provisioned.values.reduce(0, +), elapsed: elapsed,
             kinds: DeviceKind.allCases.compactMap { kind in
@@ -79,6 +87,6 @@ struct SimulationTally: Sendable {
                     steps: self.timings[kind]?.summaries ?? [])
             },
             steps: self.whole.summaries, powerCuts: self.powerCuts, attempts: self.attempts,
-            failures: self.failures.sorted, setbacks: self.setbacks.sorted)
+            failures: self.failures.sorted + unborn, setbacks: self.setbacks.sorted)
     }
 }

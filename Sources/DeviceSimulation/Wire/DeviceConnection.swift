@@ -21,6 +21,8 @@ struct DeviceConnection: Sendable {
 
     /// A device that lives for a second needs no PINGREQ, if the gateway waits long enough.
     private static let keepAliveSecondsMin: Int64 = 60
+    /// A gateway that is there answers TCP in far less, busy or not.
+    private static let dialSecondsMax: Int64 = 10
 
     private let channel: any Channel
     private let handler: NIOLoopBound<DeviceHandler>
@@ -42,7 +44,9 @@ struct DeviceConnection: Sendable {
         do {
             connection = try await Self.dial(tls, options, timeout, on: context.group)
         } catch {
-            throw DeviceFailure(step, .unreachable, "\(options.endpoint): \(error)")
+            throw DeviceFailure(
+                step, .unreachable, "\(options.endpoint): \(ConnectionTrouble.sentence(for: error))"
+            )
         }
         do throws(DeviceFailure) {
             let connect = Connect(
@@ -72,7 +76,7 @@ struct DeviceConnection: Sendable {
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
         let version = options.version
         return try await ClientBootstrap(group: group)
-            .connectTimeout(timeout)
+            .connectTimeout(min(timeout, .seconds(Self.dialSecondsMax)))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connect(host: host, port: Int(options.endpoint.port)) { channel in
                 channel.eventLoop.makeCompletedFuture {

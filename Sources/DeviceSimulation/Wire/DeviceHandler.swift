@@ -143,7 +143,7 @@ final class DeviceHandler: ChannelInboundHandler {
         case NIOSSLError.uncleanShutdown:
             self.end(.connectionLost, "the gateway closed the connection without a TLS close")
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
-            self.end(.handshake, "\(error)")
+            self.end(.handshake, ConnectionTrouble.sentence(for: error))
         default: self.end(.connectionLost, "\(error)")
         }
         context.close(promise: nil)

@@ -4,6 +4,7 @@ import FoundationEssentials
 import JSON
 import MQTT
 import Synchronization
+import UnixSignals
 
 #if canImport(Glibc)
 import Glibc
@@ -24,7 +25,7 @@ struct SimulateCommand: AsyncParsableCommand {
         discussion: """
             Each device connects with the claim certificate, creates its certificate, registers, \
             connects again as itself, and has one message acknowledged. The exit code is 0 only \
-            when every device got that far.
+            when every device got that far. Ctrl-C stops the run and reports what was done.
             """)
 
     @Option(help: "How many devices.")
@@ -109,15 +110,31 @@ struct SimulateCommand: AsyncParsableCommand {
     func run() async throws {
         let options = try self.simulationOptions()
         let bar = ProgressBar()
-        let report: SimulationReport
-        do {
-            report = try await FleetSimulation(options: options, clock: ContinuousClock()).run {
-                bar.show($0)
+        let run = Task { () async -> Result<SimulationReport, SimulationError> in
+            do throws(SimulationError) {
+                return .success(
+                    try await FleetSimulation(options: options, clock: ContinuousClock()).run {
+                        bar.show($0)
+                    })
+            } catch { return .failure(error) }
+        }
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let watch = Task {
+            for await _ in signals {
+                run.cancel()
+                // Whoever asks a second time does not want to wait for the report.
+                signal(SIGINT, SIG_DFL)
+                signal(SIGTERM, SIG_DFL)
+                return
             }
-        } catch {
+        }
+        let result = await run.value
+        watch.cancel()
+        bar.clear()
+        let report: SimulationReport
+        do throws(SimulationError) { report = try result.get() } catch {
             throw Self.refusal(error)
         }
-        bar.clear()
         print(
             self.json ? JSONPrinter.print(report.json, style: .pretty) : report.text)
         // 2 means done in part, as for every command.
@@ -196,7 +213,7 @@ struct SimulateCommand: AsyncParsableCommand {
 
 /// The progress line at the bottom of a terminal; nothing where standard error is no terminal.
 private final class ProgressBar: Sendable {
-    private static let columns = 100
+    private static let columnsMax = 100
     private static let redrawInterval = Duration.milliseconds(100)
 
     private let isTerminal = isatty(STDERR_FILENO) == 1
@@ -215,6 +232,15 @@ private final class ProgressBar: Sendable {
 
     func clear() {
         if self.isTerminal { self.draw("\r\u{1B}[K") }
+    }
+
+    /// One less than the terminal has, for the line must never wrap: only its last row is redrawn.
+    private static var columns: Int {
+        var size = winsize()
+        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1 else {
+            return Self.columnsMax
+        }
+        return min(Int(size.ws_col) - 1, Self.columnsMax)
     }
 
     /// A progress line that cannot be written is not worth an error.
