@@ -3,6 +3,7 @@ import Foundation
 import JSON
 import MQTTBroker
 import SQLiteStorage
+import ServiceLifecycle
 
 /// What `slipway up` shows: devices provisioned by `slipway simulate`, a process of its own that
 /// sees nothing of this one but its port, and then the lines to try next.
@@ -25,7 +26,7 @@ struct DemoRun: Sendable {
             }
             let report = try await self.simulate(serials)
             self.tell(report)
-            self.tellNext(serials[0])
+            if report["provisioned"]?.intValue ?? 0 > 0 { self.tellNext(serials[0]) }
         } catch {
             Terminal.complain("slipway: the demo devices were not provisioned: \(error.message)")
         }
@@ -44,7 +45,9 @@ struct DemoRun: Sendable {
     }
 
     private func simulate(_ serials: [String]) async throws(FleetError) -> JSONValue {
-        let file = "\(self.installation.data)/demo-run.\(getpid()).serials"
+        let file = "\(self.installation.data)/demo-run.serials"
+        // One that was killed left its own; only one service runs on a folder.
+        unlink(file)
         try PrivateFile.create(file, (serials.joined(separator: "\n") + "\n").utf8)
         defer { unlink(file) }
         let process = Process()
@@ -73,10 +76,15 @@ struct DemoRun: Sendable {
             throw FleetError(.internalFailure, "'slipway simulate' did not start: \(error)")
         }
         let handle = pipe.fileHandleForReading
-        return await withCheckedContinuation { continuation in
-            Thread.detachNewThread {
-                continuation.resume(returning: [UInt8](handle.readDataToEndOfFile()))
+        // A service that is asked to stop does not wait for its demonstration.
+        return await withGracefulShutdownHandler {
+            await withCheckedContinuation { continuation in
+                Thread.detachNewThread {
+                    continuation.resume(returning: [UInt8](handle.readDataToEndOfFile()))
+                }
             }
+        } onGracefulShutdown: {
+            process.terminate()
         }
     }
 
