@@ -53,6 +53,19 @@ import Testing
         }
     }
 
+    /// What is left of an export that failed must not take every serial off the list.
+    @Test(arguments: ["merge", "replace"], ["", "\n \n", "serial,lot\n"])
+    func aFileWithoutASerialIsRefused(mode: String, text: String) async throws {
+        _ = try await self.perform("ImportAllowlist", list: "a", chunks: ["S-1\n"])
+        await #expect(throws: FleetError.self) {
+            try await self.perform(
+                "ImportAllowlist", list: "a", query: ["mode": mode], chunks: [text])
+        }
+        let list = try await self.perform("DescribeAllowlist", list: "a")
+        #expect(list["count"] == 1)
+        #expect(list["version"] == 1)
+    }
+
     @Test(arguments: [
         JSONValue.null, [:], ["serials": "S-1"], ["serials": [1]], ["serials": []],
         ["serials": [""]],

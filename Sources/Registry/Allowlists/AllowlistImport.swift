@@ -37,6 +37,11 @@ package struct AllowlistImport: Sendable {
                 try await self.drafts.discard(draft)
                 return report
             }
+            // What comes of an export that failed; with `replace` it would take off everything.
+            guard report.serialsRead > 0 else {
+                throw FleetError(
+                    .invalidRequest, "the file holds no serial number; nothing was imported")
+            }
             return try await self.publish(draft, report, by: actor)
         } catch {
             // The first error is the one to tell; a draft that cannot be discarded now is swept

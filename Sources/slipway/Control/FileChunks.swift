@@ -12,12 +12,20 @@ struct FileChunks: AsyncSequence, Sendable {
     init(path: String) throws(FleetError) {
         if path == "-" {
             self.handle = .standardInput
+        } else if Self.isFolder(path) {
+            throw FleetError(.invalidRequest, "'\(path)' is a folder: name a file, or - for input")
         } else if let handle = FileHandle(forReadingAtPath: path) {
             self.handle = handle
         } else {
             throw FleetError(
                 .invalidRequest, "the file '\(path)' cannot be read: does it exist, and may you?")
         }
+    }
+
+    private static func isFolder(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+            && isFolder.boolValue
     }
 
     struct AsyncIterator: AsyncIteratorProtocol {
