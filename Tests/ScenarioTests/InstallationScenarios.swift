@@ -92,4 +92,51 @@ import Testing
         let stem = URL(fileURLWithPath: file).lastPathComponent.prefix { $0 != "." }
         #expect(result.errors.contains(stem), "\(result.errors)")
     }
+
+    @Test func initTellsAPassphraseThatDoesNotFit() async throws {
+        let workshop = try await Workshop().initialized()
+        let result = try await workshop.slipway(
+            "init", environment: ["SLIPWAY_CA_PASSPHRASE": "wrong"])
+        #expect(result.status == 1)
+        #expect(result.errors.contains("passphrase"), "\(result.errors)")
+    }
+
+    @Test(arguments: ["issuing-ca.key", "root-ca.pem", "gateway.key"])
+    func initTellsAFileThatIsMissing(file: String) async throws {
+        let workshop = try await Workshop().initialized()
+        try FileManager.default.removeItem(atPath: "\(workshop.path)/pki/\(file)")
+        let result = try await workshop.slipway("init")
+        #expect(result.status == 1)
+        #expect(result.errors.contains(file.prefix { $0 != "." }), "\(result.errors)")
+    }
+
+    /// The root's key goes into a safe and the claim's to the factory.
+    @Test(arguments: ["root-ca.key", "claim-demo.key"])
+    func initDoesNotNeedAKeyThatMayBeElsewhere(file: String) async throws {
+        let workshop = try await Workshop().initialized()
+        try FileManager.default.removeItem(atPath: "\(workshop.path)/pki/\(file)")
+        let result = try await workshop.slipway("init")
+        #expect(result.status == 0, "\(result.errors)")
+    }
+
+    @Test func initRemovesWhatAKilledOneLeft() async throws {
+        let workshop = try await Workshop().initialized()
+        let left = ["pki/ca.passphrase.4711.new", "var/ownership-token.key.4711.new"]
+        for file in left { _ = try workshop.write(file, "half") }
+        #expect(try await workshop.slipway("init").status == 0)
+        for file in left {
+            #expect(!FileManager.default.fileExists(atPath: "\(workshop.path)/\(file)"))
+        }
+    }
+
+    @Test(arguments: ["pki/gateway.pem", "pki/gateway.key", "var/ownership-token.key"])
+    func aTornKeyOrCertificateIsNamed(file: String) async throws {
+        let workshop = try await Workshop().initialized()
+        _ = try workshop.write(file, "half")
+        let result = try await workshop.slipway("serve", "--listen-port", "0")
+        #expect(result.status == 1)
+        let stem = URL(fileURLWithPath: file).deletingPathExtension().path
+        #expect(result.errors.contains(URL(fileURLWithPath: stem).lastPathComponent))
+        #expect(result.errors.contains("slipway init"), "\(result.errors)")
+    }
 }

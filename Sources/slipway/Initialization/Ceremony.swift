@@ -15,7 +15,7 @@ struct Ceremony: Sendable {
         var made: [String] = []
         try PrivateFile.makeFolder(self.installation.pki)
         let issuing = self.pair("issuing-ca")
-        if case .absent = try issuing.state() {
+        if try Self.isAbsent(issuing) {
             // The root's key is needed here and nowhere else; it may leave this machine after.
             made += try self.makeRootIfAbsent()
             let root = try self.open(
@@ -29,8 +29,16 @@ struct Ceremony: Sendable {
         let gateway = self.pair("gateway")
         let claim = self.pair("claim-demo")
         let needsGateway = try Self.isAbsent(gateway)
-        let needsClaim = try Self.isAbsent(claim)
-        guard needsGateway || needsClaim else { return made }
+        // The claim's key is the factory's, and need not stay here.
+        let needsClaim = if case .absent = try claim.state() { true } else { false }
+        guard PrivateFile.exists(self.installation.rootCertificate) else {
+            throw FleetError(
+                .notFound,
+                "the root CA's certificate '\(self.installation.rootCertificate)' is missing: "
+                    + "put it back; every device trusts it")
+        }
+        // Opened even where nothing is to be signed: a passphrase that does not fit, or a key that
+        // cannot be read, is told here and not when the service starts.
         let authority = try self.openIssuing()
         if needsGateway {
             var names: [SubjectAlternativeName] = []
@@ -95,7 +103,7 @@ struct Ceremony: Sendable {
             throw FleetError(
                 .invalidRequest,
                 "'\(pair.folder)/\(pair.name).pem' is there without its key: put the key back, "
-                    + "or move the certificate away to have a new pair made")
+                    + "or move the certificate away as well to have a new pair made")
         }
     }
 

@@ -44,6 +44,9 @@ struct Initialization: Sendable {
     /// The passphrase of the CA keys, made where nobody has named one and none was made before.
     func passphrase() throws(FleetError) -> Secret<WipedBytes> {
         try PrivateFile.makeFolder(self.installation.pki)
+        let lock = try PrivateFile.lock(self.installation.pki)
+        defer { close(lock) }
+        PrivateFile.sweepUnfinished(self.installation.defaultPassphrase)
         let source = PassphraseSource(self.settings, self.installation)
         if source.makesItsOwn, !PrivateFile.exists(source.defaultFile) {
             try self.refuseLostPassphrase(source.defaultFile)
@@ -58,6 +61,12 @@ struct Initialization: Sendable {
         let entropy = SystemEntropy()
         var made: [String] = []
         try PrivateFile.makeFolder(self.installation.data)
+        // Two at once could pair the key of one with the certificate of the other.
+        let lock = try PrivateFile.lock(self.installation.pki)
+        defer { close(lock) }
+        for file in [self.installation.tokenKey, self.installation.demoSerials] {
+            PrivateFile.sweepUnfinished(file)
+        }
         let ceremony = Ceremony(
             installation: self.installation, gatewayNames: self.gatewayNames,
             passphrase: passphrase, clock: clock, entropy: entropy)

@@ -19,11 +19,40 @@ enum PrivateFile {
         }
     }
 
+    /// Holds `folder` against every other caller until the descriptor is closed, or the process
+    /// ends, however it ends (flock(2)).
+    /// - Throws: `FleetError.conflict` where another holds it.
+    static func lock(_ folder: String) throws(FleetError) -> Int32 {
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Self.failure(folder) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw FleetError(
+                .conflict,
+                "another 'slipway init' is at work in '\(folder)': wait until it is done")
+        }
+        return descriptor
+    }
+
+    /// Removes what `create` left beside `path` when its process was killed: a copy under a name
+    /// with that process's number. The caller holds the lock under which `path` is made.
+    static func sweepUnfinished(_ path: String) {
+        let folder = (path as NSString).deletingLastPathComponent
+        let start = (path as NSString).lastPathComponent + "."
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        where name.hasPrefix(start) && name.hasSuffix(Self.unfinishedSuffix) {
+            let number = name.dropFirst(start.count).dropLast(Self.unfinishedSuffix.count)
+            if Int32(number) != nil { unlink("\(folder)/\(name)") }
+        }
+    }
+
+    private static let unfinishedSuffix = ".new"
+
     /// Writes `bytes` under another name, brings them to the disk, and only then gives them their
     /// name: after a power failure the file is whole or absent.
     /// - Throws: `FleetError.alreadyExists` where the file is there.
     static func create(_ path: String, _ bytes: some Collection<UInt8>) throws(FleetError) {
-        let temporary = "\(path).\(getpid()).new"
+        let temporary = "\(path).\(getpid())\(Self.unfinishedSuffix)"
         unlink(temporary)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, Self.fileMode)
         guard descriptor >= 0 else { throw Self.failure(path) }

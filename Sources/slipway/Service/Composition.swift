@@ -40,11 +40,7 @@ struct Composition: Sendable {
         self.logger = logger
 
         let issuer = try Self.issuer(settings, installation, passphrase, clock, entropy)
-        let mint = try OwnershipTokenMint(
-            key: Secret(
-                WipedBytes(
-                    try PrivateFile.read(installation.tokenKey, as: "the ownership token key"))),
-            entropy: entropy)
+        let mint = try Self.mint(installation, entropy)
         self.store = try FleetDatabase.open(installation.database, .exclusive)
         let report = try await FleetFiles(store: self.store, clock: clock).load(
             templates: installation.templates, hooks: installation.hooks, by: .service("serve"))
@@ -67,11 +63,35 @@ struct Composition: Sendable {
                 realm: realm, inFlightMax: settings.integer("provisioning.inFlightMax")),
             observe: { log.note($0) })
         self.sweep = PendingSweep(store: self.store, clock: clock)
-        self.broker = try BrokerServer(
-            settings: Self.brokerSettings(settings), tls: try Self.tlsMaterial(installation),
-            dependencies: BrokerDependencies(
-                store: self.store, services: [ProvisioningService(provisioner: self.provisioner)],
-                clock: clock, entropy: entropy, realm: realm, logger: logger))
+        let material = try Self.tlsMaterial(installation)
+        let dependencies = BrokerDependencies(
+            store: self.store, services: [ProvisioningService(provisioner: self.provisioner)],
+            clock: clock, entropy: entropy, realm: realm, logger: logger)
+        do throws(FleetError) {
+            self.broker = try BrokerServer(
+                settings: Self.brokerSettings(settings), tls: material,
+                dependencies: dependencies)
+        } catch {
+            throw FleetError(
+                error.code,
+                "\(error.message) ('\(installation.gatewayCertificate)' and its .key, "
+                    + "'\(installation.rootCertificate)'): put the file back, or move both of "
+                    + "the gateway's away and run 'slipway init' to have new ones made")
+        }
+    }
+
+    private static func mint(
+        _ installation: Installation, _ entropy: SystemEntropy
+    ) throws(FleetError) -> OwnershipTokenMint {
+        let key = Secret(
+            WipedBytes(
+                try PrivateFile.read(installation.tokenKey, as: "the ownership token key")))
+        do throws(FleetError) { return try OwnershipTokenMint(key: key, entropy: entropy) } catch {
+            throw FleetError(
+                error.code,
+                "'\(installation.tokenKey)': \(error.message): put the right file back, or move "
+                    + "it away and run 'slipway init' (devices then ask for new tokens)")
+        }
     }
 
     private static func issuer(

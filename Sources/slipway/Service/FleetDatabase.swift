@@ -9,7 +9,9 @@ enum FleetDatabase {
         do throws(StorageError) {
             return try SQLiteFleetStore.open(path: path, mode: mode, clock: SystemClock())
         } catch {
-            throw error.fleetError
+            guard case .inUse = error else { throw error.fleetError }
+            throw FleetError(
+                .serviceUnavailable, "\(error.description): only one may write it; stop that one")
         }
     }
 }
