@@ -69,4 +69,24 @@ import Testing
         #expect(file.status == 1)
         #expect(file.errors.contains("/nowhere/x.csv"))
     }
+
+    @Test(arguments: ["", "a/b", "a b", "../x"], [false, true])
+    func aNameThatIsNoneIsRefusedAsOne(name: String, serviceRuns: Bool) async throws {
+        let workshop = try await Workshop().initialized()
+        let service = serviceRuns ? try await RunningService(workshop) : nil
+        let shown = try await workshop.slipway("allowlist", "show", name)
+        #expect(shown.status == 1)
+        #expect(shown.errors.contains("'\(name)' is no allowlist name"), "\(shown.errors)")
+        let certificate = try await workshop.slipway("cert", "show", name)
+        #expect(certificate.status == 1)
+        #expect(certificate.errors.contains("is no certificate id"), "\(certificate.errors)")
+        _ = await service?.stop()
+    }
+
+    @Test func aFolderIsNoFileToImport() async throws {
+        let workshop = try await Workshop().initialized()
+        let result = try await workshop.slipway("allowlist", "import", "demo", workshop.path)
+        #expect(result.status == 1)
+        #expect(result.errors.contains("is a folder"), "\(result.errors)")
+    }
 }

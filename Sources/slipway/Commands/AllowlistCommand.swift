@@ -28,14 +28,14 @@ extension AllowlistCommand {
         @Flag(help: "The file becomes the whole list: what it does not name is taken off")
         var replace = false
         @Flag(help: "Print the report as JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: SettingOptions
+        @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             do {
                 let access = try await ControlAccess.open(self.settings)
                 let stream = try FileChunks(path: self.file)
                 let report = try await access.perform(
-                    "ImportAllowlist", path: ["list": self.list],
+                    "ImportAllowlist", path: try AllowlistCommand.path(self.list),
                     query: ["mode": self.replace ? "replace" : "merge"], stream: stream)
                 if self.json { Terminal.say(report) } else { Self.tell(report) }
                 guard report["imported"]?.boolValue == true else { throw ExitCode(1) }
@@ -79,7 +79,7 @@ extension AllowlistCommand {
         @Argument(help: "The list's name; it is made where it does not exist") var list: String
         @Argument(help: "Serial numbers") var serials: [String]
         @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: SettingOptions
+        @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             try await AllowlistCommand.change(
@@ -95,7 +95,7 @@ extension AllowlistCommand {
         @Argument(help: "The list's name") var list: String
         @Argument(help: "Serial numbers") var serials: [String]
         @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: SettingOptions
+        @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             try await AllowlistCommand.change(
@@ -108,7 +108,7 @@ extension AllowlistCommand {
         static let configuration = CommandConfiguration(abstract: "Every list.")
 
         @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: SettingOptions
+        @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             do throws(FleetError) {
@@ -130,14 +130,14 @@ extension AllowlistCommand {
         @Argument(help: "A serial number to look up") var serial: String?
         @Flag(help: "Print every serial number on the list, one a line") var entries = false
         @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: SettingOptions
+        @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             do {
                 let access = try await ControlAccess.open(self.settings)
                 if self.entries { return try await self.printEntries(access) }
                 let answer = try await access.perform(
-                    "DescribeAllowlist", path: ["list": self.list],
+                    "DescribeAllowlist", path: try AllowlistCommand.path(self.list),
                     query: self.serial.map { ["serial": $0] } ?? [:])
                 if self.json {
                     Terminal.say(answer)
@@ -162,7 +162,7 @@ extension AllowlistCommand {
             var after: String?
             repeat {
                 let page = try await access.perform(
-                    "ListAllowlistEntries", path: ["list": self.list],
+                    "ListAllowlistEntries", path: try AllowlistCommand.path(self.list),
                     query: after.map { ["after": $0] } ?? [:])
                 for serial in page["serials"]?.arrayValue ?? [] {
                     Terminal.say(serial.stringValue ?? "")
@@ -173,19 +173,24 @@ extension AllowlistCommand {
     }
 
     private static func change(
-        _ operation: String, _ list: String, _ serials: [String], _ settings: SettingOptions,
+        _ operation: String, _ list: String, _ serials: [String], _ settings: LocationOptions,
         json: Bool
     ) async throws {
         do throws(FleetError) {
             let access = try await ControlAccess.open(settings)
             let answer = try await access.perform(
-                operation, path: ["list": list],
+                operation, path: try Self.path(list),
                 body: ["serials": .array(serials.map { .string($0) })])
             guard !json else { return Terminal.say(answer) }
             Terminal.say(
                 "\(list): version \(answer["version"]?.intValue ?? 0), "
                     + "\(answer["count"]?.intValue ?? 0) serial numbers")
         } catch { throw Failure.exit(error) }
+    }
+
+    /// Judged before it becomes part of a path, in which `a/b` or nothing would be another request.
+    private static func path(_ list: String) throws(FleetError) -> [String: String] {
+        ["list": try AllowlistName(list).rawValue]
     }
 
     private static func row(_ list: JSONValue) -> [String] {

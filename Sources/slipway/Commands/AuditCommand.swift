@@ -16,7 +16,7 @@ struct AuditCommand: AsyncParsableCommand {
 
         @Option(help: "Start after this sequence number") var after: String?
         @Flag(help: "Print one JSON object a line") var json = false
-        @OptionGroup(title: "Settings") var settings: SettingOptions
+        @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             do throws(FleetError) {
@@ -69,7 +69,7 @@ struct AuditCommand: AsyncParsableCommand {
             discussion: "Exit code 1 where a record was altered, removed or added by hand.")
 
         @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: SettingOptions
+        @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             do {
@@ -101,7 +101,7 @@ struct AuditCommand: AsyncParsableCommand {
     }
 
     private static func open(
-        _ options: SettingOptions
+        _ options: LocationOptions
     ) async throws(FleetError) -> SQLiteFleetStore {
         let installation = Installation(try await options.resolve())
         guard FileManager.default.fileExists(atPath: installation.database) else {

@@ -14,7 +14,7 @@ extension CertCommand {
         static let configuration = CommandConfiguration(abstract: "Every certificate.")
 
         @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: SettingOptions
+        @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             do throws(FleetError) {
@@ -46,13 +46,13 @@ extension CertCommand {
 
         @Argument(help: "The certificate id: 64 hex digits") var id: String
         @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: SettingOptions
+        @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             do throws(FleetError) {
                 let access = try await ControlAccess.open(self.settings)
                 let answer = try await access.perform(
-                    "DescribeCertificate", path: ["certificateId": self.id])
+                    "DescribeCertificate", path: try CertCommand.path(self.id))
                 let description = answer["certificateDescription"] ?? nil
                 guard !self.json else { return Terminal.say(description) }
                 for line in Terminal.table(Self.rows(description, prefix: "")) {
@@ -86,7 +86,7 @@ extension CertCommand {
 
         @Argument(help: "The certificate id: 64 hex digits") var id: String
         @Option(help: "Why, for the audit log") var reason: String?
-        @OptionGroup(title: "Settings") var settings: SettingOptions
+        @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             try await CertCommand.set(self.id, "REVOKED", self.reason, self.settings)
@@ -99,7 +99,7 @@ extension CertCommand {
 
         @Argument(help: "The certificate id: 64 hex digits") var id: String
         @Option(help: "Why, for the audit log") var reason: String?
-        @OptionGroup(title: "Settings") var settings: SettingOptions
+        @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             try await CertCommand.set(self.id, "INACTIVE", self.reason, self.settings)
@@ -112,22 +112,27 @@ extension CertCommand {
 
         @Argument(help: "The certificate id: 64 hex digits") var id: String
         @Option(help: "Why, for the audit log") var reason: String?
-        @OptionGroup(title: "Settings") var settings: SettingOptions
+        @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             try await CertCommand.set(self.id, "ACTIVE", self.reason, self.settings)
         }
     }
 
+    /// Judged before it becomes part of a path.
+    private static func path(_ id: String) throws(FleetError) -> [String: String] {
+        ["certificateId": try CertificateID(id).rawValue]
+    }
+
     private static func set(
-        _ id: String, _ status: String, _ reason: String?, _ settings: SettingOptions
+        _ id: String, _ status: String, _ reason: String?, _ settings: LocationOptions
     ) async throws {
         do throws(FleetError) {
             let access = try await ControlAccess.open(settings)
             var query = ["newStatus": status]
             if let reason { query["reason"] = reason }
             _ = try await access.perform(
-                "UpdateCertificate", path: ["certificateId": id], query: query)
+                "UpdateCertificate", path: try Self.path(id), query: query)
             Terminal.say("\(id) is \(status)")
         } catch { throw Failure.exit(error) }
     }

@@ -8,7 +8,7 @@ struct StatusCommand: AsyncParsableCommand {
         discussion: "Exit code 1 where none runs here.")
 
     @Flag(help: "Print JSON") var json = false
-    @OptionGroup(title: "Settings") var settings: SettingOptions
+    @OptionGroup(title: "Settings") var settings: LocationOptions
 
     func run() async throws {
         do throws(FleetError) {

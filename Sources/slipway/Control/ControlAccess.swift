@@ -10,7 +10,7 @@ enum ControlAccess: Sendable {
     case service(ControlClient)
     case database(ControlPlaneServices)
 
-    static func open(_ options: SettingOptions) async throws(FleetError) -> ControlAccess {
+    static func open(_ options: LocationOptions) async throws(FleetError) -> ControlAccess {
         let installation = Installation(try await options.resolve())
         if let client = await ControlClient.connect(socket: installation.controlSocket) {
             return .service(client)
@@ -26,7 +26,7 @@ enum ControlAccess: Sendable {
             ControlPlaneServices(store: store, drafts: store, clock: SystemClock()) { [:] })
     }
 
-    static func openRunning(_ options: SettingOptions) async throws(FleetError) -> ControlAccess {
+    static func openRunning(_ options: LocationOptions) async throws(FleetError) -> ControlAccess {
         let installation = Installation(try await options.resolve())
         guard let client = await ControlClient.connect(socket: installation.controlSocket) else {
             throw FleetError(
