@@ -37,12 +37,10 @@ final class HookCalls: Sendable {
     }
 
     /// Queues the call; where it cannot, returns why, and the caller answers it.
-    func add(_ call: HookCall) -> String? {
-        let refusal: String? = self.state.withLock { state in
-            guard !state.closed else { return "the service is stopping" }
-            guard state.waiting.count < self.waitingMax else {
-                return "\(self.waitingMax) hook calls are waiting already"
-            }
+    func add(_ call: HookCall) -> HookOutcome? {
+        let refusal: HookOutcome? = self.state.withLock { state in
+            guard !state.closed else { return .failed("the service is stopping") }
+            guard state.waiting.count < self.waitingMax else { return .busy }
             state.waiting.append(call)
             return nil
         }
@@ -142,6 +140,9 @@ final class HookCalls: Sendable {
 }
 
 extension HookOutcome {
+    /// No worker will be free in time.
+    static let busy = HookOutcome(verdict: .busy, reads: [], log: [])
+
     /// A failure before the script could do anything.
     static func failed(_ cause: String) -> HookOutcome {
         HookOutcome(verdict: .failed(cause: cause), reads: [], log: [])

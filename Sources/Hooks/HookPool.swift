@@ -52,6 +52,7 @@ package final class HookPool: PreProvisioningHook {
         case .allowed: nil
         case .denied: "the script was not loaded"
         case .timedOut: "loading the script took longer than the deadline"
+        case .busy: "no worker was free to load the script"
         case .failed(let cause): cause
         }
     }
@@ -78,7 +79,7 @@ package final class HookPool: PreProvisioningHook {
                 waitsUntil: .now + .milliseconds(self.settings.waitMillisecondsMax),
                 answer: continuation)
             if let refusal = self.calls.add(call) {
-                continuation.resume(returning: .failed(refusal))
+                continuation.resume(returning: refusal)
             }
         }
     }

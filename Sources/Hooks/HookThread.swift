@@ -43,8 +43,7 @@ struct HookThread: ~Copyable {
 
     private mutating func serve(_ call: HookCall) -> HookOutcome {
         guard ContinuousClock.now < call.waitsUntil else {
-            return .failed(
-                "no hook worker was free within \(self.settings.waitMillisecondsMax) ms")
+            return .busy
         }
         if self.process == nil, let cause = self.start() { return .failed(cause) }
         let outcome = self.converse(call)
@@ -143,7 +142,8 @@ struct HookThread: ~Copyable {
         }
         let answer = LookupAnswer()
         let lookup = self.lookup
-        Task {
+        // Urgent: a worker and its device's deadline wait for it, whatever else is queued.
+        Task(priority: .high) {
             do throws(FleetError) {
                 let (found, version) = try await lookup.contains(name, serial)
                 answer.set(

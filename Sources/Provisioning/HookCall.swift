@@ -69,6 +69,7 @@ extension Provisioner {
             throw FleetError(
                 .hookTimeout, "the pre-provisioning hook did not answer in time",
                 resource: script.name.rawValue)
+        case .busy: throw self.tooMany("too many devices ask the hook at once")
         case .failed(let cause):
             self.announce(.hookLogged(script.name, ["failed: \(cause)"]))
             throw Self.refusedByHook(nil)

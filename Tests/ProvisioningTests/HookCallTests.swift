@@ -97,6 +97,10 @@ import Testing
         ),
         (.timedOut, .hookTimeout, "the pre-provisioning hook did not answer in time"),
         (
+            .busy, .tooManyRequests,
+            "too many devices ask the hook at once; retry after 2 seconds"
+        ),
+        (
             .allowed(parameterOverrides: ["": "x"]), .accessDenied,
             "the pre-provisioning hook refused this device"
         ),

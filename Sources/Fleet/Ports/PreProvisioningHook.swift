@@ -34,6 +34,8 @@ package struct HookOutcome: Sendable {
         case denied(reason: String?)
         /// The deadline passed, and the worker was killed.
         case timedOut
+        /// No worker was free in time, so the script was not asked at all: worth another try.
+        case busy
         /// The script raised, returned nonsense or could not be run; the cause is for the log.
         case failed(cause: String)
     }

@@ -26,6 +26,7 @@ struct Composition: Sendable {
     /// Key pairs that may be owed at once: at a fifth of a second each, what is beyond would wait
     /// longer than a device does.
     private static let keyPairWaitersMax = 64
+    private static let reservedInFlightMore = 1024
 
     init(
         _ settings: ResolvedSettings, logger: Logger, passphrase: Secret<WipedBytes>
@@ -173,6 +174,9 @@ struct Composition: Sendable {
         let loops = settings.integer("listen.loops")
         broker.loops = loops > 0 ? loops : ProcessInfo.processInfo.activeProcessorCount
         broker.connectionsMax = settings.integer("listen.connectionsMax")
+        // More than provisioning takes on, so that what is too much is told so and not kept waiting.
+        broker.reservedInFlightMax =
+            settings.integer("provisioning.inFlightMax") + Self.reservedInFlightMore
         broker.handshakeSecondsMax = Int64(settings.integer("listen.handshakeSeconds"))
         broker.connectSecondsMax = Int64(settings.integer("listen.connectSeconds"))
         return broker
