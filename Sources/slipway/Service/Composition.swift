@@ -174,7 +174,7 @@ struct Composition: Sendable {
         let loops = settings.integer("listen.loops")
         broker.loops = loops > 0 ? loops : ProcessInfo.processInfo.activeProcessorCount
         broker.connectionsMax = settings.integer("listen.connectionsMax")
-        // More than provisioning takes on, so that what is too much is told so and not kept waiting.
+        // More than provisioning takes on, so that what is too much is told so, not kept waiting.
         broker.reservedInFlightMax =
             settings.integer("provisioning.inFlightMax") + Self.reservedInFlightMore
         broker.handshakeSecondsMax = Int64(settings.integer("listen.handshakeSeconds"))

@@ -31,6 +31,9 @@ final class TestGateway: Sendable {
         self.store = InMemoryFleetStore(clock: self.clock)
         var settings = BrokerSettings()
         settings.port = 0
+        // No busy machine reaches them: what ends here ends for another reason.
+        settings.handshakeSecondsMax = 1200
+        settings.connectSecondsMax = 1200
         change(&settings)
         self.server = try BrokerServer(
             settings: settings, tls: try Self.material(authority),
