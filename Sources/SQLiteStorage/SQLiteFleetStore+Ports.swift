@@ -4,7 +4,10 @@ internal import Synchronization
 
 extension SQLiteFleetStore: FleetStore {
     package func load(_ keys: Set<RecordKey>) async throws(FleetError) -> RegistryView {
-        try await self.read { db in try RecordLoader(db: db).view(keys) }
+        guard keys.count <= StorageLimits.keysReadBrieflyMax else {
+            return try await self.read { db in try RecordLoader(db: db).view(keys) }
+        }
+        return try await self.readBriefly { db in try RecordLoader(db: db).view(keys) }
     }
 
     package func page(_ query: ListQuery) async throws(FleetError) -> ListPage {

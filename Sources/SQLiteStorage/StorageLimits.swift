@@ -9,6 +9,8 @@ package enum StorageLimits {
     static let changesPerTransactionMax = 8192
     /// Reads answered from one snapshot.
     static let readsPerSnapshotMax = 32
+    /// Keys of one load that is answered on the thread that asks; more go to a reader thread.
+    static let keysReadBrieflyMax = 32
     static let readersMin = 2
     static let readersMax = 8
     /// Rows of an allowlist draft written by one request to the writer.
