@@ -45,12 +45,14 @@ package struct PublicKeyFingerprint: Hashable, Sendable, CustomStringConvertible
 extension Sequence<UInt8> {
     /// Two lower-case hex digits a byte.
     package var hex: String {
-        let digits = Array("0123456789abcdef".utf8)
+        func digit(_ value: UInt8) -> UInt8 {
+            value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
+        }
         var output: [UInt8] = []
         output.reserveCapacity(self.underestimatedCount * 2)
         for byte in self {
-            output.append(digits[Int(byte >> 4)])
-            output.append(digits[Int(byte & 0x0F)])
+            output.append(digit(byte >> 4))
+            output.append(digit(byte & 0x0F))
         }
         return String(decoding: output, as: UTF8.self)
     }
@@ -59,6 +61,12 @@ extension Sequence<UInt8> {
 extension String {
     /// The text with A-F folded to a-f, nil where it holds anything but hex digits.
     var foldedHex: String? {
+        // What is folded already, as everything that comes from the store, is not copied.
+        let isFolded = self.utf8.allSatisfy { byte in
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+        }
+        if isFolded { return self }
         var output: [UInt8] = []
         for byte in self.utf8 {
             switch byte {

@@ -15,6 +15,14 @@ struct SystemClock: WallClock {
 struct SystemEntropy: Entropy {
     func bytes(count: Int) -> [UInt8] {
         var generator = SystemRandomNumberGenerator()
-        return (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        // Each draw is a system call, so all eight bytes of it are used.
+        while bytes.count < count {
+            withUnsafeBytes(of: generator.next()) {
+                bytes.append(contentsOf: $0.prefix(count - bytes.count))
+            }
+        }
+        return bytes
     }
 }
