@@ -5,13 +5,14 @@ import Synchronization
 /// Loads what principals are judged by. Claims, which thousands of devices share, and compiled
 /// policies are kept; the change feed takes them out again.
 final class AuthorityLoader: Sendable {
-    private typealias Load = Task<Result<LoadedPrincipal, FleetError>, Never>
+    private typealias Outcome = Result<LoadedPrincipal, FleetError>
 
     private struct State {
         var journal = ChangeJournal()
-        /// Loads under way. Whoever asks for the same principal meanwhile waits for the same one,
-        /// so that a policy that changes under ten thousand connections of a claim is read once.
-        var underWay: [CertificateID: Load] = [:]
+        /// Loads under way, and who waits for them. Whoever asks for the same principal meanwhile
+        /// waits for the same one, so that a policy that changes under ten thousand connections of
+        /// a claim is read once.
+        var underWay: [CertificateID: [CheckedContinuation<Outcome?, Never>]] = [:]
         var claims: [CertificateID: LoadedPrincipal] = [:]
         var policies = CompiledPolicies()
     }
@@ -51,18 +52,32 @@ final class AuthorityLoader: Sendable {
     /// `isCurrent` tells.
     func load(_ id: CertificateID) async throws(FleetError) -> LoadedPrincipal {
         if let kept = self.kept(id) { return kept }
-        let load = self.state.withLock { state in
-            if let load = state.underWay[id] { return load }
-            let mark = state.journal.mark
-            let load = Load {
-                let result = await self.read(id, mark: mark)
-                self.state.withLock { $0.underWay[id] = nil }
-                return result
+        while true {
+            let mark = self.state.withLock { state -> ChangeJournal.Mark? in
+                guard state.underWay[id] == nil else { return nil }
+                state.underWay[id] = []
+                return state.journal.mark
             }
-            state.underWay[id] = load
-            return load
+            if let mark {
+                let outcome = await self.read(id, mark: mark)
+                let waiting = self.state.withLock { $0.underWay.removeValue(forKey: id) } ?? []
+                for continuation in waiting { continuation.resume(returning: outcome) }
+                return try outcome.get()
+            }
+            if let outcome = await self.loadUnderWay(of: id) { return try outcome.get() }
         }
-        return try await load.value.get()
+    }
+
+    /// What the load that somebody else began comes to; nil where it has just ended.
+    private func loadUnderWay(of id: CertificateID) async -> Outcome? {
+        await withCheckedContinuation { continuation in
+            let waits = self.state.withLock { state in
+                guard state.underWay[id] != nil else { return false }
+                state.underWay[id]?.append(continuation)
+                return true
+            }
+            if !waits { continuation.resume(returning: nil) }
+        }
     }
 
     private func read(
