@@ -48,7 +48,7 @@ struct AuditVerification {
 
     /// - Returns: whether there are more rows.
     mutating func step(_ db: Database) throws -> Bool {
-        let cursor = try Row.fetchCursor(
+        let cursor = try StatementRow.fetchCursor(
             db.cachedStatement(
                 sql: """
                     SELECT \(AuditEntry.columns) FROM commits
@@ -63,7 +63,7 @@ struct AuditVerification {
         return rows == StorageLimits.verifiedRowsMax
     }
 
-    private mutating func check(_ row: Row) {
+    private mutating func check(_ row: StatementRow) {
         var reader = RowReader(row, "commits")
         let sequence = (try? reader.int64()) ?? self.cursor + 1
         if sequence != self.cursor + 1 {

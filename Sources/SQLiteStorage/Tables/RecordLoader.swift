@@ -71,15 +71,15 @@ struct RecordLoader {
         _ arguments: (any DatabaseValueConvertible)...,
         decode: (inout RowReader) throws -> Fleet.Record
     ) throws -> RegistryView.Entry? {
-        let cursor = try Row.fetchCursor(
+        let cursor = try StatementRow.fetchCursor(
             self.db.cachedStatement(
-                sql: "SELECT \(columns), revision FROM \(table) WHERE \(condition)"),
+                sql: "SELECT revision, \(columns) FROM \(table) WHERE \(condition)"),
             arguments: StatementArguments(arguments))
         guard let row = try cursor.next() else { return nil }
         var reader = RowReader(row, table)
-        let record = try decode(&reader)
-        var last = RowReader(row, table, column: row.count - 1)
-        return RegistryView.Entry(record: record, revision: try last.int64())
+        // First, since a decoder need not read to the end of what may be absent.
+        let revision = try reader.int64()
+        return RegistryView.Entry(record: try decode(&reader), revision: revision)
     }
 
     private func policy(_ name: PolicyName) throws -> RegistryView.Entry? {

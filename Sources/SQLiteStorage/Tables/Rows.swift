@@ -3,32 +3,53 @@ internal import Foundation
 internal import GRDB
 internal import JSON
 
+/// The row a statement stands on, read column by column straight from SQLite: a `Row` of the
+/// library looks up every column's name first, which costs more than a look-up by key itself.
+struct StatementRow: DatabaseValueConvertible, StatementColumnConvertible {
+    private let statement: SQLiteStatement
+
+    init(sqliteStatement: SQLiteStatement, index: CInt) { self.statement = sqliteStatement }
+
+    /// Not refused for a NULL in the first column: what a column may hold is its reader's business.
+    static func fromStatement(
+        _ statement: SQLiteStatement, atUncheckedIndex index: CInt
+    ) -> StatementRow? {
+        StatementRow(sqliteStatement: statement, index: index)
+    }
+
+    /// NULL beyond the last column, as SQLite has it.
+    func value(_ column: CInt) -> DatabaseValue.Storage {
+        DatabaseValue(sqliteStatement: self.statement, index: column).storage
+    }
+
+    // A row is no value of a column, whatever the protocol's name.
+    var databaseValue: DatabaseValue { .null }
+    static func fromDatabaseValue(_ value: DatabaseValue) -> StatementRow? { nil }
+}
+
 /// Reads one row's columns from left to right. A column that holds what it should not is a damaged
 /// row, reported with its table: never a trap, since a file on a disk can hold anything.
 struct RowReader {
-    private let row: Row
+    private let row: StatementRow
     private let table: String
-    private var column: Int
+    private var column: CInt = 0
 
-    init(_ row: Row, _ table: String, column: Int = 0) {
+    init(_ row: StatementRow, _ table: String) {
         self.row = row
         self.table = table
-        self.column = column
     }
 
     private func damaged() -> DamagedRow {
         DamagedRow("a row of '\(self.table)' is damaged at column \(self.column)")
     }
 
-    private mutating func next() throws -> DatabaseValue.Storage {
-        guard self.column < self.row.count else { throw self.damaged() }
-        let value: DatabaseValue = self.row[self.column]
-        self.column += 1
-        return value.storage
+    private mutating func next() -> DatabaseValue.Storage {
+        defer { self.column += 1 }
+        return self.row.value(self.column)
     }
 
     mutating func optionalText() throws -> String? {
-        switch try self.next() {
+        switch self.next() {
         case .string(let text): return text
         case .null: return nil
         case .int64, .double, .blob: throw self.damaged()
@@ -41,7 +62,7 @@ struct RowReader {
     }
 
     mutating func optionalInt64() throws -> Int64? {
-        switch try self.next() {
+        switch self.next() {
         case .int64(let number): return number
         case .null: return nil
         case .string, .double, .blob: throw self.damaged()
@@ -56,7 +77,7 @@ struct RowReader {
     mutating func int() throws -> Int { Int(try self.int64()) }
 
     mutating func bytes() throws -> [UInt8] {
-        guard case .blob(let data) = try self.next() else { throw self.damaged() }
+        guard case .blob(let data) = self.next() else { throw self.damaged() }
         return Array(data)
     }
 
@@ -119,7 +140,7 @@ extension Database {
         _ sql: String, _ arguments: (any DatabaseValueConvertible)?..., of table: String,
         _ decode: (inout RowReader) throws -> Value
     ) throws -> Value? {
-        let cursor = try Row.fetchCursor(
+        let cursor = try StatementRow.fetchCursor(
             self.cachedStatement(sql: sql), arguments: StatementArguments(arguments))
         guard let row = try cursor.next() else { return nil }
         var reader = RowReader(row, table)
@@ -131,7 +152,7 @@ extension Database {
         _ sql: String, _ arguments: (any DatabaseValueConvertible)?..., of table: String,
         _ decode: (inout RowReader) throws -> Value
     ) throws -> [Value] {
-        let cursor = try Row.fetchCursor(
+        let cursor = try StatementRow.fetchCursor(
             self.cachedStatement(sql: sql), arguments: StatementArguments(arguments))
         var values: [Value] = []
         while let row = try cursor.next() {
