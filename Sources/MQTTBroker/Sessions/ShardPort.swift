@@ -6,6 +6,8 @@ final class ShardPort: Sendable {
     private struct Mailbox {
         var messages: [Message] = []
         var isScheduled = false
+        /// Announced and not yet applied, oldest first.
+        var effects: [ChangeEffects] = []
     }
 
     let index: Int
@@ -40,8 +42,21 @@ final class ShardPort: Sendable {
         self.eventLoop.execute { body(self.shard) }
     }
 
+    /// Hands over what a commit means to connections. The loop is woken once for all commits that
+    /// are announced before it looks; none is ever left out.
     func announce(_ effects: ChangeEffects) {
-        self.execute { $0.apply(effects) }
+        let mustWake = self.mailbox.withLock { mailbox in
+            mailbox.effects.append(effects)
+            return mailbox.effects.count == 1
+        }
+        guard mustWake else { return }
+        self.execute { shard in
+            let announced = self.mailbox.withLock { mailbox in
+                defer { mailbox.effects = [] }
+                return mailbox.effects
+            }
+            for effects in announced { shard.apply(effects) }
+        }
     }
 
     func drain(graceSeconds: Int64) -> EventLoopFuture<Void> {
@@ -67,7 +82,10 @@ final class ShardPort: Sendable {
 
     private func takeMessages() -> [Message] {
         self.mailbox.withLock { mailbox in
-            defer { mailbox = Mailbox() }
+            defer {
+                mailbox.messages = []
+                mailbox.isScheduled = false
+            }
             return mailbox.messages
         }
     }
