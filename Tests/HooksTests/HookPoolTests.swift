@@ -228,17 +228,6 @@ import Testing
         #expect(late.verdict == .failed(cause: "the service is stopping"))
     }
 
-    @Test func descriptorsAreNotLeaked() async throws {
-        let before = ProcessFiles.sockets(of: getpid())
-        let settings = HookSettings(
-            workers: 2, deadlineMilliseconds: 50, instructionsMax: Int.max)
-        let pool = HookFixtures.pool(settings)
-        let loop = try HookFixtures.script("return function() while true do end end")
-        for _ in 0..<5 { _ = await pool.run(loop, request: try HookFixtures.request()) }
-        await pool.shutdown()
-        #expect(ProcessFiles.sockets(of: getpid()) <= before)
-    }
-
     @Test(arguments: ["/nonexistent/slipway", "/bin/true", "/bin/cat"])
     func programThatIsNoWorkerFails(path: String) async throws {
         let pool = HookPool(
@@ -293,13 +282,5 @@ enum ProcessFiles {
             if name != ".", name != ".." { names.append(name) }
         }
         return names.sorted()
-    }
-
-    static func sockets(of pid: Int32) -> Int {
-        Self.descriptors(of: pid).count { name in
-            var buffer = [CChar](repeating: 0, count: 64)
-            return readlink("/proc/\(pid)/fd/\(name)", &buffer, 63) > 0
-                && String(cString: buffer).hasPrefix("socket:")
-        }
     }
 }

@@ -1,6 +1,7 @@
 """kill -9 at any moment, and at each named point; then start again and go on."""
 
 import json
+import os
 import random
 import re
 import signal
@@ -86,6 +87,30 @@ def test_killed_again_and_again_while_devices_lose_their_power(make_gateway, tmp
     assert deaths > 0
     assert report["powerCuts"] > 0
     check(gateway, folder, 120)
+    assert gateway.stop() == 0
+
+
+def test_workers_that_die_are_replaced_and_leave_no_descriptor(make_gateway, tmp_path):
+    gateway = make_gateway(settings={"keys-algorithm": "P_256"}).start()
+
+    def one_device():
+        return subprocess.run(
+            gateway.simulate_arguments("--devices", 1, "--flow", "csr"),
+            capture_output=True, text=True, timeout=RUN_SECONDS_MAX).returncode
+
+    assert one_device() == 0
+    # Only root may look into a process that forbids core files.
+    folder = f"/proc/{gateway.process.pid}/fd"
+    before = len(os.listdir(folder)) if os.geteuid() == 0 else None
+    for _ in range(12):
+        for worker in gateway.hook_workers():
+            os.kill(worker, signal.SIGKILL)
+        # The device that meets the dead worker is denied; the next one meets a new worker.
+        one_device()
+        assert one_device() == 0
+    if before is not None:
+        # A connection may still be closing; a leak would show twelve.
+        assert len(os.listdir(folder)) < before + 6
     assert gateway.stop() == 0
 
 
