@@ -102,7 +102,9 @@ final class GatewayContact: Sendable {
 
     /// Whether there is no hope in one more attempt of a device that lives for `age`.
     func isHopeless(_ failure: DeviceFailure, attempts: Int, age: Duration) -> Bool {
-        failure.step == .claimConnect && !self.wasReached
-            && (attempts >= Self.attemptsMax || age >= Self.patience)
+        guard failure.step == .claimConnect, !self.wasReached else { return false }
+        // A gateway that is not there may be starting; one that refuses will refuse again.
+        let mayBeStarting = failure.kind == .unreachable || failure.kind == .connectionLost
+        return age >= Self.patience || (!mayBeStarting && attempts >= Self.attemptsMax)
     }
 }

@@ -82,7 +82,7 @@ import Foundation
         try await gateway.stop()
         let report = try await FleetSimulation(options: options, clock: ContinuousClock()).run()
         #expect(report.provisioned == 0)
-        #expect(report.attempts <= 3 * options.concurrency)
+        #expect(report.attempts <= options.attemptsMax * options.concurrency)
         #expect(
             report.failures.first?.example == "\(options.endpoint): Connection refused")
         let counted = report.failures.map(\.count).reduce(0, +)
