@@ -23,9 +23,10 @@ struct Composition: Sendable {
     let logger: Logger
     let clock = SystemClock()
 
-    /// Key pairs that may be owed at once: at a fifth of a second each, what is beyond would wait
-    /// longer than a device does.
-    private static let keyPairWaitersMax = 64
+    /// RSA key pairs that may be owed at once: at a fifth of a second each, what is beyond would
+    /// wait longer than a device does. A P-256 pair takes microseconds.
+    private static let rsaWaitersMax = 64
+    private static let p256WaitersMax = 8192
     private static let reservedInFlightMore = 1024
 
     init(
@@ -48,10 +49,11 @@ struct Composition: Sendable {
         for change in report.changes { logger.notice("loaded", metadata: ["what": "\(change)"]) }
         try await Self.refuseUnfounded(self.store, issuer.certificate.id)
 
+        let isP256 = settings.text("keys.algorithm") == "P_256"
         self.keyPairs = try KeyPairPool(
             KeyPairPool.Settings(
-                kind: settings.text("keys.algorithm") == "P_256" ? .p256 : .rsa2048,
-                depth: settings.integer("keys.ready"), waitersMax: Self.keyPairWaitersMax))
+                kind: isP256 ? .p256 : .rsa2048, depth: settings.integer("keys.ready"),
+                waitersMax: isP256 ? Self.p256WaitersMax : Self.rsaWaitersMax))
         self.hooks = Self.hookPool(settings, store: self.store)
         try await Self.refuseBrokenHooks(self.hooks, self.store)
         let log = ProvisioningLog(logger: logger)
