@@ -18,5 +18,7 @@ package enum Limits {
     package static let parametersMax = 100
     /// AWS REST: certificateSigningRequest.
     package static let csrCharactersMax = 4096
+    /// AWS REST: certificatePem, caCertificatePem, caCertificate, verificationCertificate.
+    package static let certificatePEMBytesMax = 65_536
     package static let hookSourceBytesMax = 64 * 1024
 }

@@ -7,6 +7,8 @@ import SwiftASN1
 package struct CertificateFacts: Sendable {
     package let der: [UInt8]
     package let id: CertificateID
+    /// 1, 2 or 3; what the encoding says is one less (RFC 5280 4.1.2.1).
+    package let version: Int
     /// Lower-case hex of the serial's magnitude, at least two digits.
     package let serialNumber: String
     /// RFC 4514.
@@ -27,8 +29,10 @@ package struct CertificateFacts: Sendable {
     let subjectName: [UInt8]
     let issuerName: [UInt8]
     let subjectKeyIdentifier: [UInt8]?
+    let authorityKeyIdentifier: [UInt8]?
     let publicKeyDER: [UInt8]
-    private let allowsSigning: Bool
+    /// Whether keyUsage lets the key sign certificates.
+    let allowsSigning: Bool
 
     /// A chain's certificate larger than this is not a device's (RSA-8192 takes 3 KiB).
     package static let bytesMax = 16 * 1024
@@ -60,6 +64,7 @@ package struct CertificateFacts: Sendable {
         else { throw Self.refusal("it is no Certificate in DER (RFC 5280 4.1)") }
         self.der = der
         self.id = CertificateID(sha256: SHA256.hash(data: der))
+        self.version = (fields.version ?? 0) + 1
         let magnitude = fields.serial.drop { $0 == 0 }
         self.serialNumber = magnitude.isEmpty ? "00" : magnitude.hex
         self.issuer = issuer.description
@@ -79,6 +84,8 @@ package struct CertificateFacts: Sendable {
         self.pathLength = constraints.pathLength
         self.subjectKeyIdentifier = fields.extensionValue(OID.subjectKeyIdentifier)?
             .primitiveBytes.map { Array($0) }
+        self.authorityKeyIdentifier = Self.keyIdentifier(
+            fields.extensionValue(OID.authorityKeyIdentifier))
         // keyCertSign is bit 5; absent keyUsage restricts nothing (RFC 5280 4.2.1.3).
         if fields.extensions(OID.keyUsage).isEmpty {
             self.allowsSigning = true
@@ -98,6 +105,13 @@ package struct CertificateFacts: Sendable {
         else { return (false, nil) }
         let length = fields.next(.integer).flatMap { try? Int(derEncoded: $0) }
         return (true, length)
+    }
+
+    /// The `[0]` of an AuthorityKeyIdentifier (RFC 5280 4.2.1.1).
+    private static func keyIdentifier(_ node: ASN1Node?) -> [UInt8]? {
+        guard let node, var fields = DERFields(node) else { return nil }
+        let tag = ASN1Identifier(tagWithNumber: 0, tagClass: .contextSpecific)
+        return fields.next(tag)?.primitiveBytes.map { Array($0) }
     }
 
     private static func alternativeNames(_ node: ASN1Node?) -> [String: [String]] {
@@ -124,15 +138,34 @@ package struct CertificateFacts: Sendable {
     /// Whether `issuer` is an authority, has the name this certificate gives its issuer, and its
     /// key verifies this certificate's signature. Validity and status are the caller's questions.
     package func isSigned(by issuer: CertificateFacts) -> Bool {
-        guard issuer.isAuthority, issuer.allowsSigning, self.issuerName == issuer.subjectName,
-            let root = try? DER.parse(self.der), var parts = DERFields(root),
+        (try? self.verifySignature(by: issuer)) != nil
+    }
+
+    /// - Throws: `Refusal` saying which part of `isSigned(by:)` fails.
+    func verifySignature(by issuer: CertificateFacts) throws(SignatureCheck.Refusal) {
+        guard issuer.isAuthority, issuer.allowsSigning else {
+            throw SignatureCheck.Refusal(reason: "that certificate is no authority's")
+        }
+        guard self.issuerName == issuer.subjectName else {
+            throw SignatureCheck.Refusal(
+                reason: "it names '\(self.issuer.clipped)' as its issuer")
+        }
+        guard let root = try? DER.parse(self.der), var parts = DERFields(root),
             let body = parts.next(), let algorithm = parts.next(),
             let signature = parts.next()?.wholeBitStringBytes,
-            let key = try? SubjectKey(
-                der: issuer.publicKeyDER, rules: KeyRules(allowsEd25519: true)),
-            let check = try? SignatureCheck(algorithm)
-        else { return false }
-        return (try? check.verify(signature, over: body.encodedBytes, by: key)) != nil
+            let fields = CertificateFields(body)
+        else { throw SignatureCheck.Refusal(reason: "it cannot be read") }
+        // RFC 5280 4.1.1.2: what is signed says how, and the two must agree.
+        guard fields.signatureAlgorithm.encodedBytes.elementsEqual(algorithm.encodedBytes) else {
+            throw SignatureCheck.Refusal(reason: "it names two signature algorithms")
+        }
+        let key: SubjectKey
+        do {
+            key = try SubjectKey(der: issuer.publicKeyDER, rules: KeyRules(allowsEd25519: true))
+        } catch {
+            throw SignatureCheck.Refusal(reason: "the authority's \(error.message)")
+        }
+        try SignatureCheck(algorithm).verify(signature, over: body.encodedBytes, by: key)
     }
 
     /// As the store keeps it, signed by the authority `issuerID`.

@@ -1,0 +1,106 @@
+/// Reads certificates that other authorities made: what they say, and whether they were signed by
+/// whom they name. It knows nothing of the fleet; whether to believe a certificate, and what it may
+/// do here, is decided by those who ask.
+package protocol CertificateInspector: Sendable {
+    /// - Parameter pem: exactly one certificate (RFC 7468).
+    /// - Throws: `FleetError.certificateValidation` where the text is no certificate, or its key is
+    ///   one that nobody should trust (short, of a broken generator, on an unknown curve).
+    func inspect(_ pem: String) throws(FleetError) -> InspectedCertificate
+
+    /// That the authority of `authorityPEM` signed the certificate of `pem`: the names match, the
+    /// authority may sign, its key verifies the signature. Validity in time is the caller's to
+    /// judge, and so is what anybody thinks of the authority.
+    /// - Throws: `FleetError.certificateValidation`, saying which of these fails.
+    func verify(_ pem: String, issuedBy authorityPEM: String) throws(FleetError)
+}
+
+/// What a certificate of somebody else's says of itself.
+package struct InspectedCertificate: Hashable, Sendable {
+    package let id: CertificateID
+    /// As this service writes PEM: lines of 64, LF, a newline at the end.
+    package let pem: String
+    /// 1, 2 or 3 (RFC 5280 4.1.2.1).
+    package let version: Int
+    /// Lower-case hex, without a sign byte.
+    package let serialNumber: String
+    /// RFC 4514.
+    package let issuer: String
+    package let subject: String
+    /// Values by the names of policy variables: `CommonName`, `Organization`, ….
+    package let subjectAttributes: [String: [String]]
+    package let publicKey: PublicKeyFingerprint
+    package let notBefore: UnixTime
+    package let notAfter: UnixTime
+    /// Lower-case hex; nil where the extension is absent.
+    package let subjectKeyID: String?
+    package let authorityKeyID: String?
+    /// Basic constraints say so, and key usage does not forbid signing certificates.
+    package let isAuthority: Bool
+
+    package init(
+        id: CertificateID, pem: String, version: Int, serialNumber: String, issuer: String,
+        subject: String, subjectAttributes: [String: [String]], publicKey: PublicKeyFingerprint,
+        notBefore: UnixTime, notAfter: UnixTime, subjectKeyID: String?, authorityKeyID: String?,
+        isAuthority: Bool
+    ) {
+        self.id = id
+        self.pem = pem
+        self.version = version
+        self.serialNumber = serialNumber
+        self.issuer = issuer
+        self.subject = subject
+        self.subjectAttributes = subjectAttributes
+        self.publicKey = publicKey
+        self.notBefore = notBefore
+        self.notAfter = notAfter
+        self.subjectKeyID = subjectKeyID
+        self.authorityKeyID = authorityKeyID
+        self.isAuthority = isAuthority
+    }
+
+    /// The common name, where there is exactly one.
+    package var commonName: String? {
+        guard let names = self.subjectAttributes["CommonName"], names.count == 1 else { return nil }
+        return names.first
+    }
+
+    /// That a device may speak with this certificate. One whose time has not come yet is let pass:
+    /// factories' clocks differ from ours, and the gateway judges each connection.
+    /// - Throws: `FleetError.certificateValidation` for an authority's certificate, one without
+    ///   extensions (which could not say that it is none) and an expired one.
+    package func requireDevice(at now: UnixTime) throws(FleetError) {
+        try self.requireVersion3()
+        guard !self.isAuthority else {
+            throw self.refusal("it is a certificate authority's, and no device's")
+        }
+        try self.requireUnexpired(at: now)
+    }
+
+    /// That this certificate can be an authority here.
+    /// - Throws: `FleetError.certificateValidation`, saying what it lacks.
+    package func requireAuthority(at now: UnixTime) throws(FleetError) {
+        try self.requireVersion3()
+        guard self.isAuthority else {
+            throw self.refusal(
+                "it is no certificate authority's: basicConstraints must say CA:TRUE, and "
+                    + "keyUsage, where present, keyCertSign")
+        }
+        try self.requireUnexpired(at: now)
+    }
+
+    private func requireVersion3() throws(FleetError) {
+        guard self.version == 3 else {
+            throw self.refusal("it is of version \(self.version); only version 3 has extensions")
+        }
+    }
+
+    private func requireUnexpired(at now: UnixTime) throws(FleetError) {
+        guard now < self.notAfter else { throw self.refusal("it expired at \(self.notAfter)") }
+    }
+
+    private func refusal(_ reason: String) -> FleetError {
+        FleetError(
+            .certificateValidation, "certificate '\(self.subject.clipped)': \(reason)",
+            resource: self.id.rawValue)
+    }
+}
