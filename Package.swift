@@ -102,6 +102,7 @@ let package = Package(
             name: "ControlPlane",
             dependencies: [
                 "Fleet", "JSON", "Registry", "Provisioning", hummingbird, log, nioCore, httpTypes,
+                crypto,
             ],
             swiftSettings: swift),
 
@@ -165,7 +166,7 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(
             name: "ControlPlaneTests",
-            dependencies: ["ControlPlane", "Fleet", "JSON", "TestSupport", httpTypes],
+            dependencies: ["ControlPlane", "Fleet", "JSON", "TestSupport", httpTypes, crypto],
             swiftSettings: swift),
         .testTarget(
             name: "DeviceSimulationTests",

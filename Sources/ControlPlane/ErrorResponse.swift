@@ -24,10 +24,12 @@ enum ErrorResponse {
         switch code {
         case .invalidRequest, .throttled, .malformedPolicy, .certificateValidation,
             .resourceRegistrationFailure, .invalidPayload, .invalidCSR, .invalidParameters,
-            .invalidOwnershipToken:
+            .invalidOwnershipToken, .incompleteSignature:
             .badRequest
         case .unauthorized: .unauthorized
-        case .accessDenied, .templateDisabled, .hookTimeout: .forbidden
+        case .accessDenied, .templateDisabled, .hookTimeout, .missingAuthenticationToken,
+            .invalidSignature, .unrecognizedClient, .expiredToken, .notAllowed:
+            .forbidden
         case .notFound, .templateNotFound: .notFound
         case .certificateState: .notAcceptable
         case .alreadyExists, .deleteConflict, .versionConflict, .versionsLimitExceeded, .conflict,

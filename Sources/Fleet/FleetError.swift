@@ -24,6 +24,16 @@ package struct FleetError: Error, Hashable, Sendable, CustomStringConvertible {
         case serviceUnavailable = "ServiceUnavailableException"
         case internalFailure = "InternalFailureException"
 
+        // What every AWS service answers whom it does not know (Signature Version 4).
+        case missingAuthenticationToken = "MissingAuthenticationTokenException"
+        case incompleteSignature = "IncompleteSignatureException"
+        case invalidSignature = "InvalidSignatureException"
+        /// Also a credential that is disabled or deleted: a stranger learns no more than that.
+        case unrecognizedClient = "UnrecognizedClientException"
+        case expiredToken = "ExpiredTokenException"
+        /// Known, and not allowed to.
+        case notAllowed = "AccessDeniedException"
+
         // The fleet provisioning dialogue's canonical set (provisioning specification, 1.7).
         case invalidPayload = "InvalidPayload"
         case invalidCSR = "InvalidCSR"

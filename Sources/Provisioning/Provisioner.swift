@@ -159,7 +159,9 @@ package final class Provisioner: Sendable {
                 ? error : self.tooMany("the service is busy")
         case .invalidRequest, .unauthorized, .notFound, .alreadyExists, .deleteConflict,
             .versionConflict, .versionsLimitExceeded, .certificateState, .certificateValidation,
-            .malformedPolicy, .resourceRegistrationFailure, .internalFailure:
+            .malformedPolicy, .resourceRegistrationFailure, .internalFailure,
+            .missingAuthenticationToken, .incompleteSignature, .invalidSignature,
+            .unrecognizedClient, .expiredToken, .notAllowed:
             FleetError(.internalFailure, "the service could not complete the request")
         }
     }

@@ -203,7 +203,9 @@ package struct Rejection: Hashable, Sendable {
             (429, "TooManyRequests")
         case .invalidRequest, .notFound, .alreadyExists, .deleteConflict, .versionConflict,
             .versionsLimitExceeded, .certificateState, .certificateValidation, .malformedPolicy,
-            .resourceRegistrationFailure, .internalFailure:
+            .resourceRegistrationFailure, .internalFailure, .missingAuthenticationToken,
+            .incompleteSignature, .invalidSignature, .unrecognizedClient, .expiredToken,
+            .notAllowed:
             (500, "InternalFailure")
         }
     }

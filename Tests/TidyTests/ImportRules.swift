@@ -33,7 +33,7 @@ import Testing
         "MQTTBroker": Self.platform.union(Self.crypto).union(Self.nio).union([
             "Fleet", "MQTT", "Policies", "DequeModule", "Logging",
         ]),
-        "ControlPlane": Self.platform.union([
+        "ControlPlane": Self.platform.union(Self.crypto).union([
             "Fleet", "JSON", "Registry", "Provisioning", "Hummingbird", "HTTPTypes", "Logging",
             "NIOCore",
         ]),

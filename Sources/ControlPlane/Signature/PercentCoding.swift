@@ -1,0 +1,52 @@
+/// Percent-encoding as Signature Version 4 does it (AWS: UriEncode): all but RFC 3986's unreserved
+/// characters, in upper-case hex, byte by byte.
+enum PercentCoding {
+    private static let hex = Array("0123456789ABCDEF".utf8)
+
+    private static let isUnreserved: [Bool] = (0..<256).map { byte in
+        switch UInt8(byte) {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "-_.~".utf8.contains(UInt8(byte))
+        }
+    }
+
+    static func append(_ byte: UInt8, to output: inout [UInt8]) {
+        if Self.isUnreserved[Int(byte)] {
+            output.append(byte)
+        } else {
+            output.append(UInt8(ascii: "%"))
+            output.append(Self.hex[Int(byte >> 4)])
+            output.append(Self.hex[Int(byte & 0x0F)])
+        }
+    }
+
+    /// The bytes that `encoded` stands for. A `%` that two hex digits do not follow is itself; a
+    /// `+` is itself as well, since this is a URI (RFC 3986) and no form.
+    static func decoded(_ encoded: some Collection<UInt8>) -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(encoded.count)
+        var rest = encoded[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let high = rest.first.flatMap(Self.value),
+                let low = rest.dropFirst().first.flatMap(Self.value)
+            {
+                output.append(high << 4 | low)
+                rest = rest.dropFirst(2)
+            } else {
+                output.append(byte)
+            }
+        }
+        return output
+    }
+
+    private static func value(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

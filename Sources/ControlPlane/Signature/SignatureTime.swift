@@ -1,0 +1,78 @@
+import Fleet
+
+/// The moment a request was signed, in the one form that is signed: `20260115T083000Z`.
+struct SignatureTime: Hashable {
+    let time: UnixTime
+    let text: String
+
+    /// `20260115`, as a credential scope says it.
+    var day: Substring { self.text.prefix(8) }
+
+    init(_ time: UnixTime) {
+        self.time = time
+        // RFC 3339, without what ISO 8601's basic form leaves out, and without the fraction.
+        self.text = String(time.description.prefix(19).filter { $0 != "-" && $0 != ":" }) + "Z"
+    }
+
+    /// ISO 8601's basic form, nothing else. nil for any other text, and for a day or time of day
+    /// that does not exist.
+    init?(basic text: String) {
+        let bytes = Array(text.utf8)
+        guard bytes.count == 16, bytes[8] == UInt8(ascii: "T"), bytes[15] == UInt8(ascii: "Z"),
+            let time = Self.time(
+                [bytes[0..<4], bytes[4..<6], bytes[6..<8]].map(Self.number),
+                [bytes[9..<11], bytes[11..<13], bytes[13..<15]].map(Self.number))
+        else { return nil }
+        self.init(time)
+        // The thirty-first of April would be written as another day.
+        guard self.text == text else { return nil }
+    }
+
+    /// RFC 9110's IMF-fixdate, `Thu, 15 Jan 2026 08:30:00 GMT`, as the `Date` header has it.
+    init?(fixdate text: String) {
+        let words = text.split(separator: " ")
+        guard words.count == 6, words[0].hasSuffix(","), words[5] == "GMT",
+            words[1].utf8.count == 2, words[3].utf8.count == 4,
+            let month = Self.months.firstIndex(of: words[2])
+        else { return nil }
+        let clock = words[4].split(separator: ":", omittingEmptySubsequences: false)
+        guard clock.count == 3, clock.allSatisfy({ $0.utf8.count == 2 }),
+            let time = Self.time(
+                [Self.number(words[3].utf8), Int64(month) + 1, Self.number(words[1].utf8)],
+                clock.map { Self.number($0.utf8) })
+        else { return nil }
+        self.init(time)
+        guard self.day.suffix(2) == words[1] else { return nil }
+    }
+
+    private static let months: [Substring] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    /// nil for anything but decimal digits; at most four are asked for.
+    private static func number(_ digits: some Collection<UInt8>) -> Int64? {
+        var value: Int64 = 0
+        for digit in digits.prefix(4) {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
+            value = value * 10 + Int64(digit - UInt8(ascii: "0"))
+        }
+        return value
+    }
+
+    /// Civil date to days in the proleptic Gregorian calendar, counting years from March so that
+    /// the leap day comes last.
+    private static func time(_ date: [Int64?], _ clock: [Int64?]) -> UnixTime? {
+        guard let year = date[0], let month = date[1], let day = date[2], let hour = clock[0],
+            let minute = clock[1], let second = clock[2], (1...12).contains(month),
+            (1...31).contains(day), hour < 24, minute < 60, second < 60
+        else { return nil }
+        let shiftedYear = month <= 2 ? year - 1 : year
+        let era = (shiftedYear >= 0 ? shiftedYear : shiftedYear - 399) / 400
+        let yearOfEra = shiftedYear - era * 400
+        let shiftedMonth = month > 2 ? month - 3 : month + 9
+        let dayOfYear = (153 * shiftedMonth + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        let days = era * 146_097 + dayOfEra - 719_468
+        return UnixTime(seconds: days * 86_400 + hour * 3600 + minute * 60 + second)
+    }
+}

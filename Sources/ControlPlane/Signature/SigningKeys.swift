@@ -1,0 +1,74 @@
+import Crypto
+import Fleet
+import Synchronization
+
+/// The keys that signatures are made with, derived once for each day, region and service.
+///
+/// Bounded by two generations: when the newer one is full it becomes the older, and what was not
+/// asked for since is forgotten. Only a key that a request has proven itself with is kept, so that
+/// requests with made-up scopes push nothing out.
+package final class SigningKeys: Sendable {
+    /// In one generation. One key serves all requests of one client for a day.
+    static let keysMax = 1024
+
+    struct Name: Hashable {
+        let keyID: AccessKeyID
+        let scope: SignatureParameters.Scope
+    }
+
+    private struct Generations {
+        var newer: [Name: SymmetricKey] = [:]
+        var older: [Name: SymmetricKey] = [:]
+
+        mutating func keep(_ key: SymmetricKey, _ name: Name) {
+            if self.newer.count >= SigningKeys.keysMax {
+                self.older = self.newer
+                self.newer = [:]
+            }
+            self.newer[name] = key
+        }
+    }
+
+    private let generations = Mutex(Generations())
+
+    package init() {}
+
+    /// AWS: kSigning = HMAC(HMAC(HMAC(HMAC("AWS4" + secret, day), region), service), terminator).
+    static func derive(
+        _ secret: Secret<WipedBytes>, _ scope: SignatureParameters.Scope
+    ) -> SymmetricKey {
+        let seed = secret.expose { bytes in
+            bytes.withBytes { bytes in
+                WipedBytes(capacity: bytes.count + 4) { buffer in
+                    _ = buffer.update(fromContentsOf: "AWS4".utf8)
+                    _ = buffer[4...].update(fromContentsOf: bytes)
+                    return bytes.count + 4
+                }
+            }
+        }
+        var key = seed.withBytes { SymmetricKey(data: $0) }
+        for part in [scope.day, scope.region, scope.service, scope.terminator] {
+            let code = HMAC<SHA256>.authenticationCode(for: Array(part.utf8), using: key)
+            key = SymmetricKey(data: code)
+        }
+        return key
+    }
+
+    func key(_ name: Name) -> SymmetricKey? {
+        self.generations.withLock { generations -> SymmetricKey? in
+            if let key = generations.newer[name] { return key }
+            guard let key = generations.older[name] else { return nil }
+            generations.keep(key, name)
+            return key
+        }
+    }
+
+    func keep(_ key: SymmetricKey, _ name: Name) {
+        self.generations.withLock { $0.keep(key, name) }
+    }
+
+    /// For tests.
+    var count: Int {
+        self.generations.withLock { Set($0.newer.keys).union($0.older.keys).count }
+    }
+}
