@@ -11,7 +11,7 @@ package struct Explanation: Hashable, Sendable, CustomStringConvertible {
         policies: [CompiledPolicy], context: PolicyVariables
     ) {
         let subject =
-            "principal \(principal.clipped) \(request.action.rawValue) on "
+            "principal \(principal.clipped) \(request.operation) on "
             + request.resource.rawValue.onOneLine
         switch decision {
         case .allowed(let statement): self.description = "allowed: \(subject), by \(statement)"
@@ -40,20 +40,22 @@ package struct Explanation: Hashable, Sendable, CustomStringConvertible {
     private static func hint(
         request: AuthorizationRequest, policies: [CompiledPolicy], context: PolicyVariables
     ) -> String? {
+        guard let action = request.action else { return nil }
         let wrong: (wanted: String, written: String)
-        switch request.action {
+        switch action {
         case .subscribe: wrong = (":topicfilter/", ":topic/")
         case .publish, .retainPublish, .receive: wrong = (":topic/", ":topicfilter/")
-        case .connect, .deleteConnection, .getRetainedMessage, .listRetainedMessages,
-            .getThingShadow, .updateThingShadow, .deleteThingShadow, .listNamedShadowsForThing,
-            .assumeRoleWithCertificate, .describeJobExecution, .getPendingJobExecutions,
-            .updateJobExecution, .startNextPendingJobExecution:
+        case .connect, .deleteConnection, .getConnection, .listSubscriptions, .sendDirectMessage,
+            .getRetainedMessage, .listRetainedMessages, .getThingShadow, .updateThingShadow,
+            .deleteThingShadow, .listNamedShadowsForThing, .assumeRoleWithCertificate,
+            .describeJobExecution, .getPendingJobExecutions, .updateJobExecution,
+            .startNextPendingJobExecution:
             return nil
         }
         let arn = request.resource.rawValue
         guard let range = arn.firstRange(of: wrong.wanted) else { return nil }
         let other = AuthorizationRequest(
-            request.action,
+            action,
             ARN(rawValue: arn[..<range.lowerBound] + wrong.written + arn[range.upperBound...]))
         guard
             case .allowed(let statement) = PolicyEvaluator.decide(

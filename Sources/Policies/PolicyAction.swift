@@ -2,6 +2,9 @@
 package enum PolicyAction: String, Hashable, Sendable, CaseIterable {
     case connect = "iot:Connect"
     case deleteConnection = "iot:DeleteConnection"
+    case getConnection = "iot:GetConnection"
+    case listSubscriptions = "iot:ListSubscriptions"
+    case sendDirectMessage = "iot:SendDirectMessage"
     case publish = "iot:Publish"
     case retainPublish = "iot:RetainPublish"
     case subscribe = "iot:Subscribe"
@@ -23,10 +26,10 @@ package enum PolicyAction: String, Hashable, Sendable, CaseIterable {
     var concernsTopic: Bool {
         switch self {
         case .publish, .retainPublish, .subscribe, .receive, .getRetainedMessage: true
-        case .connect, .deleteConnection, .listRetainedMessages, .getThingShadow,
-            .updateThingShadow, .deleteThingShadow, .listNamedShadowsForThing,
-            .assumeRoleWithCertificate, .describeJobExecution, .getPendingJobExecutions,
-            .updateJobExecution, .startNextPendingJobExecution:
+        case .connect, .deleteConnection, .getConnection, .listSubscriptions, .sendDirectMessage,
+            .listRetainedMessages, .getThingShadow, .updateThingShadow, .deleteThingShadow,
+            .listNamedShadowsForThing, .assumeRoleWithCertificate, .describeJobExecution,
+            .getPendingJobExecutions, .updateJobExecution, .startNextPendingJobExecution:
             false
         }
     }
@@ -37,11 +40,23 @@ package enum PolicyAction: String, Hashable, Sendable, CaseIterable {
         case .describeJobExecution, .getPendingJobExecutions, .updateJobExecution,
             .startNextPendingJobExecution:
             [self.rawValue, "iot:" + self.rawValue.dropFirst("iotjobsdata:".count)]
-        case .connect, .deleteConnection, .publish, .retainPublish, .subscribe, .receive,
-            .getRetainedMessage, .listRetainedMessages, .getThingShadow, .updateThingShadow,
-            .deleteThingShadow, .listNamedShadowsForThing, .assumeRoleWithCertificate:
+        case .connect, .deleteConnection, .getConnection, .listSubscriptions, .sendDirectMessage,
+            .publish, .retainPublish, .subscribe, .receive, .getRetainedMessage,
+            .listRetainedMessages, .getThingShadow, .updateThingShadow, .deleteThingShadow,
+            .listNamedShadowsForThing, .assumeRoleWithCertificate:
             [self.rawValue]
         }
+    }
+
+    private static let byFoldedName = Dictionary(
+        uniqueKeysWithValues: Self.allCases.flatMap { action in
+            action.names.map { ($0.lowercased(), action) }
+        })
+
+    /// The action that `operation` names in whatever letter case; nil for the control plane's.
+    init?(operation: String) {
+        guard let action = Self.byFoldedName[operation.lowercased()] else { return nil }
+        self = action
     }
 }
 
@@ -68,29 +83,36 @@ struct PolicyActionSet: OptionSet, Hashable, Sendable {
         case .getPendingJobExecutions: PolicyActionSet(rawValue: 1 << 14)
         case .updateJobExecution: PolicyActionSet(rawValue: 1 << 15)
         case .startNextPendingJobExecution: PolicyActionSet(rawValue: 1 << 16)
+        case .getConnection: PolicyActionSet(rawValue: 1 << 17)
+        case .listSubscriptions: PolicyActionSet(rawValue: 1 << 18)
+        case .sendDirectMessage: PolicyActionSet(rawValue: 1 << 19)
         }
     }
 
-    static let all = PolicyActionSet(rawValue: 1 << 17 - 1)
+    static let all = PolicyActionSet(rawValue: 1 << 20 - 1)
 }
 
 /// An `Action` as a statement writes it: `iot:Publish`, `iot:*`, `iotjobsdata:Get*`, or `*`.
 /// Letter case does not count, as in IAM.
 package struct ActionPattern: Hashable, Sendable {
     package let text: String
+    /// What it covers of the data plane, worked out once.
     let actions: PolicyActionSet
+    /// What it covers of the control plane: compared with the operation's name in lower case.
+    let operations: Glob
 
-    /// - Throws: `MalformedPattern` for anything but the forms above. A name that this service
-    ///   does not check (`iot:CreateThing`) is a valid one; it simply covers nothing here.
-    init(_ text: String) throws(MalformedPattern) {
+    /// - Throws: `MalformedPattern` for anything but the forms above. A name that the data plane
+    ///   does not have (`iot:CreateThing`) is a valid one; it simply covers nothing there.
+    init(_ text: String, dialect: PolicyDialect = .device) throws(MalformedPattern) {
         self.text = text
         let folded = text.lowercased()
+        self.operations = Glob(wildcards: folded)
         guard folded != "*" else {
             self.actions = .all
             return
         }
-        guard let prefix = ["iot:", "iotjobsdata:"].first(where: { folded.hasPrefix($0) }) else {
-            throw MalformedPattern("an action begins with 'iot:' or 'iotjobsdata:', or is '*'")
+        guard let prefix = dialect.services.map({ "\($0):" }).first(where: folded.hasPrefix) else {
+            throw MalformedPattern("an action begins with \(dialect.servicesInWords), or is '*'")
         }
         let name = folded.dropFirst(prefix.count)
         guard !name.isEmpty,

@@ -20,7 +20,9 @@ package struct PolicyCondition: Hashable, Sendable {
     /// variable without a value, a number that is none, a set without a quantifier, a key that
     /// means nothing here) counts as not holding in an `Allow` and as holding in a `Deny`.
     func holds(in context: PolicyVariables, for effect: PolicyStatement.Effect) -> Bool {
-        if case .unknown = self.key { return effect == .deny }
+        if case .other(let name) = self.key, context.furtherKeys[name] == nil {
+            return effect == .deny
+        }
         let values = context.values(of: self.key)
         if self.comparison == .null {
             let missing = values.isEmpty ? "true" : "false"

@@ -10,6 +10,13 @@ package struct PolicyStatement: Hashable, Sendable {
         case deny = "Deny"
     }
 
+    /// `Action` or `NotAction`, never both, never neither. `NotAction` is IAM's: every action of
+    /// either plane but those named.
+    package enum Actions: Hashable, Sendable {
+        case only([ActionPattern])
+        case allExcept([ActionPattern])
+    }
+
     /// AWS: `Resource` or `NotResource`, never both, never neither.
     package enum Resources: Hashable, Sendable {
         case only([TextPattern])
@@ -18,7 +25,7 @@ package struct PolicyStatement: Hashable, Sendable {
 
     package let sid: String?
     package let effect: Effect
-    package let actions: [ActionPattern]
+    package let actions: Actions
     package let resources: Resources
     /// All must hold.
     package let conditions: [PolicyCondition]
@@ -28,6 +35,8 @@ package struct PolicyStatement: Hashable, Sendable {
 package enum PolicyLimits {
     /// AWS: policy document size, white space not counted.
     package static let documentCharactersMax = 2048
+    /// IAM: managed policy size, white space not counted.
+    package static let accessDocumentCharactersMax = 6144
     /// With white space: what is looked at before anything is read.
     package static let documentBytesMax = 64 * 1024
     package static let documentDepthMax = 16

@@ -51,25 +51,44 @@ struct CompiledStatement: Hashable, Sendable {
     let id: StatementID
     let effect: PolicyStatement.Effect
     let actions: PolicyActionSet
+    /// The same for the control plane, whose operations are too many for bits.
+    let operations: PolicyStatement.Actions
     let resources: PolicyStatement.Resources
     let conditions: [PolicyCondition]
 
     init(id: StatementID, statement: PolicyStatement) {
         self.id = id
         self.effect = statement.effect
-        self.actions = statement.actions.reduce(into: []) { $0.formUnion($1.actions) }
+        func bits(_ patterns: [ActionPattern]) -> PolicyActionSet {
+            patterns.reduce(into: []) { $0.formUnion($1.actions) }
+        }
+        switch statement.actions {
+        case .only(let patterns): self.actions = bits(patterns)
+        case .allExcept(let patterns): self.actions = .all.subtracting(bits(patterns))
+        }
+        self.operations = statement.actions
         self.resources = statement.resources
         self.conditions = statement.conditions
     }
 
     func applies(to request: AuthorizationRequest, context: PolicyVariables) -> Bool {
-        self.actions.contains(request.actionBit)
+        self.speaks(of: request)
             && self.covers(request, context: context)
             && self.conditions.allSatisfy { $0.holds(in: context, for: self.effect) }
     }
 
+    private func speaks(of request: AuthorizationRequest) -> Bool {
+        guard request.actionBit.isEmpty else { return self.actions.contains(request.actionBit) }
+        switch self.operations {
+        case .only(let patterns):
+            return patterns.contains { $0.operations.matches(request.controlOperationBytes) }
+        case .allExcept(let patterns):
+            return !patterns.contains { $0.operations.matches(request.controlOperationBytes) }
+        }
+    }
+
     private func covers(_ request: AuthorizationRequest, context: PolicyVariables) -> Bool {
-        let place: SubstitutionPlace = request.action.concernsTopic ? .topic : .text
+        let place: SubstitutionPlace = request.action?.concernsTopic == true ? .topic : .text
         let patterns: [TextPattern]
         let excluded: Bool
         switch self.resources {

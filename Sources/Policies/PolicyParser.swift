@@ -6,7 +6,9 @@ extension PolicyDocument {
     /// element passed over might have been the one that denies.
     ///
     /// - Throws: `FleetError.malformedPolicy`.
-    package static func parse(_ text: String) throws(FleetError) -> PolicyDocument {
+    package static func parse(
+        _ text: String, dialect: PolicyDialect = .device
+    ) throws(FleetError) -> PolicyDocument {
         guard text.utf8.count <= PolicyLimits.documentBytesMax else {
             throw malformed(
                 "the policy document has \(text.utf8.count) bytes; at most "
@@ -14,10 +16,10 @@ extension PolicyDocument {
         }
         let size = text.unicodeScalars.lazy.filter { !$0.properties.isWhitespace }.count
         guard size > 0 else { throw malformed("the policy document is empty") }
-        guard size <= PolicyLimits.documentCharactersMax else {
+        guard size <= dialect.charactersMax else {
             throw malformed(
                 "the policy document has \(size) characters without white space; at most "
-                    + "\(PolicyLimits.documentCharactersMax)")
+                    + "\(dialect.charactersMax)")
         }
         let value: JSONValue
         do throws(JSONError) {
@@ -29,14 +31,14 @@ extension PolicyDocument {
         } catch {
             throw malformed("the policy document is not JSON: \(error)")
         }
-        return try Self.parse(value)
+        return try Self.parse(value, dialect: dialect)
     }
 
     /// Reads a document that is part of another, a template's.
     ///
     /// - Parameter place: where it stands there; errors name places below it.
     package static func parse(
-        _ value: JSONValue, at place: JSONPointer = .root
+        _ value: JSONValue, at place: JSONPointer = .root, dialect: PolicyDialect = .device
     ) throws(FleetError) -> PolicyDocument {
         let object = try members(value, "a policy document", at: place)
         for key in object.keys where !["Version", "Id", "Statement"].contains(key) {
@@ -54,7 +56,7 @@ extension PolicyDocument {
         }
         var statements: [PolicyStatement] = []
         for (value, place) in try oneOrMore(list, at: place.appending("Statement")) {
-            let statement = try PolicyStatement(value, at: place)
+            let statement = try PolicyStatement(value, at: place, dialect: dialect)
             if let sid = statement.sid, statements.contains(where: { $0.sid == sid }) {
                 throw malformed("two statements have this Sid", at: place.appending("Sid"))
             }
@@ -66,10 +68,12 @@ extension PolicyDocument {
 
 extension PolicyStatement {
     private static let elements = [
-        "Sid", "Effect", "Action", "Resource", "NotResource", "Condition",
+        "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition",
     ]
 
-    fileprivate init(_ value: JSONValue, at place: JSONPointer) throws(FleetError) {
+    fileprivate init(
+        _ value: JSONValue, at place: JSONPointer, dialect: PolicyDialect
+    ) throws(FleetError) {
         let object = try members(value, "a statement", at: place)
         for key in object.keys where !Self.elements.contains(key) {
             let why =
@@ -88,16 +92,7 @@ extension PolicyStatement {
         }
         self.effect = effect
 
-        guard let action = object["Action"] else {
-            throw malformed("a statement needs \"Action\"", at: place)
-        }
-        var actions: [ActionPattern] = []
-        for (value, place) in try oneOrMore(action, at: place.appending("Action")) {
-            let text = try text(value, at: place)
-            actions.append(
-                try located(at: place) { () throws(MalformedPattern) in try ActionPattern(text) })
-        }
-        self.actions = actions
+        self.actions = try Self.actions(object, at: place, dialect: dialect)
         self.resources = try Self.resources(object, at: place)
         self.conditions =
             try object["Condition"].map { condition throws(FleetError) in
@@ -115,6 +110,29 @@ extension PolicyStatement {
                 "a Sid has at most \(PolicyLimits.sidCharactersMax) characters", at: place)
         }
         return sid.isEmpty ? nil : sid
+    }
+
+    private static func actions(
+        _ object: JSONObject, at place: JSONPointer, dialect: PolicyDialect
+    ) throws(FleetError) -> Actions {
+        func patterns(_ value: JSONValue, _ element: String) throws(FleetError) -> [ActionPattern] {
+            var patterns: [ActionPattern] = []
+            for (value, place) in try oneOrMore(value, at: place.appending(element)) {
+                let text = try text(value, at: place)
+                patterns.append(
+                    try located(at: place) { () throws(MalformedPattern) in
+                        try ActionPattern(text, dialect: dialect)
+                    })
+            }
+            return patterns
+        }
+        switch (object["Action"], object["NotAction"]) {
+        case (let only?, nil): return .only(try patterns(only, "Action"))
+        case (nil, let except?): return .allExcept(try patterns(except, "NotAction"))
+        case (.some, .some):
+            throw malformed("a statement has Action or NotAction, not both", at: place)
+        case (nil, nil): throw malformed("a statement needs \"Action\" or \"NotAction\"", at: place)
+        }
     }
 
     private static func resources(

@@ -17,8 +17,9 @@ package enum PolicyVariable: Hashable, Sendable {
     case certificateAvailableKeys
     case currentTime
     case epochTime
-    /// A name this service gives no meaning: it never has a value.
-    case unknown(String)
+    /// Any other name, in lower case: it has a value only where `PolicyVariables.furtherKeys` gives
+    /// it one.
+    case other(String)
 
     /// Which of a field's values: `…CommonName` is the first, `.1` the second, `.List` all.
     package enum Selection: Hashable, Sendable {
@@ -43,11 +44,11 @@ package enum PolicyVariable: Hashable, Sendable {
         let attributePrefix = "iot:connection.thing.attributes["
         if folded.hasPrefix(attributePrefix), folded.hasSuffix("]") {
             let attribute = name.dropFirst(attributePrefix.count).dropLast()
-            self = attribute.isEmpty ? .unknown(name) : .thingAttribute(String(attribute))
+            self = attribute.isEmpty ? .other(folded) : .thingAttribute(String(attribute))
             return
         }
         if folded.hasPrefix("iot:certificate.") {
-            self = Self.certificate(folded.dropFirst("iot:certificate.".count)) ?? .unknown(name)
+            self = Self.certificate(folded.dropFirst("iot:certificate.".count)) ?? .other(folded)
             return
         }
         switch folded {
@@ -61,7 +62,7 @@ package enum PolicyVariable: Hashable, Sendable {
         case "iot:connection.thing.isattached": self = .isAttached
         case "aws:currenttime": self = .currentTime
         case "aws:epochtime": self = .epochTime
-        default: self = .unknown(name)
+        default: self = .other(folded)
         }
     }
 

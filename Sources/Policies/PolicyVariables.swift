@@ -39,12 +39,17 @@ package struct PolicyVariables: Hashable, Sendable {
     /// As the certificate has them, in its order.
     package var certificateFields: [CertificateField: [String]]
     package var now: UnixTime?
+    /// Values of keys that only some callers know, such as the control plane's `aws:username`, by
+    /// name in lower case. A key that is listed without values is absent, as IAM means it; one
+    /// that is not listed means nothing here, and tips every decision towards refusing.
+    package var furtherKeys: [String: [String]]
 
     package init(
         clientID: String? = nil, sourceIP: String? = nil, domainName: String? = nil,
         connectAttributes: Set<ConnectAttribute> = [], lastWillTopic: ARN? = nil,
         thing: AssociatedThing? = nil, certificateSerialNumber: String? = nil,
-        certificateFields: [CertificateField: [String]] = [:], now: UnixTime? = nil
+        certificateFields: [CertificateField: [String]] = [:], now: UnixTime? = nil,
+        furtherKeys: [String: [String]] = [:]
     ) {
         self.clientID = clientID
         self.sourceIP = sourceIP
@@ -55,6 +60,7 @@ package struct PolicyVariables: Hashable, Sendable {
         self.certificateSerialNumber = certificateSerialNumber
         self.certificateFields = certificateFields
         self.now = now
+        self.furtherKeys = furtherKeys
     }
 
     // MARK: Values
@@ -67,9 +73,10 @@ package struct PolicyVariables: Hashable, Sendable {
             return (self.certificateFields[field] ?? []).prefix(CertificateField.valuesMax)
                 .map(Self.escaped)
         case .certificateAvailableKeys: return self.availableKeys
+        case .other(let name): return self.furtherKeys[name] ?? []
         case .clientID, .sourceIP, .domainName, .lastWillTopic, .thingName, .thingTypeName,
             .thingAttribute, .isAttached, .certificateSerialNumber, .certificateField,
-            .currentTime, .epochTime, .unknown:
+            .currentTime, .epochTime:
             return self.value(of: variable).map { [$0] } ?? []
         }
     }
@@ -90,8 +97,8 @@ package struct PolicyVariables: Hashable, Sendable {
             self.certificateValue(field, index).map(Self.escaped)
         case .currentTime: self.now?.description
         case .epochTime: self.now.map { String($0.seconds) }
-        case .connectAttributes, .certificateField(_, .list), .certificateAvailableKeys, .unknown:
-            nil
+        case .other(let name): self.furtherKeys[name].flatMap { $0.count == 1 ? $0[0] : nil }
+        case .connectAttributes, .certificateField(_, .list), .certificateAvailableKeys: nil
         }
     }
 
@@ -151,7 +158,7 @@ package struct PolicyVariables: Hashable, Sendable {
             else { return nil }
         case .certificateField, .certificateAvailableKeys, .certificateSerialNumber, .sourceIP,
             .connectAttributes, .lastWillTopic, .thingName, .thingTypeName, .thingAttribute,
-            .isAttached, .currentTime, .epochTime, .unknown:
+            .isAttached, .currentTime, .epochTime, .other:
             chosenByDevice = false
         }
         switch place {

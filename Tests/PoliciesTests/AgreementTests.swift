@@ -123,7 +123,7 @@ import Testing
                 let request = Self.request(&generator)
                 let context = try Self.context(&generator)
                 let expected = ReferenceEvaluator(
-                    context: context, action: request.action.rawValue,
+                    context: context, action: request.operation,
                     resource: request.resource.rawValue
                 ).answer([document])
                 let decision = PolicyEvaluator.decide(
@@ -140,7 +140,7 @@ import Testing
                     """
                     seed \(seed), round \(round): \(answer), expected \(expected)
                     \(text)
-                    \(request.action) \(request.resource)
+                    \(request.operation) \(request.resource)
                     \(context)
                     """)
                 return

@@ -90,8 +90,12 @@ import Testing
             "/Statement/0: a statement has Resource or"
         ),
         (
-            #""Effect":"Allow","NotAction":"iot:Connect","Resource":"*""#,
-            "/Statement/0/NotAction: unknown"
+            #""Effect":"Allow","Action":"iot:Connect","NotAction":"iot:Connect","Resource":"*""#,
+            "/Statement/0: a statement has Action or"
+        ),
+        (
+            #""Effect":"Allow","NotAction":[],"Resource":"*""#,
+            "/Statement/0/NotAction: the list must not"
         ),
         (
             #""Effect":"Allow","Action":"iot:Connect","Resource":"*","Principal":"*""#,
@@ -218,7 +222,7 @@ import Testing
         ("iot:Re*e", "iot:Receive"), ("iot:?onnect", "iot:Connect"),
         (
             "iot:Get*",
-            "iot:GetRetainedMessage iot:GetThingShadow iotjobsdata:GetPendingJobExecutions"
+            "iot:GetConnection iot:GetRetainedMessage iot:GetThingShadow iotjobsdata:GetPendingJobExecutions"
         ),
         ("iotjobsdata:Get*", "iotjobsdata:GetPendingJobExecutions"),
         ("iot:DescribeJobExecution", "iotjobsdata:DescribeJobExecution"),

@@ -23,7 +23,7 @@ extension ConnectionHandler {
         self.logRefusal(
             "denied by policy",
             [
-                "action": "\(verdict.request.action.rawValue)",
+                "action": "\(verdict.request.operation)",
                 "resource": "\(verdict.request.resource.rawValue.clipped)",
                 "decidedBy": "\(verdict.decidedBy)",
             ])
