@@ -2,43 +2,71 @@ import Fleet
 import HTTPTypes
 import Hummingbird
 import JSON
+import NIOCore
 
 /// A refusal as AWS IoT's REST interface says it: status, `x-amzn-ErrorType`, `{"message":…}`
 /// (provisioning specification, 0.2).
 enum ErrorResponse {
-    static func response(to error: FleetError) -> Response {
+    /// - Parameter resource: what the operation was about, once that is known.
+    static func response(
+        to error: FleetError, resource: ARN?, _ requestID: String
+    ) -> Response {
         var headers = HTTPFields()
         headers[.contentType] = "application/json"
-        if let name = HTTPField.Name("x-amzn-ErrorType") {
-            headers[name] = error.code.rawValue
-        }
+        headers[.requestID] = requestID
+        headers[.errorType] = Self.exception(of: error.code)
         var body: JSONObject = ["message": .string(error.message)]
-        if let resource = error.resource { body["resource"] = .string(resource) }
+        if error.code == .alreadyExists || error.code == .conflict {
+            body["resourceId"] = error.resource.map { .string($0) }
+        }
+        if error.code == .alreadyExists, let resource, resource != .everything {
+            body["resourceArn"] = .arn(resource)
+        }
         return Response(
             status: Self.status(of: error.code), headers: headers,
-            body: .init(byteBuffer: .init(bytes: JSONPrinter.bytes(.object(body)))))
+            body: .init(byteBuffer: ByteBuffer(bytes: JSONPrinter.bytes(.object(body)))))
     }
+
+    /// What a REST client knows the refusal by.
+    static func exception(of code: FleetError.Code) -> String {
+        (Self.dialogueCodes[code] ?? code).rawValue
+    }
+
+    /// The dialogue's own codes (provisioning specification, 1.7) have no exception here.
+    private static let dialogueCodes: [FleetError.Code: FleetError.Code] = [
+        .invalidPayload: .invalidRequest, .invalidCSR: .invalidRequest,
+        .invalidParameters: .invalidRequest, .invalidOwnershipToken: .invalidRequest,
+        .resourceConflict: .invalidRequest, .accessDenied: .unauthorized,
+        .templateDisabled: .unauthorized, .hookTimeout: .unauthorized,
+        .templateNotFound: .notFound, .tooManyRequests: .throttled,
+    ]
 
     /// The one table from code to status. No `default`: a new code must choose.
     static func status(of code: FleetError.Code) -> HTTPResponse.Status {
         switch code {
         case .invalidRequest, .throttled, .malformedPolicy, .certificateValidation,
-            .resourceRegistrationFailure, .invalidPayload, .invalidCSR, .invalidParameters,
-            .invalidOwnershipToken, .incompleteSignature:
+            .registrationCodeValidation, .resourceRegistrationFailure, .invalidQuery,
+            .invalidAggregation, .indexNotReady, .notConfigured, .unsupportedOperation,
+            .invalidPayload, .invalidCSR, .invalidParameters, .invalidOwnershipToken,
+            .resourceConflict, .tooManyRequests, .incompleteSignature:
             .badRequest
-        case .unauthorized: .unauthorized
-        case .accessDenied, .templateDisabled, .hookTimeout, .missingAuthenticationToken,
-            .invalidSignature, .unrecognizedClient, .expiredToken, .notAllowed:
+        case .unauthorized, .accessDenied, .templateDisabled, .hookTimeout: .unauthorized
+        case .missingAuthenticationToken, .invalidSignature, .unrecognizedClient, .expiredToken,
+            .notAllowed:
             .forbidden
-        case .notFound, .templateNotFound: .notFound
+        case .notFound, .templateNotFound, .unknownOperation: .notFound
         case .certificateState: .notAcceptable
         case .alreadyExists, .deleteConflict, .versionConflict, .versionsLimitExceeded, .conflict,
-            .resourceConflict:
+            .certificateConflict, .transferConflict:
             .conflict
-        case .limitExceeded: .gone
-        case .tooManyRequests: .tooManyRequests
+        case .limitExceeded, .transferAlreadyCompleted: .gone
         case .serviceUnavailable: .serviceUnavailable
         case .internalFailure: .internalServerError
         }
     }
+}
+
+extension HTTPField.Name {
+    /// AWS: the exception's name.
+    static let errorType = Self("x-amzn-ErrorType") ?? .eTag
 }

@@ -4,99 +4,87 @@ package import JSON
 
 /// One operation of the control plane: a row of the table, and the decision it leads to.
 ///
-/// A new operation is one more row; the router, the documentation and the tests read the table.
+/// A new operation is one more row; the router, the documentation, the rights and the tests read
+/// the table.
 package struct Operation: Sendable {
-    /// Where the body goes: collected up to the request's limit, or streamed as it arrives.
-    package enum Body: Sendable {
-        case none, collected, streamed
-    }
+    package typealias Handler =
+        @Sendable (OperationRequest, ControlPlaneServices) async throws(FleetError) -> JSONValue
+    package typealias Target = @Sendable (OperationRequest, Realm) throws(FleetError) -> ARN
 
     package let name: String
     package let method: HTTPRequest.Method
-    /// Hummingbird's form: `/slipway/allowlists/:list`.
-    package let path: String
-    package let body: Body
+    package let path: OperationPath
+    /// The members of the JSON body that are understood; any other is refused by name.
+    package let members: [String]
+    /// The query parameters that are understood; any other is refused by name.
+    package let query: [String]
+    /// Whether the body is a file, taken as it arrives, and no JSON.
+    package let streams: Bool
     package let summary: String
-    package let handle:
-        @Sendable (OperationRequest, ControlPlaneServices) async throws(FleetError) -> JSONValue
+    /// What the caller must have rights upon; `*` for listings and whatever has no name yet.
+    package let target: Target
+    private let handle: Handler
 
     package init(
-        _ name: String, _ method: HTTPRequest.Method, _ path: String, body: Body = .none,
-        summary: String,
-        handle:
-            @escaping @Sendable (OperationRequest, ControlPlaneServices) async throws(FleetError)
-            -> JSONValue
+        _ name: String, _ method: HTTPRequest.Method, _ path: OperationPath,
+        members: [String] = [], query: [String] = [], streams: Bool = false, summary: String,
+        target: @escaping Target = { _, _ in .everything },
+        handle: @escaping Handler
     ) {
         self.name = name
         self.method = method
         self.path = path
-        self.body = body
+        self.members = members
+        self.query = query
+        self.streams = streams
         self.summary = summary
+        self.target = target
         self.handle = handle
     }
-}
 
-/// What every operation may use.
-package struct ControlPlaneServices: Sendable {
-    package let store: any FleetStore
-    package let drafts: any AllowlistDrafts
-    package let clock: any WallClock
-    /// The running service in a few facts, for `slipway status`.
-    package let status: @Sendable () async -> JSONObject
+    /// Whether AWS IoT has this operation too, or it is ours.
+    package var isAWS: Bool { !self.path.text.hasPrefix("/slipway/") }
 
-    package init(
-        store: any FleetStore, drafts: any AllowlistDrafts, clock: any WallClock,
-        status: @escaping @Sendable () async -> JSONObject
-    ) {
-        self.store = store
-        self.drafts = drafts
-        self.clock = clock
-        self.status = status
-    }
-}
+    /// What a statement of rights calls it: `iot:CreateThing`, `slipway:ImportAllowlist`.
+    package var action: String { (self.isAWS ? "iot:" : "slipway:") + self.name }
 
-/// A request with everything HTTP taken off it.
-package struct OperationRequest: Sendable {
-    package let actor: Actor
-    package let pathParameters: [String: String]
-    package let query: [String: String]
-    /// `.null` unless the operation collects its body.
-    package let body: JSONValue
-    /// The body as it arrives, pulled chunk by chunk so that a slow reader slows the sender down;
-    /// empty unless the operation streams it.
-    package let stream: Stream
-
-    package typealias Stream = any AsyncSequence<[UInt8], any Error> & Sendable
-    package static var emptyStream: Stream {
-        AsyncThrowingStream<[UInt8], any Error> { $0.finish() }
+    /// Answers the request. `.null` is an empty answer.
+    package func perform(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        try self.refuseUnknownInput(request)
+        return try await self.handle(request, services)
     }
 
-    package init(
-        actor: Actor, pathParameters: [String: String] = [:], query: [String: String] = [:],
-        body: JSONValue = .null, stream: Stream = OperationRequest.emptyStream
-    ) {
-        self.actor = actor
-        self.pathParameters = pathParameters
-        self.query = query
-        self.body = body
-        self.stream = stream
-    }
-
-    /// The path parameter `name`, which the row's path must declare.
-    package func parameter(_ name: String) throws(FleetError) -> String {
-        guard let value = self.pathParameters[name] else {
-            throw FleetError(.invalidRequest, "the path holds no \(name)")
-        }
-        return value
-    }
-
-    /// The query parameter `name` as a whole number; `fallback` where it is absent.
-    package func integer(_ name: String, default fallback: Int) throws(FleetError) -> Int {
-        guard let text = self.query[name] else { return fallback }
-        guard let value = Int(text) else {
+    /// A parameter that would silently do nothing may be one that somebody's safety hangs on.
+    private func refuseUnknownInput(_ request: OperationRequest) throws(FleetError) {
+        for name in request.query.keys.sorted() where !self.query.contains(name) {
             throw FleetError(
-                .invalidRequest, "\(name) must be a whole number, not '\(text.clipped)'")
+                .invalidRequest,
+                "\(self.name) has no query parameter '\(name.clipped)'"
+                    + Self.known(self.query))
         }
-        return value
+        switch request.body {
+        case .null: break
+        case .object(let object):
+            for name in object.keys where !self.members.contains(name) {
+                throw FleetError(
+                    .invalidRequest,
+                    "\(self.name) has no member '\(name.clipped)' in its body"
+                        + Self.known(self.members))
+            }
+        case .bool, .number, .string, .array:
+            throw FleetError(
+                .invalidRequest, "the body is \(request.body.kindName), not an object")
+        }
     }
+
+    private static func known(_ names: [String]) -> String {
+        names.isEmpty ? "; it has none" : "; it has " + names.joined(separator: ", ")
+    }
+}
+
+extension ARN {
+    /// What an operation that concerns no single resource is checked against.
+    package static let everything = ARN(rawValue: "*")
 }

@@ -1,7 +1,8 @@
 /// Every operation there is.
 package enum OperationTable {
     package static let all: [Operation] =
-        AllowlistOperations.all + CertificateOperations.all + StatusOperations.all
+        AllowlistOperations.all + CertificateOperations.all + CertificateRecordOperations.all
+        + StatusOperations.all
 
     /// The row called `name`.
     package static func operation(_ name: String) -> Operation? {

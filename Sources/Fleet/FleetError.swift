@@ -16,10 +16,22 @@ package struct FleetError: Error, Hashable, Sendable, CustomStringConvertible {
         case limitExceeded = "LimitExceededException"
         case certificateState = "CertificateStateException"
         case certificateValidation = "CertificateValidationException"
+        case certificateConflict = "CertificateConflictException"
+        case registrationCodeValidation = "RegistrationCodeValidationException"
+        case transferConflict = "TransferConflictException"
+        case transferAlreadyCompleted = "TransferAlreadyCompletedException"
         case malformedPolicy = "MalformedPolicyException"
         case resourceRegistrationFailure = "ResourceRegistrationFailureException"
         /// A precondition of a ChangeSet no longer held. Use cases retry it.
         case conflict = "ConflictingResourceUpdateException"
+        case invalidQuery = "InvalidQueryException"
+        case invalidAggregation = "InvalidAggregationException"
+        case indexNotReady = "IndexNotReadyException"
+        case notConfigured = "NotConfiguredException"
+        /// Nothing lies at that method and path.
+        case unknownOperation = "UnknownOperationException"
+        /// AWS IoT has it and this service has not.
+        case unsupportedOperation = "UnsupportedOperationException"
         case throttled = "ThrottlingException"
         case serviceUnavailable = "ServiceUnavailableException"
         case internalFailure = "InternalFailureException"

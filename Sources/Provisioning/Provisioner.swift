@@ -159,6 +159,9 @@ package final class Provisioner: Sendable {
                 ? error : self.tooMany("the service is busy")
         case .invalidRequest, .unauthorized, .notFound, .alreadyExists, .deleteConflict,
             .versionConflict, .versionsLimitExceeded, .certificateState, .certificateValidation,
+            .certificateConflict, .registrationCodeValidation, .transferConflict,
+            .transferAlreadyCompleted, .invalidQuery, .invalidAggregation, .indexNotReady,
+            .notConfigured, .unknownOperation, .unsupportedOperation,
             .malformedPolicy, .resourceRegistrationFailure, .internalFailure,
             .missingAuthenticationToken, .incompleteSignature, .invalidSignature,
             .unrecognizedClient, .expiredToken, .notAllowed:

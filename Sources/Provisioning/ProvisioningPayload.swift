@@ -202,10 +202,13 @@ package struct Rejection: Hashable, Sendable {
         case .tooManyRequests, .throttled, .limitExceeded, .conflict, .serviceUnavailable:
             (429, "TooManyRequests")
         case .invalidRequest, .notFound, .alreadyExists, .deleteConflict, .versionConflict,
-            .versionsLimitExceeded, .certificateState, .certificateValidation, .malformedPolicy,
-            .resourceRegistrationFailure, .internalFailure, .missingAuthenticationToken,
-            .incompleteSignature, .invalidSignature, .unrecognizedClient, .expiredToken,
-            .notAllowed:
+            .versionsLimitExceeded, .certificateState, .certificateValidation,
+            .certificateConflict, .registrationCodeValidation, .transferConflict,
+            .transferAlreadyCompleted, .invalidQuery, .invalidAggregation, .indexNotReady,
+            .notConfigured, .unknownOperation, .unsupportedOperation,
+            .malformedPolicy, .resourceRegistrationFailure, .internalFailure,
+            .missingAuthenticationToken, .incompleteSignature, .invalidSignature,
+            .unrecognizedClient, .expiredToken, .notAllowed:
             (500, "InternalFailure")
         }
     }

@@ -33,8 +33,9 @@ package enum Certificates {
 
     /// AWS: DeleteCertificate. An active certificate stays, and so does one that a thing or a
     /// policy still hangs on.
+    /// - Parameter force: AWS `forceDelete`: policies that are attached do not keep it.
     package static func delete(
-        _ id: CertificateID, in view: RegistryView
+        _ id: CertificateID, force: Bool = false, in view: RegistryView
     ) throws(FleetError) -> ChangeSet {
         guard let certificate = view.certificate(id) else { throw Self.missing(id) }
         guard certificate.status != .active else {
@@ -42,7 +43,7 @@ package enum Certificates {
                 .certificateState, "an active certificate cannot be deleted; deactivate it first",
                 resource: id.rawValue)
         }
-        guard view.policiesOfTarget(.certificate(id)).isEmpty else {
+        guard force || view.policiesOfTarget(.certificate(id)).isEmpty else {
             throw FleetError(
                 .deleteConflict, "Certificate policies must be detached before deletion",
                 resource: id.rawValue)

@@ -8,7 +8,9 @@ enum Schema {
     static let applicationID: Int64 = 0x534C_4950
 
     /// Step n brings a database from version n to n + 1.
-    static let steps: [String] = [Self.registry + Self.provisioning + Self.allowlists + Self.audit]
+    static let steps: [String] = [
+        Self.registry + Self.provisioning + Self.allowlists + Self.audit, Self.awsLabels,
+    ]
 
     static var version: Int { Self.steps.count }
 
@@ -153,5 +155,18 @@ enum Schema {
             id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL,
             compact_range BLOB NOT NULL, root BLOB NOT NULL
         ) STRICT;
+        """
+
+    /// What AWS clients say of certificates, authorities and templates, and want to hear again.
+    private static let awsLabels = """
+        ALTER TABLE certificates ADD COLUMN mode TEXT NOT NULL DEFAULT 'DEFAULT';
+        ALTER TABLE authorities ADD COLUMN mode TEXT NOT NULL DEFAULT 'DEFAULT';
+        ALTER TABLE authorities ADD COLUMN auto_registration INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE authorities ADD COLUMN registration_config TEXT;
+        ALTER TABLE authorities ADD COLUMN last_modified_at INTEGER NOT NULL DEFAULT 0;
+        UPDATE authorities SET last_modified_at = created_at;
+        ALTER TABLE templates ADD COLUMN role_arn TEXT;
+        ALTER TABLE templates ADD COLUMN hook_target TEXT;
+        ALTER TABLE templates ADD COLUMN hook_payload_version TEXT;
         """
 }

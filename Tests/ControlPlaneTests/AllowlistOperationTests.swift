@@ -24,9 +24,9 @@ import Testing
             for chunk in chunks { continuation.yield(Array(chunk.utf8)) }
             continuation.finish()
         }
-        return try await operation.handle(
+        return try await operation.perform(
             OperationRequest(
-                actor: .service("test"), pathParameters: ["list": list], query: query,
+                actor: .service("test"), labels: ["list": list], query: query,
                 body: body, stream: stream),
             self.services)
     }

@@ -9,7 +9,7 @@ import Testing
         let operations = OperationTable.all
         #expect(Set(operations.map(\.name)).count == operations.count)
         #expect(
-            Set(operations.map { "\($0.method) \($0.path)" }).count == operations.count)
+            Set(operations.map { "\($0.method) \($0.path.text)" }).count == operations.count)
     }
 
     @Test(arguments: FleetError.Code.allCases)

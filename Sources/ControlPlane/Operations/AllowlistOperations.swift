@@ -8,24 +8,26 @@ import Registry
 package enum AllowlistOperations {
     package static let all: [Operation] = [
         Operation(
-            "ListAllowlists", .get, "/slipway/allowlists",
+            "ListAllowlists", .get, "/slipway/allowlists", query: ["after"],
             summary: "Every allowlist with its version and count", handle: Self.list),
         Operation(
-            "DescribeAllowlist", .get, "/slipway/allowlists/:list",
+            "DescribeAllowlist", .get, "/slipway/allowlists/{list}", query: ["serial"],
             summary: "One allowlist, and with ?serial= whether a serial is on it",
             handle: Self.describe),
         Operation(
-            "ListAllowlistEntries", .get, "/slipway/allowlists/:list/entries",
+            "ListAllowlistEntries", .get, "/slipway/allowlists/{list}/entries",
+            query: ["after", "limit"],
             summary: "The serial numbers of an allowlist, in pages", handle: Self.entries),
         Operation(
-            "ImportAllowlist", .put, "/slipway/allowlists/:list", body: .streamed,
+            "ImportAllowlist", .put, "/slipway/allowlists/{list}", query: ["mode"], streams: true,
             summary: "A whole file, all of it or nothing", handle: Self.importFile),
         Operation(
-            "AddAllowlistEntries", .post, "/slipway/allowlists/:list/entries", body: .collected,
-            summary: "Single serial numbers onto the list", handle: Self.add),
+            "AddAllowlistEntries", .post, "/slipway/allowlists/{list}/entries",
+            members: ["serials"], summary: "Single serial numbers onto the list", handle: Self.add),
         Operation(
-            "RemoveAllowlistEntries", .delete, "/slipway/allowlists/:list/entries",
-            body: .collected, summary: "Single serial numbers off the list", handle: Self.remove),
+            "RemoveAllowlistEntries", .delete, "/slipway/allowlists/{list}/entries",
+            members: ["serials"], summary: "Single serial numbers off the list", handle: Self.remove
+        ),
     ]
 
     private static func list(
@@ -42,7 +44,7 @@ package enum AllowlistOperations {
     private static func describe(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        let name = try AllowlistName(request.parameter("list"))
+        let name = try request.name("list", as: AllowlistName.self)
         let serial = try request.query["serial"].map { text throws(FleetError) in
             try SerialNumber(text)
         }
@@ -60,9 +62,9 @@ package enum AllowlistOperations {
     private static func entries(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        let name = try AllowlistName(request.parameter("list"))
+        let name = try request.name("list", as: AllowlistName.self)
         _ = try Self.existing(name, in: try await services.store.load([.allowlist(name)]))
-        let limit = try request.integer("limit", default: ListQuery.limitMax)
+        let limit = try request.queryInteger("limit") ?? ListQuery.limitMax
         let page = try await services.store.page(
             ListQuery(.allowlistEntries(name), after: request.query["after"], limit: limit))
         let serials = page.records.compactMap { record -> JSONValue? in
@@ -74,7 +76,7 @@ package enum AllowlistOperations {
     private static func importFile(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        let name = try AllowlistName(request.parameter("list"))
+        let name = try request.name("list", as: AllowlistName.self)
         let modeText = request.query["mode"] ?? AllowlistDraft.Mode.merge.rawValue
         guard let mode = AllowlistDraft.Mode(rawValue: modeText) else {
             throw FleetError(
@@ -90,7 +92,7 @@ package enum AllowlistOperations {
     private static func add(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        let name = try AllowlistName(request.parameter("list"))
+        let name = try request.name("list", as: AllowlistName.self)
         let set = try AllowlistEntries.add(
             try Self.serials(request), to: name, at: services.clock.now)
         _ = try await services.store.commit(set, by: request.actor)
@@ -101,7 +103,7 @@ package enum AllowlistOperations {
     private static func remove(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        let name = try AllowlistName(request.parameter("list"))
+        let name = try request.name("list", as: AllowlistName.self)
         let serials = try Self.serials(request)
         let view = try await services.store.load(
             Set(serials.map { .allowlistEntry(name, $0) } + [.allowlist(name)]))

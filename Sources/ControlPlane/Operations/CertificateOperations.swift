@@ -3,148 +3,162 @@ import HTTPTypes
 import JSON
 import Registry
 
-/// The certificate rows of the table, at the addresses AWS IoT gives them.
+/// The certificate rows of the table, as AWS IoT has them.
 package enum CertificateOperations {
     package static let all: [Operation] = [
         Operation(
-            "ListCertificates", .get, "/certificates",
+            "DescribeCertificate", .get, "/certificates/{certificateId}",
+            summary: "One certificate", target: Self.certificate, handle: Self.describe),
+        Operation(
+            "UpdateCertificate", .put, "/certificates/{certificateId}", query: ["newStatus"],
+            summary: "Sets ?newStatus=ACTIVE, INACTIVE or REVOKED; live connections follow",
+            target: Self.certificate, handle: Self.update),
+        Operation(
+            "DeleteCertificate", .delete, "/certificates/{certificateId}", query: ["forceDelete"],
+            summary: "Takes away a certificate that is not active and that nothing hangs on",
+            target: Self.certificate, handle: Self.delete),
+        Operation(
+            "ListCertificates", .get, "/certificates", query: Pagination.markerQuery,
             summary: "Every certificate, in pages", handle: Self.list),
         Operation(
-            "DescribeCertificate", .get, "/certificates/:certificateId",
-            summary: "One certificate, and where it came from", handle: Self.describe),
-        Operation(
-            "UpdateCertificate", .put, "/certificates/:certificateId",
-            summary: "Sets ?newStatus=ACTIVE, INACTIVE or REVOKED; live connections follow",
-            handle: Self.update),
+            "ListCertificatesByCA", .get, "/certificates-by-ca/{caCertificateId}",
+            query: Pagination.markerQuery, summary: "Every certificate of one authority, in pages",
+            target: { request, realm throws(FleetError) in
+                realm.authority(try CertificateID(request.label("caCertificateId")))
+            }, handle: Self.listByAuthority),
     ]
 
-    private static func list(
-        _ request: OperationRequest, _ services: ControlPlaneServices
-    ) async throws(FleetError) -> JSONValue {
-        let limit = try request.integer("pageSize", default: 250)
-        let page = try await services.store.page(
-            ListQuery(.certificates, after: request.query["marker"], limit: limit))
-        let certificates = page.records.compactMap { record -> JSONValue? in
-            guard case .certificate(let certificate) = record else { return nil }
-            return [
-                "certificateId": .string(certificate.id.rawValue),
-                "kind": .string(certificate.kind.rawValue),
-                "status": .string(certificate.status.rawValue),
-                "subject": .string(certificate.subject),
-                "creationDate": .string(certificate.createdAt.description),
-            ]
-        }
-        return [
-            "certificates": .array(certificates),
-            "nextMarker": page.next.map { .string($0) } ?? nil,
-        ]
+    /// AWS documents a default page of 25 here, and nowhere else.
+    private static let pageDefault = 25
+
+    static func certificate(
+        _ request: OperationRequest, _ realm: Realm
+    ) throws(FleetError) -> ARN {
+        realm.certificate(try CertificateID(request.label("certificateId")))
     }
 
     private static func describe(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        let id = try CertificateID(request.parameter("certificateId"))
-        let view = try await services.store.load([
-            .certificate(id), .policiesOfTarget(.certificate(id)), .thingsOfCertificate(id),
-        ])
-        guard let certificate = view.certificate(id) else {
+        let id = try CertificateID(request.label("certificateId"))
+        let view = try await services.store.load([.certificate(id)])
+        guard let entry = view.entry(.certificate(id)), case .certificate(let found) = entry.record
+        else {
             throw FleetError(
-                .notFound, "there is no certificate \(id)", resource: id.rawValue)
+                .notFound, "Certificate \(id) does not exist", resource: id.rawValue)
         }
-        var answer = CertificateShape.json(certificate)
-        answer["policies"] = .array(
-            view.policiesOfTarget(.certificate(id)).map { .string($0.rawValue) })
-        answer["things"] = .array(
-            view.thingsOfCertificate(id).map { .string($0.thing.rawValue) })
-        return ["certificateDescription": .object(answer)]
+        return [
+            "certificateDescription": .object(
+                CertificateShape.description(found, entry.revision, services.realm))
+        ]
     }
 
     private static func update(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        let id = try CertificateID(request.parameter("certificateId"))
-        guard let text = request.query["newStatus"],
-            let status = Certificate.Status(rawValue: text)
-        else {
-            throw FleetError(
-                .invalidRequest, "newStatus must be one of ACTIVE, INACTIVE and REVOKED")
+        let id = try CertificateID(request.label("certificateId"))
+        let status = try Self.status(try request.requiredQueryText("newStatus"), "newStatus")
+        _ = try await services.decide([.certificate(id)], by: request.actor) {
+            view, now throws(FleetError) in
+            try Certificates.setStatus(of: id, to: status, reason: nil, in: view, at: now)
         }
-        for _ in 0..<Self.attemptsMax {
-            let view = try await services.store.load([.certificate(id)])
-            let set = try Certificates.setStatus(
-                of: id, to: status, reason: request.query["reason"], in: view,
-                at: services.clock.now)
-            guard !set.changesNothing else { return [:] }
-            do throws(FleetError) {
-                _ = try await services.store.commit(set, by: request.actor)
-                return [:]
-            } catch {
-                guard error.code == .conflict else { throw error }
-            }
-        }
-        throw FleetError(
-            .conflict, "certificate \(id) kept changing; try again", resource: id.rawValue)
+        return .null
     }
 
-    /// A lost race is decided afresh, this often.
-    private static let attemptsMax = 3
+    static func status(
+        _ text: String, _ parameter: String
+    ) throws(FleetError) -> Certificate.Status {
+        guard let status = Certificate.Status(rawValue: text) else {
+            throw FleetError(
+                .invalidRequest,
+                "\(parameter) must be one of ACTIVE, INACTIVE and REVOKED, not '\(text.clipped)'")
+        }
+        return status
+    }
+
+    private static func delete(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let id = try CertificateID(request.label("certificateId"))
+        let force = try request.queryFlag("forceDelete")
+        _ = try await services.decide(Certificates.keysToDelete(id), by: request.actor) {
+            view, _ throws(FleetError) in
+            try Certificates.delete(id, force: force, in: view)
+        }
+        return .null
+    }
+
+    private static func list(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        try await Self.page(.certificates, request, services)
+    }
+
+    private static func listByAuthority(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let id = try CertificateID(request.label("caCertificateId"))
+        guard try await services.store.load([.authority(id)]).authority(id) != nil else {
+            throw FleetError(
+                .notFound, "CA certificate \(id) does not exist", resource: id.rawValue)
+        }
+        return try await Self.page(.certificates, request, services)
+    }
+
+    private static func page(
+        _ subject: ListQuery.Subject, _ request: OperationRequest,
+        _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        _ = try request.queryFlag("isAscendingOrder")
+        let page = try await services.store.page(
+            ListQuery(
+                subject, after: try request.marker,
+                limit: try request.markerLimit(default: Self.pageDefault)))
+        let certificates = page.records.compactMap { record -> JSONValue? in
+            guard case .certificate(let certificate) = record else { return nil }
+            return .object(CertificateShape.summary(certificate, services.realm))
+        }
+        return .object(
+            .present(
+                ("certificates", .array(certificates)),
+                ("nextMarker", Pagination.token(page.next))))
+    }
 }
 
-/// A certificate with its provenance, for people and for scripts.
+/// A certificate as AWS IoT describes it (provisioning specification, 4.6).
 enum CertificateShape {
-    static func json(_ certificate: Certificate) -> JSONObject {
-        var object: JSONObject = [
+    static func summary(_ certificate: Certificate, _ realm: Realm) -> JSONObject {
+        [
+            "certificateArn": .arn(realm.certificate(certificate.id)),
             "certificateId": .string(certificate.id.rawValue),
-            "kind": .string(certificate.kind.rawValue),
             "status": .string(certificate.status.rawValue),
-            "statusChangedAt": .string(certificate.statusChangedAt.description),
-            "statusReason": certificate.statusReason.map { .string($0) } ?? nil,
-            "serialNumber": .string(certificate.serialNumber),
-            "issuer": .string(certificate.issuer),
-            "caCertificateId": certificate.issuerID.map { .string($0.rawValue) } ?? nil,
-            "subject": .string(certificate.subject),
-            "publicKeySHA256": .string(certificate.publicKey.rawValue),
-            "notBefore": .string(certificate.notBefore.description),
-            "notAfter": .string(certificate.notAfter.description),
-            "creationDate": .string(certificate.createdAt.description),
-            "firstSeenAt": certificate.firstSeenAt.map { .string($0.description) } ?? nil,
+            "certificateMode": .string(certificate.mode.rawValue),
+            "creationDate": .epoch(certificate.createdAt),
         ]
-        if let provenance = certificate.provenance {
-            object["provenance"] = .object(Self.json(provenance))
-        }
-        object["certificatePem"] = .string(certificate.pem)
-        return object
     }
 
-    private static func json(_ provenance: Provenance) -> JSONObject {
-        let origin = provenance.origin
-        var object: JSONObject = [
-            "flow": .string(origin.flow.rawValue),
-            "claimCertificateId": origin.claim.map { .string($0.rawValue) } ?? nil,
-            "createdByClientId": origin.clientID.map { .string($0) } ?? nil,
-            "createdFromAddress": origin.sourceAddress.map { .string($0) } ?? nil,
-            "requestedAt": .string(origin.requestedAt.description),
-        ]
-        guard let registration = provenance.registration else { return object }
-        var parameters = JSONObject()
-        for (name, value) in registration.parameters.sorted(by: { $0.key < $1.key }) {
-            parameters[name] = .string(value)
-        }
-        object["registration"] = [
-            "templateName": .string(registration.template.rawValue),
-            "templateVersion": .int(registration.templateVersion),
-            "templateSHA256": .string(registration.templateDigest),
-            "hook": registration.hook.map { .string($0.rawValue) } ?? nil,
-            "hookSHA256": registration.hookDigest.map { .string($0) } ?? nil,
-            "allowlist": registration.allowlist.map { .string($0.rawValue) } ?? nil,
-            "allowlistVersion": registration.allowlistVersion.map { .int($0) } ?? nil,
-            "clientId": .string(registration.clientID),
-            "sourceAddress": .string(registration.sourceAddress),
-            "station": registration.station.map { .string($0) } ?? nil,
-            "lot": registration.lot.map { .string($0) } ?? nil,
-            "parameters": .object(parameters),
-            "registeredAt": .string(registration.registeredAt.description),
-        ]
-        return object
+    static func description(
+        _ certificate: Certificate, _ revision: Revision, _ realm: Realm
+    ) -> JSONObject {
+        .present(
+            ("certificateArn", .arn(realm.certificate(certificate.id))),
+            ("certificateId", .string(certificate.id.rawValue)),
+            ("caCertificateId", certificate.issuerID.map { .string($0.rawValue) }),
+            ("status", .string(certificate.status.rawValue)),
+            ("certificatePem", .string(certificate.pem)),
+            ("ownedBy", .string(realm.account)),
+            ("creationDate", .epoch(certificate.createdAt)),
+            ("lastModifiedDate", .epoch(certificate.statusChangedAt)),
+            // It counts up with every change, as AWS asks of it.
+            ("customerVersion", .int(Int(revision))),
+            ("generationId", .string("\(certificate.id)-\(revision)")),
+            (
+                "validity",
+                [
+                    "notBefore": .epoch(certificate.notBefore),
+                    "notAfter": .epoch(certificate.notAfter),
+                ]
+            ),
+            ("certificateMode", .string(certificate.mode.rawValue)))
     }
 }

@@ -29,8 +29,16 @@ package struct Certificate: Hashable, Sendable {
         }
     }
 
+    /// AWS: CertificateMode. How a client has to say which account it speaks to; this service has
+    /// one account and asks nobody, so it keeps the word for those who ask.
+    package enum Mode: String, Sendable, CaseIterable {
+        case `default` = "DEFAULT"
+        case sniOnly = "SNI_ONLY"
+    }
+
     package let id: CertificateID
     package let kind: Kind
+    package let mode: Mode
     /// Lower-case hex of the serial's big-endian bytes, without a sign byte (RFC 5280 4.1.2.2).
     package let serialNumber: String
     /// The issuing authority's id; nil for a certificate registered without its authority.
@@ -57,6 +65,7 @@ package struct Certificate: Hashable, Sendable {
     ) {
         self.id = issued.id
         self.kind = kind
+        self.mode = .default
         self.serialNumber = issued.serialNumber
         self.issuerID = issued.issuerID
         self.issuer = issued.issuer
@@ -79,10 +88,11 @@ package struct Certificate: Hashable, Sendable {
         issuer: String, subject: String, publicKey: PublicKeyFingerprint, notBefore: UnixTime,
         notAfter: UnixTime, pem: String, createdAt: UnixTime, status: Status,
         statusChangedAt: UnixTime, statusReason: String?, provenance: Provenance?,
-        firstSeenAt: UnixTime?
+        firstSeenAt: UnixTime?, mode: Mode = .default
     ) {
         self.id = id
         self.kind = kind
+        self.mode = mode
         self.serialNumber = serialNumber
         self.issuerID = issuerID
         self.issuer = issuer

@@ -19,33 +19,3 @@ package struct Claim: Hashable, Sendable {
         self.createdAt = createdAt
     }
 }
-
-/// An authority whose certificates this service knows. The key is elsewhere, or nowhere.
-package struct Authority: Hashable, Sendable {
-    package enum Role: String, Sendable { case root, issuing, registered }
-    package enum Status: String, Sendable { case active = "ACTIVE", inactive = "INACTIVE" }
-    package let id: CertificateID
-    package let role: Role
-    package let subject: String
-    package let publicKey: PublicKeyFingerprint
-    package let pem: String
-    package let notBefore: UnixTime
-    package let notAfter: UnixTime
-    package var status: Status
-    package let createdAt: UnixTime
-
-    package init(
-        id: CertificateID, role: Role, subject: String, publicKey: PublicKeyFingerprint,
-        pem: String, notBefore: UnixTime, notAfter: UnixTime, status: Status, createdAt: UnixTime
-    ) {
-        self.id = id
-        self.role = role
-        self.subject = subject
-        self.publicKey = publicKey
-        self.pem = pem
-        self.notBefore = notBefore
-        self.notAfter = notAfter
-        self.status = status
-        self.createdAt = createdAt
-    }
-}

@@ -14,10 +14,28 @@ package struct ProvisioningTemplate: Hashable, Sendable {
     package var hook: HookName?
     package let createdAt: UnixTime
     package var lastModifiedAt: UnixTime
+    package var labels: Labels
+
+    /// What AWS clients say about a template and want to hear again, though nothing here acts on
+    /// it: the role that AWS would assume, and the ARN and version by which they named the hook.
+    package struct Labels: Hashable, Sendable {
+        package var roleARN: String?
+        package var hookTarget: String?
+        package var hookPayloadVersion: String?
+
+        package init(
+            roleARN: String? = nil, hookTarget: String? = nil, hookPayloadVersion: String? = nil
+        ) {
+            self.roleARN = roleARN
+            self.hookTarget = hookTarget
+            self.hookPayloadVersion = hookPayloadVersion
+        }
+    }
 
     package init(
         name: TemplateName, kind: Kind, summary: String, enabled: Bool, defaultVersionID: Int,
-        latestVersionID: Int, hook: HookName?, createdAt: UnixTime, lastModifiedAt: UnixTime
+        latestVersionID: Int, hook: HookName?, createdAt: UnixTime, lastModifiedAt: UnixTime,
+        labels: Labels = Labels()
     ) {
         self.name = name
         self.kind = kind
@@ -28,6 +46,7 @@ package struct ProvisioningTemplate: Hashable, Sendable {
         self.hook = hook
         self.createdAt = createdAt
         self.lastModifiedAt = lastModifiedAt
+        self.labels = labels
     }
 }
 

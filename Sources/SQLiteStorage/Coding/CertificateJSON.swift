@@ -18,7 +18,8 @@ extension Certificate {
             ("statusChangedAt", RecordJSON.time(self.statusChangedAt)),
             ("statusReason", RecordJSON.text(self.statusReason)),
             ("provenance", self.provenance?.json),
-            ("firstSeenAt", RecordJSON.time(self.firstSeenAt)))
+            ("firstSeenAt", RecordJSON.time(self.firstSeenAt)),
+            ("mode", .string(self.mode.rawValue)))
     }
 
     init(json: JSONValue?) throws {
@@ -34,7 +35,8 @@ extension Certificate {
             statusChangedAt: try fields.time("statusChangedAt"),
             statusReason: try fields.optionalText("statusReason"),
             provenance: try fields.object["provenance"].map { try Provenance(json: $0) },
-            firstSeenAt: try fields.optionalTime("firstSeenAt"))
+            firstSeenAt: try fields.optionalTime("firstSeenAt"),
+            mode: try fields.optionalOneOf("mode") ?? .default)
     }
 }
 

@@ -12,7 +12,10 @@ extension ProvisioningTemplate {
             ("latestVersionID", .int(self.latestVersionID)),
             ("hook", RecordJSON.name(self.hook)),
             ("createdAt", RecordJSON.time(self.createdAt)),
-            ("lastModifiedAt", RecordJSON.time(self.lastModifiedAt)))
+            ("lastModifiedAt", RecordJSON.time(self.lastModifiedAt)),
+            ("roleARN", RecordJSON.text(self.labels.roleARN)),
+            ("hookTarget", RecordJSON.text(self.labels.hookTarget)),
+            ("hookPayloadVersion", RecordJSON.text(self.labels.hookPayloadVersion)))
     }
 
     init(json: JSONValue?) throws {
@@ -23,7 +26,11 @@ extension ProvisioningTemplate {
             defaultVersionID: try fields.int("defaultVersionID"),
             latestVersionID: try fields.int("latestVersionID"),
             hook: try fields.optionalName("hook"), createdAt: try fields.time("createdAt"),
-            lastModifiedAt: try fields.time("lastModifiedAt"))
+            lastModifiedAt: try fields.time("lastModifiedAt"),
+            labels: Labels(
+                roleARN: try fields.optionalText("roleARN"),
+                hookTarget: try fields.optionalText("hookTarget"),
+                hookPayloadVersion: try fields.optionalText("hookPayloadVersion")))
     }
 }
 

@@ -110,6 +110,11 @@ struct JSONFields {
         try self.required(key, Word(rawValue: self.text(key)))
     }
 
+    func optionalOneOf<Word: RawRepresentable<String>>(_ key: String) throws -> Word? {
+        guard let text = try self.optionalText(key) else { return nil }
+        return try self.required(key, Word(rawValue: text))
+    }
+
     func map(_ key: String) throws -> [String: String] {
         let object = try self.required(key, self.object[key]?.objectValue)
         var map: [String: String] = [:]

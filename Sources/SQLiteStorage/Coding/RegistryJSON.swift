@@ -128,7 +128,11 @@ extension Authority {
             ("pem", .string(self.pem)), ("notBefore", RecordJSON.time(self.notBefore)),
             ("notAfter", RecordJSON.time(self.notAfter)),
             ("status", .string(self.status.rawValue)),
-            ("createdAt", RecordJSON.time(self.createdAt)))
+            ("createdAt", RecordJSON.time(self.createdAt)),
+            ("mode", .string(self.registration.mode.rawValue)),
+            ("autoRegistration", .bool(self.registration.isAutomatic)),
+            ("registrationConfig", self.registration.config?.json),
+            ("lastModifiedAt", RecordJSON.time(self.lastModifiedAt)))
     }
 
     init(json: JSONValue?) throws {
@@ -138,6 +142,31 @@ extension Authority {
             subject: try fields.text("subject"), publicKey: try fields.fingerprint("publicKey"),
             pem: try fields.text("pem"), notBefore: try fields.time("notBefore"),
             notAfter: try fields.time("notAfter"), status: try fields.oneOf("status"),
-            createdAt: try fields.time("createdAt"))
+            createdAt: try fields.time("createdAt"),
+            registration: Authority.Registration(
+                mode: try fields.optionalOneOf("mode") ?? .default,
+                isAutomatic: fields.object["autoRegistration"]?.boolValue ?? false,
+                config: try fields.object["registrationConfig"].map {
+                    try Authority.RegistrationConfig(json: $0)
+                }),
+            lastModifiedAt: try fields.optionalTime("lastModifiedAt")
+                ?? fields.time("createdAt"))
+    }
+}
+
+extension Authority.RegistrationConfig {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("templateBody", RecordJSON.text(self.templateBody)),
+            ("templateName", RecordJSON.name(self.templateName)),
+            ("roleARN", RecordJSON.text(self.roleARN)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "an authority's registration configuration")
+        self.init(
+            templateBody: try fields.optionalText("templateBody"),
+            templateName: try fields.optionalName("templateName"),
+            roleARN: try fields.optionalText("roleARN"))
     }
 }

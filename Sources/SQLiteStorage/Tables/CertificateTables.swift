@@ -6,7 +6,7 @@ internal import JSON
 enum CertificateTables {
     static let certificateColumns = """
         id, kind, serial_number, issuer_id, issuer, subject, public_key, not_before, not_after, \
-        pem, created_at, status, status_changed_at, status_reason, provenance, first_seen_at
+        pem, created_at, status, status_changed_at, status_reason, provenance, first_seen_at, mode
         """
 
     static func certificate(_ row: inout RowReader) throws -> Certificate {
@@ -18,7 +18,7 @@ enum CertificateTables {
             status: try row.oneOf(), statusChangedAt: try row.time(),
             statusReason: try row.optionalText(),
             provenance: try row.optionalJSON().map { try Provenance(json: $0) },
-            firstSeenAt: try row.optionalTime())
+            firstSeenAt: try row.optionalTime(), mode: try row.oneOf())
     }
 
     static func put(_ certificate: Certificate, _ revision: Revision, _ db: Database) throws {
@@ -27,8 +27,8 @@ enum CertificateTables {
             """
             INSERT INTO certificates (
                 \(Self.certificateColumns), claim, template, lot, station, revision)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (id) DO UPDATE SET kind = excluded.kind,
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, mode = excluded.mode,
                 serial_number = excluded.serial_number, issuer_id = excluded.issuer_id,
                 issuer = excluded.issuer, subject = excluded.subject,
                 public_key = excluded.public_key, not_before = excluded.not_before,
@@ -48,7 +48,8 @@ enum CertificateTables {
                 certificate.pem.storable, certificate.createdAt.milliseconds,
                 certificate.status.rawValue, certificate.statusChangedAt.milliseconds,
                 certificate.statusReason?.storable, provenance?.json.description,
-                certificate.firstSeenAt?.milliseconds, provenance?.origin.claim?.rawValue,
+                certificate.firstSeenAt?.milliseconds, certificate.mode.rawValue,
+                provenance?.origin.claim?.rawValue,
                 provenance?.registration?.template.rawValue,
                 provenance?.registration?.lot?.storable,
                 provenance?.registration?.station?.storable, revision,
@@ -128,30 +129,41 @@ enum CertificateTables {
 
     // MARK: Authorities
 
-    static let authorityColumns =
-        "id, role, subject, public_key, pem, not_before, not_after, status, created_at"
+    static let authorityColumns = """
+        id, role, subject, public_key, pem, not_before, not_after, status, created_at, mode, \
+        auto_registration, registration_config, last_modified_at
+        """
 
     static func authority(_ row: inout RowReader) throws -> Authority {
         Authority(
             id: try row.certificateID(), role: try row.oneOf(), subject: try row.text(),
             publicKey: try row.fingerprint(), pem: try row.text(), notBefore: try row.time(),
-            notAfter: try row.time(), status: try row.oneOf(), createdAt: try row.time())
+            notAfter: try row.time(), status: try row.oneOf(), createdAt: try row.time(),
+            registration: Authority.Registration(
+                mode: try row.oneOf(), isAutomatic: try row.flag(),
+                config: try row.optionalJSON().map { try Authority.RegistrationConfig(json: $0) }),
+            lastModifiedAt: try row.time())
     }
 
     static func put(_ authority: Authority, _ revision: Revision, _ db: Database) throws {
         try db.run(
             """
             INSERT INTO authorities (\(Self.authorityColumns), revision)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET role = excluded.role, subject = excluded.subject,
                 public_key = excluded.public_key, pem = excluded.pem,
                 not_before = excluded.not_before, not_after = excluded.not_after,
-                status = excluded.status, created_at = excluded.created_at,
-                revision = excluded.revision
+                status = excluded.status, created_at = excluded.created_at, mode = excluded.mode,
+                auto_registration = excluded.auto_registration,
+                registration_config = excluded.registration_config,
+                last_modified_at = excluded.last_modified_at, revision = excluded.revision
             """,
             authority.id.rawValue, authority.role.rawValue, authority.subject.storable,
             authority.publicKey.rawValue, authority.pem.storable,
             authority.notBefore.milliseconds, authority.notAfter.milliseconds,
-            authority.status.rawValue, authority.createdAt.milliseconds, revision)
+            authority.status.rawValue, authority.createdAt.milliseconds,
+            authority.registration.mode.rawValue, authority.registration.isAutomatic,
+            authority.registration.config?.json.description,
+            authority.lastModifiedAt.milliseconds, revision)
     }
 }

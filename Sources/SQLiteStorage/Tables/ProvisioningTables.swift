@@ -6,7 +6,7 @@ internal import JSON
 enum ProvisioningTables {
     static let templateColumns = """
         name, kind, summary, enabled, default_version, latest_version, hook, created_at, \
-        last_modified_at
+        last_modified_at, role_arn, hook_target, hook_payload_version
         """
 
     static func template(_ row: inout RowReader) throws -> ProvisioningTemplate {
@@ -14,7 +14,10 @@ enum ProvisioningTables {
             name: try row.name(), kind: try row.oneOf(), summary: try row.text(),
             enabled: try row.flag(), defaultVersionID: try row.int(),
             latestVersionID: try row.int(), hook: try row.optionalName(),
-            createdAt: try row.time(), lastModifiedAt: try row.time())
+            createdAt: try row.time(), lastModifiedAt: try row.time(),
+            labels: ProvisioningTemplate.Labels(
+                roleARN: try row.optionalText(), hookTarget: try row.optionalText(),
+                hookPayloadVersion: try row.optionalText()))
     }
 
     static func put(
@@ -23,17 +26,21 @@ enum ProvisioningTables {
         try db.run(
             """
             INSERT INTO templates (\(Self.templateColumns), revision)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, summary = excluded.summary,
                 enabled = excluded.enabled, default_version = excluded.default_version,
                 latest_version = excluded.latest_version, hook = excluded.hook,
                 created_at = excluded.created_at, last_modified_at = excluded.last_modified_at,
+                role_arn = excluded.role_arn, hook_target = excluded.hook_target,
+                hook_payload_version = excluded.hook_payload_version,
                 revision = excluded.revision
             """,
             template.name.rawValue, template.kind.rawValue, template.summary.storable,
             template.enabled, template.defaultVersionID, template.latestVersionID,
             template.hook?.rawValue, template.createdAt.milliseconds,
-            template.lastModifiedAt.milliseconds, revision)
+            template.lastModifiedAt.milliseconds, template.labels.roleARN?.storable,
+            template.labels.hookTarget?.storable, template.labels.hookPayloadVersion?.storable,
+            revision)
     }
 
     static let templateVersionColumns = "template, id, body, digest, created_at"

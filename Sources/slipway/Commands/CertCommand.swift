@@ -24,15 +24,15 @@ extension CertCommand {
                 var marker: String?
                 repeat {
                     let page = try await access.perform(
-                        "ListCertificates", query: marker.map { ["marker": $0] } ?? [:])
+                        "ListCertificateRecords", query: marker.map { ["after": $0] } ?? [:])
                     let certificates = page["certificates"]?.arrayValue ?? []
                     all += certificates
                     rows += certificates.map { certificate in
-                        ["certificateId", "kind", "status", "creationDate", "subject"].map {
+                        ["certificateId", "kind", "status", "createdAt", "subject"].map {
                             certificate[$0]?.stringValue ?? ""
                         }
                     }
-                    marker = page["nextMarker"]?.stringValue
+                    marker = page["next"]?.stringValue
                 } while marker != nil
                 guard !self.json else { return Terminal.say(.array(all)) }
                 for line in Terminal.table(rows) { Terminal.say(line) }
@@ -51,9 +51,8 @@ extension CertCommand {
         func run() async throws {
             do throws(FleetError) {
                 let access = try await ControlAccess.open(self.settings)
-                let answer = try await access.perform(
-                    "DescribeCertificate", path: try CertCommand.path(self.id))
-                let description = answer["certificateDescription"] ?? nil
+                let description = try await access.perform(
+                    "DescribeCertificateRecord", path: try CertCommand.path(self.id))
                 guard !self.json else { return Terminal.say(description) }
                 for line in Terminal.table(Self.rows(description, prefix: "")) {
                     Terminal.say(line)
@@ -129,10 +128,10 @@ extension CertCommand {
     ) async throws {
         do throws(FleetError) {
             let access = try await ControlAccess.open(settings)
-            var query = ["newStatus": status]
-            if let reason { query["reason"] = reason }
+            var body: JSONObject = ["status": .string(status)]
+            if let reason { body["reason"] = .string(reason) }
             _ = try await access.perform(
-                "UpdateCertificate", path: try Self.path(id), query: query)
+                "SetCertificateStatus", path: try Self.path(id), body: .object(body))
             Terminal.say("\(id) is \(status)")
         } catch { throw Failure.exit(error) }
     }

@@ -52,9 +52,9 @@ enum ControlAccess: Sendable {
             let request = OperationRequest(
                 actor: Actor(
                     kind: .operator, identity: NSUserName(), sourceAddress: "local"),
-                pathParameters: path, query: query, body: body,
+                labels: path, query: query, body: body,
                 stream: stream ?? OperationRequest.emptyStream)
-            return try await operation.handle(request, services)
+            return try await operation.perform(request, services)
         }
     }
 }

@@ -59,21 +59,16 @@ struct ControlClient: Sendable {
     private func url(
         _ operation: ControlPlane.Operation, path: [String: String], query: [String: String]
     ) throws(FleetError) -> String {
-        var components = URLComponents()
-        for part in operation.path.split(separator: "/") {
-            let isParameter = part.hasPrefix(":")
-            let text = isParameter ? path[String(part.dropFirst())] ?? "" : String(part)
-            components.path += "/" + text
-        }
+        var target = operation.path.filled(path)
         if !query.isEmpty {
-            components.queryItems = query.sorted { $0.key < $1.key }.map {
-                URLQueryItem(name: $0.key, value: $0.value)
-            }
+            target +=
+                "?"
+                + query.sorted { $0.key < $1.key }
+                .map { "\($0.key.percentEncoded)=\($0.value.percentEncoded)" }
+                .joined(separator: "&")
         }
-        guard let text = components.string,
-            let url = URL(httpURLWithSocketPath: self.socket, uri: text)
-        else {
-            throw FleetError(.invalidRequest, "'\(components.path.clipped)' is no path")
+        guard let url = URL(httpURLWithSocketPath: self.socket, uri: target) else {
+            throw FleetError(.invalidRequest, "'\(target.clipped)' is no path")
         }
         return url.absoluteString
     }
@@ -83,7 +78,10 @@ struct ControlClient: Sendable {
     ) throws(FleetError) -> JSONValue {
         let answer: JSONValue
         do throws(JSONError) {
-            answer = try JSONParser.parse(bytes, limits: JSONLimits(bytesMax: Self.answerBytesMax))
+            answer =
+                bytes.isEmpty
+                ? .null
+                : try JSONParser.parse(bytes, limits: JSONLimits(bytesMax: Self.answerBytesMax))
         } catch {
             throw FleetError(
                 .internalFailure, "the service answered \(status) with no JSON: \(error)")

@@ -14,6 +14,7 @@ import SQLiteStorage
 struct Composition: Sendable {
     let settings: ResolvedSettings
     let installation: Installation
+    let realm: Realm
     let store: SQLiteFleetStore
     let keyPairs: KeyPairPool
     let hooks: HookPool
@@ -39,6 +40,7 @@ struct Composition: Sendable {
             region: settings.text("realm.region"), account: settings.text("realm.account"))
         self.settings = settings
         self.installation = installation
+        self.realm = realm
         self.logger = logger
 
         let issuer = try Self.issuer(settings, installation, passphrase, clock, entropy)

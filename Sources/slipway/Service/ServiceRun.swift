@@ -25,11 +25,12 @@ struct ServiceRun: Sendable {
         let address = try await composition.broker.start()
         let startedAt = composition.clock.now
         let control = ControlServer(
-            socketPath: composition.installation.controlSocket,
+            place: .socket(path: composition.installation.controlSocket),
             services: ControlPlaneServices(
                 store: composition.store, drafts: composition.store, clock: composition.clock,
+                realm: composition.realm,
                 status: { Self.status(composition, address, startedAt) }),
-            logger: composition.logger)
+            identify: Caller.local, logger: composition.logger)
         let grace = Int64(composition.settings.integer("shutdown.graceSeconds"))
         let group = ServiceGroup(
             configuration: .init(
@@ -130,7 +131,7 @@ private struct ControlSocket: Service {
     func run() async throws {
         let path = self.composition.installation.controlSocket
         let onReady = self.onReady
-        try await self.server.run {
+        try await self.server.run { _ in
             // The folder is its owner's alone already; the socket says so too.
             chmod(path, PrivateFile.fileMode)
             // Not awaited: the socket accepts nobody until this returns.

@@ -1,0 +1,66 @@
+package import Fleet
+package import JSON
+
+/// What every operation may use.
+package struct ControlPlaneServices: Sendable {
+    package let store: any FleetStore
+    package let drafts: any AllowlistDrafts
+    package let clock: any WallClock
+    package let realm: Realm
+    package let status: @Sendable () async -> JSONObject
+
+    /// - Parameter status: the running service in a few facts, for `slipway status`.
+    package init(
+        store: any FleetStore, drafts: any AllowlistDrafts, clock: any WallClock,
+        realm: Realm = .standard,
+        status: @escaping @Sendable () async -> JSONObject
+    ) {
+        self.store = store
+        self.drafts = drafts
+        self.clock = clock
+        self.realm = realm
+        self.status = status
+    }
+}
+
+extension ControlPlaneServices {
+    /// A decision that has become true: what it was made upon, and what it was.
+    package typealias Decided = (view: RegistryView, set: ChangeSet)
+
+    /// A lost race is decided afresh, this often.
+    package static let attemptsMax = 3
+
+    /// Loads what `keys` name, decides upon it and commits the decision, unless it changes
+    /// nothing.
+    /// - Throws: what the decision throws; `FleetError.conflict` where the records kept changing.
+    package func decide(
+        _ keys: Set<RecordKey>, by actor: Actor,
+        _ decision: (RegistryView, UnixTime) throws(FleetError) -> ChangeSet
+    ) async throws(FleetError) -> Decided {
+        try await self.decide(
+            by: actor,
+            load: { store async throws(FleetError) in try await store.load(keys) }, decision)
+    }
+
+    /// The same where one look at the registry tells what else has to be looked at. The last view
+    /// must hold all that the decision asks for.
+    package func decide(
+        by actor: Actor,
+        load: (any FleetStore) async throws(FleetError) -> RegistryView,
+        _ decision: (RegistryView, UnixTime) throws(FleetError) -> ChangeSet
+    ) async throws(FleetError) -> Decided {
+        var attempt = 1
+        while true {
+            let view = try await load(self.store)
+            let set = try decision(view, self.clock.now)
+            guard !set.changes.isEmpty else { return (view, set) }
+            do throws(FleetError) {
+                _ = try await self.store.commit(set, by: actor)
+                return (view, set)
+            } catch {
+                guard error.code == .conflict, attempt < Self.attemptsMax else { throw error }
+                attempt += 1
+            }
+        }
+    }
+}

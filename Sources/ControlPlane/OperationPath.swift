@@ -1,0 +1,101 @@
+import Fleet
+
+/// Where an operation is found: `/things/{thingName}/principals`, as the API model writes it.
+package struct OperationPath: Hashable, Sendable, ExpressibleByStringLiteral {
+    enum Segment: Hashable, Sendable {
+        case literal(String)
+        case label(String)
+    }
+
+    package let text: String
+    let segments: [Segment]
+
+    package init(stringLiteral text: String) { self.init(text) }
+
+    package init(_ text: String) {
+        self.text = text
+        self.segments = text.split(separator: "/").map { segment in
+            segment.hasPrefix("{") && segment.hasSuffix("}")
+                ? .label(String(segment.dropFirst().dropLast())) : .literal(String(segment))
+        }
+    }
+
+    /// The labels' values where `segments`, still percent-encoded, are such a path.
+    func labels(in segments: [Substring]) -> [(name: String, value: Substring)]? {
+        guard segments.count == self.segments.count else { return nil }
+        var labels: [(name: String, value: Substring)] = []
+        for (mine, theirs) in zip(self.segments, segments) {
+            switch mine {
+            case .literal(let text): guard theirs == text else { return nil }
+            case .label(let name): labels.append((name, theirs))
+            }
+        }
+        return labels
+    }
+
+    /// The path with each label filled in and percent-encoded, for a client.
+    package func filled(_ values: [String: String]) -> String {
+        "/"
+            + self.segments.map { segment in
+                switch segment {
+                case .literal(let text): text
+                case .label(let name): (values[name] ?? "").percentEncoded
+                }
+            }.joined(separator: "/")
+    }
+}
+
+extension StringProtocol {
+    /// RFC 3986 2.1, unreserved characters only left as they are.
+    package var percentEncoded: String {
+        var output: [UInt8] = []
+        for byte in self.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+                UInt8(ascii: "_"), UInt8(ascii: "~"):
+                output.append(byte)
+            default:
+                output.append(UInt8(ascii: "%"))
+                for digit in [byte >> 4, byte & 0x0F] {
+                    output.append(
+                        digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "A") - 10 + digit)
+                }
+            }
+        }
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    /// RFC 3986 2.1; nil where a `%` is followed by no two hex digits, or the bytes are no UTF-8.
+    /// - Parameter plusIsSpace: as in a query, where forms write a space so.
+    package func percentDecoded(plusIsSpace: Bool = false) -> String? {
+        if !self.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) {
+            return String(self)
+        }
+        var output: [UInt8] = []
+        var rest = self.utf8.makeIterator()
+        while let byte = rest.next() {
+            switch byte {
+            case UInt8(ascii: "%"):
+                guard let high = rest.next()?.hexValue, let low = rest.next()?.hexValue else {
+                    return nil
+                }
+                output.append(high << 4 | low)
+            case UInt8(ascii: "+") where plusIsSpace: output.append(UInt8(ascii: " "))
+            default: output.append(byte)
+            }
+        }
+        return String(validating: output, as: UTF8.self)
+    }
+}
+
+extension UInt8 {
+    fileprivate var hexValue: UInt8? {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

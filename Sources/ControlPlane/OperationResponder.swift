@@ -1,0 +1,151 @@
+import Fleet
+import Foundation
+import HTTPTypes
+import Hummingbird
+import JSON
+import Logging
+import NIOCore
+
+/// Turns an HTTP request into an operation's, and what comes of it into a response.
+struct OperationResponder: HTTPResponder {
+    typealias Context = OperationContext
+
+    /// A collected body. Files are streamed and have no such limit.
+    static let bodyBytesMax = 1 << 20
+    /// The request line's path and query.
+    static let targetBytesMax = 16 << 10
+    /// From the head to the end of a collected body.
+    static let bodySecondsMax: Int64 = 30
+
+    let index: OperationIndex
+    let services: ControlPlaneServices
+    let identify: CallerIdentification
+    let logger: Logger
+
+    func respond(to request: Request, context: OperationContext) async -> Response {
+        let requestID = UUID().uuidString.lowercased()
+        var found: (operation: Operation, resource: ARN?)?
+        do throws(FleetError) {
+            let target = try Self.target(request)
+            let match = try self.index.match(request.method, target.path)
+            found = (match.operation, nil)
+            let body = match.operation.streams ? nil : try await self.collect(request, context)
+            let caller = try await self.identify(
+                ReceivedRequest(
+                    method: request.method, path: target.path, query: target.query,
+                    authority: request.head.authority, headers: request.headers, body: body,
+                    sourceAddress: context.sourceAddress))
+            let operationRequest = OperationRequest(
+                actor: caller.actor, labels: match.labels,
+                query: try QueryText.parameters(of: target.query),
+                headers: Self.principalHeaders(request.headers), body: try Self.json(body),
+                stream: match.operation.streams
+                    ? request.body.map { Array($0.readableBytesView) }
+                    : OperationRequest.emptyStream)
+            let resource = try match.operation.target(operationRequest, self.services.realm)
+            found = (match.operation, resource)
+            try caller.authorize(match.operation.action, resource)
+            let answer = try await match.operation.perform(operationRequest, self.services)
+            return Self.response(answer, requestID)
+        } catch {
+            self.logger.info(
+                "operation refused",
+                metadata: [
+                    "operation": "\(found?.operation.name ?? "-")",
+                    "code": "\(error.code.rawValue)", "message": "\(error.message)",
+                    "request": "\(requestID)",
+                ])
+            return ErrorResponse.response(to: error, resource: found?.resource, requestID)
+        }
+    }
+
+    private static func target(
+        _ request: Request
+    ) throws(FleetError) -> (path: String, query: String) {
+        let text = request.head.path ?? "/"
+        guard text.utf8.count <= Self.targetBytesMax else {
+            throw FleetError(
+                .invalidRequest, "the path and query are longer than \(Self.targetBytesMax) bytes")
+        }
+        guard let mark = text.firstIndex(of: "?") else { return (text, "") }
+        return (String(text[..<mark]), String(text[text.index(after: mark)...]))
+    }
+
+    private func collect(
+        _ request: Request, _ context: OperationContext
+    ) async throws(FleetError) -> [UInt8] {
+        if request.headers[.contentLength] == "0" { return [] }
+        // A body that trickles in holds a connection and a task; the idle timer never sees it.
+        let channel = context.channel
+        let deadline = channel.eventLoop.scheduleTask(in: .seconds(Self.bodySecondsMax)) {
+            channel.close(promise: nil)
+        }
+        defer { deadline.cancel() }
+        do {
+            let buffer = try await request.body.collect(upTo: Self.bodyBytesMax)
+            return Array(buffer.readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw FleetError(
+                .invalidRequest, "the body is longer than \(Self.bodyBytesMax) bytes")
+        } catch {
+            throw FleetError(.invalidRequest, "the body did not arrive whole")
+        }
+    }
+
+    private static func json(_ body: [UInt8]?) throws(FleetError) -> JSONValue {
+        guard let body, !body.isEmpty else { return .null }
+        do throws(JSONError) { return try JSONParser.parse(body) } catch {
+            throw FleetError(.invalidRequest, "the body is no JSON: \(error)")
+        }
+    }
+
+    private static func principalHeaders(_ headers: HTTPFields) -> [String: String] {
+        var found: [String: String] = [:]
+        for field in headers where field.name.canonicalName.hasPrefix("x-amzn-") {
+            found[field.name.canonicalName] = field.value
+        }
+        return found
+    }
+
+    private static func response(_ answer: JSONValue, _ requestID: String) -> Response {
+        var headers = HTTPFields()
+        headers[.contentType] = "application/json"
+        headers[.requestID] = requestID
+        guard answer != .null else { return Response(status: .ok, headers: headers) }
+        return Response(
+            status: .ok, headers: headers,
+            body: .init(byteBuffer: ByteBuffer(bytes: JSONPrinter.bytes(answer))))
+    }
+}
+
+extension HTTPField.Name {
+    /// AWS: what its clients show people as the request's id.
+    static let requestID = Self("x-amzn-RequestId") ?? .eTag
+}
+
+/// `application/x-www-form-urlencoded`, as the query of an HTTP request has it.
+enum QueryText {
+    /// Parameters of the signature are no parameters of the operation.
+    private static let signaturePrefix = "X-Amz-"
+
+    static func parameters(of query: String) throws(FleetError) -> [String: String] {
+        guard !query.isEmpty else { return [:] }
+        var parameters: [String: String] = [:]
+        for pair in query.split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = parts[0].percentDecoded(plusIsSpace: true),
+                let value = parts.count > 1 ? parts[1].percentDecoded(plusIsSpace: true) : ""
+            else {
+                throw FleetError(
+                    .invalidRequest,
+                    "the query is not percent-encoded UTF-8: '\(String(pair).clipped)'")
+            }
+            if name.hasPrefix(Self.signaturePrefix) { continue }
+            guard parameters.updateValue(value, forKey: name) == nil else {
+                throw FleetError(
+                    .invalidRequest, "the query parameter '\(name.clipped)' is given twice")
+            }
+        }
+        return parameters
+    }
+}

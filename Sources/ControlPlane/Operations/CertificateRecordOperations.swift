@@ -1,0 +1,134 @@
+import Fleet
+import HTTPTypes
+import JSON
+import Registry
+
+/// What the registry knows of certificates beyond what AWS IoT has words for: where each came
+/// from, and why its status is what it is.
+package enum CertificateRecordOperations {
+    package static let all: [Operation] = [
+        Operation(
+            "ListCertificateRecords", .get, "/slipway/certificates", query: ["after", "limit"],
+            summary: "Every certificate with kind and subject, in pages", handle: Self.list),
+        Operation(
+            "DescribeCertificateRecord", .get, "/slipway/certificates/{certificateId}",
+            summary: "One certificate, and where it came from",
+            target: CertificateOperations.certificate, handle: Self.describe),
+        Operation(
+            "SetCertificateStatus", .put, "/slipway/certificates/{certificateId}/status",
+            members: ["status", "reason"],
+            summary: "ACTIVE, INACTIVE or REVOKED, with the reason for the audit log",
+            target: CertificateOperations.certificate, handle: Self.setStatus),
+    ]
+
+    private static func list(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let limit = try request.queryInteger("limit") ?? Pagination.pageMax
+        let page = try await services.store.page(
+            ListQuery(.certificates, after: request.queryText("after"), limit: limit))
+        let certificates = page.records.compactMap { record -> JSONValue? in
+            guard case .certificate(let certificate) = record else { return nil }
+            return [
+                "certificateId": .string(certificate.id.rawValue),
+                "kind": .string(certificate.kind.rawValue),
+                "status": .string(certificate.status.rawValue),
+                "subject": .string(certificate.subject),
+                "createdAt": .string(certificate.createdAt.description),
+            ]
+        }
+        return [
+            "certificates": .array(certificates), "next": page.next.map { .string($0) } ?? nil,
+        ]
+    }
+
+    private static func describe(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let id = try CertificateID(request.label("certificateId"))
+        let view = try await services.store.load([
+            .certificate(id), .policiesOfTarget(.certificate(id)), .thingsOfCertificate(id),
+        ])
+        guard let certificate = view.certificate(id) else {
+            throw FleetError(
+                .notFound, "there is no certificate \(id)", resource: id.rawValue)
+        }
+        var answer = CertificateRecordShape.json(certificate)
+        answer["policies"] = .array(
+            view.policiesOfTarget(.certificate(id)).map { .string($0.rawValue) })
+        answer["things"] = .array(
+            view.thingsOfCertificate(id).map { .string($0.thing.rawValue) })
+        return .object(answer)
+    }
+
+    private static func setStatus(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let id = try CertificateID(request.label("certificateId"))
+        let status = try CertificateOperations.status(try request.text("status"), "status")
+        let reason = try request.optionalText("reason")
+        _ = try await services.decide([.certificate(id)], by: request.actor) {
+            view, now throws(FleetError) in
+            try Certificates.setStatus(of: id, to: status, reason: reason, in: view, at: now)
+        }
+        return .null
+    }
+}
+/// A certificate with its provenance, for people and for scripts.
+enum CertificateRecordShape {
+    static func json(_ certificate: Certificate) -> JSONObject {
+        var object: JSONObject = [
+            "certificateId": .string(certificate.id.rawValue),
+            "kind": .string(certificate.kind.rawValue),
+            "status": .string(certificate.status.rawValue),
+            "statusChangedAt": .string(certificate.statusChangedAt.description),
+            "statusReason": certificate.statusReason.map { .string($0) } ?? nil,
+            "serialNumber": .string(certificate.serialNumber),
+            "issuer": .string(certificate.issuer),
+            "caCertificateId": certificate.issuerID.map { .string($0.rawValue) } ?? nil,
+            "subject": .string(certificate.subject),
+            "publicKeySHA256": .string(certificate.publicKey.rawValue),
+            "notBefore": .string(certificate.notBefore.description),
+            "notAfter": .string(certificate.notAfter.description),
+            "creationDate": .string(certificate.createdAt.description),
+            "firstSeenAt": certificate.firstSeenAt.map { .string($0.description) } ?? nil,
+        ]
+        if let provenance = certificate.provenance {
+            object["provenance"] = .object(Self.json(provenance))
+        }
+        object["certificatePem"] = .string(certificate.pem)
+        return object
+    }
+
+    private static func json(_ provenance: Provenance) -> JSONObject {
+        let origin = provenance.origin
+        var object: JSONObject = [
+            "flow": .string(origin.flow.rawValue),
+            "claimCertificateId": origin.claim.map { .string($0.rawValue) } ?? nil,
+            "createdByClientId": origin.clientID.map { .string($0) } ?? nil,
+            "createdFromAddress": origin.sourceAddress.map { .string($0) } ?? nil,
+            "requestedAt": .string(origin.requestedAt.description),
+        ]
+        guard let registration = provenance.registration else { return object }
+        var parameters = JSONObject()
+        for (name, value) in registration.parameters.sorted(by: { $0.key < $1.key }) {
+            parameters[name] = .string(value)
+        }
+        object["registration"] = [
+            "templateName": .string(registration.template.rawValue),
+            "templateVersion": .int(registration.templateVersion),
+            "templateSHA256": .string(registration.templateDigest),
+            "hook": registration.hook.map { .string($0.rawValue) } ?? nil,
+            "hookSHA256": registration.hookDigest.map { .string($0) } ?? nil,
+            "allowlist": registration.allowlist.map { .string($0.rawValue) } ?? nil,
+            "allowlistVersion": registration.allowlistVersion.map { .int($0) } ?? nil,
+            "clientId": .string(registration.clientID),
+            "sourceAddress": .string(registration.sourceAddress),
+            "station": registration.station.map { .string($0) } ?? nil,
+            "lot": registration.lot.map { .string($0) } ?? nil,
+            "parameters": .object(parameters),
+            "registeredAt": .string(registration.registeredAt.description),
+        ]
+        return object
+    }
+}
