@@ -27,7 +27,9 @@ package struct OperationPath: Hashable, Sendable, ExpressibleByStringLiteral {
         for (mine, theirs) in zip(self.segments, segments) {
             switch mine {
             case .literal(let text): guard theirs == text else { return nil }
-            case .label(let name): labels.append((name, theirs))
+            case .label(let name):
+                guard !theirs.isEmpty else { return nil }
+                labels.append((name, theirs))
             }
         }
         return labels
