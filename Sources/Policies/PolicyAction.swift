@@ -101,6 +101,8 @@ package struct ActionPattern: Hashable, Sendable {
     /// What it covers of the control plane: compared with the operation's name in lower case.
     let operations: Glob
 
+    var hasWildcards: Bool { self.text.utf8.contains { "*?".utf8.contains($0) } }
+
     /// - Throws: `MalformedPattern` for anything but the forms above. A name that the data plane
     ///   does not have (`iot:CreateThing`) is a valid one; it simply covers nothing there.
     init(_ text: String, dialect: PolicyDialect = .device) throws(MalformedPattern) {

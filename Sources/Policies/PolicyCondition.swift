@@ -8,13 +8,37 @@ package struct PolicyCondition: Hashable, Sendable {
         case forAnyValue = "ForAnyValue"
     }
 
-    let quantifier: Quantifier?
-    let comparison: ConditionOperator.Comparison
-    let negated: Bool
-    let ifExists: Bool
+    /// An operator as a document writes it: `ForAllValues:StringLikeIfExists`.
+    struct Operation: Hashable, Sendable {
+        let name: ConditionOperator
+        let quantifier: Quantifier?
+        let ifExists: Bool
+        let comparison: ConditionOperator.Comparison
+        let negated: Bool
+
+        init(_ name: ConditionOperator, quantifier: Quantifier?, ifExists: Bool) {
+            self.name = name
+            self.quantifier = quantifier
+            self.ifExists = ifExists
+            (self.comparison, self.negated) = name.meaning
+        }
+    }
+
+    let operation: Operation
     let key: PolicyVariable
+    /// As the document writes it.
+    let keyText: String
     /// One suffices.
     let operands: [ConditionOperand]
+
+    init(
+        _ operation: Operation, key: PolicyVariable, keyText: String, operands: [ConditionOperand]
+    ) {
+        self.operation = operation
+        self.key = key
+        self.keyText = keyText
+        self.operands = operands
+    }
 
     /// Whether the condition holds for a statement of this effect. What cannot be judged (a
     /// variable without a value, a number that is none, a set without a quantifier, a key that
@@ -24,12 +48,12 @@ package struct PolicyCondition: Hashable, Sendable {
             return effect == .deny
         }
         let values = context.values(of: self.key)
-        if self.comparison == .null {
+        if self.operation.comparison == .null {
             let missing = values.isEmpty ? "true" : "false"
             return self.satisfies(missing, in: context, for: effect)
         }
         if values.isEmpty { return self.holdsWithoutKey }
-        switch self.quantifier {
+        switch self.operation.quantifier {
         case .forAllValues:
             return values.allSatisfy { self.satisfies($0, in: context, for: effect) }
         case .forAnyValue:
@@ -42,20 +66,20 @@ package struct PolicyCondition: Hashable, Sendable {
 
     /// IAM: what an absent key means.
     private var holdsWithoutKey: Bool {
-        if self.ifExists { return true }
-        switch self.quantifier {
+        if self.operation.ifExists { return true }
+        switch self.operation.quantifier {
         case .forAllValues: return true
         case .forAnyValue: return false
-        case nil: return self.negated
+        case nil: return self.operation.negated
         }
     }
 
     private func satisfies(
         _ value: String, in context: PolicyVariables, for effect: PolicyStatement.Effect
     ) -> Bool {
-        let unresolved = Unresolved(in: effect, negated: self.negated)
+        let unresolved = Unresolved(in: effect, negated: self.operation.negated)
         let matches = self.operands.contains { operand in
-            switch operand.matches(value, self.comparison, context: context) {
+            switch operand.matches(value, self.operation.comparison, context: context) {
             case .yes: true
             case .no: false
             case .undecidable:
@@ -65,7 +89,7 @@ package struct PolicyCondition: Hashable, Sendable {
                 }
             }
         }
-        return matches != self.negated
+        return matches != self.operation.negated
     }
 }
 

@@ -40,7 +40,8 @@ package struct CompiledPolicy: Hashable, Sendable {
         }
         do throws(FleetError) {
             self.init(
-                try PolicyDocument.parse(version.document), name: policy.name, version: version.id)
+                try PolicyDocument.parse(version.document, dialect: .device.forStored),
+                name: policy.name, version: version.id)
         } catch {
             self.init(unreadable: policy.name, version: version.id, because: error)
         }

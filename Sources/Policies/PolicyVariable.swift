@@ -87,6 +87,47 @@ package enum PolicyVariable: Hashable, Sendable {
     }
 }
 
+// MARK: Names
+
+extension PolicyVariable {
+    /// AWS IoT's own spelling.
+    static let names = [
+        "iot:ClientId", "aws:SourceIp", "iot:DomainName", "iot:ConnectAttributes",
+        "iot:LastWillTopic", "iot:Connection.Thing.ThingName",
+        "iot:Connection.Thing.ThingTypeName", "iot:Connection.Thing.IsAttached",
+        "iot:Certificate.SerialNumber", "iot:Certificate.AvailableKeys", "aws:CurrentTime",
+        "aws:EpochTime",
+    ]
+
+    private static let attributes = "iot:Connection.Thing.Attributes"
+
+    /// What `name`, which means nothing here, was probably meant to be. What it has in brackets,
+    /// and the part of it that says which value, are kept.
+    static func nearest(to name: String) -> String? {
+        if let bracket = name.firstIndex(of: "["), name.hasSuffix("]") {
+            let stem = String(name[..<bracket])
+            guard stem != Self.attributes.lowercased(),
+                NearestName.of(stem, among: [Self.attributes]) != nil
+            else { return nil }
+            return Self.attributes + name[bracket...]
+        }
+        if let nearest = NearestName.of(name, among: Self.names) { return nearest }
+        var field = Substring(name)
+        var selection = Substring()
+        if let dot = name.lastIndex(of: "."),
+            name[dot...] == ".list" || Int(name[name.index(after: dot)...]) != nil
+        {
+            (field, selection) = (name[..<dot], name[dot...])
+        }
+        // Provisioning templates call it so, where policies do not.
+        if field.hasSuffix("t.statename") { field = field.dropLast("name".count) }
+        let nearest = NearestName.of(
+            String(field), among: CertificateField.all.map { "iot:Certificate.\($0.name)" })
+        guard let nearest, nearest.lowercased() + selection != name else { return nil }
+        return nearest + (selection == ".list" ? ".List" : selection)
+    }
+}
+
 /// A part of a certificate that AWS IoT gives a policy variable, by the variable's own name after
 /// `iot:Certificate.`.
 package struct CertificateField: Hashable, Sendable, CustomStringConvertible {

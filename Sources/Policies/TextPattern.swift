@@ -50,6 +50,12 @@ package struct TextPattern: Hashable, Sendable {
         }
     }
 
+    var variables: [PolicyVariable] {
+        self.pieces.compactMap { piece in
+            if case .variable(let variable) = piece { variable } else { nil }
+        }
+    }
+
     private static func split(
         _ bytes: [UInt8], wildcards: Bool
     ) throws(MalformedPattern) -> [Piece] {

@@ -1,0 +1,77 @@
+package import Fleet
+package import JSON
+
+/// Something to say about a policy document: what, how grave, and where.
+package struct PolicyFinding: Hashable, Sendable, CustomStringConvertible {
+    package enum Severity: String, Hashable, Sendable, Comparable {
+        case note, warning, error
+
+        private var rank: Int {
+            switch self {
+            case .note: 0
+            case .warning: 1
+            case .error: 2
+            }
+        }
+        package static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
+    }
+
+    package let rule: PolicyRule
+    package let place: JSONPointer
+    /// Whether it is about the member's key rather than its value.
+    package let isAboutKey: Bool
+    /// nil where the document was read as a part of another, and has no text of its own.
+    package private(set) var position: JSONSourceMap.Position?
+    package let message: String
+
+    package init(
+        _ rule: PolicyRule, _ message: String, at place: JSONPointer, isAboutKey: Bool = false,
+        position: JSONSourceMap.Position? = nil
+    ) {
+        self.rule = rule
+        self.place = place
+        self.isAboutKey = isAboutKey
+        self.position = position
+        self.message = message
+    }
+
+    func located(by map: JSONSourceMap) -> PolicyFinding {
+        var located = self
+        if located.position == nil {
+            located.position = map.position(of: self.place, key: self.isAboutKey)
+        }
+        return located
+    }
+
+    /// `line 3, column 20 (/Statement/0/Action): …`
+    package var description: String {
+        let pointer = self.place == .root ? nil : self.place.description.clippedPointer
+        switch (self.position, pointer) {
+        case (let position?, let pointer?): return "\(position) (\(pointer)): \(self.message)"
+        case (let position?, nil): return "\(position): \(self.message)"
+        case (nil, let pointer?): return "\(pointer): \(self.message)"
+        case (nil, nil): return self.message
+        }
+    }
+}
+
+extension FleetError {
+    /// Findings that an error puts into words, each with its place; the rest is counted.
+    private static let findingsMax = 8
+
+    /// The refusal of a document for all that is wrong with it.
+    package static func malformedPolicy(_ findings: [PolicyFinding]) -> FleetError {
+        var words = findings.prefix(Self.findingsMax).map(\.description)
+        let more = findings.count - words.count
+        if more > 0 { words.append("and \(more) more") }
+        return FleetError(.malformedPolicy, words.joined(separator: "; "))
+    }
+}
+
+extension String {
+    /// A pointer holds the document's own keys, which are foreign text.
+    fileprivate var clippedPointer: String {
+        self.split(separator: "/", omittingEmptySubsequences: false)
+            .map { String($0).clipped }.joined(separator: "/")
+    }
+}
