@@ -101,8 +101,8 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
-                "Fleet", "JSON", "Registry", "Provisioning", hummingbird, log, nioCore, httpTypes,
-                crypto,
+                "Fleet", "JSON", "Policies", "Registry", "Provisioning", hummingbird, log, nioCore,
+                httpTypes, crypto,
             ],
             swiftSettings: swift),
 
@@ -138,7 +138,8 @@ let package = Package(
             name: "PoliciesTests", dependencies: ["Policies", "Fleet", "JSON", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
-            name: "RegistryTests", dependencies: ["Registry", "Fleet", "JSON", "TestSupport"],
+            name: "RegistryTests",
+            dependencies: ["Registry", "Policies", "Fleet", "JSON", "TestSupport"],
             swiftSettings: swift),
         .testTarget(
             name: "ProvisioningTests",

@@ -7,6 +7,9 @@ package struct Actor: Hashable, Sendable {
         case principal
         /// A person at the command line; the identity is the user name.
         case `operator`
+        /// A person or a machine over the network; the identity is the user name and the id of
+        /// the access key that signed, `alice/AKIA…`.
+        case user
         /// The service itself; the identity names its part.
         case service
     }

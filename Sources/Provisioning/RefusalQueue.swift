@@ -1,9 +1,9 @@
-import Fleet
+package import Fleet
 
 /// Refusals on their way to the audit log. A reply does not wait for them, and a flood of bad
 /// requests fills a bounded queue and not the memory.
-struct RefusalQueue: Sendable {
-    static let refusalsQueuedMax = 1024
+package struct RefusalQueue: Sendable {
+    package static let refusalsQueuedMax = 1024
 
     private struct Item: Sendable {
         let refusal: Refusal
@@ -13,13 +13,13 @@ struct RefusalQueue: Sendable {
     private let stream: AsyncStream<Item>
     private let continuation: AsyncStream<Item>.Continuation
 
-    init() {
+    package init() {
         (self.stream, self.continuation) = AsyncStream.makeStream(
             bufferingPolicy: .bufferingOldest(Self.refusalsQueuedMax))
     }
 
     /// - Returns: whether there was room.
-    func add(_ refusal: Refusal, by actor: Actor) -> Bool {
+    package func add(_ refusal: Refusal, by actor: Actor) -> Bool {
         switch self.continuation.yield(Item(refusal: refusal, actor: actor)) {
         case .enqueued: true
         case .dropped, .terminated: false
@@ -27,10 +27,10 @@ struct RefusalQueue: Sendable {
         }
     }
 
-    func finish() { self.continuation.finish() }
+    package func finish() { self.continuation.finish() }
 
     /// Writes what is queued until `finish` is called or the task is cancelled.
-    func drain(into store: any FleetStore, lost: @Sendable (Int) -> Void) async {
+    package func drain(into store: any FleetStore, lost: @Sendable (Int) -> Void) async {
         for await item in self.stream {
             do { try await store.record(item.refusal, by: item.actor) } catch { lost(1) }
         }

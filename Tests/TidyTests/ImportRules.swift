@@ -34,8 +34,8 @@ import Testing
             "Fleet", "MQTT", "Policies", "DequeModule", "Logging",
         ]),
         "ControlPlane": Self.platform.union(Self.crypto).union([
-            "Fleet", "JSON", "Registry", "Provisioning", "Hummingbird", "HummingbirdCore",
-            "HTTPTypes", "Logging", "NIOCore",
+            "Fleet", "JSON", "Policies", "Registry", "Provisioning", "Hummingbird",
+            "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore",
         ]),
         "DeviceSimulation": Self.platform.union(Self.crypto).union(Self.nio).union([
             "MQTT", "JSON", "X509", "SwiftASN1", "Histogram",

@@ -22,8 +22,9 @@ enum PercentCoding {
         }
     }
 
-    /// The bytes that `encoded` stands for. A `%` that two hex digits do not follow is itself; a
-    /// `+` is itself as well, since this is a URI (RFC 3986) and no form.
+    /// The bytes that `encoded` stands for in a query. A `+` is a space, as forms write it and as
+    /// operations read it; signers write `%20`, and `%2B` for a plus. A `%` that two hex digits do
+    /// not follow is itself.
     static func decoded(_ encoded: some Collection<UInt8>) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(encoded.count)
@@ -35,7 +36,7 @@ enum PercentCoding {
                 output.append(high << 4 | low)
                 rest = rest.dropFirst(2)
             } else {
-                output.append(byte)
+                output.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
             }
         }
         return output

@@ -4,9 +4,8 @@ import Synchronization
 
 /// The keys that signatures are made with, derived once for each day, region and service.
 ///
-/// Bounded by two generations: when the newer one is full it becomes the older, and what was not
-/// asked for since is forgotten. Only a key that a request has proven itself with is kept, so that
-/// requests with made-up scopes push nothing out.
+/// Bounded. Only a key that a request has proven itself with is kept, so that requests with made-up
+/// scopes push nothing out.
 package final class SigningKeys: Sendable {
     /// In one generation. One key serves all requests of one client for a day.
     static let keysMax = 1024
@@ -16,20 +15,7 @@ package final class SigningKeys: Sendable {
         let scope: SignatureParameters.Scope
     }
 
-    private struct Generations {
-        var newer: [Name: SymmetricKey] = [:]
-        var older: [Name: SymmetricKey] = [:]
-
-        mutating func keep(_ key: SymmetricKey, _ name: Name) {
-            if self.newer.count >= SigningKeys.keysMax {
-                self.older = self.newer
-                self.newer = [:]
-            }
-            self.newer[name] = key
-        }
-    }
-
-    private let generations = Mutex(Generations())
+    private let keys = Mutex(RecentValues<Name, SymmetricKey>(generationMax: keysMax))
 
     package init() {}
 
@@ -54,21 +40,10 @@ package final class SigningKeys: Sendable {
         return key
     }
 
-    func key(_ name: Name) -> SymmetricKey? {
-        self.generations.withLock { generations -> SymmetricKey? in
-            if let key = generations.newer[name] { return key }
-            guard let key = generations.older[name] else { return nil }
-            generations.keep(key, name)
-            return key
-        }
-    }
+    func key(_ name: Name) -> SymmetricKey? { self.keys.withLock { $0.value(name) } }
 
-    func keep(_ key: SymmetricKey, _ name: Name) {
-        self.generations.withLock { $0.keep(key, name) }
-    }
+    func keep(_ key: SymmetricKey, _ name: Name) { self.keys.withLock { $0.keep(key, name) } }
 
     /// For tests.
-    var count: Int {
-        self.generations.withLock { Set($0.newer.keys).union($0.older.keys).count }
-    }
+    var count: Int { self.keys.withLock { $0.count } }
 }

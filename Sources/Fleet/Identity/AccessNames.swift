@@ -31,3 +31,14 @@ package struct AccessKeyID: CheckedName {
     package let rawValue: String
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }
+
+// AWS: credentials and roles are IAM's, whose ARNs name no region.
+extension Realm {
+    private func iam(_ resource: String) -> ARN {
+        ARN(rawValue: "arn:aws:iam::\(self.account):\(resource)")
+    }
+
+    package func user(_ name: UserName) -> ARN { self.iam("user/\(name)") }
+    package func role(_ name: RoleName) -> ARN { self.iam("role/\(name)") }
+    package func accessKey(_ id: AccessKeyID) -> ARN { self.iam("access-key/\(id)") }
+}

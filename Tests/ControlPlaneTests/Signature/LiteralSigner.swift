@@ -113,7 +113,7 @@ struct LiteralSigner {
     }
 
     private static func decoded(_ text: String) -> [UInt8] {
-        let bytes = Array(text.utf8)
+        let bytes = Array(text.replacingOccurrences(of: "+", with: " ").utf8)
         var output: [UInt8] = []
         var index = 0
         while index < bytes.count {

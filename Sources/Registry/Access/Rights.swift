@@ -1,0 +1,54 @@
+package import Fleet
+package import Policies
+
+/// What the roles of one credential permit, compiled once.
+package struct Rights: Sendable {
+    private let policies: [CompiledPolicy]
+
+    /// - Parameters:
+    ///   - roles: by name; a name that is neither built in nor among `custom` permits nothing.
+    ///   - custom: the documents of our users' own roles. One that does not parse denies
+    ///     everything, since nobody knows what it would have forbidden.
+    package init(_ roles: [RoleName], custom: [RoleName: String]) {
+        self.policies = roles.compactMap { name in
+            (BuiltInRole(name: name)?.document ?? custom[name]).map { Self.compiled($0, name) }
+        }
+    }
+
+    private static func compiled(_ document: String, _ role: RoleName) -> CompiledPolicy {
+        let name = PolicyName(checked: role.rawValue)
+        do throws(FleetError) {
+            return CompiledPolicy(
+                try PolicyDocument.parse(document, dialect: .access), name: name, version: 1)
+        } catch {
+            return CompiledPolicy(unreadable: name, version: 1, because: error)
+        }
+    }
+
+    /// - Parameters:
+    ///   - operation: its service and its name, `iot:CreateThing`.
+    ///   - circumstances: what conditions of a document may ask for.
+    package func decide(
+        _ operation: String, on resource: ARN, _ circumstances: Circumstances
+    ) -> Decision {
+        PolicyEvaluator.decide(
+            policies: self.policies,
+            request: AuthorizationRequest(operation: operation, resource: resource),
+            context: PolicyVariables(
+                sourceIP: circumstances.sourceAddress, now: circumstances.now,
+                furtherKeys: ["aws:username": [circumstances.user.rawValue]]))
+    }
+
+    /// Who asks, from where, and when.
+    package struct Circumstances: Sendable {
+        package let user: UserName
+        package let sourceAddress: String?
+        package let now: UnixTime
+
+        package init(user: UserName, sourceAddress: String?, now: UnixTime) {
+            self.user = user
+            self.sourceAddress = sourceAddress
+            self.now = now
+        }
+    }
+}
