@@ -9,6 +9,31 @@ package struct PlanDecision {
         [.thingsOfCertificate(certificate)]
     }
 
+    /// The certificate of a plan, and what the plan does to its status; nil leaves that as it is.
+    package struct PlannedCertificate: Hashable, Sendable {
+        package let id: CertificateID
+        package let status: Certificate.Status?
+        package let exclusivity: ThingPrincipal.Exclusivity
+
+        package init(
+            id: CertificateID, status: Certificate.Status?,
+            exclusivity: ThingPrincipal.Exclusivity
+        ) {
+            self.id = id
+            self.status = status
+            self.exclusivity = exclusivity
+        }
+
+        /// As the resource says, whatever it was.
+        package init(
+            _ id: CertificateID, as resource: TemplateDocument.CertificateResource?
+        ) {
+            self.init(
+                id: id, status: resource?.status ?? .active,
+                exclusivity: resource?.exclusivity ?? .nonExclusive)
+        }
+    }
+
     private let rendered: RenderedTemplate
     private let document: TemplateDocument
     private let view: RegistryView
@@ -28,12 +53,13 @@ package struct PlanDecision {
 
     /// For whom a plan is made, and by which template.
     package struct Registrant: Sendable {
-        package let certificate: CertificateID
+        /// nil for a thing alone.
+        package let certificate: PlannedCertificate?
         package let source: ProvisioningPlan.Source
         package let parameters: ResolvedParameters
 
         package init(
-            certificate: CertificateID, source: ProvisioningPlan.Source,
+            certificate: PlannedCertificate?, source: ProvisioningPlan.Source,
             parameters: ResolvedParameters
         ) {
             self.certificate = certificate
@@ -61,16 +87,15 @@ package struct PlanDecision {
             if let before { try self.updated(before) } else { try self.created() }
         let groups = try self.groups(isNew: before == nil)
         let policies = try self.policies()
-        let principal = ThingPrincipal(
-            thing: name, certificate: registrant.certificate,
-            exclusivity: self.document.certificate.exclusivity)
-        try Attachments.checkExclusivity(
-            of: principal, against: self.view.thingsOfCertificate(registrant.certificate))
+        if let certificate = registrant.certificate {
+            let principal = ThingPrincipal(
+                thing: name, certificate: certificate.id, exclusivity: certificate.exclusivity)
+            try Attachments.checkExclusivity(
+                of: principal, against: self.view.thingsOfCertificate(certificate.id))
+        }
         return ProvisioningPlan(
             source: registrant.source, parameters: registrant.parameters,
-            certificate: registrant.certificate,
-            certificateStatus: self.document.certificate.status,
-            exclusivity: principal.exclusivity, thing: thing, thingBefore: before,
+            certificate: registrant.certificate, thing: thing, thingBefore: before,
             groupsAdded: groups.added, groupsRemoved: groups.removed, policies: policies,
             deviceConfiguration: self.rendered.deviceConfiguration,
             preconditions: self.preconditions)

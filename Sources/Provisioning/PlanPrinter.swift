@@ -6,24 +6,33 @@ package enum PlanPrinter {
     /// Stable: members are added, never renamed.
     package static func json(_ plan: ProvisioningPlan) -> JSONValue {
         [
-            "template": [
-                "name": .string(plan.source.template.rawValue),
-                "version": .int(plan.source.version),
-                "digest": .string(plan.source.digest),
-            ],
+            "template": self.source(plan.source),
             "parameters": self.parameters(plan.parameters),
             "thing": self.thing(plan),
             "groups": [
                 "added": self.names(plan.groupsAdded), "removed": self.names(plan.groupsRemoved),
             ],
-            "certificate": [
-                "id": .string(plan.certificate.rawValue),
-                "status": .string(plan.certificateStatus.rawValue),
-                "thingPrincipalType": .string(plan.exclusivity.rawValue),
-            ],
+            "certificate": plan.certificate.map(self.certificate) ?? .null,
             "policies": .array(plan.policies.map(self.policy)),
             "deviceConfiguration": .object(plan.deviceConfiguration),
         ]
+    }
+
+    private static func source(_ source: ProvisioningPlan.Source) -> JSONValue {
+        var object = JSONObject()
+        object["name"] = source.template.map { .string($0.rawValue) }
+        object["version"] = source.version.map { .int($0) }
+        object["digest"] = .string(source.digest)
+        return .object(object)
+    }
+
+    private static func certificate(
+        _ certificate: PlanDecision.PlannedCertificate
+    ) -> JSONValue {
+        var object: JSONObject = ["id": .string(certificate.id.rawValue)]
+        object["status"] = certificate.status.map { .string($0.rawValue) }
+        object["thingPrincipalType"] = .string(certificate.exclusivity.rawValue)
+        return .object(object)
     }
 
     private static func parameters(_ parameters: ResolvedParameters) -> JSONValue {

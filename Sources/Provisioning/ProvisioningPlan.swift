@@ -7,12 +7,13 @@ import Registry
 package struct ProvisioningPlan: Hashable, Sendable {
     /// The template a plan was made by.
     package struct Source: Hashable, Sendable {
-        package let template: TemplateName
-        package let version: Int
+        /// nil for a body that came along with its request.
+        package let template: TemplateName?
+        package let version: Int?
         /// SHA-256 of the body, hex.
         package let digest: String
 
-        package init(template: TemplateName, version: Int, digest: String) {
+        package init(template: TemplateName?, version: Int?, digest: String) {
             self.template = template
             self.version = version
             self.digest = digest
@@ -20,6 +21,12 @@ package struct ProvisioningPlan: Hashable, Sendable {
 
         package init(_ version: TemplateVersion) {
             self.init(template: version.template, version: version.id, digest: version.digest)
+        }
+
+        /// "by template T version 3".
+        var phrase: String {
+            guard let template, let version else { return "by RegisterThing" }
+            return "by template \(template) version \(version)"
         }
     }
 
@@ -31,9 +38,8 @@ package struct ProvisioningPlan: Hashable, Sendable {
 
     package let source: Source
     package let parameters: ResolvedParameters
-    package let certificate: CertificateID
-    package let certificateStatus: Certificate.Status
-    package let exclusivity: ThingPrincipal.Exclusivity
+    /// nil for a thing alone.
+    package let certificate: PlanDecision.PlannedCertificate?
     /// The thing as it will be.
     package let thing: Thing
     /// The thing as it is; nil where it comes to be.
@@ -65,18 +71,22 @@ package struct ProvisioningPlan: Hashable, Sendable {
                 changes.append(
                     .putPolicy(PolicyVersions.first(policy.name, document: document, at: now)))
             }
-            changes.append(.attachPolicy(policy.name, .certificate(self.certificate)))
+            if let certificate = self.certificate {
+                changes.append(.attachPolicy(policy.name, .certificate(certificate.id)))
+            }
         }
+        guard let certificate = self.certificate else { return changes }
         changes.append(
             .attachThingPrincipal(
                 ThingPrincipal(
-                    thing: self.thing.name, certificate: self.certificate,
-                    exclusivity: self.exclusivity)))
-        changes.append(
-            .setCertificateStatus(
-                self.certificate, self.certificateStatus,
-                reason: "registered as \(self.thing.name) by template \(self.source.template) "
-                    + "version \(self.source.version)", at: now))
+                    thing: self.thing.name, certificate: certificate.id,
+                    exclusivity: certificate.exclusivity)))
+        if let status = certificate.status {
+            changes.append(
+                .setCertificateStatus(
+                    certificate.id, status,
+                    reason: "registered as \(self.thing.name) \(self.source.phrase)", at: now))
+        }
         return changes
     }
 }

@@ -27,7 +27,8 @@ struct ThingRegistration {
         let plan = try PlanDecision.plan(
             rendered, of: self.template.document,
             for: PlanDecision.Registrant(
-                certificate: certificate.id,
+                certificate: PlanDecision.PlannedCertificate(
+                    certificate.id, as: self.template.document.certificate),
                 source: ProvisioningPlan.Source(self.template.version),
                 parameters: self.parameters),
             in: view, at: self.at)

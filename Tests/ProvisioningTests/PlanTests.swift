@@ -27,7 +27,8 @@ import Testing
         return try PlanDecision.plan(
             rendered, of: document,
             for: PlanDecision.Registrant(
-                certificate: self.certificate,
+                certificate: PlanDecision.PlannedCertificate(
+                    self.certificate, as: document.certificate),
                 source: ProvisioningPlan.Source(
                     template: TemplateName(checked: "t"), version: 3,
                     digest: ContentDigest.sha256(of: body)), parameters: parameters),

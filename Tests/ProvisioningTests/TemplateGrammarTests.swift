@@ -325,4 +325,61 @@ func render(
                 "arn:aws:iot:l:1:topic/${iot:ClientId}",
             ])
     }
+
+    // MARK: Fleet templates and operators' templates
+
+    @Test(arguments: ["CertificateSigningRequest", "CertificatePem", "CACertificatePem"])
+    func fleetTemplateMayNotNameAnotherCertificate(property: String) {
+        let id = #""CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}"#
+        let report = TemplateChecker.check(
+            template(certificate: #"{\#(id), "\#(property)": "x"}"#))
+        #expect(report.document == nil)
+        #expect(
+            report.findings.map(\.pointer.description)
+                == ["/Resources/certificate/Properties/\(property)"])
+        #expect(report.findings.first?.message.contains("bulk registration") == true)
+    }
+
+    @Test(arguments: [
+        ("{}", "/Resources/certificate/Properties", "exactly one of"),
+        (
+            #"{"CertificateId": {"Ref": "Name"}, "CertificatePem": "x"}"#,
+            "/Resources/certificate/Properties", "exactly one of"
+        ),
+        (
+            #"{"CertificateId": {"Ref": "Name"}, "CACertificatePem": "x"}"#,
+            "/Resources/certificate/Properties/CACertificatePem", "goes with CertificatePem"
+        ),
+        (
+            #"{"CertificateId": "zz"}"#, "/Resources/certificate/Properties/CertificateId",
+            "no certificate id"
+        ),
+        (
+            #"{"CertificatePem": {"Ref": "Nope"}}"#,
+            "/Resources/certificate/Properties/CertificatePem", "is not declared"
+        ),
+        (
+            #"{"CertificateSigningRequest": {"Ref": "CSR"}, "Status": "REVOKED"}"#,
+            "/Resources/certificate/Properties/Status", "ACTIVE or INACTIVE"
+        ),
+    ])
+    func operatorsTemplateNamesOneCertificate(
+        properties: String, pointer: String, message: String
+    ) {
+        let report = TemplateChecker.check(orderTemplate(certificate: properties), for: .direct)
+        #expect(report.document == nil)
+        #expect(
+            report.findings.contains {
+                $0.pointer.description == pointer && $0.message.contains(message)
+            }, "\(report.findings)")
+    }
+
+    @Test func policyWithoutACertificateIsRefused() {
+        let report = TemplateChecker.check(
+            orderTemplate(certificate: nil, policies: [#"{"PolicyName": "p"}"#]), for: .direct)
+        #expect(report.findings.map(\.pointer.description) == ["/Resources/p0"])
+        #expect(TemplateChecker.check(orderTemplate(certificate: nil)).document == nil)
+        #expect(
+            TemplateChecker.check(orderTemplate(certificate: nil), for: .direct).document != nil)
+    }
 }

@@ -115,8 +115,8 @@ enum CertificateRecordShape {
             parameters[name] = .string(value)
         }
         object["registration"] = [
-            "templateName": .string(registration.template.rawValue),
-            "templateVersion": .int(registration.templateVersion),
+            "templateName": registration.template.map { .string($0.rawValue) } ?? nil,
+            "templateVersion": registration.templateVersion.map { .int($0) } ?? nil,
             "templateSHA256": .string(registration.templateDigest),
             "hook": registration.hook.map { .string($0.rawValue) } ?? nil,
             "hookSHA256": registration.hookDigest.map { .string($0) } ?? nil,

@@ -166,8 +166,9 @@ package struct Provenance: Hashable, Sendable {
 
     /// Known when the device is registered.
     package struct Registration: Hashable, Sendable {
-        package let template: TemplateName
-        package let templateVersion: Int
+        /// nil where the template's body came along with the request.
+        package let template: TemplateName?
+        package let templateVersion: Int?
         /// SHA-256 of the template body, hex.
         package let templateDigest: String
         package let hook: HookName?
@@ -185,7 +186,7 @@ package struct Provenance: Hashable, Sendable {
         package let registeredAt: UnixTime
 
         package init(
-            template: TemplateName, templateVersion: Int, templateDigest: String, hook: HookName?,
+            template: TemplateName?, templateVersion: Int?, templateDigest: String, hook: HookName?,
             hookDigest: String?, allowlist: AllowlistName?, allowlistVersion: Int?,
             clientID: String, sourceAddress: String, station: String?, lot: String?,
             parameters: [String: String], registeredAt: UnixTime

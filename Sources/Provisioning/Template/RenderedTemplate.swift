@@ -16,12 +16,19 @@ package struct RenderedTemplate: Hashable, Sendable {
         }
     }
 
+    package struct LogicalPolicy: Hashable, Sendable {
+        package let logicalName: String
+        package let name: PolicyName
+    }
+
     package let thing: ThingName
     package let typeName: ThingTypeName?
     package let attributes: [String: String]
     package let groups: [ThingGroupName]
     package let billingGroup: String?
     package let policies: [PolicyChoice]
+    /// What the template's own names for its policies came to be, in the template's order.
+    package let policyNames: [LogicalPolicy]
     package let deviceConfiguration: JSONObject
 
     /// Everything in the registry that the outcome depends on.
@@ -32,4 +39,11 @@ package struct RenderedTemplate: Hashable, Sendable {
         for policy in self.policies { keys.insert(.policy(policy.name)) }
         return keys
     }
+}
+
+/// The certificate resource of an operator's template after its parameters went in.
+package enum RenderedCertificate: Hashable, Sendable {
+    case existing(CertificateID)
+    case request(String)
+    case foreign(pem: String, authorityPEM: String?)
 }

@@ -5,6 +5,8 @@ import JSON
 package struct ResolvedParameters: Hashable, Sendable {
     package enum Origin: String, Hashable, Sendable {
         case device, hook
+        /// Whoever registers the device on its behalf.
+        case caller
         case templateDefault = "default"
     }
 
@@ -28,17 +30,48 @@ package struct ResolvedParameters: Hashable, Sendable {
         sent: [String: String], overrides: [String: String], document: TemplateDocument,
         certificate: CertificateID, realm: Realm
     ) {
+        self.init(
+            Self.merged(sent, overrides), document: document, certificate: certificate,
+            realm: realm)
+    }
+
+    /// An operator's values. Their wildcards are taken literally in policies all the same: a line
+    /// of a file of devices is no author of policies.
+    ///
+    /// - Parameter certificate: nil until it is known which one is meant.
+    package init(
+        fromCaller sent: [String: String], document: TemplateDocument,
+        certificate: CertificateID?, realm: Realm
+    ) {
+        self.init(
+            sent.mapValues { Value(text: $0, origin: .caller) }, document: document,
+            certificate: certificate, realm: realm)
+    }
+
+    private static func merged(
+        _ sent: [String: String], _ overrides: [String: String]
+    ) -> [String: Value] {
         var values = sent.mapValues { Value(text: $0, origin: .device) }
         values.merge(overrides.mapValues { Value(text: $0, origin: .hook) }) { $1 }
+        return values
+    }
+
+    private init(
+        _ given: [String: Value], document: TemplateDocument, certificate: CertificateID?,
+        realm: Realm
+    ) {
+        var values = given
         for parameter in document.parameters where values[parameter.name] == nil {
             guard let text = parameter.defaultValue else { continue }
             values[parameter.name] = Value(text: text, origin: .templateDefault)
         }
         for name in PseudoParameter.allCases { values[name.rawValue] = nil }
         self.values = values
-        self.pseudo = [
-            .certificateID: certificate.rawValue, .region: realm.region, .accountID: realm.account,
+        var pseudo: [PseudoParameter: String] = [
+            .region: realm.region, .accountID: realm.account,
         ]
+        pseudo[.certificateID] = certificate?.rawValue
+        self.pseudo = pseudo
     }
 
     /// Every value by its name, without origins: what a certificate's provenance keeps.

@@ -2,7 +2,8 @@ import Fleet
 import JSON
 import Registry
 
-/// The `Resources` section: one thing, one certificate, any number of policies.
+/// The `Resources` section: one thing, one certificate, any number of policies. An operator's
+/// template may do without the certificate.
 extension TemplateParser {
     /// A document of resources alone; the other sections are put in by the caller.
     mutating func resources(_ value: JSONValue, at section: JSONPointer) -> TemplateDocument? {
@@ -40,11 +41,10 @@ extension TemplateParser {
         if complete, things.isEmpty {
             self.report("no AWS::IoT::Thing: a device would have no name", at: section)
         }
-        if complete, certificates.isEmpty {
-            self.report("no AWS::IoT::Certificate: nothing would be activated", at: section)
-        }
-        guard let thing = things.first, let certificate = certificates.first else { return nil }
-        return TemplateDocument(thing: thing, certificate: certificate, policies: policies)
+        if complete, certificates.isEmpty { self.judgeWithoutCertificate(policies, at: section) }
+        guard let thing = things.first else { return nil }
+        return TemplateDocument(
+            thing: thing, certificate: certificates.first, policies: policies)
     }
 
     // MARK: Thing
@@ -145,7 +145,7 @@ extension TemplateParser {
     }
 
     /// AWS: OverrideSettings. Its guide spells the keys in two ways; both are taken.
-    private mutating func overrides(
+    mutating func overrides(
         _ value: JSONValue?, at place: JSONPointer, allowing keys: [String: String]
     ) -> [String: TemplateDocument.Override] {
         guard let value else { return [:] }
@@ -171,57 +171,6 @@ extension TemplateParser {
             settings[property] = setting
         }
         return settings
-    }
-
-    // MARK: Certificate
-
-    private mutating func certificate(
-        _ logicalName: String, _ resource: JSONObject, at place: JSONPointer
-    ) -> TemplateDocument.CertificateResource? {
-        let inside = place.appending("Properties")
-        guard
-            let properties = self.object(
-                resource["Properties"] ?? [:], at: inside,
-                allowing: ["CertificateId", "Status", "ThingPrincipalType"])
-        else { return nil }
-        let reference = JSONValue.object(["Ref": .string(PseudoParameter.certificateID.rawValue)])
-        if properties["CertificateId"] != reference {
-            self.report(
-                "CertificateId is {\"Ref\": \"\(PseudoParameter.certificateID.rawValue)\"}: the "
-                    + "certificate that the device has just been given",
-                at: properties["CertificateId"] == nil
-                    ? inside : inside.appending("CertificateId"))
-        }
-        var certificate = TemplateDocument.CertificateResource(logicalName: logicalName)
-        if let value = properties["Status"] {
-            // The AWS guide itself writes both `ACTIVE` and `Active`.
-            switch value.stringValue?.uppercased() {
-            case Certificate.Status.active.rawValue: certificate.status = .active
-            case Certificate.Status.inactive.rawValue: certificate.status = .inactive
-            default:
-                self.report("Status is ACTIVE or INACTIVE", at: inside.appending("Status"))
-            }
-        }
-        if let value = properties["ThingPrincipalType"] {
-            if let text = value.stringValue,
-                let exclusivity = ThingPrincipal.Exclusivity(rawValue: text)
-            {
-                certificate.exclusivity = exclusivity
-            } else {
-                self.report(
-                    "ThingPrincipalType is EXCLUSIVE_THING or NON_EXCLUSIVE_THING",
-                    at: inside.appending("ThingPrincipalType"))
-            }
-        }
-        let settings = self.overrides(
-            resource["OverrideSettings"], at: place, allowing: ["Status": "Status"])
-        certificate.statusOverride = settings["Status"]
-        if certificate.statusOverride == .merge {
-            self.report(
-                "a certificate has one status, which cannot be merged",
-                at: place.appending("OverrideSettings"))
-        }
-        return certificate
     }
 
     // MARK: Policy

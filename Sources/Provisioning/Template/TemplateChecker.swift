@@ -10,7 +10,9 @@ package enum TemplateChecker {
         package let findings: [TemplateFinding]
     }
 
-    package static func check(_ body: String) -> Report {
+    package static func check(
+        _ body: String, for purpose: TemplateDocument.Purpose = .fleet
+    ) -> Report {
         guard body.utf8.count <= Limits.templateBodyBytesMax else {
             return Self.refused(
                 "the template has \(body.utf8.count) bytes; at most "
@@ -20,7 +22,7 @@ package enum TemplateChecker {
         do { root = try JSONParser.parse(body) } catch {
             return Self.refused("the template is no JSON: \(error)")
         }
-        var parser = TemplateParser()
+        var parser = TemplateParser(for: purpose)
         let document = parser.parse(root)
         var findings = parser.findings
         if let document {
@@ -42,6 +44,20 @@ package enum TemplateChecker {
                 "template '\(name)' is refused: "
                     + report.findings.map(\.description).joined(separator: "; "),
                 resource: name.rawValue)
+        }
+        return document
+    }
+
+    /// The same for the template that an operator sends along with a registration.
+    package static func document(
+        ofOperators body: String
+    ) throws(FleetError) -> TemplateDocument {
+        let report = Self.check(body, for: .direct)
+        guard let document = report.document else {
+            throw FleetError(
+                .invalidRequest,
+                "the templateBody is refused: "
+                    + report.findings.map(\.description).joined(separator: "; "))
         }
         return document
     }

@@ -2,8 +2,16 @@ package import Fleet
 package import JSON
 
 /// A provisioning template, understood: everything its text says, and nothing that it does not.
-/// AWS: provisioning template for fleet provisioning.
+/// AWS: provisioning template.
 package struct TemplateDocument: Hashable, Sendable {
+    /// Who a template is for. The grammar is one; what differs is where the certificate comes from.
+    package enum Purpose: Hashable, Sendable {
+        /// A device registers itself: its certificate is the one that it has just been given.
+        case fleet
+        /// An operator registers devices (AWS: RegisterThing over REST, and bulk registration).
+        case direct
+    }
+
     package struct Parameter: Hashable, Sendable {
         package let name: String
         package let defaultValue: String?
@@ -51,13 +59,38 @@ package struct TemplateDocument: Hashable, Sendable {
     }
 
     package struct CertificateResource: Hashable, Sendable {
+        package enum Source: Hashable, Sendable {
+            /// `{"Ref": "AWS::IoT::Certificate::Id"}` in a fleet template.
+            case presented
+            /// `CertificateId`: one that is there.
+            case existing(TemplateExpression)
+            /// `CertificateSigningRequest`: one to be issued.
+            case request(TemplateExpression)
+            /// `CertificatePem`, and `CACertificatePem` where it is given: one that another
+            /// authority made.
+            case foreign(TemplateExpression, authority: TemplateExpression?)
+        }
+
         package var logicalName: String
+        package var source: Source
         /// `active` or `inactive`.
         package var status: Certificate.Status = .active
         package var exclusivity: ThingPrincipal.Exclusivity = .nonExclusive
         package var statusOverride: Override?
 
-        package init(logicalName: String) { self.logicalName = logicalName }
+        package init(logicalName: String, source: Source = .presented) {
+            self.logicalName = logicalName
+            self.source = source
+        }
+
+        package var expressions: [TemplateExpression] {
+            switch self.source {
+            case .presented: []
+            case .existing(let text), .request(let text): text.descendants
+            case .foreign(let text, let authority):
+                text.descendants + (authority?.descendants ?? [])
+            }
+        }
     }
 
     package struct PolicyResource: Hashable, Sendable {
@@ -81,13 +114,14 @@ package struct TemplateDocument: Hashable, Sendable {
     package var parameters: [Parameter]
     package var mappings: [String: [String: [String: String]]]
     package var thing: ThingResource
-    package var certificate: CertificateResource
+    /// Always there in a fleet template.
+    package var certificate: CertificateResource?
     package var policies: [PolicyResource]
     package var deviceConfiguration: [Attribute]
 
     package init(
         parameters: [Parameter] = [], mappings: [String: [String: [String: String]]] = [:],
-        thing: ThingResource, certificate: CertificateResource, policies: [PolicyResource] = [],
+        thing: ThingResource, certificate: CertificateResource?, policies: [PolicyResource] = [],
         deviceConfiguration: [Attribute] = []
     ) {
         self.parameters = parameters
@@ -103,7 +137,7 @@ package struct TemplateDocument: Hashable, Sendable {
         var roots = [self.thing.name] + self.thing.attributes.map(\.value) + self.thing.groups
         roots += [self.thing.typeName, self.thing.billingGroup].compactMap { $0 }
         roots += self.deviceConfiguration.map(\.value)
-        var all = roots.flatMap(\.descendants)
+        var all = roots.flatMap(\.descendants) + (self.certificate?.expressions ?? [])
         for policy in self.policies {
             switch policy.source {
             case .name(let name): all += name.descendants
@@ -114,7 +148,8 @@ package struct TemplateDocument: Hashable, Sendable {
     }
 }
 
-/// Parameters that the service supplies. No device, hook or default can set one.
+/// Parameters that the service supplies. No device, hook or default can set one; an operator who
+/// registers a certificate by its id says so by sending the first (AWS: RegisterThing).
 package enum PseudoParameter: String, CaseIterable, Sendable {
     case certificateID = "AWS::IoT::Certificate::Id"
     /// AWS knows neither of these two in provisioning templates; here they spare a template from

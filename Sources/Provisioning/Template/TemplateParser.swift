@@ -4,7 +4,10 @@ import JSON
 /// Turns a template's JSON into a `TemplateDocument`, noting all that it does not understand:
 /// what a template cannot say, it must not seem to say (AWS looks at much of this at use only).
 struct TemplateParser {
+    let purpose: TemplateDocument.Purpose
     var expressions = ExpressionParser()
+
+    init(for purpose: TemplateDocument.Purpose) { self.purpose = purpose }
 
     /// The document, where there is enough of it to make one; it holds only if `findings` is empty.
     mutating func parse(_ root: JSONValue) -> TemplateDocument? {

@@ -15,6 +15,28 @@ package struct TemplateRenderer {
         try TemplateRenderer(document: document, parameters: parameters).rendered()
     }
 
+    /// The certificate resource alone: which certificate is meant has to be known before the rest
+    /// is rendered, as that may name it. nil where the template has none, or the device's own.
+    package static func certificate(
+        of document: TemplateDocument, with parameters: ResolvedParameters
+    ) throws(FleetError) -> RenderedCertificate? {
+        let renderer = TemplateRenderer(document: document, parameters: parameters)
+        switch document.certificate?.source {
+        case nil, .presented: return nil
+        case .existing(let expression):
+            let text = try renderer.text(expression).plain
+            do { return .existing(try CertificateID(text)) } catch {
+                throw renderer.refused(error.message, expression)
+            }
+        case .request(let expression): return .request(try renderer.text(expression).plain)
+        case .foreign(let expression, let authority):
+            var authorityPEM: String?
+            if let authority { authorityPEM = try renderer.text(authority).plain }
+            return .foreign(
+                pem: try renderer.text(expression).plain, authorityPEM: authorityPEM)
+        }
+    }
+
     private init(document: TemplateDocument, parameters: ResolvedParameters) {
         self.document = document
         self.parameters = parameters
@@ -28,8 +50,10 @@ package struct TemplateRenderer {
             if !groups.contains(group) { groups.append(group) }
         }
         var policies: [RenderedTemplate.PolicyChoice] = []
+        var policyNames: [RenderedTemplate.LogicalPolicy] = []
         for policy in self.document.policies {
             let choice = try self.policy(policy)
+            policyNames.append(.init(logicalName: policy.logicalName, name: choice.name))
             if !policies.contains(where: { $0.name == choice.name }) { policies.append(choice) }
         }
         var configuration = JSONObject()
@@ -48,7 +72,7 @@ package struct TemplateRenderer {
         return RenderedTemplate(
             thing: try self.name(ThingName.self, thing.name), typeName: typeName,
             attributes: try self.attributes(), groups: groups, billingGroup: billingGroup,
-            policies: policies, deviceConfiguration: configuration)
+            policies: policies, policyNames: policyNames, deviceConfiguration: configuration)
     }
 
     private func attributes() throws(FleetError) -> [String: String] {

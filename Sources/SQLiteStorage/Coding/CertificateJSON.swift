@@ -77,7 +77,7 @@ extension Provenance.Registration {
     var json: JSONValue {
         RecordJSON.object(
             ("template", RecordJSON.name(self.template)),
-            ("templateVersion", .int(self.templateVersion)),
+            ("templateVersion", RecordJSON.int(self.templateVersion)),
             ("templateDigest", .string(self.templateDigest)),
             ("hook", RecordJSON.name(self.hook)),
             ("hookDigest", RecordJSON.text(self.hookDigest)),
@@ -92,8 +92,8 @@ extension Provenance.Registration {
     init(json: JSONValue?) throws {
         let fields = try JSONFields(json, "a provenance's registration")
         self.init(
-            template: try fields.name("template"),
-            templateVersion: try fields.int("templateVersion"),
+            template: try fields.optionalName("template"),
+            templateVersion: try fields.optionalInt("templateVersion"),
             templateDigest: try fields.text("templateDigest"),
             hook: try fields.optionalName("hook"),
             hookDigest: try fields.optionalText("hookDigest"),

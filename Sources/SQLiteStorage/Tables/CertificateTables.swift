@@ -50,7 +50,7 @@ enum CertificateTables {
                 certificate.statusReason?.storable, provenance?.json.description,
                 certificate.firstSeenAt?.milliseconds, certificate.mode.rawValue,
                 provenance?.origin.claim?.rawValue,
-                provenance?.registration?.template.rawValue,
+                provenance?.registration?.template?.rawValue,
                 provenance?.registration?.lot?.storable,
                 provenance?.registration?.station?.storable, revision,
             ])
@@ -76,7 +76,7 @@ enum CertificateTables {
             UPDATE certificates SET provenance = ?, claim = ?, template = ?, lot = ?, station = ?,
                 revision = ? WHERE id = ?
             """, provenance.json.description, provenance.origin.claim?.rawValue,
-            provenance.registration?.template.rawValue, provenance.registration?.lot?.storable,
+            provenance.registration?.template?.rawValue, provenance.registration?.lot?.storable,
             provenance.registration?.station?.storable, revision, id.rawValue)
         try Self.requireFound(id, db)
     }
