@@ -5,14 +5,15 @@ import Fleet
 package struct Explanation: Hashable, Sendable, CustomStringConvertible {
     package let description: String
 
-    /// - Parameter principal: the certificate id, or whatever the caller's logs know it by.
+    /// - Parameter principal: the certificate id, or whatever the caller's logs know it by; nil
+    ///   where nobody in particular asks.
     package init(
-        principal: String, request: AuthorizationRequest, decision: Decision,
+        principal: String?, request: AuthorizationRequest, decision: Decision,
         policies: [CompiledPolicy], context: PolicyVariables
     ) {
         let subject =
-            "principal \(principal.clipped) \(request.operation) on "
-            + request.resource.rawValue.onOneLine
+            (principal.map { "principal \($0.clipped) " } ?? "")
+            + "\(request.operation) on \(request.resource.rawValue.onOneLine)"
         switch decision {
         case .allowed(let statement): self.description = "allowed: \(subject), by \(statement)"
         case .explicitlyDenied(let statement):
@@ -68,7 +69,7 @@ package struct Explanation: Hashable, Sendable, CustomStringConvertible {
 
 extension String {
     /// The whole text, control characters replaced, so that a log line stays one line.
-    fileprivate var onOneLine: String {
+    var onOneLine: String {
         String(
             String.UnicodeScalarView(
                 self.unicodeScalars.map { scalar in
@@ -76,5 +77,4 @@ extension String {
                         || scalar.value == 0x2028 || scalar.value == 0x2029 ? "\u{FFFD}" : scalar
                 }))
     }
-
 }

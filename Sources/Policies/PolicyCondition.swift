@@ -9,7 +9,7 @@ package struct PolicyCondition: Hashable, Sendable {
     }
 
     /// An operator as a document writes it: `ForAllValues:StringLikeIfExists`.
-    struct Operation: Hashable, Sendable {
+    struct Operation: Hashable, Sendable, CustomStringConvertible {
         let name: ConditionOperator
         let quantifier: Quantifier?
         let ifExists: Bool
@@ -22,6 +22,11 @@ package struct PolicyCondition: Hashable, Sendable {
             self.ifExists = ifExists
             (self.comparison, self.negated) = name.meaning
         }
+
+        var description: String {
+            (self.quantifier.map { "\($0.rawValue):" } ?? "") + self.name.rawValue
+                + (self.ifExists ? "IfExists" : "")
+        }
     }
 
     let operation: Operation
@@ -30,14 +35,18 @@ package struct PolicyCondition: Hashable, Sendable {
     let keyText: String
     /// One suffices.
     let operands: [ConditionOperand]
+    /// As the document writes them.
+    let operandTexts: [String]
 
     init(
-        _ operation: Operation, key: PolicyVariable, keyText: String, operands: [ConditionOperand]
+        _ operation: Operation, key: (variable: PolicyVariable, text: String),
+        operands: [(read: ConditionOperand, text: String)]
     ) {
         self.operation = operation
-        self.key = key
-        self.keyText = keyText
-        self.operands = operands
+        self.key = key.variable
+        self.keyText = key.text
+        self.operands = operands.map(\.read)
+        self.operandTexts = operands.map(\.text)
     }
 
     /// Whether the condition holds for a statement of this effect. What cannot be judged (a

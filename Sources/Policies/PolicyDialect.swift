@@ -1,6 +1,10 @@
 /// Whose document it is, and hence which services' actions it may name and how long it may be.
 /// Everything else about the language is the same for both.
 package struct PolicyDialect: Hashable, Sendable {
+    /// What is decided by such documents: what devices do, or what is done to the control plane.
+    enum Plane: Hashable, Sendable { case device, control }
+
+    let plane: Plane
     /// What stands before an action's colon.
     let services: [String]
     /// White space not counted.
@@ -11,20 +15,22 @@ package struct PolicyDialect: Hashable, Sendable {
     /// Whether a name that is almost a known one is refused.
     private var refusesMisspelt = true
 
-    private init(services: [String], charactersMax: Int) {
+    private init(_ plane: Plane, services: [String], charactersMax: Int) {
+        self.plane = plane
         self.services = services
         self.charactersMax = charactersMax
     }
 
     /// A policy of AWS IoT: what a certificate or a thing group carries.
     package static let device = PolicyDialect(
-        services: ["iot", "iotjobsdata"], charactersMax: PolicyLimits.documentCharactersMax)
+        .device, services: ["iot", "iotjobsdata"],
+        charactersMax: PolicyLimits.documentCharactersMax)
 
     /// What a person or a machine may do to the control plane: the same language as IAM's, with
     /// the operations of AWS IoT and our own. `Principal` has no place in it either: a document is
     /// attached to whoever it is about.
     package static let access = PolicyDialect(
-        services: ["iot", "iotjobsdata", "slipway"],
+        .control, services: ["iot", "iotjobsdata", "slipway"],
         charactersMax: PolicyLimits.accessDocumentCharactersMax)
 
     /// The same, knowing these operations (`iot:CreateThing`) by name.

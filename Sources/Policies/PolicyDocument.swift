@@ -15,6 +15,15 @@ package struct PolicyStatement: Hashable, Sendable {
     package enum Actions: Hashable, Sendable {
         case only([ActionPattern])
         case allExcept([ActionPattern])
+
+        /// What they come to on the data plane.
+        var bits: PolicyActionSet {
+            switch self {
+            case .only(let patterns): patterns.reduce(into: []) { $0.formUnion($1.actions) }
+            case .allExcept(let patterns):
+                patterns.reduce(into: .all) { $0.subtract($1.actions) }
+            }
+        }
     }
 
     /// AWS: `Resource` or `NotResource`, never both, never neither.

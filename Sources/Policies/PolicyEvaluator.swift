@@ -60,13 +60,7 @@ struct CompiledStatement: Hashable, Sendable {
     init(id: StatementID, statement: PolicyStatement) {
         self.id = id
         self.effect = statement.effect
-        func bits(_ patterns: [ActionPattern]) -> PolicyActionSet {
-            patterns.reduce(into: []) { $0.formUnion($1.actions) }
-        }
-        switch statement.actions {
-        case .only(let patterns): self.actions = bits(patterns)
-        case .allExcept(let patterns): self.actions = .all.subtracting(bits(patterns))
-        }
+        self.actions = statement.actions.bits
         self.operations = statement.actions
         self.resources = statement.resources
         self.conditions = statement.conditions
@@ -78,7 +72,7 @@ struct CompiledStatement: Hashable, Sendable {
             && self.conditions.allSatisfy { $0.holds(in: context, for: self.effect) }
     }
 
-    private func speaks(of request: AuthorizationRequest) -> Bool {
+    func speaks(of request: AuthorizationRequest) -> Bool {
         guard request.actionBit.isEmpty else { return self.actions.contains(request.actionBit) }
         switch self.operations {
         case .only(let patterns):

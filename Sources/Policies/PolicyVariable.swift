@@ -101,6 +101,41 @@ extension PolicyVariable {
 
     private static let attributes = "iot:Connection.Thing.Attributes"
 
+    /// As AWS IoT spells it; a name that it does not have in lower case.
+    package var name: String {
+        switch self {
+        case .clientID: "iot:ClientId"
+        case .sourceIP: "aws:SourceIp"
+        case .domainName: "iot:DomainName"
+        case .connectAttributes: "iot:ConnectAttributes"
+        case .lastWillTopic: "iot:LastWillTopic"
+        case .thingName: "iot:Connection.Thing.ThingName"
+        case .thingTypeName: "iot:Connection.Thing.ThingTypeName"
+        case .thingAttribute(let name): "\(Self.attributes)[\(name)]"
+        case .isAttached: "iot:Connection.Thing.IsAttached"
+        case .certificateSerialNumber: "iot:Certificate.SerialNumber"
+        case .certificateField(let field, .value(0)): "iot:Certificate.\(field.name)"
+        case .certificateField(let field, .value(let index)):
+            "iot:Certificate.\(field.name).\(index)"
+        case .certificateField(let field, .list): "iot:Certificate.\(field.name).List"
+        case .certificateAvailableKeys: "iot:Certificate.AvailableKeys"
+        case .currentTime: "aws:CurrentTime"
+        case .epochTime: "aws:EpochTime"
+        case .other(let name): name
+        }
+    }
+
+    /// The name as `text`, which holds it in whatever letter case, has it.
+    func spelling(in text: String) -> String {
+        let letters = Array(text.utf8)
+        let name = Array(self.name.lowercased().utf8)
+        let folded = Array(text.lowercased().utf8)
+        guard folded.count == letters.count, let range = folded.firstRange(of: name) else {
+            return self.name
+        }
+        return String(decoding: letters[range], as: UTF8.self)
+    }
+
     /// What `name`, which means nothing here, was probably meant to be. What it has in brackets,
     /// and the part of it that says which value, are kept.
     static func nearest(to name: String) -> String? {

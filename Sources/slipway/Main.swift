@@ -27,7 +27,8 @@ struct Slipway: AsyncParsableCommand {
         version: Slipway.versionText,
         subcommands: [
             UpCommand.self, InitCommand.self, ServeCommand.self, SimulateCommand.self,
-            AllowlistCommand.self, CertCommand.self, StatusCommand.self, AuditCommand.self,
+            AllowlistCommand.self, CertCommand.self, PolicyCommand.self, StatusCommand.self,
+            AuditCommand.self,
             ConfigCommand.self,
         ])
 

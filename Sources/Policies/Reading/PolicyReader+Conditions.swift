@@ -16,7 +16,7 @@ extension PolicyReader {
                 let read = self.operands(operands, for: operation.comparison, at: place)
                 guard let variable else { continue }
                 conditions.append(
-                    PolicyCondition(operation, key: variable, keyText: key, operands: read))
+                    PolicyCondition(operation, key: (variable, key), operands: read))
             }
         }
         return conditions
@@ -76,13 +76,13 @@ extension PolicyReader {
 
     private mutating func operands(
         _ value: JSONValue, for comparison: ConditionOperator.Comparison, at place: JSONPointer
-    ) -> [ConditionOperand] {
-        var operands: [ConditionOperand] = []
+    ) -> [(read: ConditionOperand, text: String)] {
+        var operands: [(read: ConditionOperand, text: String)] = []
         for (value, place) in self.oneOrMore(value, at: place) {
             guard let text = self.operandText(value, at: place) else { continue }
             do throws(MalformedPattern) {
-                operands.append(try ConditionOperand(text, for: comparison))
-                self.refuseMisspelt(try TextPattern(text, wildcards: true).variables, at: place)
+                operands.append((try ConditionOperand(text, for: comparison), text))
+                self.refuseMisspelt(try TextPattern(text, wildcards: true), at: place)
             } catch {
                 self.report(.operandForm, error.message, at: place)
             }

@@ -168,7 +168,7 @@ struct PolicyReader {
                     at: place)
                 continue
             }
-            self.refuseMisspelt(pattern.variables, at: place)
+            self.refuseMisspelt(pattern, at: place)
             patterns.append(pattern)
         }
         return patterns
@@ -221,11 +221,13 @@ extension PolicyReader {
         self.findings.append(PolicyFinding(rule, message, at: place, isAboutKey: isAboutKey))
     }
 
-    mutating func refuseMisspelt(_ variables: [PolicyVariable], at place: JSONPointer) {
-        for case .other(let name) in variables {
-            guard let meant = self.dialect.misspelt(key: name) else { continue }
+    mutating func refuseMisspelt(_ pattern: TextPattern, at place: JSONPointer) {
+        for variable in pattern.variables {
+            guard case .other(let name) = variable, let meant = self.dialect.misspelt(key: name)
+            else { continue }
+            let written = variable.spelling(in: pattern.text).clipped
             self.report(
-                .misspeltKey, "there is no variable '\(name.clipped)'; did you mean '\(meant)'?",
+                .misspeltKey, "there is no variable '\(written)'; did you mean '\(meant)'?",
                 at: place)
         }
     }

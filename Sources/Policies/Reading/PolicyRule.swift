@@ -24,7 +24,6 @@ package enum PolicyRule: String, Hashable, Sendable, CaseIterable {
     case unresolvedVariable = "unresolved-variable"
     case keyAtConnectOnly = "key-at-connect-only"
     case setWithoutQuantifier = "set-without-quantifier"
-    case forAllValuesAllow = "for-all-values-allow"
     case unreachableStatement = "unreachable-statement"
     case foreignARN = "foreign-arn"
     case wildcardAction = "wildcard-action"
@@ -32,6 +31,8 @@ package enum PolicyRule: String, Hashable, Sendable, CaseIterable {
     case allowAllBut = "allow-all-but"
     case subscribeWithoutReceive = "subscribe-without-receive"
     case denySubscribeGap = "deny-subscribe-gap"
+    case anyClientID = "any-client-id"
+    case forAllValuesAllow = "for-all-values-allow"
     case idleDeny = "idle-deny"
     case noConnect = "no-connect"
     case nearlyTooLong = "nearly-too-long"
@@ -44,10 +45,10 @@ package enum PolicyRule: String, Hashable, Sendable, CaseIterable {
             .error
         case .actionCoversNothing, .resourceKind, .subscribeOnTopic, .publishOnTopicFilter,
             .mqttWildcardInTopic, .unresolvedVariable, .keyAtConnectOnly, .setWithoutQuantifier,
-            .forAllValuesAllow, .unreachableStatement, .foreignARN, .wildcardAction,
+            .unreachableStatement, .foreignARN, .wildcardAction,
             .wildcardResource, .allowAllBut, .subscribeWithoutReceive, .denySubscribeGap:
             .warning
-        case .idleDeny, .noConnect, .nearlyTooLong: .note
+        case .anyClientID, .forAllValuesAllow, .idleDeny, .noConnect, .nearlyTooLong: .note
         }
     }
 }

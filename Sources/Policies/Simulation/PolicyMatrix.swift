@@ -1,0 +1,146 @@
+import Fleet
+package import JSON
+
+/// Who may do what: a row for each connection, a column for each question, and in each cell the
+/// decision with the statement that made it.
+package struct PolicyMatrix: Sendable {
+    /// A question, or a resource as a policy writes it, which is another question in each row.
+    package enum Column: Hashable, Sendable {
+        case question(PolicyQuestion)
+        case pattern(PolicyAction, TextPattern)
+
+        package var words: String {
+            switch self {
+            case .question(let question): question.words
+            case .pattern(let action, let pattern): "\(action.rawValue) \(pattern.text)"
+            }
+        }
+    }
+
+    package struct Row: Sendable {
+        package let name: String
+        /// nil where a variable of the column's pattern has no value.
+        package let decisions: [Decision?]
+    }
+
+    package let columns: [Column]
+    package let rows: [Row]
+
+    /// - Parameter connections: each with the policies that it has.
+    package init(
+        columns: [Column],
+        connections: [(connection: SimulatedConnection, policies: [CompiledPolicy])]
+    ) {
+        self.columns = columns
+        self.rows = connections.map { connection, policies in
+            let context = connection.variables
+            return Row(
+                name: connection.name,
+                decisions: columns.map { column in
+                    column.request(in: context).map {
+                        PolicyEvaluator.decide(policies: policies, request: $0, context: context)
+                    }
+                })
+        }
+    }
+
+    /// What the documents themselves speak of, as columns: each action that a statement names by
+    /// its name or a pattern, upon each of its resources that fits it.
+    package static func columns(of documents: [PolicyDocument]) -> [Column] {
+        var columns: [Column] = []
+        var seen: Set<Column> = []
+        for statement in documents.flatMap(\.statements) {
+            guard case .only(let patterns) = statement.resources else { continue }
+            for action in PolicyAction.allCases
+            where statement.actions.bits.contains(.action(action)) {
+                for pattern in patterns where ResourceShape(pattern).fits(action) {
+                    let column = Column.pattern(action, pattern)
+                    if seen.insert(column).inserted { columns.append(column) }
+                }
+            }
+        }
+        return columns
+    }
+}
+
+extension PolicyMatrix.Column {
+    /// What stands for a run of characters when a pattern is made an example of itself.
+    private static let sample: Unicode.Scalar = "x"
+
+    func request(in context: PolicyVariables) -> AuthorizationRequest? {
+        switch self {
+        case .question(let question): return question.request
+        case .pattern(let action, let pattern):
+            guard
+                let glob = pattern.resolved(
+                    context: context, place: action.concernsTopic ? .topic : .text,
+                    unresolved: .matchesNothing)
+            else { return nil }
+            let bytes = glob.units.map { UInt8(exactly: $0) ?? UInt8(ascii: Self.sample) }
+            return AuthorizationRequest(
+                action, ARN(rawValue: String(decoding: bytes, as: UTF8.self)))
+        }
+    }
+}
+
+extension PolicyMatrix {
+    /// A table with a number for each column, and below it what the numbers mean.
+    package func table() -> (rows: [[String]], legend: [String]) {
+        var rows = [[""] + self.columns.indices.map { "\($0 + 1)" }]
+        for row in self.rows {
+            rows.append([row.name.clipped] + row.decisions.map { $0.map(\.cell) ?? "-" })
+        }
+        let legend = self.columns.enumerated().map { "\($0 + 1)  \($1.words.onOneLine)" }
+        return (rows, legend)
+    }
+
+    package var json: JSONValue {
+        [
+            "columns": .array(self.columns.map { .string($0.words) }),
+            "rows": .array(
+                self.rows.map { row in
+                    [
+                        "name": .string(row.name),
+                        "decisions": .array(row.decisions.map { $0?.json ?? .null }),
+                    ]
+                }),
+        ]
+    }
+}
+
+extension Decision {
+    fileprivate var cell: String {
+        switch self {
+        case .allowed: "yes"
+        case .implicitlyDenied: "no"
+        case .explicitlyDenied: "DENY"
+        }
+    }
+
+    /// AWS: authDecision.
+    package var word: String {
+        switch self {
+        case .allowed: "ALLOWED"
+        case .implicitlyDenied: "IMPLICIT_DENY"
+        case .explicitlyDenied: "EXPLICIT_DENY"
+        }
+    }
+
+    /// The statement that decided, where one did.
+    package var statement: StatementID? {
+        switch self {
+        case .allowed(let statement), .explicitlyDenied(let statement): statement
+        case .implicitlyDenied: nil
+        }
+    }
+
+    package var json: JSONValue {
+        var object: JSONObject = ["decision": .string(self.word)]
+        if let statement = self.statement {
+            object["policy"] = .string(statement.policy.rawValue)
+            object["statement"] = .int(statement.index)
+            if let sid = statement.sid { object["sid"] = .string(sid) }
+        }
+        return .object(object)
+    }
+}
