@@ -6,9 +6,18 @@ package enum Change: Hashable, Sendable {
     case putThing(Thing)
     case deleteThing(ThingName)
     case putThingType(ThingType)
+    case deleteThingType(ThingTypeName)
     case putThingGroup(ThingGroup)
+    /// Its members and its policies lose it.
+    case deleteThingGroup(ThingGroupName)
     case addThingToGroup(ThingName, ThingGroupName)
     case removeThingFromGroup(ThingName, ThingGroupName)
+    case putBillingGroup(BillingGroup)
+    /// The things in it are in none from then on.
+    case deleteBillingGroup(BillingGroupName)
+    /// All tags of the resource, in place of those it had. They go with the resource.
+    case setTags(TaggedResource, [String: String])
+    case putEventConfigurations(EventConfigurations)
 
     case putCertificate(Certificate)
     case setCertificateStatus(
@@ -26,10 +35,18 @@ package enum Change: Hashable, Sendable {
     case detachThingPrincipal(ThingName, CertificateID)
 
     case putTemplate(ProvisioningTemplate)
+    /// With all its versions.
+    case deleteTemplate(TemplateName)
     case putTemplateVersion(TemplateVersion)
+    case deleteTemplateVersion(TemplateName, Int)
     case putHook(HookScript)
     case putClaim(Claim)
+    /// The claim's record; its certificate stays.
+    case deleteClaim(CertificateID)
     case putAuthority(Authority)
+    case deleteAuthority(CertificateID)
+    case putRegistrationCode(RegistrationCode)
+    case deleteRegistrationCode
 
     case putOwnershipToken(OwnershipToken)
     case redeemOwnershipToken(OwnershipTokenHash, OwnershipToken.Redemption)
@@ -47,6 +64,9 @@ package enum Precondition: Hashable, Sendable {
     case present(RecordKey)
     /// The record is the very one that was read. Only for keys that name one record.
     case revision(RecordKey, Revision)
+    /// The set is what was read. Sets have no revision, so they are compared; only for keys that
+    /// name a set, and meant for small ones.
+    case holds(RecordKey, Record)
 }
 
 /// A decision: what must still hold, and what shall become true, together or not at all.

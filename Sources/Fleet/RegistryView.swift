@@ -1,53 +1,3 @@
-/// The sequence number of the commit that last wrote a record.
-package typealias Revision = Commit.Sequence
-
-/// What may be asked of the store. The first group names one record each, the second a set.
-package enum RecordKey: Hashable, Sendable {
-    case thing(ThingName)
-    case thingType(ThingTypeName)
-    case thingGroup(ThingGroupName)
-    case certificate(CertificateID)
-    case policy(PolicyName)
-    case template(TemplateName)
-    case templateVersion(TemplateName, Int)
-    case hook(HookName)
-    case claim(CertificateID)
-    case authority(CertificateID)
-    case ownershipToken(OwnershipTokenHash)
-    case allowlist(AllowlistName)
-
-    case groupsOfThing(ThingName)
-    case certificatesWithKey(PublicKeyFingerprint)
-    case authoritiesWithKey(PublicKeyFingerprint)
-    case policiesOfTarget(PolicyTarget)
-    case principalsOfThing(ThingName)
-    case thingsOfCertificate(CertificateID)
-    /// Present where the serial is on the list in its current version.
-    case allowlistEntry(AllowlistName, SerialNumber)
-}
-
-package enum Record: Hashable, Sendable {
-    case thing(Thing)
-    case thingType(ThingType)
-    case thingGroup(ThingGroup)
-    case certificate(Certificate)
-    case policy(Policy)
-    case template(ProvisioningTemplate)
-    case templateVersion(TemplateVersion)
-    case hook(HookScript)
-    case claim(Claim)
-    case authority(Authority)
-    case ownershipToken(OwnershipToken)
-    case allowlist(Allowlist)
-
-    case groups([ThingGroupName])
-    case certificates([CertificateID])
-    case policies([PolicyName])
-    case thingPrincipals([ThingPrincipal])
-    case allowlistEntry(SerialNumber)
-    case commit(Commit)
-}
-
 /// One consistent read of the store, as a plain value: just the keys that were named. Pure code
 /// decides upon it, and the decision travels with the revisions it relied on.
 package struct RegistryView: Sendable {
@@ -79,7 +29,9 @@ package struct RegistryView: Sendable {
 
     /// The precondition that `key` is still what this view says it is.
     package func asSeen(_ key: RecordKey) -> Precondition {
-        self.entry(key).map { .revision(key, $0.revision) } ?? .absent(key)
+        guard let entry = self.entry(key) else { return .absent(key) }
+        return key.namesOneRecord
+            ? .revision(key, entry.revision) : .holds(key, entry.record)
     }
 
     package func thing(_ name: ThingName) -> Thing? {
@@ -96,6 +48,14 @@ package struct RegistryView: Sendable {
 
     package func thingGroup(_ name: ThingGroupName) -> ThingGroup? {
         if case .thingGroup(let record)? = self.entry(.thingGroup(name))?.record {
+            record
+        } else {
+            nil
+        }
+    }
+
+    package func billingGroup(_ name: BillingGroupName) -> BillingGroup? {
+        if case .billingGroup(let record)? = self.entry(.billingGroup(name))?.record {
             record
         } else {
             nil
@@ -154,51 +114,27 @@ package struct RegistryView: Sendable {
         }
     }
 
+    package func tags(of resource: TaggedResource) -> [String: String] {
+        if case .tags(let tags)? = self.entry(.tags(resource))?.record { tags } else { [:] }
+    }
+
+    package var eventConfigurations: EventConfigurations? {
+        if case .eventConfigurations(let record)? = self.entry(.eventConfigurations)?.record {
+            record
+        } else {
+            nil
+        }
+    }
+
+    package var registrationCode: RegistrationCode? {
+        if case .registrationCode(let record)? = self.entry(.registrationCode)?.record {
+            record
+        } else {
+            nil
+        }
+    }
+
     package func isOnAllowlist(_ name: AllowlistName, _ serial: SerialNumber) -> Bool {
         self.entry(.allowlistEntry(name, serial)) != nil
-    }
-
-    package func groupsOfThing(_ name: ThingName) -> [ThingGroupName] {
-        if case .groups(let names)? = self.entry(.groupsOfThing(name))?.record { names } else { [] }
-    }
-
-    package func certificatesWithKey(_ key: PublicKeyFingerprint) -> [CertificateID] {
-        if case .certificates(let ids)? = self.entry(.certificatesWithKey(key))?.record {
-            ids
-        } else {
-            []
-        }
-    }
-
-    package func authoritiesWithKey(_ key: PublicKeyFingerprint) -> [CertificateID] {
-        if case .certificates(let ids)? = self.entry(.authoritiesWithKey(key))?.record {
-            ids
-        } else {
-            []
-        }
-    }
-
-    package func policiesOfTarget(_ target: PolicyTarget) -> [PolicyName] {
-        if case .policies(let names)? = self.entry(.policiesOfTarget(target))?.record {
-            names
-        } else {
-            []
-        }
-    }
-
-    package func principalsOfThing(_ name: ThingName) -> [ThingPrincipal] {
-        if case .thingPrincipals(let found)? = self.entry(.principalsOfThing(name))?.record {
-            found
-        } else {
-            []
-        }
-    }
-
-    package func thingsOfCertificate(_ id: CertificateID) -> [ThingPrincipal] {
-        if case .thingPrincipals(let found)? = self.entry(.thingsOfCertificate(id))?.record {
-            found
-        } else {
-            []
-        }
     }
 }

@@ -55,14 +55,17 @@ package struct PlanDecision {
     package struct Registrant: Sendable {
         /// nil for a thing alone.
         package let certificate: PlannedCertificate?
+        /// The id of the thing, where it comes to be.
+        package let newThingID: ResourceID
         package let source: ProvisioningPlan.Source
         package let parameters: ResolvedParameters
 
         package init(
-            certificate: PlannedCertificate?, source: ProvisioningPlan.Source,
-            parameters: ResolvedParameters
+            certificate: PlannedCertificate?, newThingID: ResourceID,
+            source: ProvisioningPlan.Source, parameters: ResolvedParameters
         ) {
             self.certificate = certificate
+            self.newThingID = newThingID
             self.source = source
             self.parameters = parameters
         }
@@ -84,7 +87,9 @@ package struct PlanDecision {
         self.preconditions = [self.view.asSeen(.thing(name))]
         let before = self.view.thing(name)
         let thing =
-            if let before { try self.updated(before) } else { try self.created() }
+            if let before { try self.updated(before) } else {
+                try self.created(registrant.newThingID)
+            }
         let groups = try self.groups(isNew: before == nil)
         let policies = try self.policies()
         if let certificate = registrant.certificate {
@@ -103,10 +108,10 @@ package struct PlanDecision {
 
     // MARK: The thing
 
-    private mutating func created() throws(FleetError) -> Thing {
+    private mutating func created(_ id: ResourceID) throws(FleetError) -> Thing {
         if let type = self.rendered.typeName { try self.requireType(type) }
         return Thing(
-            name: self.rendered.thing, typeName: self.rendered.typeName,
+            name: self.rendered.thing, id: id, typeName: self.rendered.typeName,
             attributes: self.rendered.attributes, billingGroup: self.rendered.billingGroup,
             version: 1, createdAt: self.now)
     }

@@ -51,7 +51,7 @@ package enum PlanPrinter {
         ]
         object["type"] = plan.thing.typeName.map { .string($0.rawValue) }
         object["attributes"] = self.attributes(plan.thing.attributes)
-        object["billingGroup"] = plan.thing.billingGroup.map { .string($0) }
+        object["billingGroup"] = plan.thing.billingGroup.map { .string($0.rawValue) }
         object["version"] = .int(plan.thing.version)
         if let before = plan.thingBefore, before != plan.thing {
             var difference: JSONObject = ["attributes": self.attributes(before.attributes)]

@@ -14,16 +14,18 @@ package final class Provisioner: Sendable {
         package let keyPairs: any KeyPairSource
         package let hook: any PreProvisioningHook
         package let clock: any WallClock
+        package let entropy: any Entropy
 
         package init(
             store: any FleetStore, issuer: any CertificateIssuer, keyPairs: any KeyPairSource,
-            hook: any PreProvisioningHook, clock: any WallClock
+            hook: any PreProvisioningHook, clock: any WallClock, entropy: any Entropy
         ) {
             self.store = store
             self.issuer = issuer
             self.keyPairs = keyPairs
             self.hook = hook
             self.clock = clock
+            self.entropy = entropy
         }
     }
 

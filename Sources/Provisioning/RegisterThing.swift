@@ -83,7 +83,8 @@ extension Provisioner {
         let rendered = try TemplateRenderer.render(template.document, with: parameters)
         let registration = ThingRegistration(
             request: request, publisher: publisher, pending: pending, template: template,
-            hook: outcome, parameters: parameters, start: view.registry, at: now)
+            hook: outcome, parameters: parameters, start: view.registry,
+            newThingID: self.ports.entropy.resourceID(), at: now)
         let registry = try await self.loadRegistry(rendered, for: pending.certificate)
         let decided = try registration.decide(rendered, in: registry)
         CrashPoint.reached(.beforeRegisterCommit)

@@ -16,6 +16,7 @@ struct ThingRegistration {
     let parameters: ResolvedParameters
     /// The view that token, certificate, claim and template were judged by.
     let start: RegistryView
+    let newThingID: ResourceID
     let at: UnixTime
 
     func decide(
@@ -29,6 +30,7 @@ struct ThingRegistration {
             for: PlanDecision.Registrant(
                 certificate: PlanDecision.PlannedCertificate(
                     certificate.id, as: self.template.document.certificate),
+                newThingID: self.newThingID,
                 source: ProvisioningPlan.Source(self.template.version),
                 parameters: self.parameters),
             in: view, at: self.at)

@@ -5,11 +5,11 @@ package struct ThingDefinition: Hashable, Sendable {
     package let name: ThingName
     package var typeName: ThingTypeName?
     package var attributes: [String: String]
-    package var billingGroup: String?
+    package var billingGroup: BillingGroupName?
 
     package init(
         name: ThingName, typeName: ThingTypeName? = nil, attributes: [String: String] = [:],
-        billingGroup: String? = nil
+        billingGroup: BillingGroupName? = nil
     ) {
         self.name = name
         self.typeName = typeName
@@ -30,7 +30,7 @@ package enum Things {
     /// AWS: CreateThing. An identical repeat succeeds and changes nothing; another definition of
     /// an existing name is refused.
     package static func create(
-        _ definition: ThingDefinition, in view: RegistryView, at now: UnixTime
+        _ definition: ThingDefinition, id: ResourceID, in view: RegistryView, at now: UnixTime
     ) throws(FleetError) -> ChangeSet {
         try ThingAttributes.check(definition.attributes)
         var set = ChangeSet(
@@ -50,7 +50,7 @@ package enum Things {
         set.changes = [
             .putThing(
                 Thing(
-                    name: definition.name, typeName: definition.typeName,
+                    name: definition.name, id: id, typeName: definition.typeName,
                     attributes: definition.attributes, billingGroup: definition.billingGroup,
                     version: 1, createdAt: now))
         ]
@@ -91,18 +91,21 @@ package enum Things {
 
     /// AWS: CreateThingType. Repeats change nothing.
     package static func createType(
-        _ name: ThingTypeName, in view: RegistryView, at now: UnixTime
+        _ name: ThingTypeName, id: ResourceID, in view: RegistryView, at now: UnixTime
     ) -> ChangeSet {
         ChangeSet(
             action: "CreateThingType", preconditions: [view.asSeen(.thingType(name))],
             changes: view.thingType(name) == nil
-                ? [.putThingType(ThingType(name: name, createdAt: now))] : [])
+                ? [.putThingType(ThingType(name: name, id: id, createdAt: now))] : [])
     }
 
     /// AWS: CreateThingGroup. An identical repeat changes nothing; another parent is refused.
     package static func createGroup(
-        _ name: ThingGroupName, parent: ThingGroupName?, in view: RegistryView, at now: UnixTime
+        _ group: (name: ThingGroupName, id: ResourceID), parent: ThingGroupName?,
+        in view: RegistryView, at now: UnixTime
     ) throws(FleetError) -> ChangeSet {
+        let name = group.name
+        var ancestors: [ThingGroupName] = []
         var set = ChangeSet(
             action: "CreateThingGroup", preconditions: [view.asSeen(.thingGroup(name))])
         if let existing = view.thingGroup(name) {
@@ -114,14 +117,18 @@ package enum Things {
             return set
         }
         if let parent {
-            guard view.thingGroup(parent) != nil else {
+            guard let above = view.thingGroup(parent) else {
                 throw FleetError(
                     .notFound, "there is no thing group '\(parent)' to be the parent",
                     resource: parent.rawValue)
             }
+            ancestors = above.ancestors + [parent]
             set.preconditions.append(.present(.thingGroup(parent)))
         }
-        set.changes = [.putThingGroup(ThingGroup(name: name, parent: parent, createdAt: now))]
+        set.changes = [
+            .putThingGroup(
+                ThingGroup(name: name, id: group.id, ancestors: ancestors, createdAt: now))
+        ]
         return set
     }
 

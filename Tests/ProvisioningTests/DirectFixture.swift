@@ -54,7 +54,7 @@ struct DirectFixture {
         self.registration = DirectRegistration(
             ports: DirectRegistration.Ports(
                 store: wrapped ?? self.store, issuer: self.issuer, inspector: FakeInspector(),
-                clock: self.clock),
+                clock: self.clock, entropy: SeededEntropy()),
             realm: .standard)
     }
 

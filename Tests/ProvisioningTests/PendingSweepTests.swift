@@ -42,8 +42,7 @@ import Testing
         let fixture = try await ProvisioningFixture()
         let (id, _) = try await fixture.create()
         let thing = Thing(
-            name: ThingName(checked: "t"), typeName: nil, attributes: [:], billingGroup: nil,
-            version: 1, createdAt: fixture.clock.now)
+            name: ThingName(checked: "t"), id: Samples.resourceID(1), createdAt: fixture.clock.now)
         try await fixture.put([
             .putThing(thing),
             .attachThingPrincipal(

@@ -29,6 +29,7 @@ import Testing
             for: PlanDecision.Registrant(
                 certificate: PlanDecision.PlannedCertificate(
                     self.certificate, as: document.certificate),
+                newThingID: Samples.resourceID(1),
                 source: ProvisioningPlan.Source(
                     template: TemplateName(checked: "t"), version: 3,
                     digest: ContentDigest.sha256(of: body)), parameters: parameters),
@@ -40,14 +41,18 @@ import Testing
     ) -> Change {
         .putThing(
             Thing(
-                name: ThingName(checked: "t"), typeName: type.map { ThingTypeName(checked: $0) },
-                attributes: attributes, billingGroup: billingGroup, version: 4, createdAt: self.now)
-        )
+                name: ThingName(checked: "t"), id: Samples.resourceID(2),
+                typeName: type.map { ThingTypeName(checked: $0) }, attributes: attributes,
+                billingGroup: billingGroup.map { BillingGroupName(checked: $0) }, version: 4,
+                createdAt: self.now))
     }
 
     private func types(_ names: String...) -> [Change] {
         names.map {
-            .putThingType(ThingType(name: ThingTypeName(checked: $0), createdAt: self.now))
+            .putThingType(
+                ThingType(
+                    name: ThingTypeName(checked: $0), id: Samples.resourceID(3),
+                    createdAt: self.now))
         }
     }
 
@@ -182,7 +187,9 @@ import Testing
             overrides: override.map { #"{"ThingGroups": "\#($0)"}"# })
         let groups: [Change] = ["g1", "g2"].map {
             .putThingGroup(
-                ThingGroup(name: ThingGroupName(checked: $0), parent: nil, createdAt: self.now))
+                ThingGroup(
+                    name: ThingGroupName(checked: $0), id: Samples.resourceID(4),
+                    createdAt: self.now))
         }
         do {
             let plan = try await self.plan(

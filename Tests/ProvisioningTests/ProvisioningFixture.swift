@@ -122,7 +122,7 @@ struct ProvisioningFixture {
         self.provisioner = Provisioner(
             ports: Provisioner.Ports(
                 store: wrapped ?? self.store, issuer: self.issuer, keyPairs: FakeKeyPairs(),
-                hook: self.hook, clock: self.clock),
+                hook: self.hook, clock: self.clock, entropy: entropy),
             mint: try OwnershipTokenMint(
                 key: Secret(WipedBytes([UInt8](repeating: 7, count: 32))), entropy: entropy),
             settings: Provisioner.Settings(realm: .standard, inFlightMax: inFlightMax),

@@ -66,16 +66,19 @@ let denyConnect = """
     @Test func anIdenticalCreationChangesNothingAndAnotherIsRefused() async throws {
         let definition = ThingDefinition(name: self.name, attributes: ["site": "a"])
         try await self.fixture.apply(definition.keys) {
-            try Things.create(definition, in: $0, at: self.fixture.clock.now)
+            try Things.create(
+                definition, id: Samples.resourceID(1), in: $0, at: self.fixture.clock.now)
         }
         let again = try await self.fixture.apply(definition.keys) {
-            try Things.create(definition, in: $0, at: self.fixture.clock.now)
+            try Things.create(
+                definition, id: Samples.resourceID(1), in: $0, at: self.fixture.clock.now)
         }
         #expect(again.changesNothing)
         let other = ThingDefinition(name: self.name, attributes: ["site": "b"])
         let code = await refusal {
             try await self.fixture.apply(other.keys) {
-                try Things.create(other, in: $0, at: self.fixture.clock.now)
+                try Things.create(
+                    other, id: Samples.resourceID(2), in: $0, at: self.fixture.clock.now)
             }
         }
         #expect(code == .alreadyExists)
@@ -84,7 +87,8 @@ let denyConnect = """
     @Test func anUpdateCountsTheVersionAndHonoursTheExpectedOne() async throws {
         let definition = ThingDefinition(name: self.name)
         try await self.fixture.apply(definition.keys) {
-            try Things.create(definition, in: $0, at: self.fixture.clock.now)
+            try Things.create(
+                definition, id: Samples.resourceID(1), in: $0, at: self.fixture.clock.now)
         }
         let changed = ThingDefinition(name: self.name, attributes: ["site": "b"])
         try await self.fixture.apply(changed.keys) {
@@ -105,7 +109,8 @@ let denyConnect = """
         let type = ThingTypeName(checked: "pump")
         let definition = ThingDefinition(name: self.name, typeName: type)
         let create: (RegistryView) throws -> ChangeSet = {
-            try Things.create(definition, in: $0, at: self.fixture.clock.now)
+            try Things.create(
+                definition, id: Samples.resourceID(1), in: $0, at: self.fixture.clock.now)
         }
         #expect(
             await refusal { try await self.fixture.apply(definition.keys, create) } == .notFound)
@@ -114,7 +119,10 @@ let denyConnect = """
             ChangeSet(
                 action: "test",
                 changes: [
-                    .putThingType(ThingType(name: type, createdAt: now, deprecatedAt: now))
+                    .putThingType(
+                        ThingType(
+                            name: type, id: Samples.resourceID(1), createdAt: now,
+                            deprecatedAt: now))
                 ]), by: .service("test"))
         #expect(
             await refusal { try await self.fixture.apply(definition.keys, create) }
@@ -136,11 +144,12 @@ let denyConnect = """
         let group = ThingGroupName(checked: "pumps")
         let now = self.fixture.clock.now
         try await self.fixture.apply([.thingGroup(group)]) {
-            try Things.createGroup(group, parent: nil, in: $0, at: now)
+            try Things.createGroup(
+                (name: group, id: Samples.resourceID(1)), parent: nil, in: $0, at: now)
         }
         let definition = ThingDefinition(name: self.name)
         try await self.fixture.apply(definition.keys) {
-            try Things.create(definition, in: $0, at: now)
+            try Things.create(definition, id: Samples.resourceID(1), in: $0, at: now)
         }
         let keys: Set<RecordKey> = [
             .thing(self.name), .thingGroup(group), .groupsOfThing(self.name),
@@ -225,7 +234,7 @@ let denyConnect = """
         for name in ["a", "b"] {
             let definition = ThingDefinition(name: ThingName(checked: name))
             try await self.fixture.apply(definition.keys) {
-                try Things.create(definition, in: $0, at: now)
+                try Things.create(definition, id: Samples.resourceID(1), in: $0, at: now)
             }
         }
         let attach: (String, ThingPrincipal.Exclusivity) async -> FleetError.Code? = {

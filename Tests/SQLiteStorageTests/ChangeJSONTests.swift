@@ -8,7 +8,15 @@ import Testing
 @Suite struct ChangeJSONTests {
     private static let changes: [Change] =
         StorageConformance.everyRecord.map(\.2) + [
-            .deleteThing(Samples.thingName(1)),
+            .deleteThing(Samples.thingName(1)), .deleteThingType(Samples.typeName(1)),
+            .deleteThingGroup(Samples.groupName(1)),
+            .deleteBillingGroup(Samples.billingGroupName(1)),
+            .setTags(.authority(Samples.certificateID(1)), [:]),
+            .setTags(.certificateProvider(CertificateProviderName(checked: "p")), ["a": "b"]),
+            .deleteTemplate(TemplateName(checked: "line")),
+            .deleteTemplateVersion(TemplateName(checked: "line"), 3),
+            .deleteClaim(Samples.certificateID(1)), .deleteAuthority(Samples.certificateID(1)),
+            .deleteRegistrationCode,
             .addThingToGroup(Samples.thingName(1), Samples.groupName(2)),
             .removeThingFromGroup(Samples.thingName(1), Samples.groupName(2)),
             .setCertificateStatus(
@@ -46,6 +54,37 @@ import Testing
             spoilt[key] = nil
             #expect(throws: (any Error).self) { try Change(json: .object(spoilt)) }
         }
+    }
+
+    /// What the first release wrote still reads, with the id that is nobody's.
+    @Test func recordsFromBeforeThereWereIDsStillRead() throws {
+        let thing =
+            #"{"name":"t","attributes":{"a":"b"},"billingGroup":"g","version":2,"#
+            + #""createdAt":1}"#
+        let group = #"{"name":"g","parent":"p","createdAt":1}"#
+        let type = #"{"name":"y","createdAt":1,"deprecatedAt":2}"#
+        let name = ThingName(checked: "t")
+        #expect(
+            try Change(json: JSONParser.parse(#"{"change":"putThing","record":\#(thing)}"#))
+                == .putThing(
+                    Thing(
+                        name: name, id: .unknown, attributes: ["a": "b"],
+                        billingGroup: BillingGroupName(checked: "g"), version: 2,
+                        createdAt: UnixTime(milliseconds: 1))))
+        #expect(
+            try Change(json: JSONParser.parse(#"{"change":"putThingGroup","record":\#(group)}"#))
+                == .putThingGroup(
+                    ThingGroup(
+                        name: ThingGroupName(checked: "g"), id: .unknown,
+                        ancestors: [ThingGroupName(checked: "p")],
+                        createdAt: UnixTime(milliseconds: 1))))
+        #expect(
+            try Change(json: JSONParser.parse(#"{"change":"putThingType","record":\#(type)}"#))
+                == .putThingType(
+                    ThingType(
+                        name: ThingTypeName(checked: "y"), id: .unknown,
+                        createdAt: UnixTime(milliseconds: 1),
+                        deprecatedAt: UnixTime(milliseconds: 2))))
     }
 
     @Test(arguments: [#"{}"#, #"{"change":"formatDisk"}"#, #"[]"#, #"{"change":7}"#])

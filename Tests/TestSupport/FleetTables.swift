@@ -10,17 +10,17 @@ struct FleetTables {
 
     /// Every record that a key of the first group names.
     private(set) var records: [RecordKey: RegistryView.Entry] = [:]
-    private var groups: [ThingName: Set<ThingGroupName>] = [:]
-    private var policies: [PolicyTarget: Set<PolicyName>] = [:]
-    private var principals: [ThingName: [CertificateID: ThingPrincipal]] = [:]
+    private(set) var groups: [ThingName: Set<ThingGroupName>] = [:]
+    private(set) var policies: [PolicyTarget: Set<PolicyName>] = [:]
+    private(set) var principals: [ThingName: [CertificateID: ThingPrincipal]] = [:]
     private var things: [CertificateID: Set<ThingName>] = [:]
     private var certificatesByKey: [PublicKeyFingerprint: Set<CertificateID>] = [:]
     private var authoritiesByKey: [PublicKeyFingerprint: Set<CertificateID>] = [:]
-    private(set) var allowlistEntries: [AllowlistName: Set<SerialNumber>] = [:]
+    var allowlistEntries: [AllowlistName: Set<SerialNumber>] = [:]
     /// By list and version, which no two drafts share.
-    private var drafts: [AllowlistName: [Int: Draft]] = [:]
+    var drafts: [AllowlistName: [Int: Draft]] = [:]
     /// The newest version any draft or publication of a list has taken.
-    private var versionsTaken: [AllowlistName: Int] = [:]
+    var versionsTaken: [AllowlistName: Int] = [:]
 }
 
 // MARK: Reading
@@ -28,15 +28,38 @@ struct FleetTables {
 extension FleetTables {
     func entry(_ key: RecordKey) -> RegistryView.Entry? {
         switch key {
-        case .thing, .thingType, .thingGroup, .certificate, .policy, .template, .templateVersion,
-            .hook, .claim, .authority, .ownershipToken, .allowlist:
+        case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
+            .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
+            .eventConfigurations, .registrationCode:
             self.records[key]
         case .groupsOfThing(let name):
             Self.set(self.groups[name]) { .groups($0) }
+        case .groupRecordsOfThing(let name):
+            Self.entry(self.groups[name, default: []].sorted().compactMap(self.thingGroup)) {
+                .groupRecords($0)
+            }
+        case .childrenOfGroup(let name):
+            Self.set(Set(self.allGroups.filter { $0.parent == name }.map(\.name))) {
+                .groups($0)
+            }
+        case .dynamicGroups:
+            Self.set(Set(self.allGroups.filter(\.isDynamic).map(\.name))) { .groups($0) }
+        case .anyThingOfType(let name):
+            Self.entry(
+                self.allThings.filter { $0.typeName == name }.map(\.name).sorted().prefix(1)
+            ) { .things(Array($0)) }
         case .certificatesWithKey(let fingerprint):
             Self.set(self.certificatesByKey[fingerprint]) { .certificates($0) }
         case .authoritiesWithKey(let fingerprint):
             Self.set(self.authoritiesByKey[fingerprint]) { .certificates($0) }
+        case .authoritiesWithSubject(let subject):
+            Self.set(Set(self.allAuthorities.filter { $0.subject == subject }.map(\.id))) {
+                .certificates($0)
+            }
+        case .anyTargetOfPolicy(let name):
+            Self.entry(self.targets(of: name).prefix(1)) { .policyTargets(Array($0)) }
+        case .versionsOfTemplate(let name):
+            Self.entry(self.versions(of: name).map(\.id)) { .versionNumbers($0) }
         case .policiesOfTarget(let target):
             Self.set(self.policies[target]) { .policies($0) }
         case .principalsOfThing(let name):
@@ -59,6 +82,12 @@ extension FleetTables {
         return RegistryView.Entry(record: record(names.sorted()), revision: 0)
     }
 
+    private static func entry<Elements: Collection>(
+        _ elements: Elements, _ record: (Elements) -> Record
+    ) -> RegistryView.Entry? {
+        elements.isEmpty ? nil : RegistryView.Entry(record: record(elements), revision: 0)
+    }
+
     private static func principals(_ found: [ThingPrincipal]) -> RegistryView.Entry? {
         guard !found.isEmpty else { return nil }
         let sorted = found.sorted { ($0.thing, $0.certificate) < ($1.thing, $1.certificate) }
@@ -78,6 +107,13 @@ extension FleetTables {
             guard self.entry(key)?.revision == revision else {
                 throw .conflict("\(key) was written by another since revision \(revision)")
             }
+        case .holds(let key, let record):
+            guard !key.namesOneRecord else {
+                throw FleetError(.internalFailure, "\(key) names one record, which is no set")
+            }
+            guard self.entry(key)?.record == record else {
+                throw .conflict("\(key) is no longer what it was")
+            }
         }
     }
 }
@@ -85,11 +121,11 @@ extension FleetTables {
 // MARK: Writing
 
 extension FleetTables {
-    private mutating func put(_ key: RecordKey, _ record: Record, _ revision: Revision) {
+    mutating func put(_ key: RecordKey, _ record: Record, _ revision: Revision) {
         self.records[key] = RegistryView.Entry(record: record, revision: revision)
     }
 
-    private func require(_ key: RecordKey) throws(FleetError) {
+    func require(_ key: RecordKey) throws(FleetError) {
         guard self.records[key] != nil else { throw .conflict("\(key) does not exist") }
     }
 
@@ -100,8 +136,18 @@ extension FleetTables {
         case .putThing(let thing): self.put(.thing(thing.name), .thing(thing), revision)
         case .deleteThing(let name): self.deleteThing(name)
         case .putThingType(let type): self.put(.thingType(type.name), .thingType(type), revision)
+        case .deleteThingType(let name): self.delete(.thingType(name), tagged: .thingType(name))
         case .putThingGroup(let group):
             self.put(.thingGroup(group.name), .thingGroup(group), revision)
+        case .deleteThingGroup(let name): self.deleteGroup(name)
+        case .putBillingGroup(let group):
+            self.put(.billingGroup(group.name), .billingGroup(group), revision)
+        case .deleteBillingGroup(let name): self.deleteBillingGroup(name, revision)
+        case .setTags(let resource, let tags):
+            self.records[.tags(resource)] =
+                tags.isEmpty ? nil : RegistryView.Entry(record: .tags(tags), revision: revision)
+        case .putEventConfigurations(let configurations):
+            self.put(.eventConfigurations, .eventConfigurations(configurations), revision)
         case .addThingToGroup(let thing, let group):
             try self.require(.thing(thing))
             try self.require(.thingGroup(group))
@@ -129,6 +175,13 @@ extension FleetTables {
         case .detachThingPrincipal(let thing, let id): self.detach(thing, id)
         case .putTemplate(let template):
             self.put(.template(template.name), .template(template), revision)
+        case .deleteTemplate(let name):
+            for version in self.versions(of: name) {
+                self.records[.templateVersion(name, version.id)] = nil
+            }
+            self.delete(.template(name), tagged: .template(name))
+        case .deleteTemplateVersion(let name, let id):
+            self.records[.templateVersion(name, id)] = nil
         case .putTemplateVersion(let version):
             self.put(
                 .templateVersion(version.template, version.id), .templateVersion(version), revision)
@@ -136,6 +189,11 @@ extension FleetTables {
         case .putClaim(let claim):
             try self.require(.certificate(claim.certificate))
             self.put(.claim(claim.certificate), .claim(claim), revision)
+        case .deleteClaim(let id): self.records[.claim(id)] = nil
+        case .deleteAuthority(let id): self.deleteAuthority(id)
+        case .putRegistrationCode(let code):
+            self.put(.registrationCode, .registrationCode(code), revision)
+        case .deleteRegistrationCode: self.records[.registrationCode] = nil
         case .putAuthority(let authority): self.putAuthority(authority, revision)
         case .putOwnershipToken(let token):
             try self.require(.certificate(token.certificate))
@@ -150,6 +208,33 @@ extension FleetTables {
             try self.require(.allowlist(list))
             self.update(list, time, revision) { $0.subtract(serials) }
         }
+    }
+
+    /// Tags go with the resource.
+    private mutating func delete(_ key: RecordKey, tagged resource: TaggedResource) {
+        self.records[key] = nil
+        self.records[.tags(resource)] = nil
+    }
+
+    private mutating func deleteGroup(_ name: ThingGroupName) {
+        self.delete(.thingGroup(name), tagged: .thingGroup(name))
+        for thing in self.groups.keys { self.groups[thing]?.remove(name) }
+        self.policies[.thingGroup(name)] = nil
+    }
+
+    private mutating func deleteBillingGroup(_ name: BillingGroupName, _ revision: Revision) {
+        self.delete(.billingGroup(name), tagged: .billingGroup(name))
+        for var thing in self.allThings where thing.billingGroup == name {
+            thing.billingGroup = nil
+            self.put(.thing(thing.name), .thing(thing), revision)
+        }
+    }
+
+    private mutating func deleteAuthority(_ id: CertificateID) {
+        if case .authority(let old)? = self.records[.authority(id)]?.record {
+            self.authoritiesByKey[old.publicKey]?.remove(id)
+        }
+        self.delete(.authority(id), tagged: .authority(id))
     }
 
     private mutating func deleteThing(_ name: ThingName) {
@@ -215,7 +300,7 @@ extension FleetTables {
     }
 
     private mutating func deletePolicy(_ name: PolicyName) {
-        self.records[.policy(name)] = nil
+        self.delete(.policy(name), tagged: .policy(name))
         for target in self.policies.keys { self.policies[target]?.remove(name) }
     }
 
@@ -245,83 +330,55 @@ extension FleetTables {
     }
 }
 
-// MARK: Allowlists
+// MARK: What listings and sets are made of
 
 extension FleetTables {
-    func allowlist(_ name: AllowlistName) -> Allowlist? {
-        if case .allowlist(let list)? = self.records[.allowlist(name)]?.record { list } else { nil }
-    }
-
-    private mutating func takeVersion(_ name: AllowlistName) -> Int {
-        let version = self.versionsTaken[name, default: 0] + 1
-        self.versionsTaken[name] = version
-        return version
-    }
-
-    /// Every addition and removal is a version of its own, even where it finds nothing to do.
-    private mutating func update(
-        _ name: AllowlistName, _ time: UnixTime, _ revision: Revision,
-        _ body: (inout Set<SerialNumber>) -> Void
-    ) {
-        body(&self.allowlistEntries[name, default: []])
-        self.putAllowlist(name, version: self.takeVersion(name), time, revision)
-    }
-
-    private mutating func putAllowlist(
-        _ name: AllowlistName, version: Int, _ time: UnixTime, _ revision: Revision
-    ) {
-        let count = self.allowlistEntries[name, default: []].count
-        self.put(
-            .allowlist(name),
-            .allowlist(Allowlist(name: name, version: version, count: count, updatedAt: time)),
-            revision)
-    }
-
-    private mutating func publish(
-        _ draft: AllowlistDraft, _ time: UnixTime, _ revision: Revision
-    ) throws(FleetError) {
-        guard let open = self.drafts[draft.list]?[draft.version], open.draft == draft else {
-            throw .conflict("draft \(draft.version) of allowlist \(draft.list) is not open")
+    var allThings: [Thing] {
+        self.records.values.compactMap {
+            if case .thing(let thing) = $0.record { thing } else { nil }
         }
-        guard self.allowlist(draft.list)?.version == draft.baseVersion else {
-            throw .conflict("allowlist \(draft.list) has changed since the draft was begun")
-        }
-        switch draft.mode {
-        case .merge: self.allowlistEntries[draft.list, default: []].formUnion(open.serials)
-        case .replace: self.allowlistEntries[draft.list] = open.serials
-        }
-        self.drafts[draft.list]?[draft.version] = nil
-        self.putAllowlist(draft.list, version: draft.version, time, revision)
     }
 
-    mutating func begin(_ list: AllowlistName, mode: AllowlistDraft.Mode) -> AllowlistDraft {
-        let draft = AllowlistDraft(
-            list: list, mode: mode, version: self.takeVersion(list),
-            baseVersion: self.allowlist(list)?.version)
-        self.drafts[list, default: [:]][draft.version] = Draft(draft: draft)
-        return draft
+    var allGroups: [ThingGroup] {
+        self.records.values.compactMap {
+            if case .thingGroup(let group) = $0.record { group } else { nil }
+        }
     }
 
-    mutating func append(
-        _ serials: [SerialNumber], to draft: AllowlistDraft
-    ) throws(FleetError) -> Int {
-        guard var open = self.drafts[draft.list]?[draft.version], open.draft == draft else {
-            throw FleetError(
-                .notFound, "draft \(draft.version) of allowlist \(draft.list) is not open")
+    var allAuthorities: [Authority] {
+        self.records.values.compactMap {
+            if case .authority(let authority) = $0.record { authority } else { nil }
         }
-        let before = open.serials.count
-        switch draft.mode {
-        case .merge:
-            open.serials.formUnion(
-                Set(serials).subtracting(self.allowlistEntries[draft.list] ?? []))
-        case .replace: open.serials.formUnion(serials)
-        }
-        self.drafts[draft.list]?[draft.version] = open
-        return open.serials.count - before
     }
 
-    mutating func discard(_ draft: AllowlistDraft) {
-        self.drafts[draft.list]?[draft.version] = nil
+    func thingGroup(_ name: ThingGroupName) -> ThingGroup? {
+        if case .thingGroup(let group)? = self.records[.thingGroup(name)]?.record {
+            group
+        } else {
+            nil
+        }
+    }
+
+    /// Certificates by id, then groups by name.
+    func targets(of policy: PolicyName) -> [PolicyTarget] {
+        self.policies.filter { $0.value.contains(policy) }.keys.sorted { left, right in
+            switch (left, right) {
+            case (.certificate(let left), .certificate(let right)): left < right
+            case (.thingGroup(let left), .thingGroup(let right)): left < right
+            case (.certificate, .thingGroup): true
+            case (.thingGroup, .certificate): false
+            }
+        }
+    }
+
+    func versions(of template: TemplateName) -> [TemplateVersion] {
+        self.records.values.compactMap { entry in
+            if case .templateVersion(let version) = entry.record, version.template == template {
+                version
+            } else {
+                nil
+            }
+        }.sorted { $0.id < $1.id }
     }
 }
 
@@ -335,19 +392,6 @@ extension PolicyTarget {
         switch self {
         case .certificate(let id): .certificate(id)
         case .thingGroup(let name): .thingGroup(name)
-        }
-    }
-}
-
-extension RecordKey {
-    var namesOneRecord: Bool {
-        switch self {
-        case .thing, .thingType, .thingGroup, .certificate, .policy, .template, .templateVersion,
-            .hook, .claim, .authority, .ownershipToken, .allowlist:
-            true
-        case .groupsOfThing, .certificatesWithKey, .authoritiesWithKey, .policiesOfTarget,
-            .principalsOfThing, .thingsOfCertificate, .allowlistEntry:
-            false
         }
     }
 }

@@ -29,6 +29,15 @@ package enum Samples {
     package static func tokenHash(_ number: Int) -> OwnershipTokenHash {
         OwnershipTokenHash(rawValue: self.digest("token", number).hex)
     }
+    package static func resourceID(_ number: Int) -> ResourceID {
+        ResourceID(random: Array(self.digest("resource", number).prefix(ResourceID.bytesCount)))
+    }
+    package static func typeName(_ number: Int) -> ThingTypeName {
+        ThingTypeName(checked: "type-\(number)")
+    }
+    package static func billingGroupName(_ number: Int) -> BillingGroupName {
+        BillingGroupName(checked: "billing-\(number)")
+    }
     package static let listName = AllowlistName(checked: "lot-1")
 
     package static func serial(_ number: Int) -> SerialNumber {
@@ -40,18 +49,56 @@ package enum Samples {
 
     package static func thing(_ number: Int, version: Int = 1) -> Thing {
         Thing(
-            name: self.thingName(number),
+            name: self.thingName(number), id: self.resourceID(number),
             typeName: number.isMultiple(of: 2) ? ThingTypeName(checked: "sensor") : nil,
-            attributes: ["serial": "SN-\(number)", "colour": "blue \"and\" \u{0} green"],
-            billingGroup: number.isMultiple(of: 3) ? "north" : nil, version: version,
-            createdAt: self.time)
+            attributes: [
+                "serial": "SN-\(number)", "colour": "blue \"and\" \u{0} green",
+                "version": "v\(version)",
+            ],
+            billingGroup: number.isMultiple(of: 3) ? self.billingGroupName(0) : nil,
+            version: version, createdAt: self.time)
     }
 
     package static func group(_ number: Int) -> ThingGroup {
         ThingGroup(
-            name: self.groupName(number), parent: number > 0 ? self.groupName(0) : nil,
+            name: self.groupName(number), id: self.resourceID(100 + number),
+            ancestors: number > 0 ? [self.groupName(0)] : [], summary: "group \(number)",
+            attributes: ["floor": "\(number)"], version: 1 + number, createdAt: self.time)
+    }
+
+    package static func dynamicGroup(_ number: Int) -> ThingGroup {
+        ThingGroup(
+            name: self.groupName(number), id: self.resourceID(200 + number), createdAt: self.time,
+            query: ThingGroup.DynamicQuery(
+                indexName: "AWS_Things", queryString: "attributes.serial:SN-*",
+                queryVersion: "2017-09-30", status: .building))
+    }
+
+    package static func type(_ number: Int) -> ThingType {
+        ThingType(
+            name: self.typeName(number), id: self.resourceID(300 + number),
+            summary: "type \(number)", searchableAttributes: ["serial", "colour"],
+            propagatingAttributes: [
+                PropagatingAttribute(
+                    userPropertyKey: "serial", source: .thingAttribute("serial")),
+                PropagatingAttribute(
+                    userPropertyKey: "client", source: .connectionAttribute("iot:ClientId")),
+            ], createdAt: self.time, deprecatedAt: UnixTime(milliseconds: -1))
+    }
+
+    package static func billingGroup(_ number: Int) -> BillingGroup {
+        BillingGroup(
+            name: self.billingGroupName(number), id: self.resourceID(400 + number),
+            summary: number == 0 ? nil : "billing \(number)", version: 1 + number,
             createdAt: self.time)
     }
+
+    package static let eventConfigurations = EventConfigurations(
+        enabled: [.thing, .thingGroupHierarchy], createdAt: Samples.time,
+        lastModifiedAt: Samples.time.advanced(bySeconds: 1))
+
+    package static let registrationCode = RegistrationCode(
+        text: Samples.digest("registration code", 1).hex, createdAt: Samples.time)
 
     package static func policy(_ number: Int, versions: Int = 1) -> Policy {
         Policy(
@@ -127,7 +174,10 @@ package enum Samples {
         ProvisioningTemplate(
             name: TemplateName(checked: name), kind: .fleetProvisioning, summary: "a line",
             enabled: true, defaultVersionID: 1, latestVersionID: 2,
-            hook: HookName(checked: "allowlist"), createdAt: self.time, lastModifiedAt: self.time)
+            hook: HookName(checked: "allowlist"), createdAt: self.time, lastModifiedAt: self.time,
+            labels: ProvisioningTemplate.Labels(
+                roleARN: "arn:aws:iam::1:role/x", hookTarget: "arn:aws:lambda:::function:x",
+                hookPayloadVersion: "2020-04-01"))
     }
 
     package static func templateVersion(_ id: Int) -> TemplateVersion {
@@ -151,6 +201,12 @@ package enum Samples {
             id: self.certificateID(number), role: .issuing, subject: "CN=Issuing CA",
             publicKey: self.fingerprint(number), pem: "-----BEGIN CERTIFICATE-----\n",
             notBefore: self.time, notAfter: self.time.advanced(bySeconds: 1), status: status,
-            createdAt: self.time)
+            createdAt: self.time.advanced(bySeconds: Int64(number)),
+            registration: Authority.Registration(
+                mode: .sniOnly, isAutomatic: true,
+                config: Authority.RegistrationConfig(
+                    templateBody: nil, templateName: TemplateName(checked: "line"),
+                    roleARN: "role")),
+            lastModifiedAt: self.time.advanced(bySeconds: 2000))
     }
 }

@@ -20,11 +20,15 @@ extension StorageConformance {
             try await store.make(
                 .addAllowlistEntries(Samples.listName, [Samples.serial(1)], at: Samples.time))
             let subjects: [(ListQuery.Subject, Int)] = [
-                (.things, 2), (.certificates, 3), (.policies, 1), (.templates, 1), (.hooks, 1),
-                (.claims, 1), (.authorities, 1), (.allowlists, 1),
+                (.things, 2), (.thingTypes, 1), (.certificates, 3), (.policies, 1),
+                (.templates, 1), (.hooks, 1), (.claims, 1), (.authorities, 1), (.allowlists, 1),
+                (.thingGroups(ThingGroupFilter()), 2), (.billingGroups(prefix: ""), 1),
+                (.policiesByCreation(.ascending), 1), (.certificatesByCreation(.descending), 3),
+                (.authoritiesByCreation(.ascending, template: nil), 1),
+                (.versionsOfTemplate(TemplateName(checked: "line")), 1),
                 (.allowlistEntries(Samples.listName), 1),
                 (.ownershipTokensExpired(before: UnixTime(milliseconds: .max)), 2),
-                (.commits, 15),
+                (.commits, 20),
             ]
             for (subject, count) in subjects {
                 let whole = try await store.page(ListQuery(subject))

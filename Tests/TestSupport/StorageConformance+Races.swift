@@ -46,6 +46,25 @@ extension StorageConformance {
                     action: "Test",
                     preconditions: [.revision(.groupsOfThing(Samples.thingName(1)), 0)]))
         },
+        StorageConformance(name: "aSetIsAPreconditionByWhatItHolds") { store in
+            let (thing, key) = (
+                Samples.thingName(1), RecordKey.groupsOfThing(Samples.thingName(1))
+            )
+            try await store.make(
+                .putThing(Samples.thing(1)), .putThingGroup(Samples.group(1)),
+                .putThingGroup(Samples.group(2)), .addThingToGroup(thing, Samples.groupName(1)))
+            let one = Record.groups([Samples.groupName(1)])
+            #expect(try await store.load([key]).asSeen(key) == .holds(key, one))
+            try await store.make(
+                .addThingToGroup(thing, Samples.groupName(2)), when: [.holds(key, one)])
+            try await store.conflicts(
+                .removeThingFromGroup(thing, Samples.groupName(1)), when: [.holds(key, one)])
+            try await store.refuses(
+                .internalFailure,
+                ChangeSet(
+                    action: "Test",
+                    preconditions: [.holds(.thing(thing), .thing(Samples.thing(1)))]))
+        },
         StorageConformance(name: "aSetThatFailsHalfwayLeavesNothing") { store in
             try await store.conflicts(
                 .putThing(Samples.thing(1)), .putThingGroup(Samples.group(1)),

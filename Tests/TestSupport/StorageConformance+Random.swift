@@ -29,6 +29,7 @@ extension StorageConformance {
         }
         for subject: ListQuery.Subject in [
             .things, .certificates, .policies, .claims, .allowlists, .commits,
+        ] + RandomFleet.subjects + [
             .allowlistEntries(Samples.listName),
             .ownershipTokensExpired(before: Samples.time.advanced(bySeconds: 4000)),
         ] {
@@ -53,8 +54,48 @@ private struct RandomFleet {
 
     init(seed: UInt64) { self.random = SplitMix64(seed: seed) }
 
+    /// Every listing of the registry that a random fleet may have something in.
+    static var subjects: [ListQuery.Subject] {
+        let attribute = ThingFilter.Attribute(name: "version", value: "v2")
+        let prefixed = ThingFilter.Attribute(name: "serial", value: "SN-", isPrefix: true)
+        let type = ThingTypeName(checked: "sensor")
+        var subjects: [ListQuery.Subject] = [
+            .thingsWhere(ThingFilter()), .thingsWhere(ThingFilter(typeName: type)),
+            .thingsWhere(ThingFilter(attribute: attribute)),
+            .thingsWhere(ThingFilter(attribute: prefixed)),
+            .thingsWhere(ThingFilter(typeName: type, attribute: prefixed)), .thingTypes,
+            .billingGroups(prefix: ""), .billingGroups(prefix: "billing-1"),
+            .thingsInBillingGroup(Samples.billingGroupName(0)),
+            .certificatesOfIssuer(Samples.certificateID(900), .ascending),
+            .policiesByCreation(.descending), .certificatesByCreation(.ascending),
+        ]
+        for scope: ThingGroupFilter.Scope in [
+            .all, .roots, .children(of: Samples.groupName(0)),
+            .descendants(of: Samples.groupName(0)),
+        ] {
+            subjects.append(.thingGroups(ThingGroupFilter(scope)))
+            subjects.append(.thingGroups(ThingGroupFilter(scope, prefix: "group-2")))
+        }
+        for number in Self.names {
+            let (thing, group) = (Samples.thingName(number), Samples.groupName(number))
+            let id = Samples.certificateID(number)
+            subjects += [
+                .thingsInGroup(group, recursive: false), .thingsInGroup(group, recursive: true),
+                .groupsOfThing(thing), .principalsOfThing(thing, nil),
+                .principalsOfThing(thing, .exclusive), .thingsOfCertificate(id, .nonExclusive),
+                .policiesOfTarget(.certificate(id)), .policiesOfTarget(.thingGroup(group)),
+                .targetsOfPolicy(Samples.policyName(number)),
+                .principalsOfPolicy(Samples.policyName(number), .descending),
+            ]
+        }
+        return subjects
+    }
+
     static var allKeys: Set<RecordKey> {
-        var keys: Set<RecordKey> = [.allowlist(Samples.listName)]
+        var keys: Set<RecordKey> = [
+            .allowlist(Samples.listName), .dynamicGroups,
+            .anyThingOfType(ThingTypeName(checked: "sensor")),
+        ]
         for number in Self.names {
             let id = Samples.certificateID(number)
             keys.formUnion([
@@ -62,6 +103,14 @@ private struct RandomFleet {
                 .certificate(id), .policy(Samples.policyName(number)), .claim(id),
                 .ownershipToken(Samples.tokenHash(number)),
                 .groupsOfThing(Samples.thingName(number)),
+                .groupRecordsOfThing(Samples.thingName(number)),
+                .childrenOfGroup(Samples.groupName(number)),
+                .anyTargetOfPolicy(Samples.policyName(number)),
+                .thingType(Samples.typeName(number)),
+                .billingGroup(Samples.billingGroupName(number)),
+                .tags(.thingType(Samples.typeName(number))),
+                .tags(.thingGroup(Samples.groupName(number))),
+                .tags(.policy(Samples.policyName(number))),
                 .certificatesWithKey(Samples.fingerprint(number)),
                 .policiesOfTarget(.certificate(id)),
                 .policiesOfTarget(.thingGroup(Samples.groupName(number))),
@@ -98,7 +147,7 @@ private struct RandomFleet {
         let time = Samples.time.advanced(bySeconds: Int64(a))
         let target: PolicyTarget =
             a < 2 ? .certificate(Samples.certificateID(a)) : .thingGroup(Samples.groupName(a))
-        switch Int.random(in: 0..<25, using: &self.random) {
+        switch Int.random(in: 0..<36, using: &self.random) {
         case 0, 1: return .putThing(Samples.thing(a, version: b + 1))
         case 2: return .deleteThing(thing)
         case 3, 4: return .putThingGroup(Samples.group(b))
@@ -122,6 +171,17 @@ private struct RandomFleet {
         case 23:
             return .addAllowlistEntries(
                 Samples.listName, [Samples.serial(a), Samples.serial(b)], at: time)
+        case 24: return .deleteThingGroup(group)
+        case 25: return .putThingGroup(Samples.dynamicGroup(b))
+        case 26: return .putThingType(Samples.type(b))
+        case 27: return .deleteThingType(Samples.typeName(b))
+        case 28: return .putBillingGroup(Samples.billingGroup(a))
+        case 29: return .deleteBillingGroup(Samples.billingGroupName(a))
+        case 30: return .setTags(.thingGroup(group), a == 0 ? [:] : ["a": "\(a)"])
+        case 31: return .setTags(.thingType(Samples.typeName(b)), ["b": "\(a)"])
+        case 32: return .setTags(.policy(policy), ["c": ""])
+        case 33: return .addThingToGroup(thing, Samples.groupName(0))
+        case 34: return .deleteClaim(id)
         default: return .removeAllowlistEntries(Samples.listName, [Samples.serial(a)], at: time)
         }
     }

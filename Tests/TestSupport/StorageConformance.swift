@@ -13,7 +13,8 @@ package struct StorageConformance: Sendable, CustomStringConvertible {
     package var description: String { self.name }
 
     package static let checks: [StorageConformance] = [
-        StorageConformance.registryChecks, StorageConformance.raceChecks,
+        StorageConformance.registryChecks, StorageConformance.relationChecks,
+        StorageConformance.raceChecks, StorageConformance.registryListingChecks,
         StorageConformance.logChecks, StorageConformance.listingChecks,
         StorageConformance.allowlistChecks, StorageConformance.randomChecks,
     ].flatMap { $0 }
@@ -115,7 +116,14 @@ extension StorageConformance {
         StorageConformance(name: "removingWhatIsNotThereDoesNothing") { store in
             try await store.make(
                 .deleteThing(Samples.thingName(1)), .deleteCertificate(Samples.certificateID(1)),
-                .deletePolicy(Samples.policyName(1)),
+                .deletePolicy(Samples.policyName(1)), .deleteThingType(Samples.typeName(1)),
+                .deleteThingGroup(Samples.groupName(1)),
+                .deleteBillingGroup(Samples.billingGroupName(1)),
+                .setTags(.policy(Samples.policyName(1)), [:]), .deleteRegistrationCode,
+                .deleteTemplate(TemplateName(checked: "line")),
+                .deleteTemplateVersion(TemplateName(checked: "line"), 1),
+                .deleteClaim(Samples.certificateID(1)),
+                .deleteAuthority(Samples.certificateID(1)),
                 .deleteOwnershipToken(Samples.tokenHash(1)),
                 .removeThingFromGroup(Samples.thingName(1), Samples.groupName(1)),
                 .detachPolicy(Samples.policyName(1), .thingGroup(Samples.groupName(1))),
@@ -224,9 +232,7 @@ extension StorageConformance {
 
     /// One of each record that a key names, with the change that writes it.
     package static var everyRecord: [(RecordKey, Record, Change)] {
-        let type = ThingType(
-            name: ThingTypeName(checked: "sensor"), createdAt: Samples.time,
-            deprecatedAt: UnixTime(milliseconds: -1))
+        let type = Samples.type(1)
         var certificate = Samples.certificate(3, kind: .claim, status: .active)
         certificate.provenance = Samples.provenance(3, registered: true)
         certificate.statusReason = "made\nby hand"
@@ -240,6 +246,27 @@ extension StorageConformance {
             (
                 .thingGroup(Samples.groupName(1)), .thingGroup(Samples.group(1)),
                 .putThingGroup(Samples.group(1))
+            ),
+            (
+                .thingGroup(Samples.groupName(2)), .thingGroup(Samples.dynamicGroup(2)),
+                .putThingGroup(Samples.dynamicGroup(2))
+            ),
+            (
+                .billingGroup(Samples.billingGroupName(1)),
+                .billingGroup(Samples.billingGroup(1)),
+                .putBillingGroup(Samples.billingGroup(1))
+            ),
+            (
+                .tags(.thingType(type.name)), .tags(["site": "a", "empty": ""]),
+                .setTags(.thingType(type.name), ["site": "a", "empty": ""])
+            ),
+            (
+                .eventConfigurations, .eventConfigurations(Samples.eventConfigurations),
+                .putEventConfigurations(Samples.eventConfigurations)
+            ),
+            (
+                .registrationCode, .registrationCode(Samples.registrationCode),
+                .putRegistrationCode(Samples.registrationCode)
             ),
             (.certificate(certificate.id), .certificate(certificate), .putCertificate(certificate)),
             (
@@ -277,6 +304,10 @@ extension StorageConformance {
     package static var everyKey: [RecordKey] {
         self.everyRecord.map(\.0) + [
             .allowlist(Samples.listName), .groupsOfThing(Samples.thingName(1)),
+            .groupRecordsOfThing(Samples.thingName(1)), .childrenOfGroup(Samples.groupName(1)),
+            .dynamicGroups, .anyThingOfType(Samples.typeName(1)),
+            .authoritiesWithSubject("CN=Issuing CA"), .anyTargetOfPolicy(Samples.policyName(1)),
+            .versionsOfTemplate(TemplateName(checked: "line")),
             .certificatesWithKey(Samples.fingerprint(1)),
             .authoritiesWithKey(Samples.fingerprint(1)),
             .policiesOfTarget(.certificate(Samples.certificateID(1))),

@@ -43,9 +43,35 @@ package struct Realm: Hashable, Sendable {
     package func policy(_ name: PolicyName) -> ARN { self.arn("policy/\(name)") }
     package func template(_ name: TemplateName) -> ARN { self.arn("provisioningtemplate/\(name)") }
     package func thingGroup(_ name: ThingGroupName) -> ARN { self.arn("thinggroup/\(name)") }
+    package func thingType(_ name: ThingTypeName) -> ARN { self.arn("thingtype/\(name)") }
+    package func billingGroup(_ name: BillingGroupName) -> ARN {
+        self.arn("billinggroup/\(name)")
+    }
+    package func tagged(_ resource: TaggedResource) -> ARN { self.arn(resource.path) }
     package func client(_ id: String) -> ARN { self.arn("client/\(id)") }
     package func topic(_ topic: String) -> ARN { self.arn("topic/\(topic)") }
     package func topicFilter(_ filter: String) -> ARN { self.arn("topicfilter/\(filter)") }
+}
+
+extension Realm {
+    /// The resource part of an ARN of this realm: `thinggroup/NAME`.
+    /// - Throws: `FleetError.invalidRequest` where `text` is no ARN, or another realm's.
+    package func resourcePath(inARN text: String) throws(FleetError) -> String {
+        let prefix = self.arn("").rawValue
+        guard text.utf8.starts(with: prefix.utf8), text.utf8.count > prefix.utf8.count else {
+            throw FleetError(
+                .invalidRequest,
+                "'\(text.clipped)' is no ARN of this service, whose ARNs begin with '\(prefix)'",
+                resource: text.clipped)
+        }
+        return String(decoding: text.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
+    }
+
+    /// What `TagResource` and its like are asked about.
+    /// - Throws: `FleetError.invalidRequest` where the ARN names nothing that carries tags.
+    package func taggedResource(inARN text: String) throws(FleetError) -> TaggedResource {
+        try TaggedResource(path: self.resourcePath(inARN: text))
+    }
 }
 
 /// An Amazon Resource Name, `arn:aws:iot:REGION:ACCOUNT:RESOURCE`, as AWS IoT forms it.

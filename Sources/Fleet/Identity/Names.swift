@@ -91,6 +91,28 @@ package struct ThingTypeName: CheckedName {
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }
 
+/// AWS: `[a-zA-Z0-9:_-]+`, 1 to 128.
+package struct BillingGroupName: CheckedName {
+    package static let noun = "billing group name"
+    package static let charactersMax = 128
+    package static let allowedDescription = "a-z A-Z 0-9 : _ -"
+    package static func allows(_ byte: UInt8) -> Bool { ThingName.allows(byte) }
+    package let rawValue: String
+    package init(checked rawValue: String) { self.rawValue = rawValue }
+}
+
+/// AWS: `[\w=,@-]+`, 1 to 128.
+package struct CertificateProviderName: CheckedName {
+    package static let noun = "certificate provider name"
+    package static let charactersMax = 128
+    package static let allowedDescription = "a-z A-Z 0-9 _ = , @ -"
+    package static func allows(_ byte: UInt8) -> Bool {
+        isAlphanumeric(byte) || "_=,@-".utf8.contains(byte)
+    }
+    package let rawValue: String
+    package init(checked rawValue: String) { self.rawValue = rawValue }
+}
+
 /// AWS: `[\w+=,.@-]+`, 1 to 128.
 package struct PolicyName: CheckedName {
     package static let noun = "policy name"

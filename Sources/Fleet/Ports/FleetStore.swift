@@ -26,39 +26,6 @@ package protocol FleetStore: Sendable {
     func latestSequence() async throws(FleetError) -> Commit.Sequence
 }
 
-/// A listing. Limits count records; `after` is the `next` of the page before.
-package struct ListQuery: Hashable, Sendable {
-    package enum Subject: Hashable, Sendable {
-        case things, certificates, policies, templates, hooks, claims, authorities, allowlists
-        case allowlistEntries(AllowlistName)
-        /// Tokens whose time ended before the moment given, redeemed or not.
-        case ownershipTokensExpired(before: UnixTime)
-        /// The audit log, oldest first, refusals included.
-        case commits
-    }
-    package let subject: Subject
-    package let after: String?
-    package let limit: Int
-    package static let limitMax = 1000
-
-    package init(_ subject: Subject, after: String? = nil, limit: Int = ListQuery.limitMax) {
-        self.subject = subject
-        self.after = after
-        self.limit = max(1, min(limit, Self.limitMax))
-    }
-}
-
-package struct ListPage: Sendable {
-    package let records: [Record]
-    /// nil on the last page.
-    package let next: String?
-
-    package init(records: [Record], next: String?) {
-        self.records = records
-        self.next = next
-    }
-}
-
 /// Builds large allowlists outside the fleet's own transactions: rows of a draft are written in
 /// many small transactions and stay invisible until `Change.publishAllowlist` names the draft.
 package protocol AllowlistDrafts: Sendable {

@@ -1,49 +1,31 @@
 /// A device's registry record. What is out in the field is the device; this is what we know of it.
 package struct Thing: Hashable, Sendable {
     package let name: ThingName
+    /// AWS: thingId, another one for a name that was deleted and created again.
+    package let id: ResourceID
     package var typeName: ThingTypeName?
     package var attributes: [String: String]
-    package var billingGroup: String?
-    /// Counts from 1; each change adds one (AWS: the thing's `version`).
+    package var billingGroup: BillingGroupName?
+    /// Counts from 1; each change of attributes or type adds one (AWS: the thing's `version`).
     package var version: Int
     package let createdAt: UnixTime
 
     package init(
-        name: ThingName, typeName: ThingTypeName?, attributes: [String: String],
-        billingGroup: String?, version: Int, createdAt: UnixTime
+        name: ThingName, id: ResourceID, typeName: ThingTypeName? = nil,
+        attributes: [String: String] = [:], billingGroup: BillingGroupName? = nil,
+        version: Int = 1, createdAt: UnixTime
     ) {
         self.name = name
+        self.id = id
         self.typeName = typeName
         self.attributes = attributes
         self.billingGroup = billingGroup
         self.version = version
         self.createdAt = createdAt
     }
-}
 
-package struct ThingType: Hashable, Sendable {
-    package let name: ThingTypeName
-    package let createdAt: UnixTime
-    /// Set once the type takes no new things.
-    package var deprecatedAt: UnixTime?
-
-    package init(name: ThingTypeName, createdAt: UnixTime, deprecatedAt: UnixTime? = nil) {
-        self.name = name
-        self.createdAt = createdAt
-        self.deprecatedAt = deprecatedAt
-    }
-}
-
-package struct ThingGroup: Hashable, Sendable {
-    package let name: ThingGroupName
-    package let parent: ThingGroupName?
-    package let createdAt: UnixTime
-
-    package init(name: ThingGroupName, parent: ThingGroupName?, createdAt: UnixTime) {
-        self.name = name
-        self.parent = parent
-        self.createdAt = createdAt
-    }
+    /// AWS: defaultClientId. What a device that is this thing is expected to call itself.
+    package var defaultClientID: String { self.name.rawValue }
 }
 
 /// A certificate's attachment to a thing.

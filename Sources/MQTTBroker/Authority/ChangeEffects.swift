@@ -24,6 +24,8 @@ struct ChangeEffects: Sendable {
             self.changedKeys.insert(.certificate(certificate.id))
         case .putAuthority(let authority):
             self.changedKeys.insert(.authority(authority.id))
+        case .deleteAuthority(let id):
+            self.changedKeys.insert(.authority(id))
         case .putThing(let thing):
             self.changedKeys.insert(.thing(thing.name))
         case .deleteThing(let name):
@@ -31,6 +33,10 @@ struct ChangeEffects: Sendable {
             self.changedKeys.insert(.groupsOfThing(name))
         case .putThingGroup(let group):
             self.changedKeys.insert(.thingGroup(group.name))
+        case .deleteThingGroup(let name):
+            // Members' connections rely on the group's own record, all of them.
+            self.changedKeys.insert(.thingGroup(name))
+            self.changedKeys.insert(.policiesOfTarget(.thingGroup(name)))
         case .addThingToGroup(let thing, _), .removeThingFromGroup(let thing, _):
             self.changedKeys.insert(.groupsOfThing(thing))
         case .putPolicy(let policy):
@@ -45,10 +51,12 @@ struct ChangeEffects: Sendable {
             self.changedKeys.insert(.thingsOfCertificate(certificate))
         // Nothing of these is read to judge a connection; a first sight, above all, must not make
         // every new device be judged twice.
-        case .setProvenance, .recordFirstSeen, .putThingType, .putTemplate, .putTemplateVersion,
-            .putHook, .putClaim, .putOwnershipToken, .redeemOwnershipToken,
-            .deleteOwnershipToken, .publishAllowlist, .addAllowlistEntries,
-            .removeAllowlistEntries:
+        case .setProvenance, .recordFirstSeen, .putThingType, .deleteThingType,
+            .putBillingGroup, .deleteBillingGroup, .setTags, .putEventConfigurations,
+            .putTemplate, .deleteTemplate, .putTemplateVersion, .deleteTemplateVersion,
+            .putHook, .putClaim, .deleteClaim, .putRegistrationCode, .deleteRegistrationCode,
+            .putOwnershipToken, .redeemOwnershipToken, .deleteOwnershipToken,
+            .publishAllowlist, .addAllowlistEntries, .removeAllowlistEntries:
             break
         }
     }

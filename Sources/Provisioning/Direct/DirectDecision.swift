@@ -15,6 +15,7 @@ struct DirectDecision {
     let parameters: ResolvedParameters
     let actor: Actor
     let realm: Realm
+    let newThingID: ResourceID
     let at: UnixTime
 
     func decide(
@@ -33,7 +34,7 @@ struct DirectDecision {
         let plan = try PlanDecision.plan(
             rendered, of: document,
             for: PlanDecision.Registrant(
-                certificate: judgement?.planned,
+                certificate: judgement?.planned, newThingID: self.newThingID,
                 source: ProvisioningPlan.Source(
                     template: nil, version: nil, digest: self.order.template.digest),
                 parameters: self.parameters),

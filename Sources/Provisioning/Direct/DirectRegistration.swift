@@ -13,15 +13,17 @@ package struct DirectRegistration: Sendable {
         package let issuer: any CertificateIssuer
         package let inspector: any CertificateInspector
         package let clock: any WallClock
+        package let entropy: any Entropy
 
         package init(
             store: any FleetStore, issuer: any CertificateIssuer,
-            inspector: any CertificateInspector, clock: any WallClock
+            inspector: any CertificateInspector, clock: any WallClock, entropy: any Entropy
         ) {
             self.store = store
             self.issuer = issuer
             self.inspector = inspector
             self.clock = clock
+            self.entropy = entropy
         }
     }
 
@@ -77,7 +79,8 @@ package struct DirectRegistration: Sendable {
         let rendered = try TemplateRenderer.render(order.template.document, with: parameters)
         let decision = DirectDecision(
             order: order, candidate: candidate, parameters: parameters, actor: actor,
-            realm: self.realm, at: self.ports.clock.now)
+            realm: self.realm, newThingID: self.ports.entropy.resourceID(),
+            at: self.ports.clock.now)
         let view = try await self.load(rendered, candidate)
         let decided = try decision.decide(rendered, in: view)
         if !decided.changeSet.changes.isEmpty {

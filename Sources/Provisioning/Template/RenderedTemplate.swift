@@ -25,7 +25,7 @@ package struct RenderedTemplate: Hashable, Sendable {
     package let typeName: ThingTypeName?
     package let attributes: [String: String]
     package let groups: [ThingGroupName]
-    package let billingGroup: String?
+    package let billingGroup: BillingGroupName?
     package let policies: [PolicyChoice]
     /// What the template's own names for its policies came to be, in the template's order.
     package let policyNames: [LogicalPolicy]

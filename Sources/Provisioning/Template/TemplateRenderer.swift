@@ -60,10 +60,9 @@ package struct TemplateRenderer {
         for member in self.document.deviceConfiguration {
             configuration[member.name] = .string(try self.text(member.value).plain)
         }
-        // A billing group's name obeys the rule of thing group names (AWS: billingGroupName).
-        var billingGroup: String?
+        var billingGroup: BillingGroupName?
         if let expression = thing.billingGroup {
-            billingGroup = try self.name(ThingGroupName.self, expression).rawValue
+            billingGroup = try self.name(BillingGroupName.self, expression)
         }
         var typeName: ThingTypeName?
         if let expression = thing.typeName {

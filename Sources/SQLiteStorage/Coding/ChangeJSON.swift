@@ -9,7 +9,11 @@ extension Change {
         case .putThing(let record): Self.put("putThing", record.json)
         case .deleteThing(let name): Self.of("deleteThing", ("thing", RecordJSON.name(name)))
         case .putThingType(let record): Self.put("putThingType", record.json)
+        case .deleteThingType(let name):
+            Self.of("deleteThingType", ("thingType", RecordJSON.name(name)))
         case .putThingGroup(let record): Self.put("putThingGroup", record.json)
+        case .deleteThingGroup(let name):
+            Self.of("deleteThingGroup", ("thingGroup", RecordJSON.name(name)))
         case .addThingToGroup(let thing, let group):
             Self.of(
                 "addThingToGroup", ("thing", RecordJSON.name(thing)),
@@ -18,6 +22,14 @@ extension Change {
             Self.of(
                 "removeThingFromGroup", ("thing", RecordJSON.name(thing)),
                 ("thingGroup", RecordJSON.name(group)))
+        case .putBillingGroup(let record): Self.put("putBillingGroup", record.json)
+        case .deleteBillingGroup(let name):
+            Self.of("deleteBillingGroup", ("billingGroup", RecordJSON.name(name)))
+        case .setTags(let resource, let tags):
+            Self.of(
+                "setTags", ("resource", .string(resource.path)), ("tags", RecordJSON.map(tags)))
+        case .putEventConfigurations(let record):
+            Self.put("putEventConfigurations", record.json)
         case .putCertificate(let record): Self.put("putCertificate", record.json)
         case .setCertificateStatus(let id, let status, let reason, let time):
             Self.of(
@@ -48,10 +60,22 @@ extension Change {
                 "detachThingPrincipal", ("thing", RecordJSON.name(thing)),
                 ("certificate", RecordJSON.id(id)))
         case .putTemplate(let record): Self.put("putTemplate", record.json)
+        case .deleteTemplate(let name):
+            Self.of("deleteTemplate", ("template", RecordJSON.name(name)))
         case .putTemplateVersion(let record): Self.put("putTemplateVersion", record.json)
+        case .deleteTemplateVersion(let name, let id):
+            Self.of(
+                "deleteTemplateVersion", ("template", RecordJSON.name(name)),
+                ("version", .int(id)))
         case .putHook(let record): Self.put("putHook", record.json)
         case .putClaim(let record): Self.put("putClaim", record.json)
+        case .deleteClaim(let id):
+            Self.of("deleteClaim", ("certificate", RecordJSON.id(id)))
         case .putAuthority(let record): Self.put("putAuthority", record.json)
+        case .deleteAuthority(let id):
+            Self.of("deleteAuthority", ("authority", RecordJSON.id(id)))
+        case .putRegistrationCode(let record): Self.put("putRegistrationCode", record.json)
+        case .deleteRegistrationCode: Self.of("deleteRegistrationCode")
         case .putOwnershipToken(let record): Self.put("putOwnershipToken", record.json)
         case .redeemOwnershipToken(let hash, let redemption):
             Self.of(
@@ -88,93 +112,5 @@ extension Change {
             name, ("list", RecordJSON.name(list)),
             ("serials", .array(serials.map { .string($0.rawValue) })),
             ("at", RecordJSON.time(time)))
-    }
-}
-
-extension Change {
-    /// What reads the members of each change back, by the change's name.
-    private static let decoders: [String: @Sendable (JSONFields) throws -> Change] = [
-        "putThing": { .putThing(try Thing(json: $0.value("record"))) },
-        "deleteThing": { .deleteThing(try $0.name("thing")) },
-        "putThingType": { .putThingType(try ThingType(json: $0.value("record"))) },
-        "putThingGroup": { .putThingGroup(try ThingGroup(json: $0.value("record"))) },
-        "addThingToGroup": { .addThingToGroup(try $0.name("thing"), try $0.name("thingGroup")) },
-        "removeThingFromGroup": {
-            .removeThingFromGroup(try $0.name("thing"), try $0.name("thingGroup"))
-        },
-        "putCertificate": { .putCertificate(try Certificate(json: $0.value("record"))) },
-        "setCertificateStatus": {
-            .setCertificateStatus(
-                try $0.id("certificate"), try $0.oneOf("status"),
-                reason: try $0.optionalText("reason"), at: try $0.time("at"))
-        },
-        "setProvenance": {
-            .setProvenance(
-                try $0.id("certificate"), try Provenance(json: $0.value("provenance")))
-        },
-        "recordFirstSeen": {
-            .recordFirstSeen(try $0.id("certificate"), at: try $0.time("at"))
-        },
-        "deleteCertificate": { .deleteCertificate(try $0.id("certificate")) },
-        "putPolicy": { .putPolicy(try Policy(json: $0.value("record"))) },
-        "deletePolicy": { .deletePolicy(try $0.name("policy")) },
-        "attachPolicy": {
-            .attachPolicy(try $0.name("policy"), try PolicyTarget(json: $0.value("target")))
-        },
-        "detachPolicy": {
-            .detachPolicy(try $0.name("policy"), try PolicyTarget(json: $0.value("target")))
-        },
-        "attachThingPrincipal": {
-            .attachThingPrincipal(try ThingPrincipal(json: $0.value("record")))
-        },
-        "detachThingPrincipal": {
-            .detachThingPrincipal(try $0.name("thing"), try $0.id("certificate"))
-        },
-        "putTemplate": { .putTemplate(try ProvisioningTemplate(json: $0.value("record"))) },
-        "putTemplateVersion": {
-            .putTemplateVersion(try TemplateVersion(json: $0.value("record")))
-        },
-        "putHook": { .putHook(try HookScript(json: $0.value("record"))) },
-        "putClaim": { .putClaim(try Claim(json: $0.value("record"))) },
-        "putAuthority": { .putAuthority(try Authority(json: $0.value("record"))) },
-        "putOwnershipToken": {
-            .putOwnershipToken(try OwnershipToken(json: $0.value("record")))
-        },
-        "redeemOwnershipToken": {
-            .redeemOwnershipToken(
-                OwnershipTokenHash(rawValue: try $0.text("token")),
-                try OwnershipToken.Redemption(json: $0.value("redemption")))
-        },
-        "deleteOwnershipToken": {
-            .deleteOwnershipToken(OwnershipTokenHash(rawValue: try $0.text("token")))
-        },
-        "publishAllowlist": {
-            .publishAllowlist(try AllowlistDraft(json: $0.value("draft")), at: try $0.time("at"))
-        },
-        "addAllowlistEntries": {
-            .addAllowlistEntries(
-                try $0.name("list"), try Self.serials($0), at: try $0.time("at"))
-        },
-        "removeAllowlistEntries": {
-            .removeAllowlistEntries(
-                try $0.name("list"), try Self.serials($0), at: try $0.time("at"))
-        },
-    ]
-
-    init(json: JSONValue) throws {
-        let fields = try JSONFields(json, "a change")
-        guard let decode = Self.decoders[try fields.text("change")] else {
-            throw DamagedRow("the audit log has a change that this release does not know")
-        }
-        self = try decode(fields)
-    }
-
-    private static func serials(_ fields: JSONFields) throws -> [SerialNumber] {
-        try fields.array("serials").map { value in
-            guard let serial = try? SerialNumber(value.stringValue ?? "") else {
-                throw DamagedRow("the audit log has a serial number that is none")
-            }
-            return serial
-        }
     }
 }

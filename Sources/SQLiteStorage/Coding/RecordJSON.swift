@@ -30,6 +30,21 @@ enum RecordJSON {
     static func time(_ time: UnixTime?) -> JSONValue? { time.map { .int(Int($0.milliseconds)) } }
     static func int(_ number: Int?) -> JSONValue? { number.map { .int($0) } }
 
+    static func id(_ id: ResourceID) -> JSONValue { .string(id.rawValue) }
+    static func texts(_ texts: [String]) -> JSONValue { .array(texts.map { .string($0) }) }
+
+    static func texts(_ value: JSONValue, _ subject: String) throws -> [String] {
+        guard let array = value.arrayValue else {
+            throw DamagedRow("the JSON of \(subject) holds no list of texts")
+        }
+        return try array.map { element in
+            guard let text = element.stringValue else {
+                throw DamagedRow("the JSON of \(subject) holds a list that is not of texts")
+            }
+            return text
+        }
+    }
+
     /// In the order of the keys' bytes, so that equal dictionaries are equal text.
     static func map(_ dictionary: [String: String]) -> JSONValue {
         let keys = dictionary.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
@@ -101,6 +116,20 @@ struct JSONFields {
         return try self.required(key, try? CertificateID(text))
     }
     func id(_ key: String) throws -> CertificateID { try self.required(key, self.optionalID(key)) }
+
+    /// The nil UUID where the member is missing: records written before there were ids have none.
+    func resourceID(_ key: String) throws -> ResourceID {
+        guard let text = try self.optionalText(key) else { return .unknown }
+        return try self.required(key, try? ResourceID(text))
+    }
+
+    func optionalTexts(_ key: String) throws -> [String]? {
+        try self.object[key].map { try RecordJSON.texts($0, self.subject) }
+    }
+
+    func optionalMap(_ key: String) throws -> [String: String]? {
+        try self.object[key] == nil ? nil : self.map(key)
+    }
 
     func fingerprint(_ key: String) throws -> PublicKeyFingerprint {
         try self.required(key, try? PublicKeyFingerprint(self.text(key)))

@@ -1,56 +1,8 @@
 internal import Fleet
 internal import JSON
 
-// The registry's records as JSON, for the audit log. Members are named as the records name them.
-
-extension Thing {
-    var json: JSONValue {
-        RecordJSON.object(
-            ("name", RecordJSON.name(self.name)), ("typeName", RecordJSON.name(self.typeName)),
-            ("attributes", RecordJSON.map(self.attributes)),
-            ("billingGroup", RecordJSON.text(self.billingGroup)), ("version", .int(self.version)),
-            ("createdAt", RecordJSON.time(self.createdAt)))
-    }
-
-    init(json: JSONValue?) throws {
-        let fields = try JSONFields(json, "a thing")
-        self.init(
-            name: try fields.name("name"), typeName: try fields.optionalName("typeName"),
-            attributes: try fields.map("attributes"),
-            billingGroup: try fields.optionalText("billingGroup"),
-            version: try fields.int("version"), createdAt: try fields.time("createdAt"))
-    }
-}
-
-extension ThingType {
-    var json: JSONValue {
-        RecordJSON.object(
-            ("name", RecordJSON.name(self.name)), ("createdAt", RecordJSON.time(self.createdAt)),
-            ("deprecatedAt", RecordJSON.time(self.deprecatedAt)))
-    }
-
-    init(json: JSONValue?) throws {
-        let fields = try JSONFields(json, "a thing type")
-        self.init(
-            name: try fields.name("name"), createdAt: try fields.time("createdAt"),
-            deprecatedAt: try fields.optionalTime("deprecatedAt"))
-    }
-}
-
-extension ThingGroup {
-    var json: JSONValue {
-        RecordJSON.object(
-            ("name", RecordJSON.name(self.name)), ("parent", RecordJSON.name(self.parent)),
-            ("createdAt", RecordJSON.time(self.createdAt)))
-    }
-
-    init(json: JSONValue?) throws {
-        let fields = try JSONFields(json, "a thing group")
-        self.init(
-            name: try fields.name("name"), parent: try fields.optionalName("parent"),
-            createdAt: try fields.time("createdAt"))
-    }
-}
+// Policies, attachments, authorities and the registry's settings as JSON, for the audit log.
+// Members are named as the records name them.
 
 extension ThingPrincipal {
     var json: JSONValue {
@@ -168,5 +120,59 @@ extension Authority.RegistrationConfig {
             templateBody: try fields.optionalText("templateBody"),
             templateName: try fields.optionalName("templateName"),
             roleARN: try fields.optionalText("roleARN"))
+    }
+}
+
+extension TaggedResource {
+    init(json: JSONValue) throws {
+        guard let path = json.stringValue, let resource = try? TaggedResource(path: path) else {
+            throw DamagedRow("the JSON of a tagged resource names none")
+        }
+        self = resource
+    }
+}
+
+extension EventConfigurations {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("enabled", RecordJSON.eventTypes(self.enabled)),
+            ("createdAt", RecordJSON.time(self.createdAt)),
+            ("lastModifiedAt", RecordJSON.time(self.lastModifiedAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "the event configurations")
+        self.init(
+            enabled: try RecordJSON.eventTypes(fields.value("enabled")),
+            createdAt: try fields.time("createdAt"),
+            lastModifiedAt: try fields.time("lastModifiedAt"))
+    }
+}
+
+extension RecordJSON {
+    static func eventTypes(_ types: Set<EventConfigurations.EventType>) -> JSONValue {
+        self.texts(types.map(\.rawValue).sorted())
+    }
+
+    static func eventTypes(_ value: JSONValue) throws -> Set<EventConfigurations.EventType> {
+        let types = try self.texts(value, "the event configurations").map { text in
+            guard let type = EventConfigurations.EventType(rawValue: text) else {
+                throw DamagedRow("the event configurations name a type that is none")
+            }
+            return type
+        }
+        return Set(types)
+    }
+}
+
+extension RegistrationCode {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("text", .string(self.text)), ("createdAt", RecordJSON.time(self.createdAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a registration code")
+        self.init(text: try fields.text("text"), createdAt: try fields.time("createdAt"))
     }
 }

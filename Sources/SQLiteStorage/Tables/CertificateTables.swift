@@ -127,6 +127,10 @@ enum CertificateTables {
             claim.lot?.storable, claim.createdAt.milliseconds, revision)
     }
 
+    static func deleteClaim(_ id: CertificateID, _ db: Database) throws {
+        try db.run("DELETE FROM claims WHERE certificate = ?", id.rawValue)
+    }
+
     // MARK: Authorities
 
     static let authorityColumns = """
@@ -165,5 +169,10 @@ enum CertificateTables {
             authority.registration.mode.rawValue, authority.registration.isAutomatic,
             authority.registration.config?.json.description,
             authority.lastModifiedAt.milliseconds, revision)
+    }
+
+    static func deleteAuthority(_ id: CertificateID, _ db: Database) throws {
+        try db.run("DELETE FROM authorities WHERE id = ?", id.rawValue)
+        try TagTables.set(.authority(id), [:], 0, db)
     }
 }

@@ -18,23 +18,28 @@ struct ChangeWriter {
     private func write(_ change: Change) throws {
         let (db, revision) = (self.db, self.revision)
         switch change {
-        case .putThing(let record): try RegistryTables.put(record, revision, db)
-        case .deleteThing(let name): try RegistryTables.deleteThing(name, db)
-        case .putThingType(let record): try RegistryTables.put(record, revision, db)
-        case .putThingGroup(let record): try RegistryTables.put(record, revision, db)
-        case .addThingToGroup(let thing, let group):
-            try RegistryTables.add(thing, to: group, db)
+        case .putThing(let record): try ThingTables.put(record, revision, db)
+        case .deleteThing(let name): try ThingTables.deleteThing(name, db)
+        case .putThingType(let record): try ThingTables.put(record, revision, db)
+        case .deleteThingType(let name): try ThingTables.deleteThingType(name, db)
+        case .putThingGroup(let record): try GroupTables.put(record, revision, db)
+        case .deleteThingGroup(let name): try GroupTables.deleteGroup(name, db)
+        case .addThingToGroup(let thing, let group): try GroupTables.add(thing, to: group, db)
         case .removeThingFromGroup(let thing, let group):
-            try RegistryTables.remove(thing, from: group, db)
-        case .putPolicy(let record): try RegistryTables.put(record, revision, db)
-        case .deletePolicy(let name): try RegistryTables.deletePolicy(name, db)
+            try GroupTables.remove(thing, from: group, db)
+        case .putBillingGroup(let record): try GroupTables.put(record, revision, db)
+        case .deleteBillingGroup(let name):
+            try GroupTables.deleteBillingGroup(name, revision, db)
+        case .setTags(let resource, let tags): try TagTables.set(resource, tags, revision, db)
+        case .putEventConfigurations(let record): try TagTables.put(record, revision, db)
+        case .putPolicy(let record): try PolicyTables.put(record, revision, db)
+        case .deletePolicy(let name): try PolicyTables.deletePolicy(name, db)
         case .attachPolicy(let policy, let target):
-            try RegistryTables.attach(policy, to: target, db)
+            try PolicyTables.attach(policy, to: target, db)
         case .detachPolicy(let policy, let target):
-            try RegistryTables.detach(policy, from: target, db)
-        case .attachThingPrincipal(let record): try RegistryTables.attach(record, db)
-        case .detachThingPrincipal(let thing, let id):
-            try RegistryTables.detach(thing, id, db)
+            try PolicyTables.detach(policy, from: target, db)
+        case .attachThingPrincipal(let record): try PolicyTables.attach(record, db)
+        case .detachThingPrincipal(let thing, let id): try PolicyTables.detach(thing, id, db)
         case .putCertificate(let record): try CertificateTables.put(record, revision, db)
         case .setCertificateStatus(let id, let status, let reason, let time):
             try CertificateTables.setStatus(id, status, reason: reason, at: time, revision, db)
@@ -44,9 +49,16 @@ struct ChangeWriter {
             try CertificateTables.recordFirstSeen(id, at: time, revision, db)
         case .deleteCertificate(let id): try CertificateTables.delete(id, db)
         case .putClaim(let record): try CertificateTables.put(record, revision, db)
+        case .deleteClaim(let id): try CertificateTables.deleteClaim(id, db)
         case .putAuthority(let record): try CertificateTables.put(record, revision, db)
+        case .deleteAuthority(let id): try CertificateTables.deleteAuthority(id, db)
+        case .putRegistrationCode(let record): try TagTables.put(record, revision, db)
+        case .deleteRegistrationCode: try TagTables.deleteRegistrationCode(db)
         case .putTemplate(let record): try ProvisioningTables.put(record, revision, db)
+        case .deleteTemplate(let name): try ProvisioningTables.deleteTemplate(name, db)
         case .putTemplateVersion(let record): try ProvisioningTables.put(record, revision, db)
+        case .deleteTemplateVersion(let name, let id):
+            try ProvisioningTables.deleteVersion(name, id, db)
         case .putHook(let record): try ProvisioningTables.put(record, revision, db)
         case .putOwnershipToken(let record): try ProvisioningTables.put(record, revision, db)
         case .redeemOwnershipToken(let hash, let redemption):
@@ -70,12 +82,15 @@ struct ChangeWriter {
             "attaching certificate \(record.certificate) to thing \(record.thing)"
         case .putClaim(let claim): "claim \(claim.label.clipped)"
         case .putOwnershipToken(let token): "a token for certificate \(token.certificate)"
-        case .putThing, .deleteThing, .putThingType, .putThingGroup, .removeThingFromGroup,
-            .putCertificate, .setCertificateStatus, .setProvenance, .recordFirstSeen,
-            .deleteCertificate, .putPolicy, .deletePolicy, .detachPolicy, .detachThingPrincipal,
-            .putTemplate, .putTemplateVersion, .putHook, .putAuthority, .redeemOwnershipToken,
-            .deleteOwnershipToken, .publishAllowlist, .addAllowlistEntries,
-            .removeAllowlistEntries:
+        case .putThing, .deleteThing, .putThingType, .deleteThingType, .putThingGroup,
+            .deleteThingGroup, .removeThingFromGroup, .putBillingGroup, .deleteBillingGroup,
+            .setTags, .putEventConfigurations, .putCertificate, .setCertificateStatus,
+            .setProvenance, .recordFirstSeen, .deleteCertificate, .putPolicy, .deletePolicy,
+            .detachPolicy, .detachThingPrincipal, .putTemplate, .deleteTemplate,
+            .putTemplateVersion, .deleteTemplateVersion, .putHook, .deleteClaim, .putAuthority,
+            .deleteAuthority, .putRegistrationCode, .deleteRegistrationCode,
+            .redeemOwnershipToken, .deleteOwnershipToken, .publishAllowlist,
+            .addAllowlistEntries, .removeAllowlistEntries:
             "the change"
         }
     }

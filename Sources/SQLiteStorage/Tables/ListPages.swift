@@ -8,9 +8,36 @@ struct ListPages {
     func page(_ query: ListQuery) throws -> ListPage {
         switch query.subject {
         case .things:
-            try self.named(query, "things", RegistryTables.thingColumns, "name") {
-                .thing(try RegistryTables.thing(&$0))
+            try self.named(query, "things", ThingTables.thingColumns, "name") {
+                .thing(try ThingTables.thing(&$0))
             }
+        case .thingTypes:
+            try self.named(query, "thing_types", ThingTables.thingTypeColumns, "name") {
+                .thingType(try ThingTables.thingType(&$0))
+            }
+        case .thingsWhere(let filter): try self.things(filter, query)
+        case .thingGroups(let filter): try self.groups(filter, query)
+        case .thingsInGroup(let name, recursive: false): try self.things(in: name, query)
+        case .thingsInGroup(let name, recursive: true): try self.things(below: name, query)
+        case .groupsOfThing(let name): try self.groups(of: name, query)
+        case .billingGroups(let prefix): try self.billingGroups(prefix, query)
+        case .thingsInBillingGroup(let name): try self.things(in: name, query)
+        case .principalsOfThing(let name, let exclusivity):
+            try self.principals(of: name, exclusivity, query)
+        case .thingsOfCertificate(let id, let exclusivity):
+            try self.things(of: id, exclusivity, query)
+        case .policiesByCreation(let order): try self.policies(order, query)
+        case .policiesOfTarget(let target): try self.policies(of: target, query)
+        case .targetsOfPolicy(let name): try self.targets(of: name, query)
+        case .principalsOfPolicy(let name, let order):
+            try self.principals(of: name, order, query)
+        case .certificatesByCreation(let order):
+            try self.certificates(Creation(order), query)
+        case .certificatesOfIssuer(let issuer, let order):
+            try self.certificates(Creation(order, "issuer_id = ?", issuer.rawValue), query)
+        case .authoritiesByCreation(let order, let template):
+            try self.authorities(order, template, query)
+        case .versionsOfTemplate(let name): try self.versions(of: name, query)
         case .certificates:
             try self.named(query, "certificates", CertificateTables.certificateColumns, "id") {
                 .certificate(try CertificateTables.certificate(&$0))
@@ -44,7 +71,7 @@ struct ListPages {
     }
 
     /// One row more than asked for tells whether there is a next page.
-    private static func cut(_ rows: [(key: String, record: Fleet.Record)], _ query: ListQuery)
+    static func cut(_ rows: [(key: String, record: Fleet.Record)], _ query: ListQuery)
         -> ListPage
     {
         let page = rows.prefix(query.limit)
@@ -68,10 +95,10 @@ struct ListPages {
     private func policies(_ query: ListQuery) throws -> ListPage {
         let rows = try self.db.all(
             """
-            SELECT \(RegistryTables.policyColumns) FROM policies WHERE name > ?
+            SELECT \(PolicyTables.policyColumns) FROM policies WHERE name > ?
             ORDER BY name LIMIT ?
             """, query.after ?? "", query.limit + 1, of: "policies"
-        ) { try RegistryTables.PolicyRow(&$0) }
+        ) { try PolicyTables.PolicyRow(&$0) }
         return Self.cut(
             try rows.map { (key: $0.name.rawValue, record: .policy(try $0.policy(self.db))) },
             query)
@@ -130,7 +157,7 @@ struct ListPages {
             try rows.map { (String($0.sequence), .commit(try $0.commit())) }, query)
     }
 
-    private static func badPlace(_ text: String) -> FleetError {
+    static func badPlace(_ text: String) -> FleetError {
         FleetError(.invalidRequest, "'\(text.clipped)' is no place in this listing")
     }
 

@@ -43,6 +43,12 @@ enum ProvisioningTables {
             revision)
     }
 
+    static func deleteTemplate(_ name: TemplateName, _ db: Database) throws {
+        try db.run("DELETE FROM templates WHERE name = ?", name.rawValue)
+        try db.run("DELETE FROM template_versions WHERE template = ?", name.rawValue)
+        try TagTables.set(.template(name), [:], 0, db)
+    }
+
     static let templateVersionColumns = "template, id, body, digest, created_at"
 
     static func templateVersion(_ row: inout RowReader) throws -> TemplateVersion {
@@ -62,6 +68,13 @@ enum ProvisioningTables {
             """,
             version.template.rawValue, version.id, version.body.storable,
             version.digest.storable, version.createdAt.milliseconds, revision)
+    }
+
+    static func deleteVersion(
+        _ template: TemplateName, _ id: Int, _ db: Database
+    ) throws {
+        try db.run(
+            "DELETE FROM template_versions WHERE template = ? AND id = ?", template.rawValue, id)
     }
 
     static let hookColumns = "name, source, digest, created_at"

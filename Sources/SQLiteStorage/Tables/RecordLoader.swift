@@ -14,17 +14,21 @@ struct RecordLoader {
     func entry(_ key: RecordKey) throws -> RegistryView.Entry? {
         switch key {
         case .thing(let name):
-            try self.one("things", RegistryTables.thingColumns, "name = ?", name.rawValue) {
-                .thing(try RegistryTables.thing(&$0))
+            try self.one("things", ThingTables.thingColumns, "name = ?", name.rawValue) {
+                .thing(try ThingTables.thing(&$0))
             }
         case .thingType(let name):
             try self.one(
-                "thing_types", RegistryTables.thingTypeColumns, "name = ?", name.rawValue
-            ) { .thingType(try RegistryTables.thingType(&$0)) }
+                "thing_types", ThingTables.thingTypeColumns, "name = ?", name.rawValue
+            ) { .thingType(try ThingTables.thingType(&$0)) }
         case .thingGroup(let name):
             try self.one(
-                "thing_groups", RegistryTables.thingGroupColumns, "name = ?", name.rawValue
-            ) { .thingGroup(try RegistryTables.thingGroup(&$0)) }
+                "thing_groups", GroupTables.groupColumns, "name = ?", name.rawValue
+            ) { .thingGroup(try GroupTables.group(&$0)) }
+        case .billingGroup(let name):
+            try self.one(
+                "billing_groups", GroupTables.billingGroupColumns, "name = ?", name.rawValue
+            ) { .billingGroup(try GroupTables.billingGroup(&$0)) }
         case .certificate(let id):
             try self.one(
                 "certificates", CertificateTables.certificateColumns, "id = ?", id.rawValue
@@ -60,8 +64,13 @@ struct RecordLoader {
                 "allowlists", AllowlistTables.listColumns,
                 "name = ? AND \(AllowlistTables.published)", name.rawValue
             ) { .allowlist(try AllowlistTables.list(&$0)) }
-        case .groupsOfThing, .certificatesWithKey, .authoritiesWithKey, .policiesOfTarget,
-            .principalsOfThing, .thingsOfCertificate, .allowlistEntry:
+        case .tags(let resource): try self.tags(of: resource)
+        case .eventConfigurations: try self.eventConfigurations()
+        case .registrationCode: try self.registrationCode()
+        case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
+            .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
+            .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
+            .versionsOfTemplate, .allowlistEntry:
             try self.set(key).map { RegistryView.Entry(record: $0, revision: 0) }
         }
     }
@@ -82,161 +91,31 @@ struct RecordLoader {
         return RegistryView.Entry(record: try decode(&reader), revision: revision)
     }
 
+    private func tags(of resource: TaggedResource) throws -> RegistryView.Entry? {
+        try self.one("tags", "tags", "resource = ?", resource.path) {
+            .tags(try TagTables.tags(&$0))
+        }
+    }
+
+    private func eventConfigurations() throws -> RegistryView.Entry? {
+        try self.one("event_configurations", TagTables.eventConfigurationColumns, "id = 1") {
+            .eventConfigurations(try TagTables.eventConfigurations(&$0))
+        }
+    }
+
+    private func registrationCode() throws -> RegistryView.Entry? {
+        try self.one("registration_code", TagTables.registrationCodeColumns, "id = 1") {
+            .registrationCode(try TagTables.registrationCode(&$0))
+        }
+    }
+
     private func policy(_ name: PolicyName) throws -> RegistryView.Entry? {
         let found = try self.db.first(
-            "SELECT \(RegistryTables.policyColumns), revision FROM policies WHERE name = ?",
+            "SELECT \(PolicyTables.policyColumns), revision FROM policies WHERE name = ?",
             name.rawValue, of: "policies"
-        ) { (row: try RegistryTables.PolicyRow(&$0), revision: try $0.int64()) }
+        ) { (row: try PolicyTables.PolicyRow(&$0), revision: try $0.int64()) }
         return try found.map {
             RegistryView.Entry(record: .policy(try $0.row.policy(self.db)), revision: $0.revision)
-        }
-    }
-}
-
-// MARK: Sets
-
-extension RecordLoader {
-    private func set(_ key: RecordKey) throws -> Fleet.Record? {
-        switch key {
-        case .groupsOfThing(let name):
-            try Self.unlessEmpty(
-                self.db.all(
-                    "SELECT thing_group FROM group_members WHERE thing = ? ORDER BY thing_group",
-                    name.rawValue, of: "group_members"
-                ) { try $0.name() }
-            ).map { .groups($0) }
-        case .certificatesWithKey(let fingerprint):
-            try self.certificates(
-                "SELECT id FROM certificates WHERE public_key = ? ORDER BY id",
-                fingerprint.rawValue)
-        case .authoritiesWithKey(let fingerprint):
-            try self.certificates(
-                "SELECT id FROM authorities WHERE public_key = ? ORDER BY id",
-                fingerprint.rawValue)
-        case .policiesOfTarget(.certificate(let id)):
-            try self.policies(
-                "SELECT policy FROM certificate_policies WHERE certificate = ? ORDER BY policy",
-                id.rawValue)
-        case .policiesOfTarget(.thingGroup(let name)):
-            try self.policies(
-                "SELECT policy FROM group_policies WHERE thing_group = ? ORDER BY policy",
-                name.rawValue)
-        case .principalsOfThing(let name):
-            try self.principals("thing = ?", name.rawValue)
-        case .thingsOfCertificate(let id): try self.principals("certificate = ?", id.rawValue)
-        case .allowlistEntry(let list, let serial):
-            try self.db.first(
-                """
-                SELECT 1 FROM allowlists AS list
-                JOIN allowlist_entries AS entry ON entry.list_id = list.id
-                JOIN allowlist_batches AS batch
-                    ON batch.list_id = list.id AND batch.version = entry.version
-                WHERE list.name = ? AND entry.serial = ? AND batch.state = 1
-                """, list.rawValue, serial.rawValue, of: "allowlist_entries"
-            ) { _ in .allowlistEntry(serial) }
-        case .thing, .thingType, .thingGroup, .certificate, .policy, .template, .templateVersion,
-            .hook, .claim, .authority, .ownershipToken, .allowlist:
-            nil
-        }
-    }
-
-    private static func unlessEmpty<Element>(_ elements: [Element]) -> [Element]? {
-        elements.isEmpty ? nil : elements
-    }
-
-    private func certificates(_ sql: String, _ key: String) throws -> Fleet.Record? {
-        try Self.unlessEmpty(
-            self.db.all(sql, key, of: "certificates") { try $0.certificateID() }
-        ).map { .certificates($0) }
-    }
-
-    private func policies(_ sql: String, _ key: String) throws -> Fleet.Record? {
-        try Self.unlessEmpty(self.db.all(sql, key, of: "attachments") { try $0.name() })
-            .map { .policies($0) }
-    }
-
-    private func principals(_ condition: String, _ key: String) throws -> Fleet.Record? {
-        try Self.unlessEmpty(
-            self.db.all(
-                """
-                SELECT thing, certificate, exclusivity FROM thing_principals WHERE \(condition)
-                ORDER BY thing, certificate
-                """, key, of: "thing_principals"
-            ) { try RegistryTables.thingPrincipal(&$0) }
-        ).map { .thingPrincipals($0) }
-    }
-}
-
-// MARK: Preconditions
-
-extension RecordLoader {
-    func check(_ precondition: Precondition) throws {
-        switch precondition {
-        case .absent(let key):
-            guard try self.revision(key) == nil else { throw Self.exists(key) }
-        case .present(let key):
-            guard try self.revision(key) != nil else { throw Self.gone(key) }
-        case .revision(let key, let revision):
-            guard key.namesOneRecord else {
-                throw FleetError(.internalFailure, "\(key) names a set, which has no revision")
-            }
-            guard try self.revision(key) == revision else {
-                throw FleetError.conflict(
-                    "\(key) was written by another since revision \(revision)")
-            }
-        }
-    }
-
-    private static func exists(_ key: RecordKey) -> FleetError { .conflict("\(key) exists by now") }
-    private static func gone(_ key: RecordKey) -> FleetError { .conflict("\(key) is gone") }
-
-    /// The revision alone, without reading the record; 0 for a set that is not empty.
-    private func revision(_ key: RecordKey) throws -> Revision? {
-        switch key {
-        case .thing(let name): try self.revision("things", "name = ?", name.rawValue)
-        case .thingType(let name): try self.revision("thing_types", "name = ?", name.rawValue)
-        case .thingGroup(let name): try self.revision("thing_groups", "name = ?", name.rawValue)
-        case .certificate(let id): try self.revision("certificates", "id = ?", id.rawValue)
-        case .policy(let name): try self.revision("policies", "name = ?", name.rawValue)
-        case .template(let name): try self.revision("templates", "name = ?", name.rawValue)
-        case .templateVersion(let name, let id):
-            try self.db.first(
-                "SELECT revision FROM template_versions WHERE template = ? AND id = ?",
-                name.rawValue, id, of: "template_versions"
-            ) { try $0.int64() }
-        case .hook(let name): try self.revision("hooks", "name = ?", name.rawValue)
-        case .claim(let id): try self.revision("claims", "certificate = ?", id.rawValue)
-        case .authority(let id): try self.revision("authorities", "id = ?", id.rawValue)
-        case .ownershipToken(let hash):
-            try self.revision("ownership_tokens", "hash = ?", hash.rawValue)
-        case .allowlist(let name):
-            try self.revision(
-                "allowlists", "name = ? AND \(AllowlistTables.published)", name.rawValue)
-        case .groupsOfThing, .certificatesWithKey, .authoritiesWithKey, .policiesOfTarget,
-            .principalsOfThing, .thingsOfCertificate, .allowlistEntry:
-            try self.set(key).map { _ in 0 }
-        }
-    }
-
-    private func revision(
-        _ table: String, _ condition: String, _ key: String
-    ) throws -> Revision? {
-        try self.db.first(
-            "SELECT revision FROM \(table) WHERE \(condition)", key, of: table
-        ) { try $0.int64() }
-    }
-}
-
-extension RecordKey {
-    /// Whether the key names one record, which has a revision, or a set, which has none.
-    var namesOneRecord: Bool {
-        switch self {
-        case .thing, .thingType, .thingGroup, .certificate, .policy, .template, .templateVersion,
-            .hook, .claim, .authority, .ownershipToken, .allowlist:
-            true
-        case .groupsOfThing, .certificatesWithKey, .authoritiesWithKey, .policiesOfTarget,
-            .principalsOfThing, .thingsOfCertificate, .allowlistEntry:
-            false
         }
     }
 }

@@ -95,6 +95,11 @@ struct RowReader {
         try self.optionalText().map { Name(checked: $0) }
     }
 
+    mutating func resourceID() throws -> ResourceID {
+        guard let id = try? ResourceID(self.text()) else { throw self.damaged() }
+        return id
+    }
+
     mutating func certificateID() throws -> CertificateID {
         guard let id = try self.optionalCertificateID() else { throw self.damaged() }
         return id
@@ -116,6 +121,17 @@ struct RowReader {
     {
         guard let word = Word(rawValue: try self.text()) else { throw self.damaged() }
         return word
+    }
+
+    /// A JSON object of texts.
+    mutating func map() throws -> [String: String] {
+        guard let members = try self.json().objectValue?.members else { throw self.damaged() }
+        var map: [String: String] = [:]
+        for member in members {
+            guard let text = member.value.stringValue else { throw self.damaged() }
+            map[member.key] = text
+        }
+        return map
     }
 
     mutating func json() throws -> JSONValue { try RecordJSON.parse(self.text()) }
@@ -150,6 +166,14 @@ extension Database {
     /// Every row a cached statement finds.
     func all<Value>(
         _ sql: String, _ arguments: (any DatabaseValueConvertible)?..., of table: String,
+        _ decode: (inout RowReader) throws -> Value
+    ) throws -> [Value] {
+        try self.all(sql, arguments: arguments, of: table, decode)
+    }
+
+    /// The same with arguments that were gathered before.
+    func all<Value>(
+        _ sql: String, arguments: [(any DatabaseValueConvertible)?], of table: String,
         _ decode: (inout RowReader) throws -> Value
     ) throws -> [Value] {
         let cursor = try StatementRow.fetchCursor(

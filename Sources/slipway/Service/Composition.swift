@@ -62,7 +62,7 @@ struct Composition: Sendable {
         self.provisioner = Provisioner(
             ports: Provisioner.Ports(
                 store: self.store, issuer: issuer, keyPairs: self.keyPairs, hook: self.hooks,
-                clock: clock),
+                clock: clock, entropy: entropy),
             mint: mint,
             settings: Provisioner.Settings(
                 realm: realm, inFlightMax: settings.integer("provisioning.inFlightMax")),

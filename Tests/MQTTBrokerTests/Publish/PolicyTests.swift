@@ -165,12 +165,14 @@ struct PolicyTests {
         let policy = try PolicyName("plant")
         let now = gateway.clock.now
         try await gateway.commit(
-            .putThingGroup(ThingGroup(name: parent, parent: nil, createdAt: now)),
-            .putThingGroup(ThingGroup(name: child, parent: parent, createdAt: now)),
+            .putThingGroup(ThingGroup(name: parent, id: Samples.resourceID(1), createdAt: now)),
+            .putThingGroup(
+                ThingGroup(
+                    name: child, id: Samples.resourceID(2), ancestors: [parent], createdAt: now)),
             .putThing(
                 Thing(
-                    name: thing, typeName: nil, attributes: ["site": "north"], billingGroup: nil,
-                    version: 1, createdAt: now)),
+                    name: thing, id: Samples.resourceID(3), attributes: ["site": "north"],
+                    createdAt: now)),
             .addThingToGroup(thing, child),
             .attachThingPrincipal(
                 ThingPrincipal(thing: thing, certificate: id, exclusivity: exclusivity)),

@@ -1,93 +1,11 @@
 internal import Fleet
 internal import GRDB
-internal import JSON
 
-/// Things, their types and groups, policies and attachments: their SQL, both ways.
+/// Policies, what they hang on, and the principals of things: their SQL, both ways.
 ///
 /// Rows are written by upsert, never by replacement: replacing deletes first, and the deletion
 /// would take what hangs on the row with it.
-enum RegistryTables {
-    // MARK: Things
-
-    static let thingColumns = "name, type_name, attributes, billing_group, version, created_at"
-
-    static func thing(_ row: inout RowReader) throws -> Thing {
-        Thing(
-            name: try row.name(), typeName: try row.optionalName(),
-            attributes: try JSONFields(
-                RecordJSON.object(("attributes", row.json())), "a thing's attributes"
-            ).map("attributes"),
-            billingGroup: try row.optionalText(), version: try row.int(),
-            createdAt: try row.time())
-    }
-
-    static func put(_ thing: Thing, _ revision: Revision, _ db: Database) throws {
-        try db.run(
-            """
-            INSERT INTO things (\(Self.thingColumns), revision) VALUES (?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (name) DO UPDATE SET type_name = excluded.type_name,
-                attributes = excluded.attributes, billing_group = excluded.billing_group,
-                version = excluded.version, created_at = excluded.created_at,
-                revision = excluded.revision
-            """,
-            thing.name.rawValue, thing.typeName?.rawValue,
-            RecordJSON.map(thing.attributes).description, thing.billingGroup?.storable,
-            thing.version, thing.createdAt.milliseconds, revision)
-    }
-
-    static func deleteThing(_ name: ThingName, _ db: Database) throws {
-        try db.run("DELETE FROM things WHERE name = ?", name.rawValue)
-    }
-
-    static let thingTypeColumns = "name, created_at, deprecated_at"
-
-    static func thingType(_ row: inout RowReader) throws -> ThingType {
-        ThingType(
-            name: try row.name(), createdAt: try row.time(), deprecatedAt: try row.optionalTime())
-    }
-
-    static func put(_ type: ThingType, _ revision: Revision, _ db: Database) throws {
-        try db.run(
-            """
-            INSERT INTO thing_types (\(Self.thingTypeColumns), revision) VALUES (?, ?, ?, ?)
-            ON CONFLICT (name) DO UPDATE SET created_at = excluded.created_at,
-                deprecated_at = excluded.deprecated_at, revision = excluded.revision
-            """,
-            type.name.rawValue, type.createdAt.milliseconds, type.deprecatedAt?.milliseconds,
-            revision)
-    }
-
-    static let thingGroupColumns = "name, parent, created_at"
-
-    static func thingGroup(_ row: inout RowReader) throws -> ThingGroup {
-        ThingGroup(
-            name: try row.name(), parent: try row.optionalName(), createdAt: try row.time())
-    }
-
-    static func put(_ group: ThingGroup, _ revision: Revision, _ db: Database) throws {
-        try db.run(
-            """
-            INSERT INTO thing_groups (\(Self.thingGroupColumns), revision) VALUES (?, ?, ?, ?)
-            ON CONFLICT (name) DO UPDATE SET parent = excluded.parent,
-                created_at = excluded.created_at, revision = excluded.revision
-            """,
-            group.name.rawValue, group.parent?.rawValue, group.createdAt.milliseconds, revision)
-    }
-
-    static func add(_ thing: ThingName, to group: ThingGroupName, _ db: Database) throws {
-        try db.run(
-            "INSERT OR IGNORE INTO group_members (thing, thing_group) VALUES (?, ?)",
-            thing.rawValue, group.rawValue)
-    }
-
-    static func remove(_ thing: ThingName, from group: ThingGroupName, _ db: Database) throws {
-        try db.run(
-            "DELETE FROM group_members WHERE thing = ? AND thing_group = ?", thing.rawValue,
-            group.rawValue)
-    }
-
-    // MARK: Policies
-
+enum PolicyTables {
     static let policyColumns = "name, default_version, created_at"
 
     /// A policy's own row; its versions are read beside it.
@@ -140,6 +58,7 @@ enum RegistryTables {
 
     static func deletePolicy(_ name: PolicyName, _ db: Database) throws {
         try db.run("DELETE FROM policies WHERE name = ?", name.rawValue)
+        try TagTables.set(.policy(name), [:], 0, db)
     }
 
     static func attach(_ policy: PolicyName, to target: PolicyTarget, _ db: Database) throws {

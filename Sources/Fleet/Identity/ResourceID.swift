@@ -1,0 +1,56 @@
+/// What tells a thing, type or group from every other that ever had its name: a random UUID
+/// (RFC 9562, version 4), given once when the record comes to be.
+package struct ResourceID: Hashable, Sendable, CustomStringConvertible {
+    /// Bytes of randomness a new one takes.
+    package static let bytesCount = 16
+
+    package let rawValue: String
+
+    /// What old audit records say of a thing, which had no id when they were written: the nil
+    /// UUID (RFC 9562, 5.9), which is nobody's.
+    package static let unknown = ResourceID(checked: "00000000-0000-0000-0000-000000000000")
+
+    private init(checked rawValue: String) { self.rawValue = rawValue }
+
+    /// - Parameter bytes: 16 unpredictable bytes.
+    package init(random bytes: [UInt8]) {
+        precondition(bytes.count == Self.bytesCount, "A UUID has 16 bytes.")
+        var bytes = bytes
+        bytes[6] = bytes[6] & 0x0F | 0x40
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        var text = ""
+        for (start, end) in [(0, 4), (4, 6), (6, 8), (8, 10), (10, 16)] {
+            if start > 0 { text += "-" }
+            text += bytes[start..<end].hex
+        }
+        self.rawValue = text
+    }
+
+    /// - Throws: `FleetError.invalidRequest` unless `candidate` is a UUID in its text form, in
+    ///   lower case.
+    package init(_ candidate: String) throws(FleetError) {
+        let isUUID =
+            candidate.utf8.count == 36
+            && candidate.utf8.enumerated().allSatisfy { index, byte in
+                switch index {
+                case 8, 13, 18, 23: byte == UInt8(ascii: "-")
+                default:
+                    (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                        || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+                }
+            }
+        guard isUUID else {
+            throw FleetError(.invalidRequest, "'\(candidate.clipped)' is no id: a UUID")
+        }
+        self.init(checked: candidate)
+    }
+
+    package var description: String { self.rawValue }
+}
+
+extension Entropy {
+    /// An id that nothing has had before.
+    package func resourceID() -> ResourceID {
+        ResourceID(random: self.bytes(count: ResourceID.bytesCount))
+    }
+}

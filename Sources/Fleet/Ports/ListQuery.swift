@@ -1,0 +1,111 @@
+/// A listing. Limits count records; `after` is the `next` of the page before.
+///
+/// A page costs what its records cost, however large the fleet is: every subject is read along an
+/// index from where the page before ended, so records that come or go meanwhile move no other. Two
+/// filters at once are one index and a look at each row; such a page may come out shorter than the
+/// limit, or empty, and have a next one.
+package struct ListQuery: Hashable, Sendable {
+    package enum Subject: Hashable, Sendable {
+        case things, thingTypes, certificates, policies, templates, hooks, claims, authorities
+        case allowlists
+        case thingsWhere(ThingFilter)
+        case thingGroups(ThingGroupFilter)
+        /// Names of things; with `recursive` those in the groups below as well, group by group.
+        case thingsInGroup(ThingGroupName, recursive: Bool)
+        case groupsOfThing(ThingName)
+        case billingGroups(prefix: String)
+        /// Names of things.
+        case thingsInBillingGroup(BillingGroupName)
+        case principalsOfThing(ThingName, ThingPrincipal.Exclusivity?)
+        case thingsOfCertificate(CertificateID, ThingPrincipal.Exclusivity?)
+
+        case policiesByCreation(ListOrder)
+        /// Names of policies.
+        case policiesOfTarget(PolicyTarget)
+        /// Certificates, then groups.
+        case targetsOfPolicy(PolicyName)
+        /// Only the certificates among the targets, by id.
+        case principalsOfPolicy(PolicyName, ListOrder)
+        case certificatesByCreation(ListOrder)
+        case certificatesOfIssuer(CertificateID, ListOrder)
+        /// - Parameter template: only those that provision by it.
+        case authoritiesByCreation(ListOrder, template: TemplateName?)
+        case versionsOfTemplate(TemplateName)
+
+        case allowlistEntries(AllowlistName)
+        /// Tokens whose time ended before the moment given, redeemed or not.
+        case ownershipTokensExpired(before: UnixTime)
+        /// The audit log, oldest first, refusals included.
+        case commits
+    }
+    package let subject: Subject
+    package let after: String?
+    package let limit: Int
+    package static let limitMax = 1000
+
+    package init(_ subject: Subject, after: String? = nil, limit: Int = ListQuery.limitMax) {
+        self.subject = subject
+        self.after = after
+        self.limit = max(1, min(limit, Self.limitMax))
+    }
+}
+
+/// AWS: isAscendingOrder.
+package enum ListOrder: Hashable, Sendable {
+    case ascending, descending
+}
+
+/// Which things are listed (AWS: ListThings). What is nil filters nothing.
+package struct ThingFilter: Hashable, Sendable {
+    package struct Attribute: Hashable, Sendable {
+        package let name: String
+        package let value: String
+        /// AWS: usePrefixAttributeValue.
+        package let isPrefix: Bool
+
+        package init(name: String, value: String, isPrefix: Bool = false) {
+            self.name = name
+            self.value = value
+            self.isPrefix = isPrefix
+        }
+    }
+    package var typeName: ThingTypeName?
+    package var attribute: Attribute?
+
+    package init(typeName: ThingTypeName? = nil, attribute: Attribute? = nil) {
+        self.typeName = typeName
+        self.attribute = attribute
+    }
+}
+
+/// Which thing groups are listed (AWS: ListThingGroups).
+package struct ThingGroupFilter: Hashable, Sendable {
+    package enum Scope: Hashable, Sendable {
+        /// Every group there is.
+        case all
+        /// Those without a parent.
+        case roots
+        case children(of: ThingGroupName)
+        /// Children and theirs, each after its parent.
+        case descendants(of: ThingGroupName)
+    }
+    package var scope: Scope
+    /// Empty for every name.
+    package var prefix: String
+
+    package init(_ scope: Scope = .all, prefix: String = "") {
+        self.scope = scope
+        self.prefix = prefix
+    }
+}
+
+package struct ListPage: Sendable {
+    package let records: [Record]
+    /// nil on the last page.
+    package let next: String?
+
+    package init(records: [Record], next: String?) {
+        self.records = records
+        self.next = next
+    }
+}

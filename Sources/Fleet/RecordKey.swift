@@ -1,0 +1,96 @@
+/// The sequence number of the commit that last wrote a record.
+package typealias Revision = Commit.Sequence
+
+/// What may be asked of the store. The first group names one record each, the second a set.
+package enum RecordKey: Hashable, Sendable {
+    case thing(ThingName)
+    case thingType(ThingTypeName)
+    case thingGroup(ThingGroupName)
+    case billingGroup(BillingGroupName)
+    case certificate(CertificateID)
+    case policy(PolicyName)
+    case template(TemplateName)
+    case templateVersion(TemplateName, Int)
+    case hook(HookName)
+    case claim(CertificateID)
+    case authority(CertificateID)
+    case ownershipToken(OwnershipTokenHash)
+    case allowlist(AllowlistName)
+    /// The tags of a resource, all together one record; absent where it has none.
+    case tags(TaggedResource)
+    case eventConfigurations
+    case registrationCode
+
+    case groupsOfThing(ThingName)
+    /// The same groups as records, for the rules that ask what kind of groups they are.
+    case groupRecordsOfThing(ThingName)
+    case childrenOfGroup(ThingGroupName)
+    /// Every dynamic group there is: AWS allows a hundred.
+    case dynamicGroups
+    /// One thing of the type, where there is any.
+    case anyThingOfType(ThingTypeName)
+    case certificatesWithKey(PublicKeyFingerprint)
+    case authoritiesWithKey(PublicKeyFingerprint)
+    case authoritiesWithSubject(String)
+    case policiesOfTarget(PolicyTarget)
+    /// One target the policy is attached to, where there is any.
+    case anyTargetOfPolicy(PolicyName)
+    case principalsOfThing(ThingName)
+    case thingsOfCertificate(CertificateID)
+    /// The versions a template has, by number.
+    case versionsOfTemplate(TemplateName)
+    /// Present where the serial is on the list in its current version.
+    case allowlistEntry(AllowlistName, SerialNumber)
+
+    /// Whether the key names one record, which has a revision, or a set, which has none.
+    package var namesOneRecord: Bool {
+        switch self {
+        case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
+            .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
+            .eventConfigurations, .registrationCode:
+            true
+        case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
+            .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
+            .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
+            .versionsOfTemplate, .allowlistEntry:
+            false
+        }
+    }
+}
+
+/// What a key names, or one row of a listing.
+package enum Record: Hashable, Sendable {
+    case thing(Thing)
+    case thingType(ThingType)
+    case thingGroup(ThingGroup)
+    case billingGroup(BillingGroup)
+    case certificate(Certificate)
+    case policy(Policy)
+    case template(ProvisioningTemplate)
+    case templateVersion(TemplateVersion)
+    case hook(HookScript)
+    case claim(Claim)
+    case authority(Authority)
+    case ownershipToken(OwnershipToken)
+    case allowlist(Allowlist)
+    case tags([String: String])
+    case eventConfigurations(EventConfigurations)
+    case registrationCode(RegistrationCode)
+
+    case things([ThingName])
+    case groups([ThingGroupName])
+    case groupRecords([ThingGroup])
+    case certificates([CertificateID])
+    case policies([PolicyName])
+    case policyTargets([PolicyTarget])
+    case thingPrincipals([ThingPrincipal])
+    case versionNumbers([Int])
+    case allowlistEntry(SerialNumber)
+
+    // Rows of listings that name no more than this.
+    case thingName(ThingName)
+    case thingPrincipal(ThingPrincipal)
+    case policyName(PolicyName)
+    case policyTarget(PolicyTarget)
+    case commit(Commit)
+}

@@ -1,0 +1,99 @@
+// What the keys that name a set found: nothing where the set is empty.
+
+extension RegistryView {
+    package func groupsOfThing(_ name: ThingName) -> [ThingGroupName] {
+        if case .groups(let names)? = self.entry(.groupsOfThing(name))?.record { names } else { [] }
+    }
+
+    package func certificatesWithKey(_ key: PublicKeyFingerprint) -> [CertificateID] {
+        if case .certificates(let ids)? = self.entry(.certificatesWithKey(key))?.record {
+            ids
+        } else {
+            []
+        }
+    }
+
+    package func authoritiesWithKey(_ key: PublicKeyFingerprint) -> [CertificateID] {
+        if case .certificates(let ids)? = self.entry(.authoritiesWithKey(key))?.record {
+            ids
+        } else {
+            []
+        }
+    }
+
+    package func policiesOfTarget(_ target: PolicyTarget) -> [PolicyName] {
+        if case .policies(let names)? = self.entry(.policiesOfTarget(target))?.record {
+            names
+        } else {
+            []
+        }
+    }
+
+    package func principalsOfThing(_ name: ThingName) -> [ThingPrincipal] {
+        if case .thingPrincipals(let found)? = self.entry(.principalsOfThing(name))?.record {
+            found
+        } else {
+            []
+        }
+    }
+
+    package func thingsOfCertificate(_ id: CertificateID) -> [ThingPrincipal] {
+        if case .thingPrincipals(let found)? = self.entry(.thingsOfCertificate(id))?.record {
+            found
+        } else {
+            []
+        }
+    }
+
+    package func groupRecordsOfThing(_ name: ThingName) -> [ThingGroup] {
+        if case .groupRecords(let found)? = self.entry(.groupRecordsOfThing(name))?.record {
+            found
+        } else {
+            []
+        }
+    }
+
+    package func childrenOfGroup(_ name: ThingGroupName) -> [ThingGroupName] {
+        if case .groups(let names)? = self.entry(.childrenOfGroup(name))?.record {
+            names
+        } else {
+            []
+        }
+    }
+
+    package var dynamicGroups: [ThingGroupName] {
+        if case .groups(let names)? = self.entry(.dynamicGroups)?.record { names } else { [] }
+    }
+
+    package func anyThingOfType(_ name: ThingTypeName) -> ThingName? {
+        if case .things(let names)? = self.entry(.anyThingOfType(name))?.record {
+            names.first
+        } else {
+            nil
+        }
+    }
+
+    package func authoritiesWithSubject(_ subject: String) -> [CertificateID] {
+        if case .certificates(let ids)? = self.entry(.authoritiesWithSubject(subject))?.record {
+            ids
+        } else {
+            []
+        }
+    }
+
+    package func anyTargetOfPolicy(_ name: PolicyName) -> PolicyTarget? {
+        if case .policyTargets(let targets)? = self.entry(.anyTargetOfPolicy(name))?.record {
+            targets.first
+        } else {
+            nil
+        }
+    }
+
+    package func versionsOfTemplate(_ name: TemplateName) -> [Int] {
+        if case .versionNumbers(let numbers)? = self.entry(.versionsOfTemplate(name))?.record {
+            numbers
+        } else {
+            []
+        }
+    }
+}

@@ -1,0 +1,238 @@
+internal import Fleet
+
+/// Listing what the tables hold: every row of the subject, sorted, and cut to the page.
+struct InMemoryPage {
+    let tables: FleetTables
+    let log: [Commit]
+
+    func page(_ query: ListQuery) -> ListPage {
+        var rows = self.rows(query.subject).sorted { $0.key.precedes($1.key) }
+        let order = Self.order(of: query.subject)
+        if order == .descending { rows.reverse() }
+        let rest = rows.drop { row in
+            guard let after = query.after else { return false }
+            let place = SortKey(after, of: query.subject)
+            return order == .ascending
+                ? !place.precedes(row.key) : !row.key.precedes(place)
+        }
+        let page = rest.prefix(query.limit)
+        return ListPage(
+            records: page.map(\.record), next: rest.count > page.count ? page.last?.key.text : nil)
+    }
+
+    /// Bytes decide, as in the database; times and the log's numbers by value.
+    private struct SortKey {
+        let number: Int64
+        let text: String
+
+        init(number: Int64 = 0, text: String) {
+            self.number = number
+            self.text = text
+        }
+
+        init(_ after: String, of subject: ListQuery.Subject) {
+            switch subject {
+            case .commits, .ownershipTokensExpired, .policiesByCreation, .certificatesByCreation,
+                .certificatesOfIssuer, .authoritiesByCreation, .versionsOfTemplate:
+                let number = after.split(separator: ":").first.flatMap { Int64($0) } ?? 0
+                self.init(number: number, text: after)
+            case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
+                .authorities, .allowlists, .allowlistEntries, .thingsWhere, .thingGroups,
+                .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
+                .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
+                .principalsOfPolicy:
+                self.init(text: after)
+            }
+        }
+
+        func precedes(_ other: SortKey) -> Bool {
+            self.number != other.number
+                ? self.number < other.number
+                : self.text.utf8.lexicographicallyPrecedes(other.text.utf8)
+        }
+    }
+
+    private static func order(of subject: ListQuery.Subject) -> ListOrder {
+        switch subject {
+        case .policiesByCreation(let order), .principalsOfPolicy(_, let order),
+            .certificatesByCreation(let order), .certificatesOfIssuer(_, let order),
+            .authoritiesByCreation(let order, _):
+            order
+        case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
+            .authorities, .allowlists, .allowlistEntries, .thingsWhere, .thingGroups,
+            .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
+            .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
+            .versionsOfTemplate, .ownershipTokensExpired, .commits:
+            .ascending
+        }
+    }
+
+    private typealias Row = (key: SortKey, record: Record)
+
+    private func rows(_ subject: ListQuery.Subject) -> [Row] {
+        switch subject {
+        case .commits:
+            self.log.map {
+                (SortKey(number: $0.sequence, text: String($0.sequence)), .commit($0))
+            }
+        case .allowlistEntries(let list):
+            self.tables.allowlistEntries[list, default: []].map {
+                (SortKey(text: $0.rawValue), .allowlistEntry($0))
+            }
+        case .thingsWhere(let filter): self.things(filter)
+        case .thingGroups(let filter): self.groups(filter)
+        case .thingsInGroup(let name, let recursive): self.members(of: name, recursive)
+        case .groupsOfThing(let name):
+            self.tables.groups[name, default: []].compactMap(self.tables.thingGroup).map {
+                (SortKey(text: $0.name.rawValue), .thingGroup($0))
+            }
+        case .thingsInBillingGroup(let name):
+            self.tables.allThings.filter { $0.billingGroup == name }.map {
+                (SortKey(text: $0.name.rawValue), .thingName($0.name))
+            }
+        case .principalsOfThing(let name, let exclusivity):
+            self.principals(exclusivity) { $0.thing == name ? $0.certificate.rawValue : nil }
+        case .thingsOfCertificate(let id, let exclusivity):
+            self.principals(exclusivity) { $0.certificate == id ? $0.thing.rawValue : nil }
+        case .policiesOfTarget(let target):
+            self.tables.policies[target, default: []].map {
+                (SortKey(text: $0.rawValue), .policyName($0))
+            }
+        case .targetsOfPolicy(let name): self.targets(of: name)
+        case .principalsOfPolicy(let name, _):
+            self.targets(of: name).filter { row in
+                if case .policyTarget(.certificate) = row.record { true } else { false }
+            }
+        case .versionsOfTemplate(let name):
+            self.tables.versions(of: name).map {
+                (SortKey(number: Int64($0.id), text: String($0.id)), .templateVersion($0))
+            }
+        case .policiesByCreation, .certificatesByCreation, .certificatesOfIssuer,
+            .authoritiesByCreation, .ownershipTokensExpired:
+            self.tables.records.values.compactMap { entry in
+                Self.dated(entry.record, subject).map { time, name in
+                    let number = time.milliseconds
+                    return (SortKey(number: number, text: "\(number):\(name)"), entry.record)
+                }
+            }
+        case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
+            .authorities, .allowlists, .billingGroups:
+            self.tables.records.compactMap { key, entry in
+                Self.name(key, subject).map { (SortKey(text: $0), entry.record) }
+            }
+        }
+    }
+
+    private static func name(_ key: RecordKey, _ subject: ListQuery.Subject) -> String? {
+        switch (subject, key) {
+        case (.things, .thing(let name)): name.rawValue
+        case (.thingTypes, .thingType(let name)): name.rawValue
+        case (.certificates, .certificate(let id)): id.rawValue
+        case (.policies, .policy(let name)): name.rawValue
+        case (.templates, .template(let name)): name.rawValue
+        case (.hooks, .hook(let name)): name.rawValue
+        case (.claims, .claim(let id)): id.rawValue
+        case (.authorities, .authority(let id)): id.rawValue
+        case (.allowlists, .allowlist(let name)): name.rawValue
+        case (.billingGroups(let prefix), .billingGroup(let name)):
+            name.rawValue.hasPrefix(prefix) ? name.rawValue : nil
+        case (_, _): nil
+        }
+    }
+
+    /// The time that a record is listed by, and its name among those of the same time.
+    private static func dated(
+        _ record: Record, _ subject: ListQuery.Subject
+    ) -> (UnixTime, String)? {
+        switch (subject, record) {
+        case (.policiesByCreation, .policy(let policy)): (policy.createdAt, policy.name.rawValue)
+        case (.certificatesByCreation, .certificate(let found)):
+            (found.createdAt, found.id.rawValue)
+        case (.certificatesOfIssuer(let issuer, _), .certificate(let found))
+        where found.issuerID == issuer:
+            (found.createdAt, found.id.rawValue)
+        case (.authoritiesByCreation(_, let template), .authority(let found))
+        where template == nil || found.registration.config?.templateName == template:
+            (found.createdAt, found.id.rawValue)
+        case (.ownershipTokensExpired(let moment), .ownershipToken(let token))
+        where token.expiresAt < moment:
+            (token.expiresAt, token.hash.rawValue)
+        case (_, _): nil
+        }
+    }
+}
+
+// MARK: Things, groups and attachments
+
+extension InMemoryPage {
+    private func things(_ filter: ThingFilter) -> [Row] {
+        self.tables.allThings.compactMap { thing in
+            if let type = filter.typeName, thing.typeName != type { return nil }
+            guard let wanted = filter.attribute else {
+                return (SortKey(text: thing.name.rawValue), .thing(thing))
+            }
+            guard let value = thing.attributes[wanted.name] else { return nil }
+            if wanted.isPrefix {
+                guard value.hasPrefix(wanted.value) else { return nil }
+                // By value, then by name: nothing sorts before a NUL.
+                return (SortKey(text: "\(value)\u{0}\(thing.name)"), .thing(thing))
+            }
+            return value == wanted.value
+                ? (SortKey(text: thing.name.rawValue), .thing(thing)) : nil
+        }
+    }
+
+    private func groups(_ filter: ThingGroupFilter) -> [Row] {
+        self.tables.allGroups.filter { $0.name.rawValue.hasPrefix(filter.prefix) }
+            .compactMap { group in
+                switch filter.scope {
+                case .all: (SortKey(text: group.name.rawValue), .thingGroup(group))
+                case .roots:
+                    group.parent == nil
+                        ? (SortKey(text: group.name.rawValue), .thingGroup(group)) : nil
+                case .children(let parent):
+                    group.parent == parent
+                        ? (SortKey(text: group.name.rawValue), .thingGroup(group)) : nil
+                case .descendants(let top):
+                    // A group that is not there has nothing below it.
+                    group.ancestors.contains(top) && self.tables.thingGroup(top) != nil
+                        ? (SortKey(text: Self.path(group)), .thingGroup(group)) : nil
+                }
+            }
+    }
+
+    private static func path(_ group: ThingGroup) -> String {
+        "/" + (group.ancestors + [group.name]).map { "\($0)/" }.joined()
+    }
+
+    private func members(of top: ThingGroupName, _ recursive: Bool) -> [Row] {
+        let groups = self.tables.allGroups.filter { group in
+            group.name == top
+                || recursive && group.ancestors.contains(top) && self.tables.thingGroup(top) != nil
+        }
+        return groups.flatMap { group in
+            self.tables.groups.filter { $0.value.contains(group.name) }.keys.map { thing in
+                let place = recursive ? "\(Self.path(group))\u{0}\(thing)" : thing.rawValue
+                return (SortKey(text: place), .thingName(thing))
+            }
+        }
+    }
+
+    private func principals(
+        _ exclusivity: ThingPrincipal.Exclusivity?, _ key: (ThingPrincipal) -> String?
+    ) -> [Row] {
+        self.tables.principals.values.flatMap(\.values).compactMap { principal in
+            guard exclusivity == nil || principal.exclusivity == exclusivity else { return nil }
+            return key(principal).map { (SortKey(text: $0), .thingPrincipal(principal)) }
+        }
+    }
+
+    private func targets(of policy: PolicyName) -> [Row] {
+        self.tables.targets(of: policy).map { target in
+            switch target {
+            case .certificate(let id): (SortKey(text: "cert|\(id)"), .policyTarget(target))
+            case .thingGroup(let name): (SortKey(text: "group|\(name)"), .policyTarget(target))
+            }
+        }
+    }
+}
