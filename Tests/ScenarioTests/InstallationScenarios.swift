@@ -110,6 +110,33 @@ import Testing
         #expect(result.errors.contains(file.prefix { $0 != "." }), "\(result.errors)")
     }
 
+    /// A root that did not sign the issuing CA: no device would be let in, or would come.
+    @Test(arguments: ["init", "serve"])
+    func anotherInstallationsRootIsRefused(command: String) async throws {
+        let workshop = try await Workshop().initialized()
+        let other = try await Workshop().initialized()
+        let root = try String(contentsOfFile: "\(other.path)/pki/root-ca.pem", encoding: .utf8)
+        _ = try workshop.write("pki/root-ca.pem", root)
+        let audit = try await workshop.slipway("audit", "list").output
+        let result = try await workshop.slipway(
+            command, environment: ["SLIPWAY_LISTEN_PORT": "0"])
+        #expect(result.status == 1)
+        #expect(result.errors.contains("not signed by"), "\(result.errors)")
+        #expect(try await workshop.slipway("audit", "list").output == audit)
+    }
+
+    @Test func aRootInTheIssuingAuthoritysPlaceIsRefused() async throws {
+        let workshop = try await Workshop().initialized()
+        for ending in ["pem", "key"] {
+            let root = try String(
+                contentsOfFile: "\(workshop.path)/pki/root-ca.\(ending)", encoding: .utf8)
+            _ = try workshop.write("pki/issuing-ca.\(ending)", root)
+        }
+        let result = try await workshop.slipway("serve", "--listen-port", "0")
+        #expect(result.status == 1)
+        #expect(result.errors.contains("no issuing CA"), "\(result.errors)")
+    }
+
     /// The root's key goes into a safe and the claim's to the factory.
     @Test(arguments: ["root-ca.key", "claim-demo.key"])
     func initDoesNotNeedAKeyThatMayBeElsewhere(file: String) async throws {

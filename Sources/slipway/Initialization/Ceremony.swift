@@ -64,10 +64,27 @@ struct Ceremony: Sendable {
         return made
     }
 
+    /// Opens the issuing CA, once it is shown to be one, and the root's own: devices trust the
+    /// root, and would refuse a gateway, and be refused by it, whose chain leads elsewhere.
     /// - Throws: `FleetError.invalidRequest` naming the file, and what is wrong with it.
     func openIssuing() throws(FleetError) -> SigningAuthority {
-        try self.open(
-            "issuing", self.installation.issuingCertificate, self.installation.issuingKey)
+        let file = self.installation.issuingCertificate
+        let authority = try self.open("issuing", file, self.installation.issuingKey)
+        guard authority.role == .issuing else {
+            throw FleetError(
+                .invalidRequest,
+                "'\(file)' is no issuing CA's certificate, whose path length is 0: put the right "
+                    + "one back")
+        }
+        let root = try PrivateFile.certificate(
+            self.installation.rootCertificate, as: "the root CA's certificate")
+        guard authority.certificate.isSigned(by: root) else {
+            throw FleetError(
+                .invalidRequest,
+                "'\(file)' is not signed by '\(self.installation.rootCertificate)': put the root "
+                    + "back that signed it")
+        }
+        return authority
     }
 
     private var circumstances: AuthorityCeremony.Circumstances {

@@ -27,7 +27,7 @@ struct FleetFounding: Sendable {
             (self.installation.rootCertificate, Authority.Role.root),
             (self.installation.issuingCertificate, .issuing),
         ] {
-            let facts = try Self.facts(file)
+            let facts = try PrivateFile.certificate(file, as: "the certificate")
             let authority = facts.authority(role: role, at: self.clock.now)
             let set = Certificates.registerAuthority(
                 authority, in: try await self.store.load([.authority(authority.id)]))
@@ -39,8 +39,10 @@ struct FleetFounding: Sendable {
     }
 
     private func registerClaim() async throws(FleetError) -> [String] {
-        let issuer = try Self.facts(self.installation.issuingCertificate)
-        let facts = try Self.facts(self.installation.claimCertificate)
+        let issuer = try PrivateFile.certificate(
+            self.installation.issuingCertificate, as: "the issuing CA's certificate")
+        let facts = try PrivateFile.certificate(
+            self.installation.claimCertificate, as: "the claim certificate")
         let now = self.clock.now
         let origin = Provenance.Origin(
             flow: .operatorMade, claim: nil, clientID: nil, sourceAddress: nil, requestedAt: now)
@@ -78,13 +80,5 @@ struct FleetFounding: Sendable {
             store: self.store, drafts: self.store, clock: self.clock
         ).run(name, mode: .merge, chunks: stream, by: self.actor)
         return ["allowlist \(name) with \(report.serialsRead) serial numbers"]
-    }
-
-    private static func facts(_ file: String) throws(FleetError) -> CertificateFacts {
-        let pem = String(
-            decoding: try PrivateFile.read(file, as: "the certificate"), as: UTF8.self)
-        do throws(FleetError) { return try CertificateFacts(pem: pem) } catch {
-            throw FleetError(.invalidRequest, "'\(file)': \(error.message)")
-        }
     }
 }

@@ -1,3 +1,4 @@
+import CertificateAuthority
 import Fleet
 import Foundation
 
@@ -87,6 +88,16 @@ enum PrivateFile {
                 "\(what) '\(path)' cannot be read: give this user the right to read it")
         }
         return [UInt8](data)
+    }
+
+    /// The first certificate in a file of PEM, and what it says.
+    static func certificate(
+        _ path: String, as what: String
+    ) throws(FleetError) -> CertificateFacts {
+        let pem = String(decoding: try Self.read(path, as: what), as: UTF8.self)
+        do throws(FleetError) { return try CertificateFacts(pem: pem) } catch {
+            throw FleetError(.invalidRequest, "'\(path)': \(error.message)")
+        }
     }
 
     static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
