@@ -38,6 +38,10 @@ import Testing
         ("\"A\"x\nB\n", ["1:bad", "2:B"]),
         (",x\n", ["1:bad"]),
         ("A\u{0}B\n", ["1:bad"]),
+        ("serial;lot\nA;x\n", ["1:bad", "2:A;x"]),
+        ("lot;\"Serial Number\"\nx;A\n", ["1:bad", "2:x;A"]),
+        ("serial\tlot\nA\n", ["1:bad", "2:A"]),
+        ("A;x\nB;y\n", ["1:A;x", "2:B;y"]),
         ("", []),
     ])
     func readsAsStated(text: String, expected: [String]) {

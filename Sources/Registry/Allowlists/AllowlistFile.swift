@@ -84,6 +84,11 @@ package struct AllowlistFile: ~Copyable {
                 return nil
             }
             self.column = 0
+            if let separator = Self.foreignSeparator(of: self.pending) {
+                return .badLine(
+                    self.lineNumber,
+                    reason: "has its fields separated by \(separator): save the file with commas")
+            }
             return self.judge(fields, column: 0)
         }
         return self.judge(fields, column: column)
@@ -155,6 +160,20 @@ extension AllowlistFile {
             guard position < line.count else { return .success(fields) }
             position += 1
         }
+    }
+
+    /// What parts the fields of a header that names the serial's column, where that is no comma:
+    /// many a spreadsheet writes semicolons, and each line would pass for one long serial number.
+    private static func foreignSeparator(of line: [UInt8]) -> String? {
+        let quote = UInt8(ascii: "\"")
+        let unquoted = line.filter { $0 != quote }
+        for (separator, name) in [(UInt8(ascii: ";"), "';'"), (0x09, "tabs")] {
+            let fields = unquoted.split(separator: separator, omittingEmptySubsequences: false)
+            if fields.count > 1, fields.contains(where: { Self.namesSerialColumn(Array($0)) }) {
+                return name
+            }
+        }
+        return nil
     }
 
     private static func trimmed(_ field: [UInt8]) -> ArraySlice<UInt8> {
