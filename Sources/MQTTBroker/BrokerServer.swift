@@ -21,7 +21,20 @@ package struct BoundAddress: Hashable, Sendable, CustomStringConvertible {
         self.port = port
     }
 
-    package var description: String { "\(self.host):\(self.port)" }
+    /// RFC 3986 3.2.2: an IPv6 address stands in brackets.
+    package var description: String {
+        self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
+    }
+
+    /// Where a client on this machine reaches it: an address that stands for all of them is none
+    /// that a certificate names.
+    package var local: BoundAddress {
+        switch self.host {
+        case "0.0.0.0": BoundAddress(host: "127.0.0.1", port: self.port)
+        case "::": BoundAddress(host: "::1", port: self.port)
+        default: self
+        }
+    }
 }
 
 /// The device gateway: mutual TLS and MQTT on one port, sessions on event loops that it owns.

@@ -13,6 +13,11 @@ struct DemoRun: Sendable {
 
     private var installation: Installation { self.composition.installation }
 
+    init(composition: Composition, address: BoundAddress) {
+        self.composition = composition
+        self.address = address.local
+    }
+
     func provision(_ count: Int) async {
         do throws(FleetError) {
             let serials = try await self.freshSerials(count)
@@ -26,7 +31,7 @@ struct DemoRun: Sendable {
             }
             let report = try await self.simulate(serials)
             self.tell(report)
-            if report["provisioned"]?.intValue ?? 0 > 0 { self.tellNext(serials[0]) }
+            if let serial = serials.first(where: self.isProvisioned) { self.tellNext(serial) }
         } catch {
             Terminal.complain("slipway: the demo devices were not provisioned: \(error.message)")
         }
@@ -117,32 +122,79 @@ struct DemoRun: Sendable {
         return texts.isEmpty ? "" : " (median " + texts.joined(separator: ", ") + ")"
     }
 
+    private func stem(_ serial: String) -> String {
+        "\(self.installation.demoDevices)/\(DemoLine.thing(serial))"
+    }
+
+    private func isProvisioned(_ serial: String) -> Bool {
+        PrivateFile.exists("\(self.stem(serial)).pem")
+    }
+
+    /// Lines to be pasted into a shell as they are.
     private func tellNext(_ serial: String) {
         let thing = DemoLine.thing(serial)
-        let stem = "\(self.installation.demoDevices)/\(thing)"
         let topic = "devices/\(thing)/hello"
+        let authority = self.installation.rootCertificate
+        let (certificate, key) = ("\(self.stem(serial)).pem", "\(self.stem(serial)).key")
+        let script = """
+            import paho.mqtt.publish as p; p.single(\(topic.pythonLiteral), 'hello', qos=1, \
+            hostname=\(self.address.host.pythonLiteral), port=\(self.address.port), \
+            client_id=\(thing.pythonLiteral), tls={'ca_certs': \(authority.pythonLiteral), \
+            'certfile': \(certificate.pythonLiteral), 'keyfile': \(key.pythonLiteral)}); \
+            print('acknowledged')
+            """
+        let slipway = Composition.ownPath.shellWord
+        let folder = self.installation.root.shellWord
         Terminal.say(
             """
 
             Try one of them. With mosquitto_pub (Debian: mosquitto-clients):
 
               mosquitto_pub -h \(self.address.host) -p \(self.address.port) -i \(thing) -q 1 \
-            -t \(topic) -m hello --cafile \(self.installation.rootCertificate) \
-            --cert \(stem).pem --key \(stem).key
+            -t \(topic) -m hello --cafile \(authority.shellWord) \
+            --cert \(certificate.shellWord) --key \(key.shellWord)
 
             With Python (pip install paho-mqtt):
 
-              python3 -c "import paho.mqtt.publish as p; p.single('\(topic)', 'hello', qos=1, \
-            hostname='\(self.address.host)', port=\(self.address.port), client_id='\(thing)', \
-            tls={'ca_certs': '\(self.installation.rootCertificate)', \
-            'certfile': '\(stem).pem', 'keyfile': '\(stem).key'}); print('acknowledged')"
+              python3 -c \(script.shellWord)
 
             Where a certificate came from, and how to take it back:
 
-              slipway cert list --directory \(self.installation.root)
-              slipway cert show ID --directory \(self.installation.root)
-              slipway cert revoke ID --directory \(self.installation.root)
+              \(slipway) cert list --directory \(folder)
+              \(slipway) cert show ID --directory \(folder)
+              \(slipway) cert revoke ID --directory \(folder)
 
             """)
+    }
+}
+
+extension String {
+    /// This text as one word of a POSIX shell; in double quotes where it needs any, since the
+    /// Python line holds single ones (POSIX.1-2017, Shell Command Language, 2.2.3).
+    fileprivate var shellWord: String {
+        let plain = "/._-+:=@%,".utf8
+        func isPlain(_ byte: UInt8) -> Bool {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: plain.contains(byte)
+            }
+        }
+        if !self.isEmpty, self.utf8.allSatisfy(isPlain) { return self }
+        let special: Set<Unicode.Scalar> = ["\"", "\\", "$", "`"]
+        var quoted = ""
+        for scalar in self.unicodeScalars {
+            if special.contains(scalar) { quoted.unicodeScalars.append("\\") }
+            quoted.unicodeScalars.append(scalar)
+        }
+        return "\"\(quoted)\""
+    }
+
+    /// This text between single quotes, as Python reads it.
+    fileprivate var pythonLiteral: String {
+        let escaped = self.replacingOccurrences(of: "\\", with: "\\\\")
+            .replacingOccurrences(of: "'", with: "\\'")
+        return "'\(escaped)'"
     }
 }

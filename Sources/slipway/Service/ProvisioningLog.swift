@@ -46,7 +46,7 @@ struct ProvisioningLog: Sendable {
             }
         case .refusalsNotAudited(let count):
             self.logger.error(
-                "refusals are in this log only: the audit queue was full",
+                "refusals are in this log only: the audit log could not take them",
                 metadata: ["count": "\(count)"])
         }
     }
