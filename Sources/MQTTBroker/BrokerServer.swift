@@ -69,6 +69,21 @@ package final class BrokerServer: Sendable {
     /// Uses `tls` for every connection accepted from now on. Live ones keep what they have.
     package func reload(tls: TLSMaterial) throws(FleetError) {
         try self.contexts.replace(with: tls)
+        self.noteCertificateEnd()
+    }
+
+    /// Clients of a gateway whose certificate has ended stay away without a word to it.
+    private func noteCertificateEnd() {
+        let end = self.contexts.certificateEnd
+        let daysLeft = (end.seconds - self.environment.clock.now.seconds) / 86_400
+        guard daysLeft < BrokerLimits.certificateWarningDays else { return }
+        let hasEnded = end < self.environment.clock.now
+        self.environment.logger.log(
+            level: hasEnded ? .error : .warning,
+            hasEnded
+                ? "the gateway's own certificate has expired: no client that checks it will come"
+                : "the gateway's own certificate will soon expire",
+            metadata: ["notAfter": "\(end)"])
     }
 
     /// Listens, and returns once connections are being accepted.
@@ -77,6 +92,7 @@ package final class BrokerServer: Sendable {
     package func start() async throws(FleetError) -> BoundAddress {
         // Everything later than this is heard from the feed; everything up to it is in the store.
         let sequence = try await self.environment.store.latestSequence()
+        self.noteCertificateEnd()
         let group = MultiThreadedEventLoopGroup(
             numberOfThreads: max(1, min(self.settings.loops, ShardSet.shardsMax)))
         do {

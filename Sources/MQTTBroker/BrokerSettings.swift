@@ -41,6 +41,8 @@ enum BrokerLimits {
     static let claimsKeptMax = 1024
     /// Announced commits remembered, against which a load that was under way is checked.
     static let journalCommitsMax = 4096
+    /// How long before its end the gateway's certificate is spoken of in the log.
+    static let certificateWarningDays: Int64 = 30
     /// Times a load is begun anew because the fleet changed under it.
     static let loadAttemptsMax = 4
     /// Things of one certificate that are loaded; a certificate with more has them ignored.

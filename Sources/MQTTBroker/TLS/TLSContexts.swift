@@ -10,21 +10,28 @@ final class TLSContexts: Sendable {
     /// offers none of them is served all the same (provisioning specification, 0.3).
     private static let applicationProtocols = ["x-amzn-mqtt-ca", "mqtt"]
 
-    private let current: Mutex<NIOSSLContext>
-
-    init(_ material: TLSMaterial) throws(FleetError) {
-        self.current = Mutex(try Self.context(material))
+    private struct Loaded {
+        let context: NIOSSLContext
+        let certificateEnd: UnixTime
     }
 
-    var context: NIOSSLContext { self.current.withLock { $0 } }
+    private let current: Mutex<Loaded>
+
+    init(_ material: TLSMaterial) throws(FleetError) {
+        self.current = Mutex(try Self.load(material))
+    }
+
+    var context: NIOSSLContext { self.current.withLock { $0.context } }
+    /// When the gateway's own certificate ends, and with it the trust of every client.
+    var certificateEnd: UnixTime { self.current.withLock { $0.certificateEnd } }
 
     /// Builds the context outside the lock, so that a connection never waits for it.
     func replace(with material: TLSMaterial) throws(FleetError) {
-        let next = try Self.context(material)
+        let next = try Self.load(material)
         self.current.withLock { $0 = next }
     }
 
-    private static func context(_ material: TLSMaterial) throws(FleetError) -> NIOSSLContext {
+    private static func load(_ material: TLSMaterial) throws(FleetError) -> Loaded {
         let chain = try Self.certificates(material.certificateChain, of: "server certificate")
         let anchors = try Self.certificates(material.trustAnchors, of: "trust anchors")
         let key = try Self.privateKey(material.privateKey)
@@ -37,7 +44,10 @@ final class TLSContexts: Sendable {
         configuration.shutdownTimeout = .seconds(BrokerLimits.tlsShutdownSeconds)
         configuration.renegotiationSupport = .none
         do {
-            return try NIOSSLContext(configuration: configuration)
+            return Loaded(
+                context: try NIOSSLContext(configuration: configuration),
+                // `certificates` gives one at least.
+                certificateEnd: UnixTime(seconds: Int64(chain[0].notValidAfter)))
         } catch {
             throw FleetError(
                 .invalidRequest,

@@ -1,4 +1,5 @@
 import Fleet
+import Logging
 import MQTT
 import NIOSSL
 import TestSupport
@@ -221,6 +222,27 @@ struct PrincipalTests {
         // The gateway now shows a certificate of the other authority, which this device distrusts.
         let client = try await gateway.open(device)
         #expect(await client.rest() == [.closed])
+        await gateway.stop()
+    }
+
+    @Test(arguments: [(Int64(-60), "expired"), (3600, "soon")])
+    func gatewaysOwnCertificateIsSpokenOfBeforeItEnds(
+        secondsLeft: Int64, word: String
+    ) async throws {
+        let gateway = try await TestGateway()
+        let other = try TestAuthority(name: "Other")
+        let server = try other.issue(
+            .init(
+                commonName: "gateway", validFrom: -86_400, validFor: 86_400 + secondsLeft,
+                isServer: true))
+        try gateway.server.reload(
+            tls: TLSMaterial(
+                certificateChain: Array(server.certificatePEM.utf8),
+                privateKey: Secret(WipedBytes(Array(server.keyPEM.utf8))),
+                trustAnchors: Array(other.anchorsPEM.utf8)))
+        let last = try #require(gateway.log.lines.last { $0.level >= .warning })
+        #expect(last.message.contains(word), "\(last.message)")
+        #expect(last.metadata["notAfter"] == "\(UnixTime(seconds: server.notAfter))")
         await gateway.stop()
     }
 
