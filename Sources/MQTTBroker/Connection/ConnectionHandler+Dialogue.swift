@@ -162,6 +162,7 @@ extension ConnectionHandler {
         self.shard.remove(self.number)
         self.inbound = ByteBuffer()
         self.secretReplies.removeAll()
+        for request in self.requests.values { request.cancel() }
         self.flushOutput()
         self.context?.close(promise: nil)
     }
@@ -193,7 +194,7 @@ extension ConnectionHandler {
     /// answer that is owed to it.
     func drain() {
         self.isDraining = true
-        if self.requestsInFlight == 0 { self.end(.serverStopping) }
+        if self.requests.isEmpty { self.end(.serverStopping) }
     }
 }
 

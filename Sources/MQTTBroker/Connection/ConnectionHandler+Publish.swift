@@ -72,6 +72,18 @@ extension ConnectionHandler {
                 cause: "no service answers at \(publish.topic.text.clipped)")
         }
         guard self.mayPublish(publish) else { return }
+        // Reserved topics retain nothing (provisioning specification, 1.2).
+        guard !publish.retain else {
+            self.logRefusal(
+                "publish to a reserved topic refused",
+                [
+                    "topic": "\(publish.topic.text.clipped)",
+                    "explanation": "RETAIN is set; clear it",
+                ])
+            return self.refuse(
+                publish, .topicNameInvalid,
+                cause: "RETAIN is set on a publish to \(publish.topic.text.clipped)")
+        }
         self.request(publish, of: service)
     }
 
@@ -85,7 +97,6 @@ extension ConnectionHandler {
         self.isWaitingForGate = !isAdmitted
         guard isAdmitted else { return }
         guard let principal = self.principal else { return gate.leave() }
-        self.requestsInFlight += 1
         if let packetID = publish.packetID { self.acknowledgements.wait(packetID) }
         self.environment.meter.count { $0.reservedRequests += 1 }
         let publisher = Publisher(
@@ -93,10 +104,13 @@ extension ConnectionHandler {
             clientID: self.machine.clientID, sourceAddress: self.sourceAddress)
         let topic = publish.topic.text
         let payload = Array(publish.payload.readableBytesView)
-        Task {
+        self.requestsBegun += 1
+        let number = self.requestsBegun
+        // Cancelled with the connection: nobody is left whom an answer could reach.
+        self.requests[number] = Task {
             let replies = await service.handle(topic: topic, payload: payload, from: publisher)
             gate.leave()
-            eventLoop.execute { bound.value.answered(publish, with: replies) }
+            eventLoop.execute { bound.value.answered(publish, number, with: replies) }
         }
     }
 
@@ -112,12 +126,12 @@ extension ConnectionHandler {
 
     /// PUBACK says that the request has been dealt with, so it comes first; then the replies, to
     /// this connection and nobody else, at the QoS it subscribed with.
-    private func answered(_ publish: Publish, with replies: [ReservedReply]) {
-        self.requestsInFlight -= 1
+    private func answered(_ publish: Publish, _ number: Int, with replies: [ReservedReply]) {
+        self.requests[number] = nil
         guard self.phase == .live else { return }
         if let packetID = publish.packetID { self.acknowledge(packetID, .success) }
         for reply in replies { self.send(reply) }
-        if self.isDraining, self.requestsInFlight == 0 { self.end(.serverStopping) }
+        if self.isDraining, self.requests.isEmpty { self.end(.serverStopping) }
         self.resumeInput()
         self.shard.flush()
         if !replies.isEmpty { CrashPoint.reached(.afterReply) }

@@ -56,7 +56,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var isReadHeld = false
     private var isProcessing = false
 
-    var requestsInFlight = 0
+    /// Requests that services are working on, by a number of their own.
+    var requests: [Int: Task<Void, Never>] = [:]
+    var requestsBegun = 0
     var secretReplies: Deque<SecretReply> = []
     var isWaitingForGate = false
     var acknowledgements = AcknowledgementLine()
@@ -171,7 +173,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             // A peer that does not read its answers is not asked for more questions.
             self.isDraining || self.isWaitingForGate || !self.machine.wantsPackets
                 || self.context?.channel.isWritable != true
-                || self.requestsInFlight
+                || self.requests.count
                     >= self.environment.settings.reservedInFlightPerConnectionMax
         }
     }

@@ -116,6 +116,86 @@ struct ReservedTopicTests {
         #expect(gateway.service.publishers.isEmpty)
     }
 
+    /// Lesson of step-ca's forgotten message type (CVE-2026-30836): whoever asks, by whatever
+    /// packet, on whatever topic that begins with `$`, there is a decision, and it is no wherever
+    /// nobody has said yes.
+    @Test(
+        arguments: [Certificate.Kind.device, .claim],
+        [TestPolicy.everything, TestPolicy.allow(("Connect", "client/*"))])
+    func everyReservedTopicIsDecidedForEverybody(
+        kind: Certificate.Kind, policy: String
+    ) async throws {
+        let topics = [
+            "$", "$aws", "$aws/", "$AWS/certificates/create/json", "$aws/certificates",
+            "$aws/certificates/create", "$aws/certificates/create/", Self.topic, Self.reply,
+            "\(Self.topic)/", "\(Self.topic)/rejected", "$aws/certificates/create/cbor",
+            "$aws/certificates/create/JSON", "$aws//certificates/create/json",
+            "$aws/events/presence/connected/x", "$aws/rules/x/y",
+            "$aws/things/x/shadow/get", "$aws/things/x/jobs/get", "$SYS/broker", "$share",
+            "$share/g/\(Self.topic)", "$queue/x",
+        ]
+        let gateway = try await TestGateway()
+        let device = try await gateway.device("speaker", kind: kind, allowing: policy)
+        let mayAll = policy == TestPolicy.everything
+        for topic in topics {
+            let isRequest = mayAll && gateway.service.isRequest(topic: topic)
+            let isReply = mayAll && gateway.service.isReply(filter: topic)
+            let five = try await gateway.connect(device, as: "five")
+            let asked = gateway.service.publishers.count
+            let reason = try await five.publishAtLeastOnce(topic)
+            #expect((reason == .success) == isRequest, "publish to \(topic): \(reason)")
+            let granted = try await five.subscribeAmongReplies(topic)
+            #expect((granted.rawValue < 0x80) == isReply, "subscribe to \(topic): \(granted)")
+            #expect(gateway.service.publishers.count == asked + (isRequest ? 1 : 0))
+            five.cut()
+            for (what, publish) in try Self.publishes(to: topic) where !isRequest || publish.retain
+            {
+                let three = try await gateway.connect(device, as: "three", version: .v311)
+                try three.send(.publish(publish))
+                #expect(await three.rest() == [.closed], "\(what) to \(topic)")
+            }
+            let dying = try await gateway.open(device)
+            var connect = Connect(version: .v5, clientID: "dying")
+            connect.will = Will(topic: try TopicName(topic), payload: ByteBuffer(string: "x"))
+            try dying.send(.connect(connect))
+            guard case .packet(.connack(let connack)) = await dying.next() else {
+                Issue.record("no CONNACK for a will on \(topic)")
+                continue
+            }
+            #expect(connack.reason.rawValue >= 0x80, "a will on \(topic)")
+        }
+        await gateway.stop()
+        #expect(gateway.service.publishers.count == (mayAll ? 2 : 0))
+    }
+
+    private static func publishes(to topic: String) throws -> [(String, Publish)] {
+        let name = try TopicName(topic)
+        return [
+            ("QoS 0", Publish(topic: name, payload: ByteBuffer())),
+            (
+                "QoS 1",
+                Publish(topic: name, payload: ByteBuffer(), qos: .atLeastOnce, packetID: 1)
+            ),
+            ("retained", Publish(topic: name, payload: ByteBuffer(), retain: true)),
+        ]
+    }
+
+    /// A device that gave up waiting has closed its connection, and what it waited for (a place in
+    /// the queue for key pairs, say) is for those who still wait.
+    @Test func requestOfAConnectionThatEndedIsCancelled() async throws {
+        let gateway = try await TestGateway()
+        let client = try await gateway.connect(try await gateway.device(), as: "device")
+        gateway.service.hold()
+        try client.publish(Self.topic, "x")
+        while gateway.service.publishers.isEmpty { await Task.yield() }
+        #expect(gateway.service.cancelledCount == 0)
+        client.cut()
+        while gateway.service.cancelledCount == 0 { await Task.yield() }
+        gateway.service.release()
+        await gateway.stop()
+        #expect(gateway.server.counters.reservedInFlight == 0)
+    }
+
     @Test func deniedRequestDoesNotReachTheService() async throws {
         let gateway = try await TestGateway()
         let device = try await gateway.device(

@@ -7,11 +7,15 @@ final class EchoService: ReservedTopicService {
         var isHeld = false
         var waiting: [CheckedContinuation<Void, Never>] = []
         var publishers: [Publisher] = []
+        var cancelledCount = 0
     }
 
     private let state = Mutex(State())
 
     var publishers: [Publisher] { self.state.withLock { $0.publishers } }
+
+    /// Requests that were given up while they were held.
+    var cancelledCount: Int { self.state.withLock { $0.cancelledCount } }
 
     func isRequest(topic: String) -> Bool {
         topic == "$aws/certificates/create/json" || topic == "$aws/certificates/create/cbor"
@@ -28,13 +32,17 @@ final class EchoService: ReservedTopicService {
     func handle(
         topic: String, payload: [UInt8], from publisher: Publisher
     ) async -> [ReservedReply] {
-        await withCheckedContinuation { continuation in
-            let goesOn = self.state.withLock { state in
-                state.publishers.append(publisher)
-                if state.isHeld { state.waiting.append(continuation) }
-                return !state.isHeld
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let goesOn = self.state.withLock { state in
+                    state.publishers.append(publisher)
+                    if state.isHeld { state.waiting.append(continuation) }
+                    return !state.isHeld
+                }
+                if goesOn { continuation.resume() }
             }
-            if goesOn { continuation.resume() }
+        } onCancel: {
+            self.state.withLock { $0.cancelledCount += 1 }
         }
         return [ReservedReply(topic: topic + "/accepted", payload: payload)]
     }

@@ -46,6 +46,22 @@ extension TestClient {
         return suback.reasons
     }
 
+    /// Subscribes to one filter, past replies that come unasked.
+    func subscribeAmongReplies(_ filter: String) async throws -> ReasonCode {
+        try self.send(
+            .subscribe(
+                Subscribe(
+                    packetID: 9,
+                    subscriptions: [Subscription(filter: try TopicFilter(filter))])))
+        while true {
+            switch await self.next() {
+            case .packet(.suback(let suback)): return suback.reasons[0]
+            case .packet(.publish): continue
+            case let other: throw Unexpected(what: "\(other) in place of a SUBACK")
+            }
+        }
+    }
+
     /// The text of the next PUBLISH; nil where something else came.
     func message() async -> String? {
         guard case .packet(.publish(let publish)) = await self.next() else { return nil }
