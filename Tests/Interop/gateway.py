@@ -28,7 +28,7 @@ def free_port():
 class Gateway:
     """One installation: `slipway init` once, then any number of starts, stops and deaths."""
 
-    def __init__(self, directory, settings=None, templates=None, hooks=None):
+    def __init__(self, directory, settings=None, templates=None, hooks=None, environment=None):
         self.directory = Path(directory)
         self.port = free_port()
         self.settings = {"keys-ready": "4", **(settings or {})}
@@ -36,7 +36,7 @@ class Gateway:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._files("Templates", templates)
         self._files("Hooks", hooks)
-        self.run("init")
+        self.run("init", environment=environment)
 
     def _files(self, folder, files):
         """The repository's own files, or those a test brings."""
@@ -79,17 +79,18 @@ class Gateway:
             words += ["--" + name, str(value)]
         return words
 
-    def run(self, command, check=True):
+    def run(self, command, check=True, environment=None):
         done = subprocess.run(
-            self.arguments(command), capture_output=True, text=True, timeout=120)
+            self.arguments(command), capture_output=True, text=True, timeout=120,
+            env={**os.environ, **(environment or {})})
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done
 
-    def start(self, environment=None, wait=True):
+    def start(self, environment=None, wait=True, pass_fds=()):
         log = open(self.log, "ab")
         self.process = subprocess.Popen(
             self.arguments("serve"), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **(environment or {})}, pass_fds=pass_fds,
             # Python ignores SIGXFSZ, and so does the child: a file size limit is then an error
             # of write(2), as a full disk is.
             restore_signals=False)

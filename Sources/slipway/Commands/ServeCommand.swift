@@ -19,13 +19,20 @@ struct ServeCommand: AsyncParsableCommand {
             let settings = try await self.settings.resolve()
             ServiceProcess.prepare(logLevel: settings.text("log.level"))
             try Self.refuseUninitialized(Installation(settings))
-            let passphrase = try PassphraseSource(settings, Installation(settings)).read()
-            let composition = try await Composition(
-                settings, logger: ServiceProcess.logger(), passphrase: passphrase)
+            let composition = try await Self.compose(settings)
             try await ServiceRun(composition: composition).run { address in
                 Terminal.say("slipway: serving mqtts://\(address)")
             }
         } catch { throw Failure.exit(error) }
+    }
+
+    /// The passphrase's life: it is wiped when this returns, with the keys open.
+    private static func compose(
+        _ settings: ResolvedSettings
+    ) async throws(FleetError) -> Composition {
+        let passphrase = try PassphraseSource(settings, Installation(settings)).read()
+        return try await Composition(
+            settings, logger: ServiceProcess.logger(), passphrase: passphrase)
     }
 
     /// Before any file is asked for: a folder where nothing was made has one remedy.

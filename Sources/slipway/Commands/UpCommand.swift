@@ -26,12 +26,7 @@ struct UpCommand: AsyncParsableCommand {
             // What every start logs would drown what this command has to show.
             let level = settings.text("log.level")
             ServiceProcess.prepare(logLevel: level == "info" ? "warning" : level)
-            let initialization = try Initialization(settings)
-            // Read once: it is taken out of the environment, and a descriptor has one reading.
-            let passphrase = try initialization.passphrase()
-            try await initialization.run(passphrase: passphrase).tell()
-            let composition = try await Composition(
-                settings, logger: ServiceProcess.logger(), passphrase: passphrase)
+            let composition = try await Self.compose(settings)
             let devices = self.devices
             try await ServiceRun(composition: composition).run { address in
                 Terminal.say("slipway: serving mqtts://\(address)")
@@ -39,5 +34,17 @@ struct UpCommand: AsyncParsableCommand {
                 Terminal.say("serving until Ctrl-C")
             }
         } catch { throw Failure.exit(error) }
+    }
+
+    /// The passphrase's life: it is wiped when this returns, with the keys open.
+    private static func compose(
+        _ settings: ResolvedSettings
+    ) async throws(FleetError) -> Composition {
+        let initialization = try Initialization(settings)
+        // Read once: it is taken out of the environment, and a descriptor has one reading.
+        let passphrase = try initialization.passphrase()
+        try await initialization.run(passphrase: passphrase).tell()
+        return try await Composition(
+            settings, logger: ServiceProcess.logger(), passphrase: passphrase)
     }
 }

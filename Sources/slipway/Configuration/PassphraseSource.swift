@@ -7,6 +7,8 @@ struct PassphraseSource: Sendable {
     static let environmentName = "SLIPWAY_CA_PASSPHRASE"
     /// OpenSSL's own PEM callback takes no more.
     static let bytesMax = 1024
+    /// CR and LF.
+    private static let lineEndBytesMax = 2
 
     private let descriptor: Int32?
     private let file: String
@@ -29,46 +31,66 @@ struct PassphraseSource: Sendable {
 
     var defaultFile: String { self.file }
 
-    /// Reads the passphrase, and takes it out of the environment, so that no child inherits it.
+    /// Reads the passphrase into memory that is wiped, and nowhere else, and takes it out of the
+    /// environment, so that no child inherits it.
     func read() throws(FleetError) -> Secret<WipedBytes> {
         if let descriptor = self.descriptor {
-            let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-            guard let data = try? handle.readToEnd() else {
+            guard let bytes = Self.contents(of: descriptor) else {
                 throw FleetError(
                     .invalidRequest,
                     "no passphrase came from descriptor \(descriptor): is it open?")
             }
-            return try Self.trimmed(data, from: "descriptor \(descriptor)")
+            return try Self.trimmed(bytes, from: "descriptor \(descriptor)")
         }
         if let text = getenv(Self.environmentName) {
             defer { unsetenv(Self.environmentName) }
             let length = strlen(text)
-            let data = Data(bytes: text, count: length)
+            let bytes = WipedBytes(UnsafeRawBufferPointer(start: text, count: length))
             // The environment block itself keeps the bytes after unsetenv; overwrite them there.
             memset(text, 0, length)
-            return try Self.trimmed(data, from: Self.environmentName)
+            return try Self.trimmed(bytes, from: Self.environmentName)
         }
-        guard let data = FileManager.default.contents(atPath: self.file) else {
+        let descriptor = open(self.file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0, let bytes = Self.contents(of: descriptor) else {
             throw FleetError(
                 .invalidRequest,
                 "the passphrase file '\(self.file)' cannot be read: name another with "
                     + "--pki-passphrase-file, or set \(Self.environmentName)")
         }
-        return try Self.trimmed(data, from: "'\(self.file)'")
+        return try Self.trimmed(bytes, from: "'\(self.file)'")
+    }
+
+    /// What a descriptor gives up to its end, or as much of it as shows that it is too much.
+    private static func contents(of descriptor: Int32) -> WipedBytes? {
+        defer { close(descriptor) }
+        var hasFailed = false
+        let bytes = WipedBytes(capacity: Self.bytesMax + Self.lineEndBytesMax + 1) { buffer in
+            var count = 0
+            while count < buffer.count {
+                let added = Foundation.read(
+                    descriptor, buffer.baseAddress?.advanced(by: count), buffer.count - count)
+                if added < 0, errno == EINTR { continue }
+                hasFailed = added < 0
+                guard added > 0 else { break }
+                count += added
+            }
+            return count
+        }
+        return hasFailed ? nil : bytes
     }
 
     /// A text editor's line end at the end is not part of the passphrase.
     private static func trimmed(
-        _ data: Data, from place: String
+        _ bytes: WipedBytes, from place: String
     ) throws(FleetError) -> Secret<WipedBytes> {
-        var bytes = [UInt8](data)
-        defer { for index in bytes.indices { bytes[index] = 0 } }
-        while bytes.last == 0x0A || bytes.last == 0x0D { bytes.removeLast() }
-        guard (1...Self.bytesMax).contains(bytes.count) else {
-            throw FleetError(
-                .invalidRequest,
-                "the passphrase from \(place) must have 1 to \(Self.bytesMax) bytes")
+        try bytes.withBytes { buffer throws(FleetError) in
+            let kept = buffer.lastIndex { $0 != 0x0A && $0 != 0x0D }.map { $0 + 1 } ?? 0
+            guard (1...Self.bytesMax).contains(kept) else {
+                throw FleetError(
+                    .invalidRequest,
+                    "the passphrase from \(place) must have 1 to \(Self.bytesMax) bytes")
+            }
+            return Secret(WipedBytes(UnsafeBufferPointer(rebasing: buffer[..<kept])))
         }
-        return Secret(WipedBytes(bytes))
     }
 }
