@@ -7,7 +7,8 @@ import Testing
         for path in try #require(Repository.trackedFiles()) {
             #expect(!path.hasSuffix(".key"), "\(path) is a key file")
             guard let text = try? Self.text(path) else { continue }
-            let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+            // Not by "\n" alone: CR LF is one character, and no separator then.
+            let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
             for (line, next) in zip(lines, lines.dropFirst())
             where line.hasPrefix("-----BEGIN ") && line.hasSuffix("PRIVATE KEY-----") {
                 let isBody = next.count >= 40 && next.allSatisfy(Self.isBase64)
