@@ -34,6 +34,7 @@ let configuration = Target.Dependency.product(
     name: "Configuration", package: "swift-configuration")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let httpClient = Target.Dependency.product(
     name: "AsyncHTTPClient", package: "async-http-client")
 
@@ -101,8 +102,8 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
-                "Fleet", "JSON", "Policies", "Registry", "Provisioning", hummingbird, log, nioCore,
-                httpTypes, crypto,
+                "Fleet", "JSON", "Policies", "Registry", "Provisioning", hummingbird,
+                hummingbirdTLS, nioSSL, log, nioCore, httpTypes, crypto,
             ],
             swiftSettings: swift),
 

@@ -3,23 +3,52 @@ package import JSON
 
 /// What every operation may use.
 package struct ControlPlaneServices: Sendable {
+    /// What a service has and a command beside it has not: a key to sign with.
+    package struct Issuing: Sendable {
+        package let issuer: any CertificateIssuer
+        package let keyPairs: any KeyPairSource
+        package let inspector: any CertificateInspector
+
+        package init(
+            issuer: any CertificateIssuer, keyPairs: any KeyPairSource,
+            inspector: any CertificateInspector
+        ) {
+            self.issuer = issuer
+            self.keyPairs = keyPairs
+            self.inspector = inspector
+        }
+    }
+
     package let store: any FleetStore
     package let drafts: any AllowlistDrafts
     package let clock: any WallClock
+    package let entropy: any Entropy
     package let realm: Realm
-    package let status: @Sendable () async -> JSONObject
+    package var issuing: Issuing?
+    /// Where devices connect: host and port.
+    package var endpoint: String?
+    /// The running service in a few facts, for `slipway status`.
+    package var status: @Sendable () async -> JSONObject = { [:] }
 
-    /// - Parameter status: the running service in a few facts, for `slipway status`.
     package init(
         store: any FleetStore, drafts: any AllowlistDrafts, clock: any WallClock,
-        realm: Realm = .standard,
-        status: @escaping @Sendable () async -> JSONObject
+        entropy: any Entropy, realm: Realm
     ) {
         self.store = store
         self.drafts = drafts
         self.clock = clock
+        self.entropy = entropy
         self.realm = realm
-        self.status = status
+    }
+
+    func requireIssuing() throws(FleetError) -> Issuing {
+        guard let issuing else {
+            throw FleetError(
+                .serviceUnavailable,
+                "this needs the running service, which holds the authority's key: start it with "
+                    + "'slipway serve'")
+        }
+        return issuing
     }
 }
 

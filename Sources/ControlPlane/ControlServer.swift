@@ -1,9 +1,11 @@
-import Fleet
+package import Fleet
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
+import HummingbirdTLS
 package import Logging
 package import NIOCore
+import NIOSSL
 
 /// Serves the operation table over HTTP, on the operator's Unix socket or on a port.
 ///
@@ -18,7 +20,19 @@ package struct ControlServer: Sendable {
 
     package enum Place: Sendable {
         case socket(path: String)
-        case port(host: String, port: Int)
+        /// - Parameter tls: nil for plain HTTP, which only a loopback address should speak.
+        case port(host: String, port: Int, tls: TLSIdentity?)
+    }
+
+    /// The server's certificate with its chain, and its key, both in PEM.
+    package struct TLSIdentity: Sendable {
+        let chain: [UInt8]
+        let key: Secret<WipedBytes>
+
+        package init(chain: [UInt8], key: Secret<WipedBytes>) {
+            self.chain = chain
+            self.key = key
+        }
     }
 
     private let place: Place
@@ -42,20 +56,39 @@ package struct ControlServer: Sendable {
     package func run(onRunning: @escaping @Sendable (SocketAddress?) async -> Void) async throws {
         var quiet = self.logger
         quiet.logLevel = .warning
-        let address: BindAddress =
-            switch self.place {
-            case .socket(let path): .unixDomainSocket(path: path)
-            case .port(let host, let port): .hostname(host, port: port)
-            }
+        let http = HTTPServerBuilder.http1(
+            configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax)))
+        let address: BindAddress
+        var server = http
+        switch self.place {
+        case .socket(let path): address = .unixDomainSocket(path: path)
+        case .port(let host, let port, let tls):
+            address = .hostname(host, port: port)
+            if let tls { server = try .tls(http, tlsConfiguration: tls.configuration()) }
+        }
         let application = Application(
-            responder: self.responder,
-            server: .http1(configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
+            responder: self.responder, server: server,
             configuration: ApplicationConfiguration(
                 address: address, serverName: "slipway",
                 availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
             onServerRunning: { channel in await onRunning(channel.localAddress) },
             logger: quiet)
         try await application.run()
+    }
+}
+
+extension ControlServer.TLSIdentity {
+    /// TLS 1.2 and 1.3; the client is known by its signature, and shows no certificate.
+    fileprivate func configuration() throws -> TLSConfiguration {
+        let key = try self.key.expose { bytes in
+            try bytes.withBytes { try NIOSSLPrivateKey(bytes: Array($0), format: .pem) }
+        }
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMBytes(self.chain)
+                .map { .certificate($0) },
+            privateKey: .privateKey(key))
+        configuration.minimumTLSVersion = .tlsv12
+        return configuration
     }
 }
 

@@ -21,6 +21,9 @@ package struct Operation: Sendable {
     /// Whether the body is a file, taken as it arrives, and no JSON.
     package let streams: Bool
     package let summary: String
+    /// Where it departs from what AWS IoT does, for people who come from there; nil where it does
+    /// not.
+    package let differences: String?
     /// What the caller must have rights upon; `*` for listings and whatever has no name yet.
     package let target: Target
     private let handle: Handler
@@ -28,6 +31,7 @@ package struct Operation: Sendable {
     package init(
         _ name: String, _ method: HTTPRequest.Method, _ path: OperationPath,
         members: [String] = [], query: [String] = [], streams: Bool = false, summary: String,
+        differences: String? = nil,
         target: @escaping Target = { _, _ in .everything },
         handle: @escaping Handler
     ) {
@@ -38,6 +42,7 @@ package struct Operation: Sendable {
         self.query = query
         self.streams = streams
         self.summary = summary
+        self.differences = differences
         self.target = target
         self.handle = handle
     }

@@ -24,51 +24,52 @@ struct OperationResponder: HTTPResponder {
 
     func respond(to request: Request, context: OperationContext) async -> Response {
         let requestID = UUID().uuidString.lowercased()
-        var found: (operation: Operation, resource: ARN?)?
+        var call = Call()
         do throws(FleetError) {
-            let target = try Self.target(request)
-            let match = try self.index.match(request.method, target.path)
-            found = (match.operation, nil)
-            let body = match.operation.streams ? nil : try await self.collect(request, context)
-            let caller = try await self.identify(
-                ReceivedRequest(
-                    method: request.method, path: target.path, query: target.query,
-                    authority: request.head.authority, headers: request.headers, body: body,
-                    sourceAddress: context.sourceAddress))
-            let operationRequest = OperationRequest(
-                actor: caller.actor, labels: match.labels,
-                query: try QueryText.parameters(of: target.query),
-                headers: Self.principalHeaders(request.headers), body: try Self.json(body),
-                stream: match.operation.streams
-                    ? request.body.map { Array($0.readableBytesView) }
-                    : OperationRequest.emptyStream)
-            let resource = try match.operation.target(operationRequest, self.services.realm)
-            found = (match.operation, resource)
-            try caller.authorize(match.operation.action, resource)
-            let answer = try await match.operation.perform(operationRequest, self.services)
-            return Self.response(answer, requestID)
+            return Self.response(try await self.answer(request, context, &call), requestID)
         } catch {
             self.logger.info(
                 "operation refused",
                 metadata: [
-                    "operation": "\(found?.operation.name ?? "-")",
+                    "operation": "\(call.operation?.name ?? "-")",
                     "code": "\(error.code.rawValue)", "message": "\(error.message)",
                     "request": "\(requestID)",
                 ])
-            return ErrorResponse.response(to: error, resource: found?.resource, requestID)
+            return ErrorResponse.response(to: error, resource: call.resource, requestID)
         }
     }
 
-    private static func target(
-        _ request: Request
-    ) throws(FleetError) -> (path: String, query: String) {
-        let text = request.head.path ?? "/"
-        guard text.utf8.count <= Self.targetBytesMax else {
+    /// What has become known of a call by the time it ends.
+    private struct Call {
+        var operation: Operation?
+        var resource: ARN?
+    }
+
+    private func answer(
+        _ request: Request, _ context: OperationContext, _ call: inout Call
+    ) async throws(FleetError) -> JSONValue {
+        guard (request.head.path ?? "").utf8.count <= Self.targetBytesMax else {
             throw FleetError(
                 .invalidRequest, "the path and query are longer than \(Self.targetBytesMax) bytes")
         }
-        guard let mark = text.firstIndex(of: "?") else { return (text, "") }
-        return (String(text[..<mark]), String(text[text.index(after: mark)...]))
+        // What is signed is the normalized path, and so that is the one to route by.
+        var signed = SignedRequest(request.head, body: .streamed)
+        let match = try self.index.match(request.method, signed.normalizedPath)
+        call.operation = match.operation
+        let body = match.operation.streams ? nil : try await self.collect(request, context)
+        if let body { signed = SignedRequest(request.head, body: .bytes(body)) }
+        let caller = try await self.identify(signed, context.sourceAddress)
+        let operationRequest = OperationRequest(
+            actor: caller.actor, labels: match.labels,
+            query: try QueryText.parameters(of: signed.query),
+            headers: Self.principalHeaders(request.headers), body: try Self.json(body),
+            stream: match.operation.streams
+                ? request.body.map { Array($0.readableBytesView) }
+                : OperationRequest.emptyStream)
+        let resource = try match.operation.target(operationRequest, self.services.realm)
+        call.resource = resource
+        try caller.authorize(match.operation.action, resource)
+        return try await match.operation.perform(operationRequest, self.services)
     }
 
     private func collect(

@@ -1,8 +1,10 @@
 /// Every operation there is.
 package enum OperationTable {
     package static let all: [Operation] =
-        AllowlistOperations.all + CertificateOperations.all + CertificateRecordOperations.all
-        + StatusOperations.all
+        AccountOperations.all + AllowlistOperations.all + AuthorityOperations.all
+        + CertificateOperations.all + CertificateRecordOperations.all + ClaimOperations.all
+        + IssuanceOperations.all + StatusOperations.all + TemplateOperations.all
+        + TemplateVersionOperations.all
 
     /// The row called `name`.
     package static func operation(_ name: String) -> Operation? {

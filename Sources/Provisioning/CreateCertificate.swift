@@ -1,5 +1,6 @@
 package import Fleet
 import JSON
+import Registry
 
 /// A certificate on its way to the device that asked for it. It is committed already.
 package struct CreatedCertificate: Sendable {
@@ -12,10 +13,6 @@ package struct CreatedCertificate: Sendable {
 }
 
 extension Provisioner {
-    /// Certificates of one key, beyond which a request for another is refused: what has to be
-    /// looked at for each new one.
-    static let certificatesOfKeyMax = 256
-
     /// AWS: CreateKeysAndCertificate.
     package func createKeysAndCertificate(
         for publisher: Publisher
@@ -68,11 +65,10 @@ extension Provisioner {
             let others = view.certificatesWithKey(issued.publicKey)
             if !others.isEmpty {
                 // A second look, since the first could not know which certificates these are.
-                let keys = creation.keys.union(
-                    others.prefix(Self.certificatesOfKeyMax).map { .certificate($0) })
-                view = try await self.ports.store.load(keys)
+                view = try await self.ports.store.load(
+                    creation.keys.union(KeyReuse.keys(ofOthers: others)))
             }
-            let set = try creation.changeSet(in: view, others: others)
+            let set = try creation.changeSet(in: view)
             CrashPoint.reached(.beforeCreateCommit)
             _ = try await self.ports.store.commit(
                 set, by: .principal(publisher.principal, from: publisher.sourceAddress))
@@ -92,11 +88,10 @@ struct CertificateCreation {
     let at: UnixTime
 
     var keys: Set<RecordKey> {
-        [
+        KeyReuse.keys(of: self.issued.publicKey).union([
             .certificate(self.publisher.principal), .certificate(self.issued.id),
-            .ownershipToken(self.token), .certificatesWithKey(self.issued.publicKey),
-            .authoritiesWithKey(self.issued.publicKey),
-        ]
+            .ownershipToken(self.token),
+        ])
     }
 
     var origin: Provenance.Origin {
@@ -106,29 +101,10 @@ struct CertificateCreation {
             sourceAddress: self.publisher.sourceAddress, requestedAt: self.at)
     }
 
-    /// - Parameter others: certificates that have the key already; the view holds their records.
-    func changeSet(
-        in view: RegistryView, others: [CertificateID]
-    ) throws(FleetError) -> ChangeSet {
+    /// - Parameter view: holds the certificates that have the key already as well.
+    func changeSet(in view: RegistryView) throws(FleetError) -> ChangeSet {
         try Speaker.check(self.publisher.principal, in: view)
-        guard view.authoritiesWithKey(self.issued.publicKey).isEmpty else {
-            throw FleetError(.invalidCSR, "the key is a certificate authority's own")
-        }
-        guard others.count < Provisioner.certificatesOfKeyMax else {
-            throw FleetError(
-                .invalidCSR,
-                "the key has \(others.count) certificates already; make another key")
-        }
-        for other in others.compactMap(view.certificate) {
-            guard other.kind == .device else {
-                throw FleetError(.invalidCSR, "the key is a claim certificate's own")
-            }
-            guard other.status != .revoked else {
-                throw FleetError(
-                    .invalidCSR,
-                    "the key belongs to a revoked certificate; make another key")
-            }
-        }
+        let sharers = try KeyReuse.check(self.issued.publicKey, as: .invalidCSR, in: view)
         let certificate = Certificate(
             issued: self.issued, kind: .device, status: .pendingActivation, reason: nil,
             at: self.at, provenance: Provenance(origin: self.origin))
@@ -141,7 +117,7 @@ struct CertificateCreation {
             preconditions: [
                 view.asSeen(.certificate(self.publisher.principal)),
                 .absent(.certificate(self.issued.id)), .absent(.ownershipToken(self.token)),
-            ] + others.map { view.asSeen(.certificate($0)) },
+            ] + sharers,
             changes: [.putCertificate(certificate), .putOwnershipToken(token)],
             detail: ["clientId": .string(self.publisher.clientID)])
     }

@@ -9,10 +9,12 @@ package struct TemplateSubmission: Hashable, Sendable {
     package let enabled: Bool
     package let hook: HookName?
     package let body: String
+    package let labels: ProvisioningTemplate.Labels
 
     package init(
         name: TemplateName, kind: ProvisioningTemplate.Kind = .fleetProvisioning,
-        summary: String, enabled: Bool, hook: HookName?, body: String
+        summary: String, enabled: Bool, hook: HookName?, body: String,
+        labels: ProvisioningTemplate.Labels = .init()
     ) {
         self.name = name
         self.kind = kind
@@ -20,6 +22,7 @@ package struct TemplateSubmission: Hashable, Sendable {
         self.enabled = enabled
         self.hook = hook
         self.body = body
+        self.labels = labels
     }
 
     /// What `Templates.put` has to see of the template itself; its default version comes with
@@ -42,14 +45,7 @@ package enum Templates {
     package static func put(
         _ submission: TemplateSubmission, in view: RegistryView, at now: UnixTime
     ) throws(FleetError) -> ChangeSet {
-        guard submission.summary.count <= Self.summaryCharactersMax else {
-            throw FleetError(
-                .invalidRequest,
-                "the description of template '\(submission.name)' has "
-                    + "\(submission.summary.count) characters; at most "
-                    + "\(Self.summaryCharactersMax)",
-                resource: submission.name.rawValue)
-        }
+        try Self.check(summary: submission.summary, of: submission.name)
         let digest = ContentDigest.sha256(of: submission.body)
         guard let existing = view.template(submission.name) else {
             return Self.create(submission, digest: digest, in: view, at: now)
@@ -64,13 +60,23 @@ package enum Templates {
         return Self.update(existing, to: submission, digest: digest, in: view, at: now)
     }
 
+    static func check(summary: String, of name: TemplateName) throws(FleetError) {
+        guard summary.count <= Self.summaryCharactersMax else {
+            throw FleetError(
+                .invalidRequest,
+                "the description of template '\(name)' has \(summary.count) characters; at most "
+                    + "\(Self.summaryCharactersMax)", resource: name.rawValue)
+        }
+    }
+
     private static func create(
         _ submission: TemplateSubmission, digest: String, in view: RegistryView, at now: UnixTime
     ) -> ChangeSet {
         let template = ProvisioningTemplate(
             name: submission.name, kind: submission.kind, summary: submission.summary,
             enabled: submission.enabled, defaultVersionID: 1, latestVersionID: 1,
-            hook: submission.hook, createdAt: now, lastModifiedAt: now)
+            hook: submission.hook, createdAt: now, lastModifiedAt: now,
+            labels: submission.labels)
         return ChangeSet(
             action: "CreateProvisioningTemplate",
             preconditions: [view.asSeen(.template(submission.name))],

@@ -11,8 +11,8 @@ import Testing
     init() {
         let store = InMemoryFleetStore()
         self.services = ControlPlaneServices(
-            store: store, drafts: store, clock: ManualClock()
-        ) { [:] }
+            store: store, drafts: store, clock: ManualClock(), entropy: SeededEntropy(),
+            realm: .standard)
     }
 
     private func perform(

@@ -69,8 +69,8 @@ import Testing
 
     @Test func inputThatWouldDoNothingIsRefusedByName() async throws {
         let services = ControlPlaneServices(
-            store: InMemoryFleetStore(), drafts: InMemoryFleetStore(), clock: ManualClock()
-        ) { [:] }
+            store: InMemoryFleetStore(), drafts: InMemoryFleetStore(), clock: ManualClock(),
+            entropy: SeededEntropy(), realm: .standard)
         let row = Operation(
             "Op", .post, "/op", members: ["known"], query: ["q"], summary: ""
         ) { _, _ in .null }

@@ -21,6 +21,15 @@ def gateway(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def control(tmp_path_factory):
+    """A gateway whose registry operators fill by hand; one for each worker."""
+    folder = tmp_path_factory.mktemp("control")
+    instance = Gateway(folder, settings={"bulk-sources": f"bulk={folder}/bulk"}).start()
+    yield instance
+    assert instance.stop() == 0, instance.log_text()
+
+
+@pytest.fixture(scope="session")
 def serials():
     """Serial numbers of the demo line's allowlist, each used once."""
     numbers = itertools.count(1)

@@ -31,6 +31,7 @@ class Gateway:
     def __init__(self, directory, settings=None, templates=None, hooks=None, environment=None):
         self.directory = Path(directory)
         self.port = free_port()
+        self.api_port = free_port()
         self.settings = {"keys-ready": "4", **(settings or {})}
         self.process = None
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -71,11 +72,27 @@ class Gateway:
     def log(self):
         return self.directory / "serve.log"
 
+    @property
+    def api(self):
+        """Where `aws iot` and boto3 are served."""
+        return f"http://127.0.0.1:{self.api_port}"
+
+    @property
+    def credentials(self):
+        """The first administrator's, as `slipway init` left them."""
+        return self.directory / "var/aws-credentials"
+
+    @property
+    def bulk_folder(self):
+        """The bucket `bulk`, where a test has set one."""
+        return self.directory / "bulk"
+
     # Life.
 
     def arguments(self, command):
         words = [str(SLIPWAY), *command.split(), "--directory", str(self.directory)]
-        for name, value in {"listen-port": self.port, **self.settings}.items():
+        ports = {"listen-port": self.port, "api-port": self.api_port}
+        for name, value in {**ports, **self.settings}.items():
             words += ["--" + name, str(value)]
         return words
 

@@ -24,6 +24,12 @@ final class FakeIssuer: CertificateIssuer {
         try self.issue(key: publicKey, at: now)
     }
 
+    func issueClaim(
+        publicKey: [UInt8], validitySeconds: Int64, at now: UnixTime
+    ) async throws(FleetError) -> IssuedCertificate {
+        try self.issue(key: publicKey, at: now)
+    }
+
     private func issue(
         key: [UInt8], at now: UnixTime
     ) throws(FleetError) -> IssuedCertificate {

@@ -35,7 +35,7 @@ import Testing
         ]),
         "ControlPlane": Self.platform.union(Self.crypto).union([
             "Fleet", "JSON", "Policies", "Registry", "Provisioning", "Hummingbird",
-            "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore",
+            "HummingbirdCore", "HummingbirdTLS", "NIOSSL", "HTTPTypes", "Logging", "NIOCore",
         ]),
         "DeviceSimulation": Self.platform.union(Self.crypto).union(Self.nio).union([
             "MQTT", "JSON", "X509", "SwiftASN1", "Histogram",

@@ -49,6 +49,19 @@ package final class Issuer: CertificateIssuer {
             key: SubjectKey(der: publicKey, rules: self.rules), subject: nil, at: now)
     }
 
+    package func issueClaim(
+        publicKey: [UInt8], validitySeconds: Int64, at now: UnixTime
+    ) async throws(FleetError) -> IssuedCertificate {
+        let profile = try CertificateProfile(
+            role: .claim, validitySeconds: validitySeconds,
+            backdateSeconds: self.profile.backdateSeconds,
+            subject: CertificateProfile.claim.subject)
+        return try self.authority.sign(
+            self.authority.prepare(
+                profile, subject: nil, key: SubjectKey(der: publicKey, rules: self.rules), at: now,
+                entropy: self.entropy))
+    }
+
     private func issue(
         key: SubjectKey, subject: SubjectName?, at now: UnixTime
     ) throws(FleetError) -> IssuedCertificate {

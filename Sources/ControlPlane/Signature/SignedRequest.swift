@@ -67,7 +67,7 @@ package struct SignedRequest: Sendable {
     }
 
     /// The values of the header `name`, which is given in lower case, in order of arrival.
-    func values(of name: String) -> [String] {
+    package func values(of name: String) -> [String] {
         self.headers.compactMap { header in
             header.name.utf8.count == name.utf8.count && header.name.lowercased() == name
                 ? header.value : nil

@@ -10,6 +10,12 @@ package protocol CertificateIssuer: Sendable {
     func issue(
         publicKey: [UInt8], at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate
+
+    /// A claim's certificate, for a key that this service made itself.
+    /// - Parameter validitySeconds: how long it lives from `now`.
+    func issueClaim(
+        publicKey: [UInt8], validitySeconds: Int64, at now: UnixTime
+    ) async throws(FleetError) -> IssuedCertificate
 }
 
 /// A key pair made for a device that cannot make its own.

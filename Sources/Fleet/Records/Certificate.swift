@@ -6,6 +6,9 @@ package struct Certificate: Hashable, Sendable {
         case device
         /// The shared bootstrap identity of a line; speaks only under its claim's policies.
         case claim
+        /// A claim that a trusted user asked for, and that ends by itself within minutes (AWS:
+        /// CreateProvisioningClaim). Listings leave it out.
+        case temporaryClaim
     }
 
     /// AWS: CertificateStatus. The machine is `canBecome(_:)`.

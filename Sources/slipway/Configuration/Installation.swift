@@ -8,6 +8,8 @@ struct Installation: Sendable {
     let data: String
     let templates: String
     let hooks: String
+    private let region: String
+    private let account: String
 
     init(_ settings: ResolvedSettings) {
         let root = URL(fileURLWithPath: settings.text("directory")).standardizedFileURL.path
@@ -17,6 +19,13 @@ struct Installation: Sendable {
         self.data = place("data.directory")
         self.templates = place("templates.directory")
         self.hooks = place("hooks.directory")
+        self.region = settings.text("realm.region")
+        self.account = settings.text("realm.account")
+    }
+
+    /// - Throws: `FleetError.invalidRequest` where the settings name none.
+    var realm: Realm {
+        get throws(FleetError) { try Realm(region: self.region, account: self.account) }
     }
 
     static func absolute(_ path: String, in root: String) -> String {

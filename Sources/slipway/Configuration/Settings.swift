@@ -27,6 +27,17 @@ enum Settings {
             "gateway.names", .list, default: "localhost,127.0.0.1,::1",
             "names and addresses in the gateway's certificate; init adds the host name"),
 
+        Setting(
+            "api.host", .text, default: "127.0.0.1",
+            "the address that 'aws iot' and boto3 are served on"),
+        Setting(
+            "api.port", .integer(0...65_535), default: "8484",
+            "the port of the AWS IoT API; 0 takes a free one and prints it"),
+        Setting(
+            "api.tls", .flag, default: "false",
+            "whether the API speaks HTTPS, with the gateway's certificate; plain HTTP is for "
+                + "loopback addresses only"),
+
         Setting("pki.directory", .path, default: "pki", "where keys and certificates lie"),
         Setting(
             "pki.passphraseFile", .path, default: "",

@@ -23,7 +23,9 @@ enum ControlAccess: Sendable {
         }
         let store = try FleetDatabase.open(installation.database, .exclusive)
         return .database(
-            ControlPlaneServices(store: store, drafts: store, clock: SystemClock()) { [:] })
+            ControlPlaneServices(
+                store: store, drafts: store, clock: SystemClock(), entropy: SystemEntropy(),
+                realm: try installation.realm))
     }
 
     static func openRunning(_ options: LocationOptions) async throws(FleetError) -> ControlAccess {

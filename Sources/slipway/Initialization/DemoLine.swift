@@ -1,5 +1,4 @@
 import Fleet
-import JSON
 
 /// The demo line that init sets up: what its claim may do, and which serial numbers it may build.
 enum DemoLine {
@@ -21,26 +20,4 @@ enum DemoLine {
     }
 
     static var serials: [String] { (1...Self.serialsCount).map(Self.serial) }
-
-    /// The least that both create calls and one template need (provisioning specification, 1.11).
-    static func claimPolicyDocument(_ realm: Realm) -> String {
-        let families = [
-            "$aws/certificates/create/*", "$aws/certificates/create-from-csr/*",
-            "$aws/provisioning-templates/\(Self.template)/provision/*",
-        ]
-        let topics = families.map { JSONValue.string(realm.topic($0).rawValue) }
-        let filters = families.map { JSONValue.string(realm.topicFilter($0).rawValue) }
-        let document: JSONValue = [
-            "Version": "2012-10-17",
-            "Statement": [
-                ["Effect": "Allow", "Action": "iot:Connect", "Resource": "*"],
-                [
-                    "Effect": "Allow", "Action": ["iot:Publish", "iot:Receive"],
-                    "Resource": .array(topics),
-                ],
-                ["Effect": "Allow", "Action": "iot:Subscribe", "Resource": .array(filters)],
-            ],
-        ]
-        return JSONPrinter.print(document, style: .pretty)
-    }
 }

@@ -54,7 +54,8 @@ struct FleetFounding: Sendable {
                 certificate: facts.id, label: DemoLine.label, station: DemoLine.station,
                 lot: DemoLine.lot, createdAt: now),
             policy: try PolicyName(DemoLine.claimPolicy),
-            policyDocument: DemoLine.claimPolicyDocument(self.realm))
+            policyDocument: ClaimPolicy.document(
+                template: try TemplateName(DemoLine.template), in: self.realm))
         let view = try await self.store.load(registration.keys)
         // A claim that is known is left as it is: an operator may have changed or revoked it.
         guard view.certificate(facts.id) == nil else { return [] }

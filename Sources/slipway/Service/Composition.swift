@@ -16,6 +16,7 @@ struct Composition: Sendable {
     let installation: Installation
     let realm: Realm
     let store: SQLiteFleetStore
+    let issuer: Issuer
     let keyPairs: KeyPairPool
     let hooks: HookPool
     let provisioner: Provisioner
@@ -44,6 +45,7 @@ struct Composition: Sendable {
         self.logger = logger
 
         let issuer = try Self.issuer(settings, installation, passphrase, clock, entropy)
+        self.issuer = issuer
         let mint = try Self.mint(installation, entropy)
         self.store = try FleetDatabase.open(installation.database, .exclusive)
         let report = try await FleetFiles(store: self.store, clock: clock).load(
@@ -192,4 +194,27 @@ struct Composition: Sendable {
         self.keyPairs.shutdown()
         await self.store.close()
     }
+
+    /// What the control plane's operations use.
+    /// - Parameter port: the gateway's, for clients that ask where devices connect.
+    func controlServices(
+        port: Int?, status: @escaping @Sendable () async -> JSONObject
+    ) -> ControlPlaneServices {
+        var services = ControlPlaneServices(
+            store: self.store, drafts: self.store, clock: self.clock, entropy: SystemEntropy(),
+            realm: self.realm)
+        services.issuing = ControlPlaneServices.Issuing(
+            issuer: self.issuer, keyPairs: self.keyPairs, inspector: ForeignCertificateInspector())
+        services.endpoint = self.endpoint(port: port)
+        services.status = status
+        return services
+    }
+
+    /// AWS: endpointAddress is a host name, and its clients add 8883. Only another port is said.
+    private func endpoint(port: Int?) -> String? {
+        guard let name = self.settings.list("gateway.names").first, let port else { return nil }
+        return port == Self.standardPort ? name : "\(name):\(port)"
+    }
+
+    private static let standardPort = 8883
 }

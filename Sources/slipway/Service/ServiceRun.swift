@@ -24,12 +24,10 @@ struct ServiceRun: Sendable {
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         let address = try await composition.broker.start()
         let startedAt = composition.clock.now
+        let services = composition.controlServices(
+            port: address.port, status: { Self.status(composition, address, startedAt) })
         let control = ControlServer(
-            place: .socket(path: composition.installation.controlSocket),
-            services: ControlPlaneServices(
-                store: composition.store, drafts: composition.store, clock: composition.clock,
-                realm: composition.realm,
-                status: { Self.status(composition, address, startedAt) }),
+            place: .socket(path: composition.installation.controlSocket), services: services,
             identify: Caller.local, logger: composition.logger)
         let grace = Int64(composition.settings.integer("shutdown.graceSeconds"))
         let group = ServiceGroup(

@@ -1,0 +1,212 @@
+import Fleet
+import HTTPTypes
+import JSON
+import Provisioning
+import Registry
+
+/// The rows of provisioning templates.
+package enum TemplateOperations {
+    package static let all: [Operation] = [
+        Operation(
+            "CreateProvisioningTemplate", .post, "/provisioning-templates",
+            members: [
+                "templateName", "description", "templateBody", "enabled", "provisioningRoleArn",
+                "preProvisioningHook", "tags", "type",
+            ], summary: "A new template, its body checked whole",
+            target: { request, realm throws(FleetError) in
+                realm.template(try TemplateName(request.text("templateName")))
+            }, handle: Self.create),
+        Operation(
+            "DescribeProvisioningTemplate", .get, "/provisioning-templates/{templateName}",
+            summary: "One template with its default version", target: Self.template,
+            handle: Self.describe),
+        Operation(
+            "UpdateProvisioningTemplate", .patch, "/provisioning-templates/{templateName}",
+            members: [
+                "description", "enabled", "defaultVersionId", "provisioningRoleArn",
+                "preProvisioningHook", "removePreProvisioningHook",
+            ], summary: "Enables, disables, and switches the default version",
+            target: Self.template, handle: Self.update),
+        Operation(
+            "DeleteProvisioningTemplate", .delete, "/provisioning-templates/{templateName}",
+            summary: "Takes a template away with all its versions", target: Self.template,
+            handle: Self.delete),
+        Operation(
+            "ListProvisioningTemplates", .get, "/provisioning-templates",
+            query: Pagination.tokenQuery, summary: "Every template, in pages",
+            handle: Self.list),
+    ]
+
+    static func template(
+        _ request: OperationRequest, _ realm: Realm
+    ) throws(FleetError) -> ARN {
+        realm.template(try request.name("templateName"))
+    }
+
+    private static func create(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let name = try TemplateName(request.text("templateName"))
+        let body = try request.text("templateBody")
+        _ = try TemplateChecker.document(of: body, named: name)
+        let hook = try Self.hook(request)
+        let submission = TemplateSubmission(
+            name: name, kind: try Self.kind(request),
+            summary: try request.optionalText("description") ?? "",
+            // A template that nobody has enabled must not be reachable by its name alone.
+            enabled: try request.optionalFlag("enabled") ?? false, hook: hook?.name, body: body,
+            labels: ProvisioningTemplate.Labels(
+                roleARN: try request.optionalText("provisioningRoleArn"),
+                hookTarget: hook?.target, hookPayloadVersion: hook?.payloadVersion))
+        let tags = try TagShape.tags(request)
+        var keys: Set<RecordKey> = [.template(name)]
+        if let hook { keys.insert(.hook(hook.name)) }
+        _ = try await services.decide(keys, by: request.actor) { view, now throws(FleetError) in
+            var set = try Templates.createNew(submission, in: view, at: now)
+            set.changes += try TagShape.initial(tags, of: .template(name))
+            return set
+        }
+        return [
+            "templateArn": .arn(services.realm.template(name)), "templateName": .name(name),
+            "defaultVersionId": 1,
+        ]
+    }
+
+    private static func kind(
+        _ request: OperationRequest
+    ) throws(FleetError) -> ProvisioningTemplate.Kind {
+        guard let text = try request.optionalText("type") else { return .fleetProvisioning }
+        guard let kind = ProvisioningTemplate.Kind(rawValue: text) else {
+            throw FleetError(
+                .invalidRequest,
+                "/type must be FLEET_PROVISIONING or JITP, not '\(text.clipped)'")
+        }
+        return kind
+    }
+
+    /// AWS: ProvisioningHook, whose payload version defaults to the only one there is.
+    private static func hook(
+        _ request: OperationRequest
+    ) throws(FleetError) -> Templates.HookReference? {
+        guard let members = try request.object("preProvisioningHook") else { return nil }
+        try members.refuseUnknown(["payloadVersion", "targetArn"])
+        let version = try members.optionalText("payloadVersion") ?? Self.payloadVersion
+        guard version == Self.payloadVersion else {
+            throw FleetError(
+                .invalidRequest,
+                "/preProvisioningHook/payloadVersion must be \(Self.payloadVersion), not "
+                    + "'\(version.clipped)'")
+        }
+        let target = try members.text("targetArn")
+        return Templates.HookReference(
+            name: try Self.hookName(target), target: target, payloadVersion: version)
+    }
+
+    private static let payloadVersion = "2020-04-01"
+
+    /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:ALIAS]` as tools write it, or any other ARN
+    /// that ends in the name of a hook of this service.
+    private static func hookName(_ target: String) throws(FleetError) -> HookName {
+        let parts = target.split(separator: ":", omittingEmptySubsequences: false)
+        if let function = parts.firstIndex(of: "function"), function + 1 < parts.count {
+            return try HookName(String(parts[function + 1]))
+        }
+        let last = target.split(whereSeparator: { $0 == ":" || $0 == "/" }).last
+        return try HookName(last.map(String.init) ?? target)
+    }
+
+    private static func describe(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let name: TemplateName = try request.name("templateName")
+        let template = try Templates.existing(
+            name, in: try await services.store.load([.template(name)]))
+        let key = RecordKey.templateVersion(name, template.defaultVersionID)
+        let view = try await services.store.load([key])
+        return .object(
+            TemplateShape.description(
+                template, body: view.templateVersion(name, template.defaultVersionID)?.body,
+                services.realm))
+    }
+
+    private static func update(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let name: TemplateName = try request.name("templateName")
+        var update = Templates.Update()
+        update.summary = try request.optionalText("description")
+        update.enabled = try request.optionalFlag("enabled")
+        update.defaultVersionID = try request.optionalInteger("defaultVersionId")
+        update.roleARN = try request.optionalText("provisioningRoleArn")
+        update.hook = try Self.hook(request)
+        update.removesHook = try request.optionalFlag("removePreProvisioningHook") ?? false
+        let wanted = update
+        _ = try await services.decide(Templates.keys(of: name, wanted), by: request.actor) {
+            view, now throws(FleetError) in
+            try Templates.update(name, wanted, in: view, at: now)
+        }
+        return .null
+    }
+
+    private static func delete(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let name: TemplateName = try request.name("templateName")
+        let users = try await services.authorities()
+            .filter { $0.registration.config?.templateName == name }.map(\.id)
+        _ = try await services.decide([.template(name)], by: request.actor) {
+            view, _ throws(FleetError) in
+            try Templates.delete(name, usedBy: users, in: view)
+        }
+        return .null
+    }
+
+    private static func list(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let page = try await services.store.page(
+            ListQuery(
+                .templates, after: try request.pageToken, limit: try request.pageLimit))
+        let templates = page.records.compactMap { record -> JSONValue? in
+            guard case .template(let template) = record else { return nil }
+            return .object(TemplateShape.summary(template, services.realm))
+        }
+        return .object(
+            .present(
+                ("templates", .array(templates)), ("nextToken", Pagination.token(page.next))))
+    }
+}
+
+/// A template as AWS IoT describes it (provisioning specification, 4.1 and 4.6).
+enum TemplateShape {
+    static func summary(_ template: ProvisioningTemplate, _ realm: Realm) -> JSONObject {
+        [
+            "templateArn": .arn(realm.template(template.name)),
+            "templateName": .name(template.name),
+            "description": .string(template.summary),
+            "creationDate": .epoch(template.createdAt),
+            "lastModifiedDate": .epoch(template.lastModifiedAt),
+            "enabled": .bool(template.enabled),
+            "type": .string(template.kind.rawValue),
+        ]
+    }
+
+    static func description(
+        _ template: ProvisioningTemplate, body: String?, _ realm: Realm
+    ) -> JSONObject {
+        var object = Self.summary(template, realm)
+        object["defaultVersionId"] = .int(template.defaultVersionID)
+        object["templateBody"] = body.map { .string($0) }
+        object["provisioningRoleArn"] = template.labels.roleARN.map { .string($0) }
+        if let hook = template.hook {
+            object["preProvisioningHook"] = [
+                "payloadVersion": .string(template.labels.hookPayloadVersion ?? "2020-04-01"),
+                // One that came from a file was never called by an ARN.
+                "targetArn": .string(
+                    template.labels.hookTarget
+                        ?? "arn:aws:lambda:\(realm.region):\(realm.account):function:\(hook)"),
+            ]
+        }
+        return object
+    }
+}

@@ -1,0 +1,78 @@
+package import Fleet
+
+/// A certificate of another authority, brought in by an operator.
+///
+/// AWS: RegisterCertificate and RegisterCertificateWithoutCA. That the authority signed it has
+/// been verified by whoever can.
+package struct CertificateRegistration: Hashable, Sendable {
+    package let inspected: InspectedCertificate
+    /// nil where it is registered without its authority.
+    package let authority: CertificateID?
+    package let mode: Certificate.Mode
+    package let status: Certificate.Status
+
+    package init(
+        _ inspected: InspectedCertificate, authority: Authority?, status: Certificate.Status
+    ) {
+        self.inspected = inspected
+        self.authority = authority?.id
+        // AWS: a certificate inherits the mode of its authority.
+        self.mode = authority?.registration.mode ?? .sniOnly
+        self.status = status
+    }
+
+    package var keys: Set<RecordKey> {
+        var keys = KeyReuse.keys(of: self.inspected.publicKey)
+        keys.insert(.certificate(self.inspected.id))
+        if let authority { keys.insert(.authority(authority)) }
+        return keys
+    }
+
+    package func changeSet(
+        in view: RegistryView, by actor: Actor, at now: UnixTime
+    ) throws(FleetError) -> ChangeSet {
+        let id = self.inspected.id
+        try self.inspected.requireDevice(at: now)
+        switch self.status {
+        case .active, .inactive, .revoked: break
+        case .pendingTransfer, .registerInactive, .pendingActivation:
+            throw FleetError(
+                .invalidRequest, "nobody may register a certificate as \(self.status.rawValue)")
+        }
+        guard view.certificate(id) == nil else {
+            throw FleetError(
+                .alreadyExists, "The certificate is already registered.", resource: id.rawValue)
+        }
+        var preconditions: [Precondition] = [.absent(.certificate(id))]
+        if let authority {
+            guard view.authority(authority)?.status == .active else {
+                throw FleetError(
+                    .certificateState,
+                    "CA certificate \(authority) is INACTIVE; activate it before certificates "
+                        + "of it are registered", resource: authority.rawValue)
+            }
+            preconditions.append(view.asSeen(.authority(authority)))
+        }
+        preconditions += try KeyReuse.check(
+            self.inspected.publicKey, as: .certificateValidation, in: view)
+        return ChangeSet(
+            action: self.authority == nil
+                ? "RegisterCertificateWithoutCA" : "RegisterCertificate",
+            preconditions: preconditions, changes: [.putCertificate(self.record(by: actor, now))])
+    }
+
+    private func record(by actor: Actor, _ now: UnixTime) -> Certificate {
+        Certificate(
+            id: self.inspected.id, kind: .device, serialNumber: self.inspected.serialNumber,
+            issuerID: self.authority, issuer: self.inspected.issuer,
+            subject: self.inspected.subject, publicKey: self.inspected.publicKey,
+            notBefore: self.inspected.notBefore, notAfter: self.inspected.notAfter,
+            pem: self.inspected.pem, createdAt: now, status: self.status, statusChangedAt: now,
+            statusReason: nil,
+            provenance: Provenance(
+                origin: Provenance.Origin(
+                    flow: .operatorMade, claim: nil, clientID: nil,
+                    sourceAddress: actor.sourceAddress, requestedAt: now)),
+            firstSeenAt: nil, mode: self.mode)
+    }
+}

@@ -1,0 +1,92 @@
+package import Fleet
+import JSON
+
+/// A claim that a trusted user hands to one device (AWS: CreateProvisioningClaim): it lives for
+/// minutes, reaches one template and nothing else, and goes by itself.
+package struct TrustedUserClaim: Hashable, Sendable {
+    /// AWS: 5 minutes.
+    package static let lifeSeconds: Int64 = 300
+
+    package let template: TemplateName
+    package let certificate: Certificate
+    private let policyDocument: String
+
+    package init(
+        _ issued: IssuedCertificate, template: TemplateName, in realm: Realm, by actor: Actor,
+        at now: UnixTime
+    ) {
+        self.template = template
+        self.certificate = Certificate(
+            issued: issued, kind: .temporaryClaim, status: .active,
+            reason: "provisioning claim for template \(template)", at: now,
+            provenance: Provenance(
+                origin: Provenance.Origin(
+                    flow: .serverKeys, claim: nil, clientID: nil,
+                    sourceAddress: actor.sourceAddress, requestedAt: now)))
+        self.policyDocument = ClaimPolicy.document(template: template, in: realm)
+    }
+
+    /// One policy for all claims of a template, since all may do the same.
+    package static func policy(of template: TemplateName) -> PolicyName {
+        PolicyName(checked: "provisioning-claim-\(template)")
+    }
+
+    package static func keys(of template: TemplateName) -> Set<RecordKey> {
+        [.template(template), .policy(Self.policy(of: template))]
+    }
+
+    package func changeSet(
+        in view: RegistryView, at now: UnixTime
+    ) throws(FleetError) -> ChangeSet {
+        _ = try Templates.existing(self.template, in: view)
+        let policy = Self.policy(of: self.template)
+        var set = ChangeSet(
+            action: "CreateProvisioningClaim",
+            preconditions: [
+                .present(.template(self.template)), view.asSeen(.policy(policy)),
+                .absent(.certificate(self.certificate.id)),
+            ],
+            changes: [.putCertificate(self.certificate)],
+            detail: ["template": .string(self.template.rawValue)])
+        // Somebody may have given the name to another document; a claim must not come to rights
+        // that nobody meant it to have.
+        if let existing = view.policy(policy) {
+            guard existing.defaultVersion?.document == self.policyDocument else {
+                throw FleetError(
+                    .invalidRequest,
+                    "policy '\(policy)' exists with another document than a claim's: rename it",
+                    resource: policy.rawValue)
+            }
+        } else {
+            set.changes.append(
+                .putPolicy(PolicyVersions.first(policy, document: self.policyDocument, at: now)))
+        }
+        set.changes.append(.attachPolicy(policy, .certificate(self.certificate.id)))
+        return set
+    }
+}
+
+/// The least that a claim needs for both create calls and one template (provisioning
+/// specification, 1.11).
+package enum ClaimPolicy {
+    package static func document(template: TemplateName, in realm: Realm) -> String {
+        let families = [
+            "$aws/certificates/create/*", "$aws/certificates/create-from-csr/*",
+            "$aws/provisioning-templates/\(template)/provision/*",
+        ]
+        let topics = families.map { JSONValue.string(realm.topic($0).rawValue) }
+        let filters = families.map { JSONValue.string(realm.topicFilter($0).rawValue) }
+        let document: JSONValue = [
+            "Version": "2012-10-17",
+            "Statement": [
+                ["Effect": "Allow", "Action": "iot:Connect", "Resource": "*"],
+                [
+                    "Effect": "Allow", "Action": ["iot:Publish", "iot:Receive"],
+                    "Resource": .array(topics),
+                ],
+                ["Effect": "Allow", "Action": "iot:Subscribe", "Resource": .array(filters)],
+            ],
+        ]
+        return JSONPrinter.print(document, style: .pretty)
+    }
+}
