@@ -43,6 +43,7 @@ struct RandomPolicy {
         "iot:Connection.Thing.Attributes[s]", "iot:Connection.Thing.ThingTypeName",
         "iot:DomainName", "iot:Certificate.Subject.CommonName",
         "iot:Certificate.Subject.CommonName.1", "iot:certificate.subject.commonname.4",
+        "iot:Certificate.Subject.CommonName.5",
         "iot:Certificate.Subject.CommonName.List", "iot:Certificate.Issuer.Organization",
         "iot:Certificate.Subject.AlternativeName.DNSName", "iot:Certificate.SerialNumber",
         "iot:Certificate.AvailableKeys", "iot:ConnectAttributes", "iot:LastWillTopic",
@@ -116,7 +117,10 @@ struct RandomPolicy {
         var keys: [ConditionOperator.Comparison: [String]] = [
             .network: ["aws:SourceIp"], .arn: ["iot:LastWillTopic"],
             .bool: ["iot:Connection.Thing.IsAttached", "iot:Connection.Thing.Attributes[f]"],
-            .binary: ["iot:Connection.Thing.Attributes[b]"],
+            .binary: [
+                "iot:Connection.Thing.Attributes[b]", "iot:Connection.Thing.Attributes[b]",
+                "iot:Connection.Thing.Attributes[c]",
+            ],
             .like: ["iot:ClientId", "iot:ConnectAttributes"],
             .text: ["iot:ClientId", "iot:ConnectAttributes", "aws:username"],
         ]
@@ -130,12 +134,17 @@ struct RandomPolicy {
     }()
 
     private mutating func operand(_ comparison: ConditionOperator.Comparison) -> String {
-        if self.chance(6) { return "${\(self.pick(Self.variables))}" }
+        if self.chance(6) {
+            let suited = Self.suitedKeys[comparison] ?? []
+            let variable = self.chance(2) ? self.pick(suited + Self.variables) : nil
+            return "${\(variable ?? self.pick(suited.isEmpty ? Self.variables : suited))}"
+        }
         switch comparison {
         case .text, .foldedText, .like:
             return self.chance(2)
                 ? self.pick([
                     "LastWill", "PersistentConnect", "A", "AB", "É", "L*", "true", "a\\,b",
+                    "a\\\\b",
                 ])
                 : self.some(1...2) { $0.piece() }.joined()
         case .number: return self.pick(Self.numbers)
@@ -183,8 +192,9 @@ struct RandomPolicy {
         }
         if self.chance(2) { context.certificateSerialNumber = self.pick(["0a", "a", "7"]) }
         for field in Self.fields where self.chance(2) {
-            context.certificateFields[field] = self.some(0...6) {
-                $0.pick(["a", "b", "a,b", "é", "*", "a+b", "a/b", "", Self.long])
+            let count = self.pick([0, 1, 1, 2, 5, 6])
+            context.certificateFields[field] = self.some(count...count) {
+                $0.pick(["a", "b", "a,b", "a\\b", "é", "*", "a+b", "a/b", "", Self.long])
             }
         }
         if self.chance(2) {
@@ -204,7 +214,8 @@ struct RandomPolicy {
     ].compactMap { CertificateField($0) }
     private static let long = String(repeating: "x", count: 1025)
     private static let addresses = [
-        "10.0.0.1", "10.0.0.2", "203.0.113.7", "2001:db8::1", "::ffff:10.0.0.1", "fe80::1%eth0",
+        "10.0.0.0", "10.0.0.1", "10.0.0.2", "203.0.113.7", "2001:db8::1", "2001:db8::",
+        "2001:db9::1", "::ffff:10.0.0.1", "fe80::1%eth0",
         "::", "10.0.0.01", "nowhere", "",
     ]
 
@@ -213,7 +224,7 @@ struct RandomPolicy {
         for (name, values) in [
             ("s", Self.names), ("n", Self.numbers + ["x", "1e400", ""]),
             ("d", Self.dates + ["soon", "2026-02-30"]), ("f", ["true", "FALSE", "x"]),
-            ("b", ["AAAA", "AAA=", "AAAB", "AAB=", "x"]),
+            ("b", ["AAAA", "AAA=", "AAAB", "AAB=", "x"]), ("c", ["AAA=", "AAB=", "AB==", "x"]),
         ] where !self.chance(3) {
             attributes[name] = self.pick(values)
         }

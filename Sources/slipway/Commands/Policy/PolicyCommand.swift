@@ -11,7 +11,7 @@ struct PolicyCommand: AsyncParsableCommand {
             Works on files, and needs no service: the documents are read and decided by the very \
             code that the broker decides with.
             """,
-        subcommands: [Lint.self, Explain.self, Simulate.self])
+        subcommands: [Lint.self, Explain.self, Simulate.self, Measure.self])
 }
 
 /// A policy document in a file.
