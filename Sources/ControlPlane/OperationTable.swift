@@ -1,13 +1,26 @@
 /// Every operation there is.
 package enum OperationTable {
-    package static let all: [Operation] =
-        AccountOperations.all + AllowlistOperations.all + AuthorityOperations.all
-        + CertificateOperations.all + CertificateRecordOperations.all + ClaimOperations.all
-        + IssuanceOperations.all + StatusOperations.all + TemplateOperations.all
-        + TemplateVersionOperations.all
+    private static let areas: [[Operation]] = [
+        AccountOperations.all,
+        AllowlistOperations.all,
+        AuthorityOperations.all,
+        AuthorizationOperations.all,
+        CertificateOperations.all,
+        CertificateRecordOperations.all,
+        ClaimOperations.all,
+        IssuanceOperations.all,
+        PolicyAttachmentOperations.all,
+        PolicyOperations.all,
+        StatusOperations.all,
+        TemplateOperations.all,
+        TemplateVersionOperations.all,
+    ]
+
+    package static let all: [Operation] = Self.areas.flatMap { $0 }
+
+    private static let byName = Dictionary(
+        Self.all.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
 
     /// The row called `name`.
-    package static func operation(_ name: String) -> Operation? {
-        Self.all.first { $0.name == name }
-    }
+    package static func operation(_ name: String) -> Operation? { Self.byName[name] }
 }

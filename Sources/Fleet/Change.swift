@@ -27,7 +27,13 @@ package enum Change: Hashable, Sendable {
     case recordFirstSeen(CertificateID, at: UnixTime)
     case deleteCertificate(CertificateID)
 
+    /// A policy with the versions it has: how one comes to be.
     case putPolicy(Policy)
+    /// One version more; what is already there is not said again, so that a policy's hundredth
+    /// version costs what its second did.
+    case addPolicyVersion(PolicyName, Policy.Version, isDefault: Bool)
+    case setDefaultPolicyVersion(PolicyName, Int, at: UnixTime)
+    case deletePolicyVersion(PolicyName, Int, at: UnixTime)
     case deletePolicy(PolicyName)
     case attachPolicy(PolicyName, PolicyTarget)
     case detachPolicy(PolicyName, PolicyTarget)

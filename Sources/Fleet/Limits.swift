@@ -21,4 +21,9 @@ package enum Limits {
     /// AWS REST: certificatePem, caCertificatePem, caCertificate, verificationCertificate.
     package static let certificatePEMBytesMax = 65_536
     package static let hookSourceBytesMax = 64 * 1024
+    /// AWS allows 5 versions, 10 policies for a certificate and 2 for a group: protections of a
+    /// service that others use too.
+    package static let policyVersionsMax = 1000
+    package static let policiesPerCertificateMax = 100
+    package static let policiesPerThingGroupMax = 100
 }

@@ -2,20 +2,36 @@ package import Fleet
 
 /// What hangs on what: policies on certificates and groups, certificates on things.
 package enum Attachments {
-    /// AWS: AttachPolicy. Repeats change nothing.
+    /// AWS: AttachPolicy. Repeats change nothing. A dynamic group carries no policies, since
+    /// whoever can change an attribute could then give rights.
     package static func attach(
         _ policy: PolicyName, to target: PolicyTarget, in view: RegistryView
     ) throws(FleetError) -> ChangeSet {
-        guard view.policy(policy) != nil else {
+        _ = try PolicyVersions.policy(policy, in: view)
+        try Self.checkExists(target, in: view)
+        // The set of what is attached is relied on too: two attachments that break the limit only
+        // together cannot both be made.
+        var set = ChangeSet(
+            action: "AttachPolicy",
+            preconditions: [
+                .present(.policy(policy)), .present(target.key),
+                view.asSeen(.policiesOfTarget(target)),
+            ])
+        let attached = view.policiesOfTarget(target)
+        guard !attached.contains(policy) else { return set }
+        let limit =
+            switch target {
+            case .certificate: Limits.policiesPerCertificateMax
+            case .thingGroup: Limits.policiesPerThingGroupMax
+            }
+        guard attached.count < limit else {
             throw FleetError(
-                .notFound, "there is no policy '\(policy)'", resource: policy.rawValue)
+                .limitExceeded,
+                "\(target.noun) has \(attached.count) policies, and may have no more than "
+                    + "\(limit)", resource: policy.rawValue)
         }
-        let key = Self.key(of: target)
-        guard view.entry(key) != nil else { throw Self.missing(target) }
-        return ChangeSet(
-            action: "AttachPolicy", preconditions: [.present(.policy(policy)), .present(key)],
-            changes: view.policiesOfTarget(target).contains(policy)
-                ? [] : [.attachPolicy(policy, target)])
+        set.changes = [.attachPolicy(policy, target)]
+        return set
     }
 
     /// AWS: DetachPolicy. What is not attached is detached already.
@@ -30,7 +46,7 @@ package enum Attachments {
 
     /// What `attach` and `detach` have to see.
     package static func keys(_ policy: PolicyName, _ target: PolicyTarget) -> Set<RecordKey> {
-        [.policy(policy), Self.key(of: target), .policiesOfTarget(target)]
+        [.policy(policy), target.key, .policiesOfTarget(target)]
     }
 
     /// AWS: AttachThingPrincipal. A certificate that is one thing exclusively takes no other, and
@@ -88,18 +104,32 @@ package enum Attachments {
                 ? [.detachThingPrincipal(thing, certificate)] : [])
     }
 
-    private static func key(of target: PolicyTarget) -> RecordKey {
+    /// - Throws: `FleetError.notFound`; `.invalidRequest` for a dynamic group.
+    package static func checkExists(
+        _ target: PolicyTarget, in view: RegistryView
+    ) throws(FleetError) {
         switch target {
-        case .certificate(let id): .certificate(id)
-        case .thingGroup(let name): .thingGroup(name)
+        case .certificate(let id):
+            guard view.certificate(id) != nil else { throw Certificates.missing(id) }
+        case .thingGroup(let name):
+            guard let group = view.thingGroup(name) else {
+                throw FleetError(
+                    .notFound, "Thing group \(name) does not exist", resource: name.rawValue)
+            }
+            guard !group.isDynamic else {
+                throw FleetError(
+                    .invalidRequest, "thing group \(name) is dynamic, and carries no policies",
+                    resource: name.rawValue)
+            }
         }
     }
+}
 
-    private static func missing(_ target: PolicyTarget) -> FleetError {
-        switch target {
-        case .certificate(let id): Certificates.missing(id)
-        case .thingGroup(let name):
-            FleetError(.notFound, "there is no thing group '\(name)'", resource: name.rawValue)
+extension PolicyTarget {
+    fileprivate var noun: String {
+        switch self {
+        case .certificate(let id): "certificate \(id)"
+        case .thingGroup(let name): "thing group \(name)"
         }
     }
 }

@@ -96,4 +96,14 @@ extension Schema {
         CREATE INDEX authorities_by_creation ON authorities (created_at, id);
         CREATE INDEX authorities_by_subject ON authorities (subject);
         """
+
+    /// Step 4: what a policy remembers of its versions.
+    static let policyHistory = """
+        ALTER TABLE policies ADD COLUMN latest_version INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE policies ADD COLUMN last_modified_at INTEGER NOT NULL DEFAULT 0;
+        UPDATE policies SET latest_version = max(default_version, ifnull(
+                (SELECT max(id) FROM policy_versions WHERE policy = name), 0)),
+            last_modified_at = ifnull(
+                (SELECT max(created_at) FROM policy_versions WHERE policy = name), created_at);
+        """
 }

@@ -108,7 +108,7 @@ import Testing
             ], defaultVersionID: 1, createdAt: time)
         #expect(Self.decide([CompiledPolicy(stored)]).isAllowed)
         var changed = stored
-        changed.defaultVersionID = 2
+        changed.setDefault(2, at: time)
         #expect(!Self.decide([CompiledPolicy(changed)]).isAllowed)
     }
 

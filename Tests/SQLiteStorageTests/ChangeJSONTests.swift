@@ -25,6 +25,11 @@ import Testing
             .setProvenance(Samples.certificateID(1), Samples.provenance(1, registered: true)),
             .recordFirstSeen(Samples.certificateID(1), at: Samples.time),
             .deleteCertificate(Samples.certificateID(1)), .deletePolicy(Samples.policyName(1)),
+            .addPolicyVersion(
+                Samples.policyName(1),
+                Policy.Version(id: 7, document: "{}", createdAt: Samples.time), isDefault: true),
+            .setDefaultPolicyVersion(Samples.policyName(1), 3, at: Samples.time),
+            .deletePolicyVersion(Samples.policyName(1), 3, at: Samples.time),
             .attachPolicy(Samples.policyName(1), .certificate(Samples.certificateID(1))),
             .attachPolicy(Samples.policyName(1), .thingGroup(Samples.groupName(1))),
             .detachPolicy(Samples.policyName(1), .thingGroup(Samples.groupName(1))),

@@ -22,6 +22,10 @@ import Testing
                     INSERT INTO group_members VALUES ('t1', 'line');
                     INSERT INTO templates VALUES ('line', 'FLEET_PROVISIONING', '', 1, 1, 1, NULL,
                         1, 1, 1);
+                    INSERT INTO policies VALUES ('p', 2, 11, 1), ('q', 1, 12, 1);
+                    INSERT INTO policy_versions VALUES
+                        ('p', 0, 1, '{}', 11), ('p', 1, 2, '{}', 13), ('p', 2, 3, '{}', 14),
+                        ('q', 0, 1, '{}', 12);
                     PRAGMA user_version = 1;
                     PRAGMA application_id = \(Schema.applicationID);
                     """)
@@ -60,6 +64,21 @@ import Testing
         let found = try await store.page(ListQuery(.thingsWhere(filter)))
         #expect(found.records == [view.thing(names[0])].compactMap { $0 }.map { .thing($0) })
         #expect(try await store.checkIntegrity() == [])
+        await store.close()
+    }
+
+    @Test func policiesOfTheFirstReleaseGainTheirHistory() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("fleet.db")
+        try self.firstRelease(at: path)
+        let store = try SQLiteFleetStore.open(path: path, mode: .exclusive, clock: ManualClock())
+        let (p, q) = (PolicyName(checked: "p"), PolicyName(checked: "q"))
+        let view = try await store.load([.policy(p), .policy(q)])
+        #expect(view.policy(p)?.latestVersionID == 3)
+        #expect(view.policy(p)?.defaultVersionID == 2)
+        #expect(view.policy(p)?.lastModifiedAt == UnixTime(milliseconds: 14))
+        #expect(view.policy(q)?.latestVersionID == 1)
+        #expect(view.policy(q)?.lastModifiedAt == UnixTime(milliseconds: 12))
         await store.close()
     }
 

@@ -165,6 +165,13 @@ extension FleetTables {
         case .recordFirstSeen(let id, let time): try self.recordFirstSeen(id, time, revision)
         case .deleteCertificate(let id): self.deleteCertificate(id)
         case .putPolicy(let policy): self.put(.policy(policy.name), .policy(policy), revision)
+        case .addPolicyVersion(let name, let version, let isDefault):
+            try self.require(.policy(name))
+            self.updatePolicy(name, revision) { $0.add(version, isDefault: isDefault) }
+        case .setDefaultPolicyVersion(let name, let id, let time):
+            self.updatePolicy(name, revision) { $0.setDefault(id, at: time) }
+        case .deletePolicyVersion(let name, let id, let time):
+            self.updatePolicy(name, revision) { $0.deleteVersion(id, at: time) }
         case .deletePolicy(let name): self.deletePolicy(name)
         case .attachPolicy(let policy, let target):
             try self.require(.policy(policy))
@@ -208,6 +215,14 @@ extension FleetTables {
             try self.require(.allowlist(list))
             self.update(list, time, revision) { $0.subtract(serials) }
         }
+    }
+
+    private mutating func updatePolicy(
+        _ name: PolicyName, _ revision: Revision, _ update: (inout Policy) -> Void
+    ) {
+        guard case .policy(var policy)? = self.records[.policy(name)]?.record else { return }
+        update(&policy)
+        self.put(.policy(name), .policy(policy), revision)
     }
 
     /// Tags go with the resource.
@@ -384,14 +399,4 @@ extension FleetTables {
 
 extension FleetError {
     static func conflict(_ message: String) -> FleetError { FleetError(.conflict, message) }
-}
-
-extension PolicyTarget {
-    /// The record a policy hangs on.
-    var key: RecordKey {
-        switch self {
-        case .certificate(let id): .certificate(id)
-        case .thingGroup(let name): .thingGroup(name)
-        }
-    }
 }

@@ -147,7 +147,7 @@ private struct RandomFleet {
         let time = Samples.time.advanced(bySeconds: Int64(a))
         let target: PolicyTarget =
             a < 2 ? .certificate(Samples.certificateID(a)) : .thingGroup(Samples.groupName(a))
-        switch Int.random(in: 0..<36, using: &self.random) {
+        switch Int.random(in: 0..<39, using: &self.random) {
         case 0, 1: return .putThing(Samples.thing(a, version: b + 1))
         case 2: return .deleteThing(thing)
         case 3, 4: return .putThingGroup(Samples.group(b))
@@ -182,6 +182,13 @@ private struct RandomFleet {
         case 32: return .setTags(.policy(policy), ["c": ""])
         case 33: return .addThingToGroup(thing, Samples.groupName(0))
         case 34: return .deleteClaim(id)
+        case 35:
+            return .addPolicyVersion(
+                policy,
+                Policy.Version(id: a + 2, document: "{\"n\":\(a)}", createdAt: time),
+                isDefault: a.isMultiple(of: 2))
+        case 36: return .setDefaultPolicyVersion(policy, a + 1, at: time)
+        case 37: return .deletePolicyVersion(policy, a + 1, at: time)
         default: return .removeAllowlistEntries(Samples.listName, [Samples.serial(a)], at: time)
         }
     }

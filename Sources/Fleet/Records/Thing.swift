@@ -45,3 +45,21 @@ package struct ThingPrincipal: Hashable, Sendable {
         self.exclusivity = exclusivity
     }
 }
+
+extension ThingPrincipal {
+    /// The thing that a connection speaks for, of those its certificate is attached to. AWS: an
+    /// exclusive attachment is that thing whatever the client id; any other counts only where the
+    /// client id is the thing's name (provisioning specification, 5.6).
+    ///
+    /// - Parameter facts: the thing and the exclusivity of one attachment.
+    package static func associated<Attachment>(
+        among attachments: [Attachment], clientID: String?,
+        _ facts: (Attachment) -> (thing: ThingName, exclusivity: Exclusivity)
+    ) -> Attachment? {
+        attachments.first { facts($0).exclusivity == .exclusive }
+            ?? attachments.first { attachment in
+                guard let clientID else { return false }
+                return facts(attachment).thing.rawValue.utf8.elementsEqual(clientID.utf8)
+            }
+    }
+}

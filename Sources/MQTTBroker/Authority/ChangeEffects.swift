@@ -41,7 +41,8 @@ struct ChangeEffects: Sendable {
             self.changedKeys.insert(.groupsOfThing(thing))
         case .putPolicy(let policy):
             self.changedKeys.insert(.policy(policy.name))
-        case .deletePolicy(let name):
+        case .deletePolicy(let name), .setDefaultPolicyVersion(let name, _, _),
+            .addPolicyVersion(let name, _, isDefault: true):
             self.changedKeys.insert(.policy(name))
         case .attachPolicy(_, let target), .detachPolicy(_, let target):
             self.changedKeys.insert(.policiesOfTarget(target))
@@ -51,7 +52,8 @@ struct ChangeEffects: Sendable {
             self.changedKeys.insert(.thingsOfCertificate(certificate))
         // Nothing of these is read to judge a connection; a first sight, above all, must not make
         // every new device be judged twice.
-        case .setProvenance, .recordFirstSeen, .putThingType, .deleteThingType,
+        case .setProvenance, .recordFirstSeen, .deletePolicyVersion,
+            .addPolicyVersion(_, _, isDefault: false), .putThingType, .deleteThingType,
             .putBillingGroup, .deleteBillingGroup, .setTags, .putEventConfigurations,
             .putTemplate, .deleteTemplate, .putTemplateVersion, .deleteTemplateVersion,
             .putHook, .putClaim, .deleteClaim, .putRegistrationCode, .deleteRegistrationCode,

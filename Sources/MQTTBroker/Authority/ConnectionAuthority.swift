@@ -34,13 +34,12 @@ struct ConnectionAuthority: Sendable {
             certificateFields: CertificateFields.of(record.certificate))
     }
 
-    /// AWS: an exclusive attachment is that thing whatever the client id; any other counts only
-    /// where the client id is the thing's name (provisioning specification, 5.6).
     private static func associatedThing(
         of record: PrincipalRecord, clientID: String
     ) -> AttachedThing? {
-        record.things.first { $0.exclusivity == .exclusive }
-            ?? record.things.first { $0.thing.name.rawValue.utf8.elementsEqual(clientID.utf8) }
+        ThingPrincipal.associated(among: record.things, clientID: clientID) {
+            ($0.thing.name, $0.exclusivity)
+        }
     }
 
     /// The policies that could not be read, each of which makes every answer no.

@@ -37,6 +37,19 @@ extension Change {
         },
         "deleteCertificate": { .deleteCertificate(try $0.id("certificate")) },
         "putPolicy": { .putPolicy(try Policy(json: $0.value("record"))) },
+        "addPolicyVersion": {
+            .addPolicyVersion(
+                try $0.name("policy"), try Policy.Version(json: $0.value("version")),
+                isDefault: try $0.flag("isDefault"))
+        },
+        "setDefaultPolicyVersion": {
+            .setDefaultPolicyVersion(
+                try $0.name("policy"), try $0.int("version"), at: try $0.time("at"))
+        },
+        "deletePolicyVersion": {
+            .deletePolicyVersion(
+                try $0.name("policy"), try $0.int("version"), at: try $0.time("at"))
+        },
         "deletePolicy": { .deletePolicy(try $0.name("policy")) },
         "attachPolicy": {
             .attachPolicy(try $0.name("policy"), try PolicyTarget(json: $0.value("target")))

@@ -47,6 +47,18 @@ extension Change {
         case .deleteCertificate(let id):
             Self.of("deleteCertificate", ("certificate", RecordJSON.id(id)))
         case .putPolicy(let record): Self.put("putPolicy", record.json)
+        case .addPolicyVersion(let name, let version, let isDefault):
+            Self.of(
+                "addPolicyVersion", ("policy", RecordJSON.name(name)), ("version", version.json),
+                ("isDefault", .bool(isDefault)))
+        case .setDefaultPolicyVersion(let name, let id, let time):
+            Self.of(
+                "setDefaultPolicyVersion", ("policy", RecordJSON.name(name)),
+                ("version", .int(id)), ("at", RecordJSON.time(time)))
+        case .deletePolicyVersion(let name, let id, let time):
+            Self.of(
+                "deletePolicyVersion", ("policy", RecordJSON.name(name)), ("version", .int(id)),
+                ("at", RecordJSON.time(time)))
         case .deletePolicy(let name): Self.of("deletePolicy", ("policy", RecordJSON.name(name)))
         case .attachPolicy(let name, let target):
             Self.of(

@@ -26,7 +26,9 @@ extension Policy {
             ("name", RecordJSON.name(self.name)),
             ("versions", .array(self.versions.map(\.json))),
             ("defaultVersionID", .int(self.defaultVersionID)),
-            ("createdAt", RecordJSON.time(self.createdAt)))
+            ("latestVersionID", .int(self.latestVersionID)),
+            ("createdAt", RecordJSON.time(self.createdAt)),
+            ("lastModifiedAt", RecordJSON.time(self.lastModifiedAt)))
     }
 
     init(json: JSONValue?) throws {
@@ -35,7 +37,9 @@ extension Policy {
             name: try fields.name("name"),
             versions: try fields.array("versions").map { try Version(json: $0) },
             defaultVersionID: try fields.int("defaultVersionID"),
-            createdAt: try fields.time("createdAt"))
+            latestVersionID: try fields.optionalInt("latestVersionID"),
+            createdAt: try fields.time("createdAt"),
+            lastModifiedAt: try fields.optionalTime("lastModifiedAt"))
     }
 }
 

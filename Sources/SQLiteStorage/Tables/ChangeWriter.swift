@@ -33,6 +33,12 @@ struct ChangeWriter {
         case .setTags(let resource, let tags): try TagTables.set(resource, tags, revision, db)
         case .putEventConfigurations(let record): try TagTables.put(record, revision, db)
         case .putPolicy(let record): try PolicyTables.put(record, revision, db)
+        case .addPolicyVersion(let name, let version, let isDefault):
+            try PolicyTables.add(version, to: name, isDefault: isDefault, revision, db)
+        case .setDefaultPolicyVersion(let name, let id, let time):
+            try PolicyTables.setDefault(id, of: name, at: time, revision, db)
+        case .deletePolicyVersion(let name, let id, let time):
+            try PolicyTables.deleteVersion(id, of: name, at: time, revision, db)
         case .deletePolicy(let name): try PolicyTables.deletePolicy(name, db)
         case .attachPolicy(let policy, let target):
             try PolicyTables.attach(policy, to: target, db)
@@ -78,6 +84,8 @@ struct ChangeWriter {
         switch change {
         case .addThingToGroup(let thing, let group): "adding thing \(thing) to group \(group)"
         case .attachPolicy(let policy, let target): "attaching policy \(policy) to \(target)"
+        case .addPolicyVersion(let name, let version, _):
+            "adding version \(version.id) to policy \(name)"
         case .attachThingPrincipal(let record):
             "attaching certificate \(record.certificate) to thing \(record.thing)"
         case .putClaim(let claim): "claim \(claim.label.clipped)"
@@ -86,6 +94,7 @@ struct ChangeWriter {
             .deleteThingGroup, .removeThingFromGroup, .putBillingGroup, .deleteBillingGroup,
             .setTags, .putEventConfigurations, .putCertificate, .setCertificateStatus,
             .setProvenance, .recordFirstSeen, .deleteCertificate, .putPolicy, .deletePolicy,
+            .setDefaultPolicyVersion, .deletePolicyVersion,
             .detachPolicy, .detachThingPrincipal, .putTemplate, .deleteTemplate,
             .putTemplateVersion, .deleteTemplateVersion, .putHook, .deleteClaim, .putAuthority,
             .deleteAuthority, .putRegistrationCode, .deleteRegistrationCode,

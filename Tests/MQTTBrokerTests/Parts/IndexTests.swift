@@ -1,6 +1,7 @@
 import Fleet
 import MQTT
 import NIOCore
+import Policies
 import Synchronization
 import Testing
 

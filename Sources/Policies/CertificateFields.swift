@@ -1,10 +1,9 @@
-import Fleet
-import Policies
+package import Fleet
 
 /// The subject and issuer of a certificate as policy variables see them
 /// (provisioning specification, 5.4).
-enum CertificateFields {
-    static func of(_ certificate: Certificate) -> [CertificateField: [String]] {
+package enum CertificateFields {
+    package static func of(_ certificate: Certificate) -> [CertificateField: [String]] {
         var fields: [CertificateField: [String]] = [:]
         for (holder, text) in [
             ("Subject", certificate.subject), ("Issuer", certificate.issuer),
@@ -36,7 +35,7 @@ enum CertificateFields {
     /// The attributes of an RFC 4514 name in the certificate's own order, which is the reverse of
     /// the text's (RFC 4514 2.1). What is not of that form is left out: a variable without a value
     /// lets no `Allow` apply.
-    static func attributes(ofName text: String) -> [(type: String, value: String)] {
+    package static func attributes(ofName text: String) -> [(type: String, value: String)] {
         var attributes: [(type: String, value: String)] = []
         for part in Self.parts(of: text).reversed() {
             guard let equals = part.firstIndex(of: UInt8(ascii: "=")) else { continue }
