@@ -27,6 +27,10 @@ package struct ControlPlaneServices: Sendable {
     package var issuing: Issuing?
     /// Where devices connect: host and port.
     package var endpoint: String?
+    /// nil where there is no access key file to seal secrets with.
+    package var access: AccessServices?
+    /// What is wrong with a hook's text; nil where nothing tells, for want of a sandbox.
+    package var checkHook: (@Sendable (HookScript) async -> String?)?
     /// The running service in a few facts, for `slipway status`.
     package var status: @Sendable () async -> JSONObject = { [:] }
 

@@ -1,6 +1,7 @@
 /// Every operation there is.
 package enum OperationTable {
     private static let areas: [[Operation]] = [
+        AccessKeyOperations.all,
         AccountOperations.all,
         AllowlistOperations.all,
         AuthorityOperations.all,
@@ -8,9 +9,11 @@ package enum OperationTable {
         CertificateOperations.all,
         CertificateRecordOperations.all,
         ClaimOperations.all,
+        HookOperations.all,
         IssuanceOperations.all,
         PolicyAttachmentOperations.all,
         PolicyOperations.all,
+        RoleOperations.all,
         StatusOperations.all,
         TemplateOperations.all,
         TemplateVersionOperations.all,

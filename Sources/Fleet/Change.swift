@@ -58,6 +58,11 @@ package enum Change: Hashable, Sendable {
     case redeemOwnershipToken(OwnershipTokenHash, OwnershipToken.Redemption)
     case deleteOwnershipToken(OwnershipTokenHash)
 
+    case putAccessKey(AccessKey)
+    case deleteAccessKey(AccessKeyID)
+    case putRole(AccessRole)
+    case deleteRole(RoleName)
+
     case publishAllowlist(AllowlistDraft, at: UnixTime)
     case addAllowlistEntries(AllowlistName, [SerialNumber], at: UnixTime)
     case removeAllowlistEntries(AllowlistName, [SerialNumber], at: UnixTime)

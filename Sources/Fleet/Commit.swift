@@ -23,6 +23,18 @@ package struct Actor: Hashable, Sendable {
         self.sourceAddress = sourceAddress
     }
 
+    /// Who this is where two must be two people: a user, whichever of his keys he signed with.
+    /// Whoever works on the service's own machine, at its socket or in its folders, is one and the
+    /// same, since nothing there tells him from another.
+    package var person: String {
+        switch self.kind {
+        case .user: String(self.identity.prefix { $0 != "/" })
+        // Parentheses are in no user's name.
+        case .operator, .service: "(local)"
+        case .principal: "(device)"
+        }
+    }
+
     package static func service(_ part: String) -> Actor { Actor(kind: .service, identity: part) }
     package static func principal(_ id: CertificateID, from address: String?) -> Actor {
         Actor(kind: .principal, identity: id.rawValue, sourceAddress: address)

@@ -20,6 +20,8 @@ package enum RecordKey: Hashable, Sendable {
     case tags(TaggedResource)
     case eventConfigurations
     case registrationCode
+    case accessKey(AccessKeyID)
+    case role(RoleName)
 
     case groupsOfThing(ThingName)
     /// The same groups as records, for the rules that ask what kind of groups they are.
@@ -47,7 +49,7 @@ package enum RecordKey: Hashable, Sendable {
         switch self {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
             .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
-            .eventConfigurations, .registrationCode:
+            .eventConfigurations, .registrationCode, .accessKey, .role:
             true
         case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
@@ -76,6 +78,8 @@ package enum Record: Hashable, Sendable {
     case tags([String: String])
     case eventConfigurations(EventConfigurations)
     case registrationCode(RegistrationCode)
+    case accessKey(AccessKey)
+    case role(AccessRole)
 
     case things([ThingName])
     case groups([ThingGroupName])

@@ -134,6 +134,14 @@ package struct RegistryView: Sendable {
         }
     }
 
+    package func accessKey(_ id: AccessKeyID) -> AccessKey? {
+        if case .accessKey(let record)? = self.entry(.accessKey(id))?.record { record } else { nil }
+    }
+
+    package func role(_ name: RoleName) -> AccessRole? {
+        if case .role(let record)? = self.entry(.role(name))?.record { record } else { nil }
+    }
+
     package func isOnAllowlist(_ name: AllowlistName, _ serial: SerialNumber) -> Bool {
         self.entry(.allowlistEntry(name, serial)) != nil
     }

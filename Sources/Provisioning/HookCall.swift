@@ -32,6 +32,16 @@ extension Provisioner {
             throw Self.refusedByHook(nil)
         case .script(let found): script = found
         }
+        if self.settings.requiresHookApproval, script.approval == nil {
+            self.announce(
+                .hookLogged(
+                    script.name,
+                    [
+                        "the script has not been approved; every device is refused until somebody "
+                            + "other than its author does: slipway hook approve \(script.name)"
+                    ]))
+            throw Self.refusedByHook(nil)
+        }
         if let memo, memo.outcome.script.digest == script.digest,
             memo.templateDigest == template.version.digest
         {

@@ -35,11 +35,18 @@ package final class Provisioner: Sendable {
         package var inFlightMax: Int
         /// What a request that found no room is told to wait.
         package var retryAfterSeconds: Int
+        /// Four eyes: a hook that nobody but its author has read judges no device, and so every
+        /// device is refused.
+        package var requiresHookApproval: Bool
 
-        package init(realm: Realm, inFlightMax: Int = 512, retryAfterSeconds: Int = 2) {
+        package init(
+            realm: Realm, inFlightMax: Int = 512, retryAfterSeconds: Int = 2,
+            requiresHookApproval: Bool = false
+        ) {
             self.realm = realm
             self.inFlightMax = inFlightMax
             self.retryAfterSeconds = retryAfterSeconds
+            self.requiresHookApproval = requiresHookApproval
         }
     }
 

@@ -28,7 +28,8 @@ struct Slipway: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, InitCommand.self, ServeCommand.self, SimulateCommand.self,
             AllowlistCommand.self, CertCommand.self, PolicyCommand.self, StatusCommand.self,
-            AuditCommand.self, ConfigCommand.self, OperationsCommand.self,
+            AuditCommand.self, AccessCommand.self, HookCommand.self, ConfigCommand.self,
+            OperationsCommand.self,
         ])
 
     static let versionText = "0.1.0"

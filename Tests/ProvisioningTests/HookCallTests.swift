@@ -28,6 +28,23 @@ import Testing
                 == "arn:aws:iot:local:000000000000:provisioningtemplate/sensor")
     }
 
+    /// Four eyes: the script is not even run until somebody else has approved that very text.
+    @Test func aHookThatNobodyElseHasReadJudgesNoDevice() async throws {
+        let fixture = try await ProvisioningFixture(requiresHookApproval: true)
+        try await fixture.putHook()
+        try await fixture.put(template: ProvisioningFixture.body, hook: "gate")
+        let (_, token) = try await fixture.create()
+        #expect(await fixture.refusal(token)?.code == .accessDenied)
+        #expect(fixture.hook.requests.isEmpty)
+        try await fixture.approveHook()
+        _ = try await fixture.register(token)
+        #expect(fixture.hook.requests.count == 1)
+        try await fixture.putHook(source: "return 2")
+        let (_, next) = try await fixture.create()
+        #expect(await fixture.refusal(next)?.code == .accessDenied)
+        #expect(fixture.hook.requests.count == 1)
+    }
+
     @Test func overridesWinOverTheDevicesOwnValues() async throws {
         let fixture = try await self.fixture()
         fixture.hook.answer(

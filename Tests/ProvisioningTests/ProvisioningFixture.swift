@@ -121,7 +121,10 @@ struct ProvisioningFixture {
     let otherClaim: Publisher
     static let template = TemplateName(checked: "sensor")
 
-    init(inFlightMax: Int = 512, store wrapped: (any FleetStore)? = nil) async throws {
+    init(
+        inFlightMax: Int = 512, requiresHookApproval: Bool = false,
+        store wrapped: (any FleetStore)? = nil
+    ) async throws {
         self.store = InMemoryFleetStore(clock: self.clock)
         let events = self.events
         let entropy = SeededEntropy()
@@ -131,7 +134,9 @@ struct ProvisioningFixture {
                 hook: self.hook, clock: self.clock, entropy: entropy),
             mint: try OwnershipTokenMint(
                 key: Secret(WipedBytes([UInt8](repeating: 7, count: 32))), entropy: entropy),
-            settings: Provisioner.Settings(realm: .standard, inFlightMax: inFlightMax),
+            settings: Provisioner.Settings(
+                realm: .standard, inFlightMax: inFlightMax,
+                requiresHookApproval: requiresHookApproval),
             observe: { events.add($0) })
         self.service = ProvisioningService(provisioner: self.provisioner)
         let claims = ["claim", "other claim"].enumerated().map { index, name in
@@ -177,7 +182,17 @@ struct ProvisioningFixture {
     func putHook(_ name: String = "gate", source: String = "return 1") async throws {
         let name = try HookName(name)
         let view = try await self.store.load([.hook(name)])
-        let set = try HookScripts.put(name, source: source, in: view, at: self.clock.now)
+        let set = try HookScripts.put(
+            name, source: source, by: "ada", in: view, at: self.clock.now)
+        _ = try await self.store.commit(set, by: .service("test"))
+    }
+
+    func approveHook(_ name: String = "gate", by approver: String = "grace") async throws {
+        let name = try HookName(name)
+        let view = try await self.store.load([.hook(name)])
+        let set = try HookScripts.approve(
+            name, digest: view.hook(name)?.digest ?? "", by: approver, in: view,
+            at: self.clock.now)
         _ = try await self.store.commit(set, by: .service("test"))
     }
 

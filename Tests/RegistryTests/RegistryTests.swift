@@ -304,7 +304,8 @@ let denyConnect = """
         let name = HookName(checked: "h")
         let put: (String) async throws -> ChangeSet = { source in
             try await self.fixture.apply([.hook(name)]) {
-                try HookScripts.put(name, source: source, in: $0, at: self.fixture.clock.now)
+                try HookScripts.put(
+                    name, source: source, by: "ada", in: $0, at: self.fixture.clock.now)
             }
         }
         _ = try await put("return 1")

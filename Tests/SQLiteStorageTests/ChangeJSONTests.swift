@@ -16,7 +16,8 @@ import Testing
             .deleteTemplate(TemplateName(checked: "line")),
             .deleteTemplateVersion(TemplateName(checked: "line"), 3),
             .deleteClaim(Samples.certificateID(1)), .deleteAuthority(Samples.certificateID(1)),
-            .deleteRegistrationCode,
+            .deleteRegistrationCode, .deleteAccessKey(Samples.accessKeyID(1)),
+            .deleteRole(Samples.role.name),
             .addThingToGroup(Samples.thingName(1), Samples.groupName(2)),
             .removeThingFromGroup(Samples.thingName(1), Samples.groupName(2)),
             .setCertificateStatus(

@@ -30,6 +30,7 @@ extension FleetTables {
         switch key {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
             .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
+            .accessKey, .role,
             .eventConfigurations, .registrationCode:
             self.records[key]
         case .groupsOfThing(let name):
@@ -208,6 +209,10 @@ extension FleetTables {
         case .redeemOwnershipToken(let hash, let redemption):
             try self.redeem(hash, redemption, revision)
         case .deleteOwnershipToken(let hash): self.records[.ownershipToken(hash)] = nil
+        case .putAccessKey(let key): self.put(.accessKey(key.id), .accessKey(key), revision)
+        case .deleteAccessKey(let id): self.records[.accessKey(id)] = nil
+        case .putRole(let role): self.put(.role(role.name), .role(role), revision)
+        case .deleteRole(let name): self.records[.role(name)] = nil
         case .publishAllowlist(let draft, let time): try self.publish(draft, time, revision)
         case .addAllowlistEntries(let list, let serials, let time):
             self.update(list, time, revision) { $0.formUnion(serials) }

@@ -37,7 +37,8 @@ struct InMemoryPage {
                 let number = after.split(separator: ":").first.flatMap { Int64($0) } ?? 0
                 self.init(number: number, text: after)
             case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
-                .authorities, .allowlists, .allowlistEntries, .thingsWhere, .thingGroups,
+                .authorities, .allowlists, .accessKeys, .roles, .allowlistEntries, .thingsWhere,
+                .thingGroups,
                 .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
                 .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
                 .principalsOfPolicy:
@@ -59,7 +60,8 @@ struct InMemoryPage {
             .authoritiesByCreation(let order, _):
             order
         case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
-            .authorities, .allowlists, .allowlistEntries, .thingsWhere, .thingGroups,
+            .authorities, .allowlists, .accessKeys, .roles, .allowlistEntries, .thingsWhere,
+            .thingGroups,
             .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
             .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
             .versionsOfTemplate, .ownershipTokensExpired, .commits:
@@ -116,7 +118,7 @@ struct InMemoryPage {
                 }
             }
         case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
-            .authorities, .allowlists, .billingGroups:
+            .authorities, .allowlists, .accessKeys, .roles, .billingGroups:
             self.tables.records.compactMap { key, entry in
                 Self.name(key, subject).map { (SortKey(text: $0), entry.record) }
             }
@@ -134,9 +136,12 @@ struct InMemoryPage {
         case (.claims, .claim(let id)): id.rawValue
         case (.authorities, .authority(let id)): id.rawValue
         case (.allowlists, .allowlist(let name)): name.rawValue
+        case (.accessKeys, .accessKey(let id)): id.rawValue
+        case (.roles, .role(let name)): name.rawValue
         case (.billingGroups(let prefix), .billingGroup(let name)):
             name.rawValue.hasPrefix(prefix) ? name.rawValue : nil
-        case (_, _): nil
+        // Pairs of two enums, most of which say nothing; listing them all is beyond the compiler.
+        default: nil
         }
     }
 

@@ -188,7 +188,27 @@ package enum Samples {
 
     package static let hook = HookScript(
         name: HookName(checked: "allowlist"), source: "return { allowProvisioning = true }",
-        digest: Samples.digest("hook", 1).hex, createdAt: Samples.time)
+        digest: Samples.digest("hook", 1).hex, createdAt: Samples.time, author: "ada",
+        approval: HookScript.Approval(approver: "grace", approvedAt: Samples.time))
+
+    package static func accessKeyID(_ number: Int) -> AccessKeyID {
+        AccessKeyID(checked: "AKIASAMPLE\(number)")
+    }
+
+    package static func accessKey(_ number: Int) -> AccessKey {
+        AccessKey(
+            id: self.accessKeyID(number), user: UserName(checked: "user-\(number)"),
+            roles: ["auditor", "plant"].map { RoleName(checked: $0) },
+            secret: SealedSecret(
+                digest: self.digest("sealed", number).hex,
+                ciphertext: self.digest("ciphertext", number)),
+            createdAt: self.time, rotatedFrom: number > 1 ? self.accessKeyID(number - 1) : nil)
+    }
+
+    package static let role = AccessRole(
+        name: RoleName(checked: "plant"),
+        document: #"{"Version":"2012-10-17","Statement":[]}"#, createdAt: Samples.time,
+        lastModifiedAt: Samples.time)
 
     package static func claim(_ number: Int) -> Claim {
         Claim(

@@ -22,13 +22,14 @@ extension StorageConformance {
             let subjects: [(ListQuery.Subject, Int)] = [
                 (.things, 2), (.thingTypes, 1), (.certificates, 3), (.policies, 1),
                 (.templates, 1), (.hooks, 1), (.claims, 1), (.authorities, 1), (.allowlists, 1),
+                (.accessKeys, 2), (.roles, 1),
                 (.thingGroups(ThingGroupFilter()), 2), (.billingGroups(prefix: ""), 1),
                 (.policiesByCreation(.ascending), 1), (.certificatesByCreation(.descending), 3),
                 (.authoritiesByCreation(.ascending, template: nil), 1),
                 (.versionsOfTemplate(TemplateName(checked: "line")), 1),
                 (.allowlistEntries(Samples.listName), 1),
                 (.ownershipTokensExpired(before: UnixTime(milliseconds: .max)), 2),
-                (.commits, 20),
+                (.commits, 23),
             ]
             for (subject, count) in subjects {
                 let whole = try await store.page(ListQuery(subject))

@@ -125,6 +125,7 @@ extension StorageConformance {
                 .deleteClaim(Samples.certificateID(1)),
                 .deleteAuthority(Samples.certificateID(1)),
                 .deleteOwnershipToken(Samples.tokenHash(1)),
+                .deleteAccessKey(Samples.accessKeyID(1)), .deleteRole(Samples.role.name),
                 .removeThingFromGroup(Samples.thingName(1), Samples.groupName(1)),
                 .detachPolicy(Samples.policyName(1), .thingGroup(Samples.groupName(1))),
                 .detachThingPrincipal(Samples.thingName(1), Samples.certificateID(1)))
@@ -155,6 +156,19 @@ extension StorageConformance {
             #expect(
                 try await store.record(.authoritiesWithKey(Samples.fingerprint(4)))
                     == .certificates([Samples.certificateID(4)]))
+        },
+        StorageConformance(name: "anAccessKeyIsReadWithItsSealedSecret") { store in
+            let key = Samples.accessKey(1)
+            try await store.make(.putAccessKey(key), .putRole(Samples.role))
+            let view = try await store.load([.accessKey(key.id), .role(Samples.role.name)])
+            #expect(view.accessKey(key.id)?.secret.ciphertext == key.secret.ciphertext)
+            var disabled = key
+            disabled.status = .inactive
+            try await store.make(.putAccessKey(disabled))
+            #expect(try await store.record(.accessKey(key.id)) == .accessKey(disabled))
+            try await store.make(.deleteAccessKey(key.id), .deleteRole(Samples.role.name))
+            #expect(try await store.record(.accessKey(key.id)) == nil)
+            #expect(try await store.record(.role(Samples.role.name)) == nil)
         },
         StorageConformance(name: "aCertificatesStatusAndProvenanceChangeAlone") { store in
             try await Self.certificateUpdates(store)
@@ -283,6 +297,15 @@ extension StorageConformance {
                 .putTemplateVersion(Samples.templateVersion(2))
             ),
             (.hook(Samples.hook.name), .hook(Samples.hook), .putHook(Samples.hook)),
+            (
+                .accessKey(Samples.accessKeyID(1)), .accessKey(Samples.accessKey(1)),
+                .putAccessKey(Samples.accessKey(1))
+            ),
+            (
+                .accessKey(Samples.accessKeyID(2)), .accessKey(Samples.accessKey(2)),
+                .putAccessKey(Samples.accessKey(2))
+            ),
+            (.role(Samples.role.name), .role(Samples.role), .putRole(Samples.role)),
             (
                 .claim(Samples.certificateID(800)), .claim(Samples.claim(800)),
                 .putClaim(Samples.claim(800))

@@ -22,9 +22,10 @@ package struct AccessVault: Sendable {
     private static let idPrefix = "AKIA"
     private static let idBytesCount = 10
     /// AWS: a secret is 40 characters of base64.
-    private static let secretBytesCount = 30
+    static let secretBytesCount = 30
 
-    private let key: SymmetricKey
+    private let sealingKey: SymmetricKey
+    private let sessionKey: SymmetricKey
     private let entropy: any Entropy
 
     /// - Parameter key: 32 random bytes, the same for all processes of one service.
@@ -37,34 +38,63 @@ package struct AccessVault: Sendable {
             throw FleetError(
                 .invalidRequest, "the access key file must have \(Self.keyBytesCount) bytes")
         }
-        self.key = symmetric
+        // One key for each use (RFC 5869).
+        func derived(_ use: String) -> SymmetricKey {
+            HKDF<SHA256>.deriveKey(
+                inputKeyMaterial: symmetric, info: Array("slipway access \(use)".utf8),
+                outputByteCount: Self.keyBytesCount)
+        }
+        self.sealingKey = derived("seal")
+        self.sessionKey = derived("session")
         self.entropy = entropy
     }
 
     package func make() throws(FleetError) -> Made {
-        let id = AccessKeyID(
-            checked: Self.idPrefix + Base32.text(self.entropy.bytes(count: Self.idBytesCount)))
+        let id = self.newID(prefix: Self.idPrefix)
         let secret = Secret(
             WipedBytes(Base64.text(self.entropy.bytes(count: Self.secretBytesCount)).utf8))
         return Made(id: id, secret: secret, sealed: try self.seal(secret, of: id))
     }
 
+    func newID(prefix: String) -> AccessKeyID {
+        AccessKeyID(
+            checked: prefix + Base32.text(self.entropy.bytes(count: Self.idBytesCount)))
+    }
+
     private func seal(
         _ secret: Secret<WipedBytes>, of id: AccessKeyID
     ) throws(FleetError) -> SealedSecret {
-        let nonce = self.entropy.bytes(count: Self.nonceBytesCount)
-        let sealed: [UInt8]? = secret.expose { bytes in
-            bytes.withBytes { bytes in
-                let box = try? AES.GCM.seal(
-                    bytes, using: self.key, nonce: AES.GCM.Nonce(data: nonce),
-                    authenticating: Array(id.rawValue.utf8))
-                return (box?.combined).map { Array($0) }
-            }
+        let sealed = secret.expose { bytes in
+            bytes.withBytes { self.sealed($0, for: id.rawValue) }
         }
         guard let sealed else {
             throw FleetError(.internalFailure, "the secret of a new access key cannot be sealed")
         }
         return SealedSecret(digest: SHA256.hash(data: sealed).hex, ciphertext: sealed)
+    }
+
+    /// nonce ‖ ciphertext ‖ tag.
+    /// - Parameter purpose: what else must be named to open it again.
+    func sealed(_ bytes: UnsafeBufferPointer<UInt8>, for purpose: String) -> [UInt8]? {
+        let nonce = self.entropy.bytes(count: Self.nonceBytesCount)
+        let box = try? AES.GCM.seal(
+            bytes, using: self.sealingKey, nonce: AES.GCM.Nonce(data: nonce),
+            authenticating: Array(purpose.utf8))
+        return (box?.combined).map { Array($0) }
+    }
+
+    /// nil for what was sealed with another key or for another purpose, or has been altered.
+    func opened(_ sealed: [UInt8], for purpose: String) -> [UInt8]? {
+        guard let box = try? AES.GCM.SealedBox(combined: sealed),
+            let opened = try? AES.GCM.open(
+                box, using: self.sealingKey, authenticating: Array(purpose.utf8))
+        else { return nil }
+        return Array(opened)
+    }
+
+    /// A code that only the holder of the key can compute.
+    func code(of text: String) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: self.sessionKey))
     }
 
     /// - Throws: `FleetError.internalFailure` where the secret was sealed with another key, for
@@ -73,9 +103,7 @@ package struct AccessVault: Sendable {
         _ secret: SealedSecret, of id: AccessKeyID
     ) throws(FleetError) -> Secret<WipedBytes> {
         guard let ciphertext = secret.ciphertext,
-            let box = try? AES.GCM.SealedBox(combined: ciphertext),
-            let opened = try? AES.GCM.open(
-                box, using: self.key, authenticating: Array(id.rawValue.utf8))
+            let opened = self.opened(ciphertext, for: id.rawValue)
         else {
             throw FleetError(
                 .internalFailure,
@@ -83,38 +111,5 @@ package struct AccessVault: Sendable {
                     + "file: put the file back that it was made with, or make a new credential")
         }
         return Secret(WipedBytes(opened))
-    }
-}
-
-/// RFC 4648 section 6, for whole groups of five bytes: no padding arises.
-private enum Base32 {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
-
-    static func text(_ bytes: [UInt8]) -> String { bytes.digits(Self.alphabet, bitsPerDigit: 5) }
-}
-
-/// RFC 4648 section 4, for whole groups of three bytes: no padding arises.
-private enum Base64 {
-    private static let alphabet = Array(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    static func text(_ bytes: [UInt8]) -> String { bytes.digits(Self.alphabet, bitsPerDigit: 6) }
-}
-
-extension [UInt8] {
-    fileprivate func digits(_ alphabet: [UInt8], bitsPerDigit: Int) -> String {
-        var output: [UInt8] = []
-        var bits = 0
-        var bitsCount = 0
-        for byte in self {
-            bits = bits << 8 | Int(byte)
-            bitsCount += 8
-            while bitsCount >= bitsPerDigit {
-                bitsCount -= bitsPerDigit
-                output.append(alphabet[bits >> bitsCount & (alphabet.count - 1)])
-                bits &= 1 << bitsCount - 1
-            }
-        }
-        return String(decoding: output, as: UTF8.self)
     }
 }

@@ -40,5 +40,9 @@ extension Realm {
 
     package func user(_ name: UserName) -> ARN { self.iam("user/\(name)") }
     package func role(_ name: RoleName) -> ARN { self.iam("role/\(name)") }
+    /// Ours: AWS has a function there, of another service.
+    package func hook(_ name: HookName) -> ARN {
+        ARN(rawValue: "arn:aws:iot:\(self.region):\(self.account):hook/\(name)")
+    }
     package func accessKey(_ id: AccessKeyID) -> ARN { self.iam("access-key/\(id)") }
 }

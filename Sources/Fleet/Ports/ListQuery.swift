@@ -7,7 +7,7 @@
 package struct ListQuery: Hashable, Sendable {
     package enum Subject: Hashable, Sendable {
         case things, thingTypes, certificates, policies, templates, hooks, claims, authorities
-        case allowlists
+        case allowlists, accessKeys, roles
         case thingsWhere(ThingFilter)
         case thingGroups(ThingGroupFilter)
         /// Names of things; with `recursive` those in the groups below as well, group by group.

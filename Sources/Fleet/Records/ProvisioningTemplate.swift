@@ -76,11 +76,31 @@ package struct HookScript: Hashable, Sendable {
     /// SHA-256 of the source, hex.
     package let digest: String
     package let createdAt: UnixTime
+    /// Who wrote this text, as `Actor.person` tells people apart; nil for one from before that was
+    /// kept.
+    package let author: String?
+    package var approval: Approval?
 
-    package init(name: HookName, source: String, digest: String, createdAt: UnixTime) {
+    /// Somebody has read this very text, and lets it judge devices.
+    package struct Approval: Hashable, Sendable {
+        package let approver: String
+        package let approvedAt: UnixTime
+
+        package init(approver: String, approvedAt: UnixTime) {
+            self.approver = approver
+            self.approvedAt = approvedAt
+        }
+    }
+
+    package init(
+        name: HookName, source: String, digest: String, createdAt: UnixTime,
+        author: String? = nil, approval: Approval? = nil
+    ) {
         self.name = name
         self.source = source
         self.digest = digest
         self.createdAt = createdAt
+        self.author = author
+        self.approval = approval
     }
 }

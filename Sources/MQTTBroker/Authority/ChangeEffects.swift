@@ -58,6 +58,7 @@ struct ChangeEffects: Sendable {
             .putTemplate, .deleteTemplate, .putTemplateVersion, .deleteTemplateVersion,
             .putHook, .putClaim, .deleteClaim, .putRegistrationCode, .deleteRegistrationCode,
             .putOwnershipToken, .redeemOwnershipToken, .deleteOwnershipToken,
+            .putAccessKey, .deleteAccessKey, .putRole, .deleteRole,
             .publishAllowlist, .addAllowlistEntries, .removeAllowlistEntries:
             break
         }

@@ -91,6 +91,10 @@ extension Change {
         "deleteOwnershipToken": {
             .deleteOwnershipToken(OwnershipTokenHash(rawValue: try $0.text("token")))
         },
+        "putAccessKey": { .putAccessKey(try AccessKey(json: $0.value("record"))) },
+        "deleteAccessKey": { .deleteAccessKey(try $0.name("accessKey")) },
+        "putRole": { .putRole(try AccessRole(json: $0.value("record"))) },
+        "deleteRole": { .deleteRole(try $0.name("role")) },
         "publishAllowlist": {
             .publishAllowlist(try AllowlistDraft(json: $0.value("draft")), at: try $0.time("at"))
         },

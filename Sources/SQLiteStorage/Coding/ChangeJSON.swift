@@ -95,6 +95,11 @@ extension Change {
                 ("redemption", redemption.json))
         case .deleteOwnershipToken(let hash):
             Self.of("deleteOwnershipToken", ("token", .string(hash.rawValue)))
+        case .putAccessKey(let record): Self.put("putAccessKey", record.json)
+        case .deleteAccessKey(let id):
+            Self.of("deleteAccessKey", ("accessKey", RecordJSON.name(id)))
+        case .putRole(let record): Self.put("putRole", record.json)
+        case .deleteRole(let name): Self.of("deleteRole", ("role", RecordJSON.name(name)))
         case .publishAllowlist(let draft, let time):
             Self.of("publishAllowlist", ("draft", draft.json), ("at", RecordJSON.time(time)))
         case .addAllowlistEntries(let list, let serials, let time):

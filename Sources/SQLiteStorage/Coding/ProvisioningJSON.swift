@@ -55,14 +55,21 @@ extension HookScript {
     var json: JSONValue {
         RecordJSON.object(
             ("name", RecordJSON.name(self.name)), ("source", .string(self.source)),
-            ("digest", .string(self.digest)), ("createdAt", RecordJSON.time(self.createdAt)))
+            ("digest", .string(self.digest)), ("createdAt", RecordJSON.time(self.createdAt)),
+            ("author", RecordJSON.text(self.author)),
+            ("approver", RecordJSON.text(self.approval?.approver)),
+            ("approvedAt", RecordJSON.time(self.approval?.approvedAt)))
     }
 
     init(json: JSONValue?) throws {
         let fields = try JSONFields(json, "a hook")
         self.init(
             name: try fields.name("name"), source: try fields.text("source"),
-            digest: try fields.text("digest"), createdAt: try fields.time("createdAt"))
+            digest: try fields.text("digest"), createdAt: try fields.time("createdAt"),
+            author: try fields.optionalText("author"),
+            approval: try fields.optionalText("approver").map {
+                Approval(approver: $0, approvedAt: try fields.time("approvedAt"))
+            })
     }
 }
 

@@ -70,6 +70,10 @@ struct ChangeWriter {
         case .redeemOwnershipToken(let hash, let redemption):
             try ProvisioningTables.redeem(hash, redemption, revision, db)
         case .deleteOwnershipToken(let hash): try ProvisioningTables.deleteToken(hash, db)
+        case .putAccessKey(let record): try AccessTables.put(record, revision, db)
+        case .deleteAccessKey(let id): try AccessTables.deleteKey(id, db)
+        case .putRole(let record): try AccessTables.put(record, revision, db)
+        case .deleteRole(let name): try AccessTables.deleteRole(name, db)
         case .publishAllowlist(let draft, let time):
             try AllowlistTables.publish(draft, at: time, revision, db)
         case .addAllowlistEntries(let list, let serials, let time):
@@ -98,8 +102,9 @@ struct ChangeWriter {
             .detachPolicy, .detachThingPrincipal, .putTemplate, .deleteTemplate,
             .putTemplateVersion, .deleteTemplateVersion, .putHook, .deleteClaim, .putAuthority,
             .deleteAuthority, .putRegistrationCode, .deleteRegistrationCode,
-            .redeemOwnershipToken, .deleteOwnershipToken, .publishAllowlist,
-            .addAllowlistEntries, .removeAllowlistEntries:
+            .redeemOwnershipToken, .deleteOwnershipToken, .putAccessKey, .deleteAccessKey,
+            .putRole, .deleteRole, .publishAllowlist, .addAllowlistEntries,
+            .removeAllowlistEntries:
             "the change"
         }
     }

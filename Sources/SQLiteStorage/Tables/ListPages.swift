@@ -64,9 +64,23 @@ struct ListPages {
                 query, "allowlists", AllowlistTables.listColumns, "name",
                 also: "AND \(AllowlistTables.published)"
             ) { .allowlist(try AllowlistTables.list(&$0)) }
+        case .accessKeys: try self.accessKeys(query)
+        case .roles: try self.roles(query)
         case .allowlistEntries(let list): try self.entries(of: list, query)
         case .ownershipTokensExpired(let moment): try self.tokens(expiredBefore: moment, query)
         case .commits: try self.commits(query)
+        }
+    }
+
+    private func accessKeys(_ query: ListQuery) throws -> ListPage {
+        try self.named(query, "access_keys", AccessTables.keyColumns, "id") {
+            .accessKey(try AccessTables.key(&$0))
+        }
+    }
+
+    private func roles(_ query: ListQuery) throws -> ListPage {
+        try self.named(query, "access_roles", AccessTables.roleColumns, "name") {
+            .role(try AccessTables.role(&$0))
         }
     }
 

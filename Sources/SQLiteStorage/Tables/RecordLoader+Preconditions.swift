@@ -56,6 +56,8 @@ extension RecordLoader {
         case .tags(let resource): try self.revision("tags", "resource = ?", resource.path)
         case .eventConfigurations: try self.revision("event_configurations", "id = ?", 1)
         case .registrationCode: try self.revision("registration_code", "id = ?", 1)
+        case .accessKey(let id): try self.revision("access_keys", "id = ?", id.rawValue)
+        case .role(let name): try self.revision("access_roles", "name = ?", name.rawValue)
         case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,

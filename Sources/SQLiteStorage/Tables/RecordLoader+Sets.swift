@@ -54,7 +54,7 @@ extension RecordLoader {
         case .allowlistEntry(let list, let serial): try self.entry(serial, of: list)
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
             .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
-            .eventConfigurations, .registrationCode:
+            .eventConfigurations, .registrationCode, .accessKey, .role:
             nil
         }
     }

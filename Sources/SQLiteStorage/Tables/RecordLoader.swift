@@ -67,6 +67,8 @@ struct RecordLoader {
         case .tags(let resource): try self.tags(of: resource)
         case .eventConfigurations: try self.eventConfigurations()
         case .registrationCode: try self.registrationCode()
+        case .accessKey(let id): try self.accessKey(id)
+        case .role(let name): try self.role(name)
         case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
@@ -100,6 +102,18 @@ struct RecordLoader {
     private func eventConfigurations() throws -> RegistryView.Entry? {
         try self.one("event_configurations", TagTables.eventConfigurationColumns, "id = 1") {
             .eventConfigurations(try TagTables.eventConfigurations(&$0))
+        }
+    }
+
+    private func accessKey(_ id: AccessKeyID) throws -> RegistryView.Entry? {
+        try self.one("access_keys", AccessTables.keyColumns, "id = ?", id.rawValue) {
+            .accessKey(try AccessTables.key(&$0))
+        }
+    }
+
+    private func role(_ name: RoleName) throws -> RegistryView.Entry? {
+        try self.one("access_roles", AccessTables.roleColumns, "name = ?", name.rawValue) {
+            .role(try AccessTables.role(&$0))
         }
     }
 

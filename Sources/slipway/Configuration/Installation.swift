@@ -44,6 +44,12 @@ struct Installation: Sendable {
 
     var database: String { "\(self.data)/fleet.db" }
     var tokenKey: String { "\(self.data)/ownership-token.key" }
+    /// Seals the secrets of access keys; it lies beside the database so that a copy of the
+    /// database alone reveals none.
+    var accessKey: String { "\(self.data)/access.key" }
+    /// The first credential, in the form that AWS's tools read.
+    var awsCredentials: String { "\(self.data)/aws-credentials" }
+    var accessLog: String { "\(self.data)/access.log" }
     var demoSerials: String { "\(self.data)/demo-serials.txt" }
     var demoDevices: String { "\(self.data)/demo-devices" }
     /// Unix socket paths end at 107 bytes (unix(7)), so this one is kept short.

@@ -30,6 +30,11 @@ struct SettingOptions: ParsableArguments {
     @Option(help: "Names and addresses in the gateway's certificate, comma-separated")
     var gatewayNames: String?
 
+    @Option(help: "The region that signatures must name; empty: any")
+    var rightsRegion: String?
+    @Option(help: "Whether hooks need somebody else's approval: true or false")
+    var rightsFourEyes: String?
+
     @Option(help: "Where keys and certificates lie")
     var pkiDirectory: String?
     @Option(help: "A file with the passphrase of the CA keys")
@@ -76,6 +81,7 @@ struct SettingOptions: ParsableArguments {
             "listen.handshakeSeconds": self.listenHandshakeSeconds,
             "listen.connectSeconds": self.listenConnectSeconds,
             "listen.loops": self.listenLoops, "gateway.names": self.gatewayNames,
+            "rights.region": self.rightsRegion, "rights.fourEyes": self.rightsFourEyes,
             "pki.directory": self.pkiDirectory, "pki.passphraseFile": self.pkiPassphraseFile,
             "pki.passphraseDescriptor": self.pkiPassphraseDescriptor,
             "data.directory": self.dataDirectory,

@@ -37,6 +37,12 @@ enum Settings {
             "api.tls", .flag, default: "false",
             "whether the API speaks HTTPS, with the gateway's certificate; plain HTTP is for "
                 + "loopback addresses only"),
+        Setting(
+            "rights.region", .text, default: "",
+            "the region that signatures must name; empty: any, since people's clients have theirs"),
+        Setting(
+            "rights.fourEyes", .flag, default: "false",
+            "whether a hook judges devices only once somebody other than its author approved it"),
 
         Setting("pki.directory", .path, default: "pki", "where keys and certificates lie"),
         Setting(

@@ -22,10 +22,20 @@ enum ControlAccess: Sendable {
                     + "name the folder with --directory")
         }
         let store = try FleetDatabase.open(installation.database, .exclusive)
-        return .database(
-            ControlPlaneServices(
+        var services = ControlPlaneServices(
                 store: store, drafts: store, clock: SystemClock(), entropy: SystemEntropy(),
-                realm: try installation.realm))
+                realm: try installation.realm)
+        services.access = try Self.access(installation, store)
+        return .database(services)
+    }
+
+    /// nil in an installation from before there were credentials.
+    private static func access(
+        _ installation: Installation, _ store: any FleetStore
+    ) throws(FleetError) -> AccessServices? {
+        guard PrivateFile.exists(installation.accessKey) else { return nil }
+        return AccessServices(
+            vault: try AccessFounding.vault(installation, SystemEntropy()), store: store)
     }
 
     static func openRunning(_ options: LocationOptions) async throws(FleetError) -> ControlAccess {

@@ -28,7 +28,7 @@ struct FleetFiles: Sendable {
         for file in hookFiles {
             let changed = try await self.commit(by: actor) { () async throws(FleetError) in
                 try HookScripts.put(
-                    file.name, source: file.source,
+                    file.name, source: file.source, by: actor.person,
                     in: try await self.store.load([.hook(file.name)]), at: self.clock.now)
             }
             report.hooks.append(file.name.rawValue)

@@ -9,12 +9,22 @@ struct Initialization: Sendable {
     struct Report: Sendable {
         let installation: Installation
         let made: [String]
+        /// The first credential, where it was made now: its secret is told this once.
+        let credential: CredentialsFile?
 
         var json: JSONValue {
-            [
+            var object: JSONObject = [
                 "directory": .string(self.installation.root),
                 "made": .array(self.made.map { .string($0) }),
             ]
+            if let credential {
+                object["credential"] = [
+                    "user": .string(AccessFounding.user.rawValue),
+                    "accessKeyId": .string(credential.id.rawValue),
+                    "secretAccessKey": .string(credential.secretText),
+                ]
+            }
+            return .object(object)
         }
 
         func tell() {
@@ -24,6 +34,14 @@ struct Initialization: Sendable {
             for item in self.made { Terminal.say("made \(item)") }
             Terminal.say("keys and certificates are in \(self.installation.pki)")
             Terminal.say("the fleet is in \(self.installation.database)")
+            guard let credential else { return }
+            Terminal.say("")
+            Terminal.say("the first credential, an administrator's; its secret is told this once:")
+            Terminal.say("  access key id      \(credential.id)")
+            Terminal.say("  secret access key  \(credential.secretText)")
+            Terminal.say(
+                "both are in \(self.installation.awsCredentials) too, for aws and boto3: "
+                    + "eval \"$(slipway env)\"")
         }
     }
 
@@ -64,7 +82,10 @@ struct Initialization: Sendable {
         // Two at once could pair the key of one with the certificate of the other.
         let lock = try PrivateFile.lock(self.installation.pki)
         defer { close(lock) }
-        for file in [self.installation.tokenKey, self.installation.demoSerials] {
+        for file in [
+            self.installation.tokenKey, self.installation.demoSerials,
+            self.installation.accessKey, self.installation.awsCredentials,
+        ] {
             PrivateFile.sweepUnfinished(file)
         }
         let ceremony = Ceremony(
@@ -77,20 +98,26 @@ struct Initialization: Sendable {
             made.append("the ownership token key")
         }
         let store = try FleetDatabase.open(self.installation.database, .exclusive)
+        let credential: CredentialsFile?
         do throws(FleetError) {
             made += try await self.found(store, clock)
+            credential = try await AccessFounding(
+                installation: self.installation, store: store, clock: clock, entropy: entropy,
+                actor: Self.actor
+            ).run()
+            if let credential { made.append("access key \(credential.id)") }
         } catch {
             await store.close()
             throw error
         }
         await store.close()
-        return Report(installation: self.installation, made: made)
+        return Report(installation: self.installation, made: made, credential: credential)
     }
 
     private func found(
         _ store: SQLiteFleetStore, _ clock: SystemClock
     ) async throws(FleetError) -> [String] {
-        let actor = Actor(kind: .operator, identity: NSUserName(), sourceAddress: "local")
+        let actor = Self.actor
         var made = try await FleetFounding(
             installation: self.installation, realm: self.realm, store: store, clock: clock,
             actor: actor
@@ -99,6 +126,10 @@ struct Initialization: Sendable {
             templates: self.installation.templates, hooks: self.installation.hooks, by: actor
         ).changes
         return made
+    }
+
+    private static var actor: Actor {
+        Actor(kind: .operator, identity: NSUserName(), sourceAddress: "local")
     }
 
     /// A new passphrase would not open keys that were locked with another.

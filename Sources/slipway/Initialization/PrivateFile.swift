@@ -75,6 +75,13 @@ enum PrivateFile {
         Self.syncFolder(of: path)
     }
 
+    /// Gives the file at `path` the name `final`, which is free. The caller holds the lock under
+    /// which both are made.
+    static func rename(_ path: String, to final: String) throws(FleetError) {
+        guard Foundation.rename(path, final) == 0 else { throw Self.failure(final) }
+        Self.syncFolder(of: final)
+    }
+
     /// - Throws: `FleetError.invalidRequest` saying whether the file is absent or unreadable.
     static func read(_ path: String, as what: String) throws(FleetError) -> [UInt8] {
         guard let data = FileManager.default.contents(atPath: path) else {

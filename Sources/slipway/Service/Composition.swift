@@ -21,6 +21,7 @@ struct Composition: Sendable {
     let hooks: HookPool
     let provisioner: Provisioner
     let sweep: PendingSweep
+    let access: AccessParts
     let broker: BrokerServer
     let logger: Logger
     let clock = SystemClock()
@@ -48,6 +49,7 @@ struct Composition: Sendable {
         self.issuer = issuer
         let mint = try Self.mint(installation, entropy)
         self.store = try FleetDatabase.open(installation.database, .exclusive)
+        self.access = try AccessParts(settings, realm, store: self.store, logger: logger)
         let report = try await FleetFiles(store: self.store, clock: clock).load(
             templates: installation.templates, hooks: installation.hooks, by: .service("serve"))
         for change in report.changes { logger.notice("loaded", metadata: ["what": "\(change)"]) }
@@ -67,7 +69,8 @@ struct Composition: Sendable {
                 clock: clock, entropy: entropy),
             mint: mint,
             settings: Provisioner.Settings(
-                realm: realm, inFlightMax: settings.integer("provisioning.inFlightMax")),
+                realm: realm, inFlightMax: settings.integer("provisioning.inFlightMax"),
+                requiresHookApproval: settings.flag("rights.fourEyes")),
             observe: { log.note($0) })
         self.sweep = PendingSweep(store: self.store, clock: clock)
         let material = try Self.tlsMaterial(installation)
@@ -192,6 +195,7 @@ struct Composition: Sendable {
     func close() async {
         await self.hooks.shutdown()
         self.keyPairs.shutdown()
+        self.access.log.close()
         await self.store.close()
     }
 
@@ -206,6 +210,9 @@ struct Composition: Sendable {
         services.issuing = ControlPlaneServices.Issuing(
             issuer: self.issuer, keyPairs: self.keyPairs, inspector: ForeignCertificateInspector())
         services.endpoint = self.endpoint(port: port)
+        services.access = self.access.services
+        let hooks = self.hooks
+        services.checkHook = { await hooks.check($0) }
         services.status = status
         return services
     }

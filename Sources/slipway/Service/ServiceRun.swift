@@ -2,6 +2,7 @@ import CertificateAuthority
 import ControlPlane
 import Fleet
 import Foundation
+import Hooks
 import JSON
 import Logging
 import MQTTBroker
@@ -34,6 +35,7 @@ struct ServiceRun: Sendable {
             configuration: .init(
                 services: [
                     .init(service: RefusalRecording(composition: composition)),
+                    .init(service: AccessKeeping(composition: composition)),
                     .init(service: Sweeping(composition: composition)),
                     .init(
                         service: ControlSocket(server: control, composition: composition) {

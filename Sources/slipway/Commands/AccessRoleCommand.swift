@@ -1,0 +1,108 @@
+import ArgumentParser
+import ControlPlane
+import Fleet
+import JSON
+
+/// `slipway access role`: what credentials may do.
+struct AccessRoleCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "role", abstract: "Roles: those that ship, and those of your own.",
+        discussion: """
+            A role is a document in the language of IAM: the actions are iot:CreateThing and its \
+            like for AWS IoT's operations, slipway:ImportAllowlist and its like for our own. What \
+            no role of a credential allows is denied; a Deny outweighs every Allow.
+            """,
+        subcommands: [List.self, Show.self, Put.self, Delete.self])
+}
+
+extension AccessRoleCommand {
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Every role.")
+
+        @Flag(help: "Print JSON") var json = false
+        @OptionGroup(title: "Settings") var settings: LocationOptions
+
+        func run() async throws {
+            do throws(FleetError) {
+                let access = try await ControlAccess.open(self.settings)
+                var roles: [JSONValue] = []
+                var after: String?
+                repeat {
+                    let page = try await access.perform(
+                        "ListRoles", query: after.map { ["after": $0] } ?? [:])
+                    roles += page["roles"]?.arrayValue ?? []
+                    after = page["next"]?.stringValue
+                } while after != nil
+                guard !self.json else { return Terminal.say(.array(roles)) }
+                let rows = roles.map { role in
+                    [
+                        role["name"]?.stringValue ?? "",
+                        role["builtIn"]?.boolValue == true ? "built in" : "your own",
+                        role["summary"]?.stringValue ?? "",
+                    ]
+                }
+                for line in Terminal.table([["ROLE", "KIND", "MAY"]] + rows) { Terminal.say(line) }
+            } catch { throw Failure.exit(error) }
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "A role's document.")
+
+        @Argument(help: "The role's name") var name: String
+        @Flag(help: "Print JSON") var json = false
+        @OptionGroup(title: "Settings") var settings: LocationOptions
+
+        func run() async throws {
+            do throws(FleetError) {
+                let access = try await ControlAccess.open(self.settings)
+                let answer = try await access.perform(
+                    "DescribeRole", path: try AccessRoleCommand.path(self.name))
+                guard !self.json else { return Terminal.say(answer) }
+                Terminal.say(answer["document"]?.stringValue ?? "")
+            } catch { throw Failure.exit(error) }
+        }
+    }
+
+    struct Put: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a role of your own, or put another document in its place.")
+
+        @Argument(help: "The role's name") var name: String
+        @Argument(help: "The document's file; - is standard input") var file: String
+        @OptionGroup(title: "Settings") var settings: LocationOptions
+
+        func run() async throws {
+            do throws(FleetError) {
+                let document = try await TextFile.read(self.file)
+                let access = try await ControlAccess.open(self.settings)
+                let answer = try await access.perform(
+                    "PutRole", path: try AccessRoleCommand.path(self.name),
+                    body: ["document": .string(document)])
+                let changed = answer["changed"]?.boolValue == true
+                Terminal.say("\(self.name) \(changed ? "is stored" : "was the same already")")
+            } catch { throw Failure.exit(error) }
+        }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Forget a role. Credentials that have it lose what it allowed.")
+
+        @Argument(help: "The role's name") var name: String
+        @OptionGroup(title: "Settings") var settings: LocationOptions
+
+        func run() async throws {
+            do throws(FleetError) {
+                let access = try await ControlAccess.open(self.settings)
+                _ = try await access.perform(
+                    "DeleteRole", path: try AccessRoleCommand.path(self.name))
+                Terminal.say("\(self.name) is deleted")
+            } catch { throw Failure.exit(error) }
+        }
+    }
+
+    private static func path(_ name: String) throws(FleetError) -> [String: String] {
+        ["roleName": try RoleName(name).rawValue]
+    }
+}
