@@ -180,7 +180,7 @@ package struct SignatureV4: Sendable {
                 .invalidSignature,
                 "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
         }
-        let received = Set(request.headers.map { $0.name.lowercased() })
+        let received = Set(request.headers.map(\.name))
         if let absent = parameters.signedHeaders.first(where: { !received.contains($0) }) {
             throw FleetError(
                 .invalidSignature,

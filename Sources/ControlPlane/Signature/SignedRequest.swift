@@ -23,7 +23,7 @@ package struct SignedRequest: Sendable {
     package let path: String
     /// What follows the first `?`, encoded as it came; empty where there is none.
     package let query: String
-    /// In order of arrival, `host` among them. Letter case of names does not count.
+    /// In order of arrival, `host` among them, the names in lower case.
     package let headers: [(name: String, value: String)]
     package let body: Body
 
@@ -34,7 +34,8 @@ package struct SignedRequest: Sendable {
         self.method = method
         self.path = path
         self.query = query
-        self.headers = headers
+        // Letter case of names does not count; folded once, they are compared as they are.
+        self.headers = headers.map { ($0.name.lowercased(), $0.value) }
         self.body = body
     }
 
@@ -68,10 +69,7 @@ package struct SignedRequest: Sendable {
 
     /// The values of the header `name`, which is given in lower case, in order of arrival.
     package func values(of name: String) -> [String] {
-        self.headers.compactMap { header in
-            header.name.utf8.count == name.utf8.count && header.name.lowercased() == name
-                ? header.value : nil
-        }
+        self.headers.compactMap { $0.name == name ? $0.value : nil }
     }
 
     /// nil for a body that is still arriving.
