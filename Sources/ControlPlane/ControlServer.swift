@@ -42,12 +42,12 @@ package struct ControlServer: Sendable {
     package init(
         place: Place, services: ControlPlaneServices,
         operations: [Operation] = OperationTable.all,
-        identify: @escaping CallerIdentification, logger: Logger
+        identify: @escaping CallerIdentification, log: AccessLog? = nil, logger: Logger
     ) {
         self.place = place
         self.responder = OperationResponder(
             index: OperationIndex(operations), services: services, identify: identify,
-            logger: logger)
+            logger: logger, log: log)
         self.logger = logger
     }
 

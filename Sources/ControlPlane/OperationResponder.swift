@@ -22,11 +22,26 @@ struct OperationResponder: HTTPResponder {
     let identify: CallerIdentification
     let logger: Logger
 
+    /// Where every call is noted; nil where none is.
+    let log: AccessLog?
+
+    /// What has become known of a call, for those who write it down.
+    private struct Call {
+        var operation: Operation?
+        var resource: ARN?
+        var actor: Actor?
+    }
+
     func respond(to request: Request, context: OperationContext) async -> Response {
+        let clock = ContinuousClock()
+        let began = clock.now
         let requestID = UUID().uuidString.lowercased()
         var call = Call()
+        var refused: FleetError?
+        let response: Response
         do throws(FleetError) {
-            return Self.response(try await self.answer(request, context, &call), requestID)
+            let answer = try await self.answer(request, context, &call)
+            response = Self.response(answer, requestID)
         } catch {
             self.logger.info(
                 "operation refused",
@@ -35,14 +50,18 @@ struct OperationResponder: HTTPResponder {
                     "code": "\(error.code.rawValue)", "message": "\(error.message)",
                     "request": "\(requestID)",
                 ])
-            return ErrorResponse.response(to: error, resource: call.resource, requestID)
+            refused = error
+            response = ErrorResponse.response(to: error, resource: call.resource, requestID)
         }
-    }
-
-    /// What has become known of a call by the time it ends.
-    private struct Call {
-        var operation: Operation?
-        var resource: ARN?
+        self.log?.note(
+            AccessLogEntry(
+                time: self.services.clock.now, requestID: requestID, actor: call.actor,
+                sourceAddress: context.sourceAddress, operation: call.operation?.action,
+                target: call.resource,
+                outcome: AccessLogEntry.Outcome(
+                    status: response.status.code, code: refused?.code,
+                    microseconds: (clock.now - began).wholeMicroseconds)))
+        return response
     }
 
     private func answer(
@@ -59,17 +78,26 @@ struct OperationResponder: HTTPResponder {
         let body = match.operation.streams ? nil : try await self.collect(request, context)
         if let body { signed = SignedRequest(request.head, body: .bytes(body)) }
         let caller = try await self.identify(signed, context.sourceAddress)
+        call.actor = caller.actor
         let operationRequest = OperationRequest(
             actor: caller.actor, labels: match.labels,
             query: try QueryText.parameters(of: signed.query),
             headers: Self.principalHeaders(request.headers), body: try Self.json(body),
             stream: match.operation.streams
-                ? request.body.map { Array($0.readableBytesView) }
-                : OperationRequest.emptyStream)
+                ? Self.stream(request, signed) : OperationRequest.emptyStream)
         let resource = try match.operation.target(operationRequest, self.services.realm)
         call.resource = resource
         try caller.authorize(match.operation.action, resource)
         return try await match.operation.perform(operationRequest, self.services)
+    }
+
+    /// The body as it arrives; where its hash was signed, held against that.
+    private static func stream(
+        _ request: Request, _ signed: SignedRequest
+    ) -> OperationRequest.Stream {
+        let chunks = request.body.map { Array($0.readableBytesView) }
+        guard let hash = signed.declaredBodySHA256 else { return chunks }
+        return SignedBody(chunks, expectedSHA256: hash)
     }
 
     private func collect(
@@ -148,5 +176,12 @@ enum QueryText {
             }
         }
         return parameters
+    }
+}
+
+extension Duration {
+    fileprivate var wholeMicroseconds: Int {
+        let (seconds, attoseconds) = self.components
+        return Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000)
     }
 }

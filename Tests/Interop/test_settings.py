@@ -28,7 +28,7 @@ def ends():
     for row in shown:
         name = row["flag"].removeprefix("--")
         bounds = re.fullmatch(r"(\d+)…(\d+)", row["mayBe"])
-        if not bounds or name in FIXED or name in ("listen-port", "pki-passphrase-descriptor"):
+        if not bounds or name in FIXED or name in ("listen-port", "api-port", "pki-passphrase-descriptor"):
             continue
         found[name] = sorted({row["default"], *bounds.groups()}, key=int)
     return found

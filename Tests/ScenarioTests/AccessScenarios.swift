@@ -170,3 +170,32 @@ import Testing
         #expect(own.errors.contains("somebody else"), "\(own.errors)")
     }
 }
+
+/// What the service writes down of every call.
+@Suite struct AccessLogScenarios {
+    @Test func everyCallIsALineOfTheAccessLog() async throws {
+        let workshop = try await Workshop().initialized()
+        let service = try await RunningService(workshop)
+        #expect(try await workshop.slipway("allowlist", "show", "demo").status == 0)
+        #expect(try await workshop.slipway("access", "role", "show", "nobody").status == 1)
+        #expect(await service.stop() == 0)
+        let path = "\(workshop.path)/var/access.log"
+        let mode =
+            try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+            .map { try JSONParser.parse(String($0)) }
+        func line(_ operation: String) -> JSONValue? {
+            lines.first { $0["operation"] == .string(operation) }
+        }
+        let read = try #require(line("slipway:DescribeAllowlist"))
+        #expect(read["outcome"] == "allowed")
+        #expect(read["status"] == 200)
+        #expect(read["principalKind"] == "operator")
+        #expect(read["principal"] == .string(NSUserName()))
+        let refused = try #require(line("slipway:DescribeRole"))
+        #expect(refused["outcome"] == "refused")
+        #expect(refused["code"] == "ResourceNotFoundException")
+        #expect(refused["target"] == "arn:aws:iam::000000000000:role/nobody")
+    }
+}

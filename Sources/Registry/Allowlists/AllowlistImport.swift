@@ -61,7 +61,9 @@ package struct AllowlistImport: Sendable {
         var iterator = chunks.makeAsyncIterator()
         while true {
             let chunk: Chunks.Element?
-            do { chunk = try await iterator.next() } catch {
+            do { chunk = try await iterator.next() } catch let error as FleetError {
+                throw error
+            } catch {
                 throw FleetError(
                     .invalidRequest, "the file broke off after line \(file.linesRead): \(error)")
             }

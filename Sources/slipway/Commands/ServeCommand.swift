@@ -20,8 +20,9 @@ struct ServeCommand: AsyncParsableCommand {
             ServiceProcess.prepare(logLevel: settings.text("log.level"))
             try Self.refuseUninitialized(Installation(settings))
             let composition = try await Self.compose(settings)
-            try await ServiceRun(composition: composition).run { address in
-                Terminal.say("slipway: serving mqtts://\(address)")
+            try await ServiceRun(composition: composition).run { addresses in
+                Terminal.say("slipway: serving mqtts://\(addresses.gateway)")
+                Terminal.say("slipway: serving the AWS IoT API at \(addresses.api)")
             }
         } catch { throw Failure.exit(error) }
     }

@@ -28,9 +28,10 @@ struct UpCommand: AsyncParsableCommand {
             ServiceProcess.prepare(logLevel: level == "info" ? "warning" : level)
             let composition = try await Self.compose(settings)
             let devices = self.devices
-            try await ServiceRun(composition: composition).run { address in
-                Terminal.say("slipway: serving mqtts://\(address)")
-                await DemoRun(composition: composition, address: address).provision(devices)
+            try await ServiceRun(composition: composition).run { addresses in
+                Terminal.say("slipway: serving mqtts://\(addresses.gateway)")
+                Terminal.say("slipway: serving the AWS IoT API at \(addresses.api)")
+                await DemoRun(composition: composition, address: addresses.gateway).provision(devices)
                 Terminal.say("serving until Ctrl-C")
             }
         } catch { throw Failure.exit(error) }

@@ -17,7 +17,7 @@ struct ServiceRun: Sendable {
     /// - Parameter onReady: called once devices and commands are served.
     /// - Throws: `FleetError` where the port or the socket cannot be had.
     func run(
-        onReady: @escaping @Sendable (BoundAddress) async -> Void
+        onReady: @escaping @Sendable (ServiceAddresses) async -> Void
     ) async throws(FleetError) {
         let composition = self.composition
         try self.prepareSocket()
@@ -29,7 +29,11 @@ struct ServiceRun: Sendable {
             port: address.port, status: { Self.status(composition, address, startedAt) })
         let control = ControlServer(
             place: .socket(path: composition.installation.controlSocket), services: services,
-            identify: Caller.local, logger: composition.logger)
+            identify: Caller.local, log: composition.access.log, logger: composition.logger)
+        let api = try APIEndpoint(composition: composition, services: services)
+        let readiness = Readiness(parts: 2) { api in
+            await onReady(ServiceAddresses(gateway: address, api: api))
+        }
         let grace = Int64(composition.settings.integer("shutdown.graceSeconds"))
         let group = ServiceGroup(
             configuration: .init(
@@ -39,8 +43,9 @@ struct ServiceRun: Sendable {
                     .init(service: Sweeping(composition: composition)),
                     .init(
                         service: ControlSocket(server: control, composition: composition) {
-                            await onReady(address)
+                            readiness.reached(nil)
                         }),
+                    .init(service: APIService(endpoint: api) { readiness.reached($0) }),
                     .init(service: Gateway(broker: composition.broker, graceSeconds: grace)),
                     .init(
                         service: SignalWatch(signals: signals),
@@ -49,6 +54,7 @@ struct ServiceRun: Sendable {
         do { try await group.run() } catch {
             await composition.broker.shutdown(graceSeconds: grace)
             await composition.close()
+            if let error = error as? FleetError { throw error }
             throw FleetError(.serviceUnavailable, "the service stopped: \(error)")
         }
         await composition.close()
@@ -126,7 +132,7 @@ private struct Gateway: Service {
 private struct ControlSocket: Service {
     let server: ControlServer
     let composition: Composition
-    let onReady: @Sendable () async -> Void
+    let onReady: @Sendable () -> Void
 
     func run() async throws {
         let path = self.composition.installation.controlSocket
@@ -134,8 +140,7 @@ private struct ControlSocket: Service {
         try await self.server.run { _ in
             // The folder is its owner's alone already; the socket says so too.
             chmod(path, PrivateFile.fileMode)
-            // Not awaited: the socket accepts nobody until this returns.
-            Task { await onReady() }
+            onReady()
         }
     }
 }
