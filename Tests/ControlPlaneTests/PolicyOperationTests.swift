@@ -15,8 +15,8 @@ import Testing
     init() {
         self.store = InMemoryFleetStore(clock: self.clock)
         self.services = ControlPlaneServices(
-            store: self.store, drafts: self.store, clock: self.clock
-        ) { [:] }
+            store: self.store, drafts: self.store, clock: self.clock, entropy: SeededEntropy(),
+            realm: .standard)
     }
 
     private func perform(

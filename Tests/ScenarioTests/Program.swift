@@ -24,6 +24,8 @@ enum Program {
         process.executableURL = URL(fileURLWithPath: Self.path)
         process.arguments = arguments
         var all = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("SLIPWAY_") }
+        // Services of parallel tests must not meet at the API's port.
+        all["SLIPWAY_API_PORT"] = "0"
         all.merge(environment) { $1 }
         process.environment = all
         process.standardInput = FileHandle.nullDevice

@@ -23,8 +23,8 @@ enum ControlAccess: Sendable {
         }
         let store = try FleetDatabase.open(installation.database, .exclusive)
         var services = ControlPlaneServices(
-                store: store, drafts: store, clock: SystemClock(), entropy: SystemEntropy(),
-                realm: try installation.realm)
+            store: store, drafts: store, clock: SystemClock(), entropy: SystemEntropy(),
+            realm: try installation.realm)
         services.access = try Self.access(installation, store)
         return .database(services)
     }

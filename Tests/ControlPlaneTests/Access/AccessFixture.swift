@@ -21,10 +21,12 @@ struct AccessFixture {
             key: Secret(WipedBytes(SeededEntropy(seed: 7).bytes(count: 32))),
             entropy: SeededEntropy(seed: 8))
         self.access = AccessServices(vault: vault, store: store)
-        self.services = ControlPlaneServices(
-            store: store, drafts: store, clock: self.clock, access: self.access,
-            checkHook: { $0.source.contains("broken") ? "syntax error" : nil }
-        ) { [:] }
+        var services = ControlPlaneServices(
+            store: store, drafts: store, clock: self.clock, entropy: SeededEntropy(seed: 9),
+            realm: .standard)
+        services.access = self.access
+        services.checkHook = { $0.source.contains("broken") ? "syntax error" : nil }
+        self.services = services
         self.control = AccessControl(
             verifier: SignatureV4(services: SigningService.controlPlane),
             directory: self.access.directory, refusals: self.refusals, clock: self.clock,
