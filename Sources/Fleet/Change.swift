@@ -13,6 +13,9 @@ package enum Change: Hashable, Sendable {
     case addThingToGroup(ThingName, ThingGroupName)
     case removeThingFromGroup(ThingName, ThingGroupName)
     case putBillingGroup(BillingGroup)
+    /// A thing's billing group alone, which its version does not count (AWS:
+    /// AddThingToBillingGroup and its inverse).
+    case setBillingGroup(ThingName, BillingGroupName?)
     /// The things in it are in none from then on.
     case deleteBillingGroup(BillingGroupName)
     /// All tags of the resource, in place of those it had. They go with the resource.

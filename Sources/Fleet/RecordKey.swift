@@ -39,6 +39,11 @@ package enum RecordKey: Hashable, Sendable {
     case anyTargetOfPolicy(PolicyName)
     case principalsOfThing(ThingName)
     case thingsOfCertificate(CertificateID)
+    /// The one attachment, where there is it.
+    case attachment(ThingName, CertificateID)
+    /// One attachment of the certificate to another thing, where there is any: a certificate may
+    /// be shared by very many.
+    case anyOtherThing(CertificateID, besides: ThingName)
     /// The versions a template has, by number.
     case versionsOfTemplate(TemplateName)
     /// Present where the serial is on the list in its current version.
@@ -54,7 +59,7 @@ package enum RecordKey: Hashable, Sendable {
         case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
-            .versionsOfTemplate, .allowlistEntry:
+            .attachment, .anyOtherThing, .versionsOfTemplate, .allowlistEntry:
             false
         }
     }

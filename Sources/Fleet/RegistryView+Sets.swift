@@ -89,6 +89,22 @@ extension RegistryView {
         }
     }
 
+    package func attachment(
+        _ thing: ThingName, _ certificate: CertificateID
+    ) -> ThingPrincipal? {
+        self.firstPrincipal(.attachment(thing, certificate))
+    }
+
+    package func anyOtherThing(
+        of certificate: CertificateID, besides thing: ThingName
+    ) -> ThingPrincipal? {
+        self.firstPrincipal(.anyOtherThing(certificate, besides: thing))
+    }
+
+    private func firstPrincipal(_ key: RecordKey) -> ThingPrincipal? {
+        if case .thingPrincipals(let found)? = self.entry(key)?.record { found.first } else { nil }
+    }
+
     package func versionsOfTemplate(_ name: TemplateName) -> [Int] {
         if case .versionNumbers(let numbers)? = self.entry(.versionsOfTemplate(name))?.record {
             numbers

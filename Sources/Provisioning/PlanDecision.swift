@@ -95,8 +95,9 @@ package struct PlanDecision {
         if let certificate = registrant.certificate {
             let principal = ThingPrincipal(
                 thing: name, certificate: certificate.id, exclusivity: certificate.exclusivity)
-            try Attachments.checkExclusivity(
+            try ThingPrincipals.checkExclusivity(
                 of: principal, against: self.view.thingsOfCertificate(certificate.id))
+            self.preconditions.append(self.view.asSeen(.thingsOfCertificate(certificate.id)))
         }
         return ProvisioningPlan(
             source: registrant.source, parameters: registrant.parameters,
@@ -110,10 +111,15 @@ package struct PlanDecision {
 
     private mutating func created(_ id: ResourceID) throws(FleetError) -> Thing {
         if let type = self.rendered.typeName { try self.requireType(type) }
+        if let group = self.rendered.billingGroup {
+            do throws(FleetError) {
+                self.preconditions.append(try BillingGroups.exists(group, in: self.view))
+            } catch { throw Self.asParameters(error) }
+        }
         return Thing(
             name: self.rendered.thing, id: id, typeName: self.rendered.typeName,
             attributes: self.rendered.attributes, billingGroup: self.rendered.billingGroup,
-            version: 1, createdAt: self.now)
+            createdAt: self.now)
     }
 
     /// AWS: OverrideSettings. Where the template is silent, what it says itself must already be
@@ -158,10 +164,10 @@ package struct PlanDecision {
         case .replace: return given
         case .merge:
             let merged = before.attributes.merging(given) { $1 }
-            guard merged.count <= ThingAttributes.attributesMax else {
+            guard merged.count <= RegistryLimits.attributesMax else {
                 throw self.conflict(
                     "would have \(merged.count) attributes; at most "
-                        + "\(ThingAttributes.attributesMax)")
+                        + "\(RegistryLimits.attributesMax)")
             }
             return merged
         case nil, .fail:
@@ -175,16 +181,14 @@ package struct PlanDecision {
     }
 
     private mutating func requireType(_ name: ThingTypeName) throws(FleetError) {
-        guard let type = self.view.thingType(name) else {
-            throw FleetError(
-                .invalidParameters, "there is no thing type '\(name)'", resource: name.rawValue)
-        }
-        guard type.deprecatedAt == nil else {
-            throw FleetError(
-                .invalidParameters, "thing type '\(name)' is deprecated and takes no new things",
-                resource: name.rawValue)
-        }
-        self.preconditions.append(self.view.asSeen(.thingType(name)))
+        do throws(FleetError) {
+            self.preconditions.append(try Things.takesThings(name, in: self.view))
+        } catch { throw Self.asParameters(error) }
+    }
+
+    /// What the registry forbids is what the template or the device asked for.
+    private static func asParameters(_ error: FleetError) -> FleetError {
+        FleetError(.invalidParameters, error.message, resource: error.resource)
     }
 
     private func conflict(_ what: String) -> FleetError {
@@ -198,15 +202,19 @@ package struct PlanDecision {
     private mutating func groups(
         isNew: Bool
     ) throws(FleetError) -> (added: [ThingGroupName], removed: [ThingGroupName]) {
+        let thing = self.rendered.thing
         let wanted = self.rendered.groups
-        let member = self.view.groupsOfThing(self.rendered.thing)
-        let missing = wanted.filter { !member.contains($0) }
-        var removed: [ThingGroupName] = []
+        let member = self.view.groupRecordsOfThing(thing)
+        let missing = wanted.filter { name in !member.contains { $0.name == name } }
+        var membership = GroupMembership(of: thing, in: member)
         if !isNew {
             switch self.document.thing.groupsOverride {
             case .doNothing: return ([], [])
             case .replace:
-                if !wanted.isEmpty { removed = member.filter { !wanted.contains($0) } }
+                // What a query put there is not a template's to take away.
+                for group in member where !wanted.isEmpty && !group.isDynamic {
+                    if !wanted.contains(group.name) { membership.leave(group.name) }
+                }
             case .merge: break
             case nil, .fail:
                 guard missing.isEmpty else {
@@ -216,15 +224,16 @@ package struct PlanDecision {
                 }
             }
         }
-        for group in missing {
-            guard self.view.thingGroup(group) != nil else {
-                throw FleetError(
-                    .invalidParameters, "there is no thing group '\(group)'",
-                    resource: group.rawValue)
-            }
-            self.preconditions.append(.present(.thingGroup(group)))
+        for name in missing {
+            do throws(FleetError) {
+                try membership.join(ThingGroups.existing(name, in: self.view))
+            } catch { throw Self.asParameters(error) }
+            self.preconditions.append(self.view.asSeen(.thingGroup(name)))
         }
-        return (missing, removed)
+        if !membership.changes.isEmpty {
+            self.preconditions.append(self.view.asSeen(.groupRecordsOfThing(thing)))
+        }
+        return (membership.joined, membership.left)
     }
 
     private mutating func policies() throws(FleetError) -> [ProvisioningPlan.PlannedPolicy] {

@@ -1,6 +1,6 @@
 package import Fleet
 
-/// What hangs on what: policies on certificates and groups, certificates on things.
+/// What policies hang on: certificates and groups.
 package enum Attachments {
     /// AWS: AttachPolicy. Repeats change nothing. A dynamic group carries no policies, since
     /// whoever can change an attribute could then give rights.
@@ -47,61 +47,6 @@ package enum Attachments {
     /// What `attach` and `detach` have to see.
     package static func keys(_ policy: PolicyName, _ target: PolicyTarget) -> Set<RecordKey> {
         [.policy(policy), target.key, .policiesOfTarget(target)]
-    }
-
-    /// AWS: AttachThingPrincipal. A certificate that is one thing exclusively takes no other, and
-    /// one that has another thing cannot become exclusive.
-    package static func attach(
-        _ principal: ThingPrincipal, in view: RegistryView
-    ) throws(FleetError) -> ChangeSet {
-        guard view.thing(principal.thing) != nil else {
-            throw FleetError(
-                .notFound, "there is no thing '\(principal.thing)'",
-                resource: principal.thing.rawValue)
-        }
-        guard view.certificate(principal.certificate) != nil else {
-            throw Certificates.missing(principal.certificate)
-        }
-        // Attaching writes no record of its own, so two attachments that exclude one another meet
-        // at the certificate's revision.
-        var set = ChangeSet(
-            action: "AttachThingPrincipal",
-            preconditions: [
-                .present(.thing(principal.thing)),
-                view.asSeen(.certificate(principal.certificate)),
-            ])
-        let attached = view.thingsOfCertificate(principal.certificate)
-        guard !attached.contains(principal) else { return set }
-        try Self.checkExclusivity(of: principal, against: attached)
-        set.changes = [.attachThingPrincipal(principal)]
-        return set
-    }
-
-    /// - Parameter attached: what the certificate is attached to already.
-    package static func checkExclusivity(
-        of principal: ThingPrincipal, against attached: [ThingPrincipal]
-    ) throws(FleetError) {
-        let others = attached.filter { $0.thing != principal.thing }
-        let exclusive =
-            principal.exclusivity == .exclusive
-            ? others.first
-            : others.first { $0.exclusivity == .exclusive }
-        guard let other = exclusive else { return }
-        throw FleetError(
-            .resourceConflict,
-            "certificate \(principal.certificate) is attached to thing '\(other.thing)', and an "
-                + "exclusive attachment allows no other",
-            resource: principal.certificate.rawValue)
-    }
-
-    /// AWS: DetachThingPrincipal. What is not attached is detached already.
-    package static func detach(
-        _ thing: ThingName, from certificate: CertificateID, in view: RegistryView
-    ) -> ChangeSet {
-        ChangeSet(
-            action: "DetachThingPrincipal",
-            changes: view.thingsOfCertificate(certificate).contains { $0.thing == thing }
-                ? [.detachThingPrincipal(thing, certificate)] : [])
     }
 
     /// - Throws: `FleetError.notFound`; `.invalidRequest` for a dynamic group.

@@ -54,7 +54,10 @@ package enum Certificates {
                 resource: id.rawValue)
         }
         return ChangeSet(
-            action: "DeleteCertificate", preconditions: [view.asSeen(.certificate(id))],
+            action: "DeleteCertificate",
+            preconditions: [
+                view.asSeen(.certificate(id)), .absent(.thingsOfCertificate(id)),
+            ] + (force ? [] : [.absent(.policiesOfTarget(.certificate(id)))]),
             changes: [.deleteCertificate(id)])
     }
 

@@ -221,6 +221,7 @@ import Testing
     @Test(arguments: [
         (#"{"ThingName": "t", "ThingTypeName": "x"}"#, [], "thing type 'x'"),
         (#"{"ThingName": "t", "ThingGroups": ["x"]}"#, [], "thing group 'x'"),
+        (#"{"ThingName": "t", "BillingGroup": "x"}"#, [], "billing group 'x'"),
         (#"{"ThingName": "t"}"#, [#"{"PolicyName": "x"}"#], "policy 'x'"),
     ])
     func whatATemplateNamesMustExist(
@@ -231,6 +232,61 @@ import Testing
         }
         #expect(error?.code == .invalidParameters)
         #expect(error?.message.contains(message) == true)
+    }
+
+    /// What nobody may do through the control plane, a template may not do either.
+    @Test func theRegistrysRulesForGroupsHoldForTemplates() async throws {
+        func group(_ name: String, under parent: String? = nil) -> Change {
+            .putThingGroup(
+                ThingGroup(
+                    name: ThingGroupName(checked: name), id: Samples.resourceID(4),
+                    ancestors: parent.map { [ThingGroupName(checked: $0)] } ?? [],
+                    createdAt: self.now))
+        }
+        func refusal(_ groups: String, _ changes: [Change]) async -> FleetError? {
+            let body = template(thing: #"{"ThingName": "t", "ThingGroups": \#(groups)}"#)
+            do {
+                _ = try await self.plan(body, after: changes)
+                return nil
+            } catch { return error as? FleetError }
+        }
+        let tree = [group("root"), group("a", under: "root"), group("b", under: "root")]
+        let twice = await refusal(#"["a", "b"]"#, tree)
+        #expect(twice?.code == .invalidParameters)
+        #expect(twice?.message.contains("same hierarchy") == true)
+        let dynamic = await refusal(
+            #"["group-1"]"#, [.putThingGroup(Samples.dynamicGroup(1))])
+        #expect(dynamic?.message.contains("dynamic") == true)
+        let ten = (0..<10).map { group("g\($0)") } + [self.thing()]
+        let member = (0..<10).map {
+            Change.addThingToGroup(ThingName(checked: "t"), ThingGroupName(checked: "g\($0)"))
+        }
+        let body = template(
+            thing: #"{"ThingName": "t", "ThingGroups": ["more"]}"#,
+            overrides: #"{"ThingGroups": "MERGE"}"#)
+        let error = await #expect(throws: FleetError.self) {
+            try await self.plan(body, after: ten + [group("more")] + member)
+        }
+        #expect(error?.code == .invalidParameters)
+        #expect(error?.message.contains("10 are the most") == true)
+    }
+
+    @Test func replacingGroupsLeavesTheDynamicOnes() async throws {
+        let body = template(
+            thing: #"{"ThingName": "t", "ThingGroups": ["g1"]}"#,
+            overrides: #"{"ThingGroups": "REPLACE"}"#)
+        let dynamic = Samples.dynamicGroup(1)
+        let plan = try await self.plan(
+            body,
+            after: [
+                .putThingGroup(
+                    ThingGroup(
+                        name: ThingGroupName(checked: "g1"), id: Samples.resourceID(4),
+                        createdAt: self.now)), .putThingGroup(dynamic), self.thing(),
+                .addThingToGroup(ThingName(checked: "t"), dynamic.name),
+            ])
+        #expect(plan.groupsAdded.map(\.rawValue) == ["g1"])
+        #expect(plan.groupsRemoved == [])
     }
 
     @Test func theSameDocumentIsTheSamePolicyAndAnotherUnderItsNameAConflict() async throws {

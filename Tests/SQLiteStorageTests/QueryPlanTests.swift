@@ -112,7 +112,8 @@ import Testing
     }
 
     private static let deletions: [Change] = [
-        .deleteThing(Samples.thingName(1)), .deleteThingType(Samples.typeName(1)),
+        .setBillingGroup(Samples.thingName(1), nil), .deleteThing(Samples.thingName(1)),
+        .deleteThingType(Samples.typeName(1)),
         .deleteThingGroup(Samples.groupName(1)),
         .deleteBillingGroup(Samples.billingGroupName(1)),
         .removeThingFromGroup(Samples.thingName(1), Samples.groupName(1)),

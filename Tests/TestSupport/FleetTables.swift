@@ -65,6 +65,12 @@ extension FleetTables {
             Self.set(self.policies[target]) { .policies($0) }
         case .principalsOfThing(let name):
             Self.principals(self.principals[name].map { Array($0.values) } ?? [])
+        case .attachment(let thing, let id):
+            Self.principals([self.principals[thing]?[id]].compactMap { $0 })
+        case .anyOtherThing(let id, let thing):
+            Self.principals(
+                (self.things[id] ?? []).filter { $0 != thing }.sorted().prefix(1)
+                    .compactMap { self.principals[$0]?[id] })
         case .thingsOfCertificate(let id):
             Self.principals((self.things[id] ?? []).compactMap { self.principals[$0]?[id] })
         case .allowlistEntry(let list, let serial):
@@ -143,6 +149,8 @@ extension FleetTables {
         case .deleteThingGroup(let name): self.deleteGroup(name)
         case .putBillingGroup(let group):
             self.put(.billingGroup(group.name), .billingGroup(group), revision)
+        case .setBillingGroup(let thing, let group):
+            try self.setBillingGroup(of: thing, group, revision)
         case .deleteBillingGroup(let name): self.deleteBillingGroup(name, revision)
         case .setTags(let resource, let tags):
             self.records[.tags(resource)] =
@@ -248,6 +256,16 @@ extension FleetTables {
             thing.billingGroup = nil
             self.put(.thing(thing.name), .thing(thing), revision)
         }
+    }
+
+    private mutating func setBillingGroup(
+        of name: ThingName, _ group: BillingGroupName?, _ revision: Revision
+    ) throws(FleetError) {
+        guard case .thing(var thing)? = self.records[.thing(name)]?.record else {
+            throw .conflict("\(RecordKey.thing(name)) does not exist")
+        }
+        thing.billingGroup = group
+        self.put(.thing(name), .thing(thing), revision)
     }
 
     private mutating func deleteAuthority(_ id: CertificateID) {

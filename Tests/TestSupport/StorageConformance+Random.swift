@@ -106,6 +106,8 @@ private struct RandomFleet {
                 .groupRecordsOfThing(Samples.thingName(number)),
                 .childrenOfGroup(Samples.groupName(number)),
                 .anyTargetOfPolicy(Samples.policyName(number)),
+                .attachment(Samples.thingName(number), id),
+                .anyOtherThing(id, besides: Samples.thingName(number)),
                 .thingType(Samples.typeName(number)),
                 .billingGroup(Samples.billingGroupName(number)),
                 .tags(.thingType(Samples.typeName(number))),
@@ -147,7 +149,7 @@ private struct RandomFleet {
         let time = Samples.time.advanced(bySeconds: Int64(a))
         let target: PolicyTarget =
             a < 2 ? .certificate(Samples.certificateID(a)) : .thingGroup(Samples.groupName(a))
-        switch Int.random(in: 0..<39, using: &self.random) {
+        switch Int.random(in: 0..<40, using: &self.random) {
         case 0, 1: return .putThing(Samples.thing(a, version: b + 1))
         case 2: return .deleteThing(thing)
         case 3, 4: return .putThingGroup(Samples.group(b))
@@ -189,6 +191,7 @@ private struct RandomFleet {
                 isDefault: a.isMultiple(of: 2))
         case 36: return .setDefaultPolicyVersion(policy, a + 1, at: time)
         case 37: return .deletePolicyVersion(policy, a + 1, at: time)
+        case 38: return .setBillingGroup(thing, b == 0 ? nil : Samples.billingGroupName(b))
         default: return .removeAllowlistEntries(Samples.listName, [Samples.serial(a)], at: time)
         }
     }

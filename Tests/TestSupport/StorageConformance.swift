@@ -331,6 +331,8 @@ extension StorageConformance {
             .dynamicGroups, .anyThingOfType(Samples.typeName(1)),
             .authoritiesWithSubject("CN=Issuing CA"), .anyTargetOfPolicy(Samples.policyName(1)),
             .versionsOfTemplate(TemplateName(checked: "line")),
+            .attachment(Samples.thingName(1), Samples.certificateID(1)),
+            .anyOtherThing(Samples.certificateID(1), besides: Samples.thingName(1)),
             .certificatesWithKey(Samples.fingerprint(1)),
             .authoritiesWithKey(Samples.fingerprint(1)),
             .policiesOfTarget(.certificate(Samples.certificateID(1))),

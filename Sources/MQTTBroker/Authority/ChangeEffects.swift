@@ -54,7 +54,8 @@ struct ChangeEffects: Sendable {
         // every new device be judged twice.
         case .setProvenance, .recordFirstSeen, .deletePolicyVersion,
             .addPolicyVersion(_, _, isDefault: false), .putThingType, .deleteThingType,
-            .putBillingGroup, .deleteBillingGroup, .setTags, .putEventConfigurations,
+            .putBillingGroup, .setBillingGroup, .deleteBillingGroup, .setTags,
+            .putEventConfigurations,
             .putTemplate, .deleteTemplate, .putTemplateVersion, .deleteTemplateVersion,
             .putHook, .putClaim, .deleteClaim, .putRegistrationCode, .deleteRegistrationCode,
             .putOwnershipToken, .redeemOwnershipToken, .deleteOwnershipToken,

@@ -33,8 +33,9 @@ package struct RenderedTemplate: Hashable, Sendable {
 
     /// Everything in the registry that the outcome depends on.
     package var keys: Set<RecordKey> {
-        var keys: Set<RecordKey> = [.thing(self.thing), .groupsOfThing(self.thing)]
+        var keys: Set<RecordKey> = [.thing(self.thing), .groupRecordsOfThing(self.thing)]
         if let type = self.typeName { keys.insert(.thingType(type)) }
+        if let group = self.billingGroup { keys.insert(.billingGroup(group)) }
         for group in self.groups { keys.insert(.thingGroup(group)) }
         for policy in self.policies { keys.insert(.policy(policy.name)) }
         return keys

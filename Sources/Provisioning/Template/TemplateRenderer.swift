@@ -83,11 +83,11 @@ package struct TemplateRenderer {
             }
             attributes[attribute.name] = value
         }
-        guard attributes.count <= ThingAttributes.attributesMax else {
+        guard attributes.count <= RegistryLimits.attributesMax else {
             throw FleetError(
                 .invalidParameters,
                 "the template gives a thing \(attributes.count) attributes; at most "
-                    + "\(ThingAttributes.attributesMax)")
+                    + "\(RegistryLimits.attributesMax)")
         }
         return attributes
     }

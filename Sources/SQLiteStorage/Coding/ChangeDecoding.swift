@@ -10,6 +10,9 @@ extension Change {
         "deleteThingType": { .deleteThingType(try $0.name("thingType")) },
         "deleteThingGroup": { .deleteThingGroup(try $0.name("thingGroup")) },
         "putBillingGroup": { .putBillingGroup(try BillingGroup(json: $0.value("record"))) },
+        "setBillingGroup": {
+            .setBillingGroup(try $0.name("thing"), try $0.optionalName("billingGroup"))
+        },
         "deleteBillingGroup": { .deleteBillingGroup(try $0.name("billingGroup")) },
         "setTags": {
             .setTags(try TaggedResource(json: $0.value("resource")), try $0.map("tags"))

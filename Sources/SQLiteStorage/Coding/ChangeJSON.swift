@@ -23,6 +23,10 @@ extension Change {
                 "removeThingFromGroup", ("thing", RecordJSON.name(thing)),
                 ("thingGroup", RecordJSON.name(group)))
         case .putBillingGroup(let record): Self.put("putBillingGroup", record.json)
+        case .setBillingGroup(let thing, let group):
+            Self.of(
+                "setBillingGroup", ("thing", RecordJSON.name(thing)),
+                ("billingGroup", RecordJSON.name(group)))
         case .deleteBillingGroup(let name):
             Self.of("deleteBillingGroup", ("billingGroup", RecordJSON.name(name)))
         case .setTags(let resource, let tags):

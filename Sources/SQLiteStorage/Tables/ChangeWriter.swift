@@ -28,6 +28,8 @@ struct ChangeWriter {
         case .removeThingFromGroup(let thing, let group):
             try GroupTables.remove(thing, from: group, db)
         case .putBillingGroup(let record): try GroupTables.put(record, revision, db)
+        case .setBillingGroup(let thing, let group):
+            try GroupTables.set(group, of: thing, revision, db)
         case .deleteBillingGroup(let name):
             try GroupTables.deleteBillingGroup(name, revision, db)
         case .setTags(let resource, let tags): try TagTables.set(resource, tags, revision, db)
@@ -92,6 +94,7 @@ struct ChangeWriter {
             "adding version \(version.id) to policy \(name)"
         case .attachThingPrincipal(let record):
             "attaching certificate \(record.certificate) to thing \(record.thing)"
+        case .setBillingGroup(let thing, _): "setting the billing group of thing \(thing)"
         case .putClaim(let claim): "claim \(claim.label.clipped)"
         case .putOwnershipToken(let token): "a token for certificate \(token.certificate)"
         case .putThing, .deleteThing, .putThingType, .deleteThingType, .putThingGroup,

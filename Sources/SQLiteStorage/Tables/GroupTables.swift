@@ -94,6 +94,17 @@ enum GroupTables {
             group.createdAt.milliseconds, revision)
     }
 
+    static func set(
+        _ group: BillingGroupName?, of thing: ThingName, _ revision: Revision, _ db: Database
+    ) throws {
+        try db.run(
+            "UPDATE things SET billing_group = ?, revision = ? WHERE name = ?", group?.rawValue,
+            revision, thing.rawValue)
+        guard db.changesCount > 0 else {
+            throw FleetError.conflict("\(RecordKey.thing(thing)) does not exist")
+        }
+    }
+
     static func deleteBillingGroup(
         _ name: BillingGroupName, _ revision: Revision, _ db: Database
     ) throws {

@@ -61,7 +61,7 @@ extension RecordLoader {
         case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
-            .versionsOfTemplate, .allowlistEntry:
+            .attachment, .anyOtherThing, .versionsOfTemplate, .allowlistEntry:
             try self.set(key).map { _ in 0 }
         }
     }

@@ -44,6 +44,12 @@ extension RecordLoader {
         case .anyTargetOfPolicy(let name): try self.anyTarget(of: name)
         case .principalsOfThing(let name): try self.principals("thing = ?", name.rawValue)
         case .thingsOfCertificate(let id): try self.principals("certificate = ?", id.rawValue)
+        case .attachment(let thing, let id):
+            try self.principals(
+                "thing = ? AND certificate = ?", thing.rawValue, id.rawValue, limit: 1)
+        case .anyOtherThing(let id, let thing):
+            try self.principals(
+                "certificate = ? AND thing <> ?", id.rawValue, thing.rawValue, limit: 1)
         case .versionsOfTemplate(let name):
             try Self.unlessEmpty(
                 self.db.all(
@@ -123,13 +129,16 @@ extension RecordLoader {
         ) { .policyTargets([.thingGroup(try $0.name())]) }
     }
 
-    private func principals(_ condition: String, _ key: String) throws -> Fleet.Record? {
+    /// - Parameter limit: -1 for all there are.
+    private func principals(
+        _ condition: String, _ arguments: String..., limit: Int = -1
+    ) throws -> Fleet.Record? {
         try Self.unlessEmpty(
             self.db.all(
                 """
                 SELECT thing, certificate, exclusivity FROM thing_principals WHERE \(condition)
-                ORDER BY thing, certificate
-                """, key, of: "thing_principals"
+                ORDER BY thing, certificate LIMIT ?
+                """, arguments: arguments + [limit], of: "thing_principals"
             ) { try PolicyTables.thingPrincipal(&$0) }
         ).map { .thingPrincipals($0) }
     }

@@ -72,7 +72,7 @@ struct RecordLoader {
         case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
-            .versionsOfTemplate, .allowlistEntry:
+            .attachment, .anyOtherThing, .versionsOfTemplate, .allowlistEntry:
             try self.set(key).map { RegistryView.Entry(record: $0, revision: 0) }
         }
     }
