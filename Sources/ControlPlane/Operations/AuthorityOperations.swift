@@ -68,7 +68,7 @@ package enum AuthorityOperations {
         _ = try await services.decide([.authority(authority.id)], by: request.actor) {
             view, _ throws(FleetError) in
             var set = try Authorities.register(authority, sameSubject: sameSubject, in: view)
-            set.changes += try TagShape.initial(tags, of: .authority(authority.id))
+            set.changes += try Tags.initial(tags, of: .authority(authority.id))
             return set
         }
         return ["certificateArn": .arn(arn), "certificateId": .string(authority.id.rawValue)]
@@ -202,17 +202,16 @@ package enum AuthorityOperations {
     private static func list(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        _ = try request.queryFlag("isAscendingOrder")
+        let order = try CertificateOperations.order(request)
         let template = try request.queryText("templateName").map { text throws(FleetError) in
             try TemplateName(text)
         }
         let page = try await services.store.page(
             ListQuery(
-                .authorities, after: try request.marker, limit: try request.markerLimit()))
+                .authoritiesByCreation(order, template: template), after: try request.marker,
+                limit: try request.markerLimit()))
         let authorities = page.records.compactMap { record -> JSONValue? in
-            guard case .authority(let authority) = record,
-                template == nil || authority.registration.config?.templateName == template
-            else { return nil }
+            guard case .authority(let authority) = record else { return nil }
             return .object(AuthorityShape.summary(authority, services.realm))
         }
         return .object(

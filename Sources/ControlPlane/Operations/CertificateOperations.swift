@@ -91,7 +91,12 @@ package enum CertificateOperations {
     private static func list(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        try await Self.page(.certificates, request, services)
+        try await Self.page(.certificatesByCreation(try Self.order(request)), request, services)
+    }
+
+    /// AWS: newest first, unless `isAscendingOrder`.
+    static func order(_ request: OperationRequest) throws(FleetError) -> ListOrder {
+        try request.queryFlag("isAscendingOrder") ? .ascending : .descending
     }
 
     private static func listByAuthority(
@@ -102,14 +107,14 @@ package enum CertificateOperations {
             throw FleetError(
                 .notFound, "CA certificate \(id) does not exist", resource: id.rawValue)
         }
-        return try await Self.page(.certificates, request, services)
+        return try await Self.page(
+            .certificatesOfIssuer(id, try Self.order(request)), request, services)
     }
 
     private static func page(
         _ subject: ListQuery.Subject, _ request: OperationRequest,
         _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        _ = try request.queryFlag("isAscendingOrder")
         let page = try await services.store.page(
             ListQuery(
                 subject, after: try request.marker,

@@ -60,7 +60,7 @@ package enum PolicyOperations {
         _ = try await services.decide([.policy(name)], by: request.actor) {
             view, now throws(FleetError) in
             var set = try PolicyVersions.create(name, document: document, in: view, at: now)
-            set.changes += try TagShape.initial(tags, of: .policy(name))
+            set.changes += try Tags.initial(tags, of: .policy(name))
             return set
         }
         return [

@@ -17,13 +17,6 @@ enum TagShape {
         return tags
     }
 
-    /// What makes the tags of a resource that comes to be.
-    static func initial(
-        _ tags: [String: String], of resource: TaggedResource
-    ) throws(FleetError) -> [Change] {
-        tags.isEmpty ? [] : [.setTags(resource, tags)]
-    }
-
     static func json(_ tags: [String: String]) -> JSONValue {
         .array(
             tags.sorted { $0.key < $1.key }.map {

@@ -63,7 +63,7 @@ package enum TemplateOperations {
         if let hook { keys.insert(.hook(hook.name)) }
         _ = try await services.decide(keys, by: request.actor) { view, now throws(FleetError) in
             var set = try Templates.createNew(submission, in: view, at: now)
-            set.changes += try TagShape.initial(tags, of: .template(name))
+            set.changes += try Tags.initial(tags, of: .template(name))
             return set
         }
         return [

@@ -123,6 +123,14 @@ package enum BillingGroups {
         return .present(.billingGroup(name))
     }
 
+    /// - Throws: `FleetError.notFound`.
+    package static func existing(
+        _ name: BillingGroupName, in view: RegistryView
+    ) throws(FleetError) -> BillingGroup {
+        guard let group = view.billingGroup(name) else { throw Self.missing(name) }
+        return group
+    }
+
     static func missing(_ name: BillingGroupName) -> FleetError {
         FleetError(.notFound, "there is no billing group '\(name)'", resource: name.rawValue)
     }

@@ -132,6 +132,14 @@ package enum ThingTypes {
         [.thingType(name), .anyThingOfType(name)]
     }
 
+    /// - Throws: `FleetError.notFound`.
+    package static func existing(
+        _ name: ThingTypeName, in view: RegistryView
+    ) throws(FleetError) -> ThingType {
+        guard let type = view.thingType(name) else { throw Self.missing(name) }
+        return type
+    }
+
     private static func stays(_ name: ThingTypeName, _ why: String) -> FleetError {
         FleetError(
             .invalidRequest, "thing type '\(name)' cannot be deleted: \(why)",

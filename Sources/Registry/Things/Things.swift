@@ -101,6 +101,14 @@ package enum Things {
         return view.asSeen(.thingType(name))
     }
 
+    /// - Throws: `FleetError.notFound`.
+    package static func existing(
+        _ name: ThingName, in view: RegistryView
+    ) throws(FleetError) -> Thing {
+        guard let thing = view.thing(name) else { throw Self.missing(name) }
+        return thing
+    }
+
     static func missing(_ name: ThingName) -> FleetError {
         FleetError(.notFound, "there is no thing '\(name)'", resource: name.rawValue)
     }

@@ -1,0 +1,157 @@
+import Fleet
+import HTTPTypes
+import JSON
+import Registry
+
+/// The rows of things.
+package enum ThingOperations {
+    package static let all: [Operation] = [
+        Operation(
+            "CreateThing", .post, "/things/{thingName}",
+            members: ["thingTypeName", "attributePayload", "billingGroupName"],
+            summary: "A new thing; the same again changes nothing", target: Self.thing,
+            handle: Self.create),
+        Operation(
+            "DescribeThing", .get, "/things/{thingName}", summary: "One thing",
+            target: Self.thing, handle: Self.describe),
+        Operation(
+            "UpdateThing", .patch, "/things/{thingName}",
+            members: ["thingTypeName", "attributePayload", "expectedVersion", "removeThingType"],
+            summary: "Another type, other attributes", target: Self.thing, handle: Self.update),
+        Operation(
+            "DeleteThing", .delete, "/things/{thingName}", query: ["expectedVersion"],
+            summary: "Takes a thing away that no certificate is attached to",
+            target: Self.thing, handle: Self.delete),
+        Operation(
+            "ListThings", .get, "/things",
+            query: Pagination.tokenQuery + [
+                "attributeName", "attributeValue", "thingTypeName", "usePrefixAttributeValue",
+            ], summary: "Things, all or by type or attribute, in pages", handle: Self.list),
+    ]
+
+    static func thing(
+        _ request: OperationRequest, _ realm: Realm
+    ) throws(FleetError) -> ARN {
+        realm.thing(try request.name("thingName"))
+    }
+
+    /// AWS: AttributePayload.
+    static func attributes(
+        _ members: RequestMembers?
+    ) throws(FleetError) -> ThingAttributes.Update? {
+        guard let payload = try members?.object("attributePayload") else { return nil }
+        try payload.refuseUnknown(["attributes", "merge"])
+        return ThingAttributes.Update(
+            try payload.stringMap("attributes") ?? [:],
+            merges: try payload.optionalFlag("merge") ?? false)
+    }
+
+    private static func create(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let definition = ThingDefinition(
+            name: try request.name("thingName"),
+            typeName: try request.members.optionalName("thingTypeName"),
+            // An attribute without a value is none, as it is none after an update.
+            attributes: (try Self.attributes(request.members)?.attributes ?? [:])
+                .filter { !$0.value.isEmpty },
+            billingGroup: try request.members.optionalName("billingGroupName"))
+        let id = services.entropy.resourceID()
+        let decided = try await services.decide(definition.keys, by: request.actor) {
+            view, now throws(FleetError) in
+            try Things.create(definition, id: id, in: view, at: now)
+        }
+        return [
+            "thingName": .name(definition.name),
+            "thingArn": .arn(services.realm.thing(definition.name)),
+            "thingId": .string((decided.view.thing(definition.name)?.id ?? id).rawValue),
+        ]
+    }
+
+    private static func describe(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let name: ThingName = try request.name("thingName")
+        let view = try await services.store.load([.thing(name)])
+        let thing = try Things.existing(name, in: view)
+        return .object(
+            .present(
+                ("defaultClientId", .string(thing.defaultClientID)),
+                ("thingName", .name(name)), ("thingId", .string(thing.id.rawValue)),
+                ("thingArn", .arn(services.realm.thing(name))),
+                ("thingTypeName", thing.typeName.map { .name($0) }),
+                ("attributes", .map(thing.attributes)), ("version", .int(thing.version)),
+                ("billingGroupName", thing.billingGroup.map { .name($0) })))
+    }
+
+    private static func update(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let update = ThingUpdate(
+            name: try request.name("thingName"),
+            type: try ThingUpdate.typeChange(
+                to: try request.members.optionalName("thingTypeName"),
+                removing: try request.optionalFlag("removeThingType") ?? false),
+            attributes: try Self.attributes(request.members),
+            expectedVersion: try request.optionalInteger("expectedVersion"))
+        _ = try await services.decide(update.keys, by: request.actor) {
+            view, _ throws(FleetError) in
+            try Things.update(update, in: view)
+        }
+        return .null
+    }
+
+    private static func delete(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let name: ThingName = try request.name("thingName")
+        let version = try request.queryInteger("expectedVersion")
+        _ = try await services.decide(Things.keysToDelete(name), by: request.actor) {
+            view, _ throws(FleetError) in
+            try Things.delete(name, expectedVersion: version, in: view)
+        }
+        return .null
+    }
+
+    private static func list(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        var filter = ThingFilter()
+        filter.typeName = try request.queryText("thingTypeName").map { text throws(FleetError) in
+            try ThingTypeName(text)
+        }
+        switch (request.queryText("attributeName"), request.queryText("attributeValue")) {
+        case (nil, nil): break
+        case (let name?, let value?):
+            filter.attribute = ThingFilter.Attribute(
+                name: name, value: value,
+                isPrefix: try request.queryFlag("usePrefixAttributeValue"))
+        case (nil, .some), (.some, nil):
+            throw FleetError(
+                .invalidRequest, "attributeName and attributeValue go together, or not at all")
+        }
+        let page = try await services.store.page(
+            ListQuery(
+                filter == ThingFilter() ? .things : .thingsWhere(filter),
+                after: try request.pageToken, limit: try request.pageLimit))
+        let things = page.records.compactMap { record -> JSONValue? in
+            guard case .thing(let thing) = record else { return nil }
+            return .object(
+                .present(
+                    ("thingName", .name(thing.name)),
+                    ("thingTypeName", thing.typeName.map { .name($0) }),
+                    ("thingArn", .arn(services.realm.thing(thing.name))),
+                    ("attributes", .map(thing.attributes)), ("version", .int(thing.version))))
+        }
+        return .object(
+            .present(("things", .array(things)), ("nextToken", Pagination.token(page.next))))
+    }
+}
+
+extension JSONValue {
+    /// Texts by name, in the order of their names.
+    static func map(_ texts: [String: String]) -> JSONValue {
+        .object(
+            JSONObject(texts.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
+    }
+}
