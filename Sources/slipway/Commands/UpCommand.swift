@@ -31,7 +31,8 @@ struct UpCommand: AsyncParsableCommand {
             try await ServiceRun(composition: composition).run { addresses in
                 Terminal.say("slipway: serving mqtts://\(addresses.gateway)")
                 Terminal.say("slipway: serving the AWS IoT API at \(addresses.api)")
-                await DemoRun(composition: composition, address: addresses.gateway).provision(devices)
+                await DemoRun(composition: composition, address: addresses.gateway)
+                    .provision(devices)
                 Terminal.say("serving until Ctrl-C")
             }
         } catch { throw Failure.exit(error) }
