@@ -48,7 +48,7 @@ package final class BrokerServer: Sendable {
 
     private let settings: BrokerSettings
     private let contexts: TLSContexts
-    private let environment: BrokerEnvironment
+    let environment: BrokerEnvironment
     private let running = Mutex<Running?>(nil)
 
     /// - Throws: `FleetError` where the TLS material cannot be used.
@@ -59,6 +59,9 @@ package final class BrokerServer: Sendable {
         self.contexts = try TLSContexts(tls)
         self.environment = BrokerEnvironment(settings: settings, dependencies: dependencies)
     }
+
+    /// Empty unless the server runs.
+    var shards: [ShardPort] { self.running.withLock { $0?.shards ?? [] } }
 
     package var counters: BrokerCounters {
         var counters = self.environment.meter.snapshot

@@ -41,20 +41,21 @@ struct ThingRegistration {
         var changes = plan.changes(at: self.at)
         changes.append(.setProvenance(certificate.id, self.provenance))
         changes.append(.redeemOwnershipToken(self.pending.token.hash, self.redemption(plan)))
+        var detail: JSONObject = [
+            "template": .string(self.template.record.name.rawValue),
+            "templateVersion": .int(self.template.version.id),
+            "clientId": .string(self.publisher.clientID),
+            "thing": .string(plan.thing.name.rawValue),
+            "certificate": .string(certificate.id.rawValue),
+        ]
+        for member in plan.detail.members { detail[member.key] = member.value }
         return Decided(
             plan: plan,
             changeSet: ChangeSet(
                 action: ProvisioningOperation.registerThing.rawValue,
                 preconditions: relied.map(self.start.asSeen) + plan.preconditions
                     + others.map { view.asSeen(.certificate($0)) },
-                changes: changes,
-                detail: [
-                    "template": .string(self.template.record.name.rawValue),
-                    "templateVersion": .int(self.template.version.id),
-                    "clientId": .string(self.publisher.clientID),
-                    "thing": .string(plan.thing.name.rawValue),
-                    "certificate": .string(certificate.id.rawValue),
-                ]))
+                changes: changes, detail: detail))
     }
 
     private func redemption(_ plan: ProvisioningPlan) -> OwnershipToken.Redemption {

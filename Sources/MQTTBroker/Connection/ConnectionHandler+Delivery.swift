@@ -50,7 +50,9 @@ extension ConnectionHandler {
 
     /// What waited may have waited past a change of policy. Replies are no deliveries.
     private func mayStillReceive(_ publish: Publish) -> Bool {
-        if publish.topic.isReserved { return true }
+        if publish.topic.isReserved, !self.environment.reserved.isAnnouncement(publish.topic) {
+            return true
+        }
         return self.authority?.receive(publish.topic, at: self.environment.clock.now).isAllowed
             == true
     }

@@ -13,8 +13,24 @@ struct ReservedTopics: Sendable {
         self.services.first { $0.isRequest(topic: topic.text) }
     }
 
+    /// Announcements are deliveries like any other: whoever subscribed, and whom a policy lets
+    /// read them, gets them.
+    func isAnnouncement(_ topic: TopicName) -> Bool {
+        topic.text.utf8.starts(with: AnnouncedTopics.prefix.utf8)
+    }
+
+    /// Whether the filter asks for announcements, or for some of them among others.
+    private func asksForAnnouncements(_ filter: TopicFilter) -> Bool {
+        guard filter.text.utf8.starts(with: AnnouncedTopics.prefix.utf8) else { return false }
+        let family = filter.text.utf8.dropFirst(AnnouncedTopics.prefix.utf8.count)
+            .prefix { $0 != UInt8(ascii: "/") }
+        let text = String(decoding: family, as: UTF8.self)
+        return text == "+" || text == "#" || AnnouncedTopics.families.contains(text)
+    }
+
     func mayHold(_ filter: TopicFilter) -> Bool {
-        self.services.contains { $0.isReply(filter: filter.text) }
+        if self.asksForAnnouncements(filter) { return true }
+        return self.services.contains { $0.isReply(filter: filter.text) }
     }
 
     /// What an operator should know about a subscription that is refused for its filter alone.

@@ -102,6 +102,7 @@ struct DirectDecision {
             "templateDigest": .string(self.order.template.digest),
         ]
         detail["certificate"] = plan.certificate.map { .string($0.id.rawValue) }
+        for member in plan.detail.members { detail[member.key] = member.value }
         return detail
     }
 

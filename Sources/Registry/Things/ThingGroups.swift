@@ -204,7 +204,7 @@ package enum ThingGroups {
             set.preconditions.removeLast()
             return set
         }
-        _ = try Self.changeable(
+        let group = try Self.changeable(
             name, isDynamic: isDynamic, expectedVersion: expectedVersion, in: view)
         guard view.childrenOfGroup(name).isEmpty else {
             throw FleetError(
@@ -214,6 +214,7 @@ package enum ThingGroups {
                 resource: name.rawValue)
         }
         set.changes = [.deleteThingGroup(name)]
+        set.detail = EventDetail.of(group)
         return set
     }
 }

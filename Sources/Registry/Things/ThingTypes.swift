@@ -124,7 +124,7 @@ package enum ThingTypes {
         return ChangeSet(
             action: "DeleteThingType",
             preconditions: [view.asSeen(.thingType(name)), .absent(.anyThingOfType(name))],
-            changes: [.deleteThingType(name)])
+            changes: [.deleteThingType(name)], detail: EventDetail.of(type))
     }
 
     /// What `delete` has to see.

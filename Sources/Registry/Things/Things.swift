@@ -60,6 +60,7 @@ package enum Things {
         guard thing != before else { return set }
         thing.version += 1
         set.changes = [.putThing(thing)]
+        set.detail = EventDetail.typeChange(from: before, to: thing)
         return set
     }
 
@@ -80,6 +81,7 @@ package enum Things {
                 resource: name.rawValue)
         }
         set.changes = [.deleteThing(name)]
+        set.detail = EventDetail.of(thing)
         return set
     }
 

@@ -42,6 +42,10 @@ struct ServiceRun: Sendable {
                     .init(service: AccessKeeping(composition: composition)),
                     .init(service: Sweeping(composition: composition)),
                     .init(
+                        service: RegistryAnnouncements(
+                            store: composition.store, publisher: composition.broker,
+                            realm: composition.realm, logger: composition.logger)),
+                    .init(
                         service: ControlSocket(server: control, composition: composition) {
                             readiness.reached(nil)
                         }),

@@ -1,0 +1,246 @@
+package import Fleet
+import JSON
+
+/// The events of a commit. Pure: what a commit does not say itself (ids of groups and things that
+/// it only names) comes from a view.
+package struct RegistryEvents: Sendable {
+    private let realm: Realm
+
+    package init(realm: Realm) { self.realm = realm }
+
+    /// What `events` has to see; nothing where the commit has no event of an enabled type.
+    package func keys(
+        of commit: Commit, enabled: Set<EventConfigurations.EventType>
+    ) -> Set<RecordKey> {
+        var keys: Set<RecordKey> = []
+        if enabled.contains(.thingGroup) || enabled.contains(.thingGroupHierarchy) {
+            for change in commit.changes {
+                if case .putThingGroup(let group) = change {
+                    keys.formUnion(group.ancestors.map { .thingGroup($0) })
+                } else if case .deleteThingGroup = change {
+                    keys.formUnion(Self.ancestors(commit.detail).map { .thingGroup($0) })
+                }
+            }
+        }
+        if enabled.contains(.thingGroupMembership) {
+            for change in commit.changes {
+                if case .addThingToGroup(let thing, let group) = change {
+                    keys.formUnion([.thing(thing), .thingGroup(group)])
+                } else if case .removeThingFromGroup(let thing, let group) = change {
+                    keys.formUnion([.thing(thing), .thingGroup(group)])
+                }
+            }
+        }
+        return keys
+    }
+
+    /// - Parameter view: holds `keys(of: commit, enabled: enabled)`.
+    package func events(
+        of commit: Commit, enabled: Set<EventConfigurations.EventType>, in view: RegistryView
+    ) -> [RegistryEvent] {
+        guard case .committed = commit.outcome else { return [] }
+        var draft = EventDraft(commit: commit, realm: self.realm, view: view)
+        for change in commit.changes { draft.add(change) }
+        return draft.events.filter { enabled.contains($0.type) }.map(\.event)
+    }
+
+    static func ancestors(_ detail: JSONObject) -> [ThingGroupName] {
+        (detail["ancestors"]?.arrayValue ?? []).compactMap {
+            $0.stringValue.map { ThingGroupName(checked: $0) }
+        }
+    }
+}
+
+/// The events of one commit in the making.
+private struct EventDraft {
+    enum Happening: String {
+        case created, updated, deleted, added, removed
+        var operation: JSONValue { .string(self.rawValue.uppercased()) }
+    }
+
+    let commit: Commit
+    let realm: Realm
+    let view: RegistryView
+    private(set) var events: [(type: EventConfigurations.EventType, event: RegistryEvent)] = []
+
+    init(commit: Commit, realm: Realm, view: RegistryView) {
+        self.commit = commit
+        self.realm = realm
+        self.view = view
+    }
+
+    mutating func add(_ change: Change) {
+        switch change {
+        case .putThing(let thing): self.add(thing)
+        case .deleteThing(let name):
+            self.add(
+                .thing, "THING_EVENT", "thing/\(name)", .deleted, self.facts("thingName", name))
+        case .putThingType(let type):
+            // A type has no version; the operation's own name tells the first writing.
+            let isNew = type.deprecatedAt == nil && self.commit.action == "CreateThingType"
+            self.add(
+                .thingType, "THING_TYPE_EVENT", "thingType/\(type.name)",
+                isNew ? .created : .updated, EventDetail.of(type))
+        case .deleteThingType(let name):
+            self.add(
+                .thingType, "THING_TYPE_EVENT", "thingType/\(name)", .deleted,
+                self.facts("thingTypeName", name))
+        case .putThingGroup(let group): self.add(group)
+        case .deleteThingGroup(let name): self.delete(name)
+        case .addThingToGroup(let thing, let group): self.add(thing, group, .added)
+        case .removeThingFromGroup(let thing, let group): self.add(thing, group, .removed)
+        case .putBillingGroup, .setBillingGroup, .deleteBillingGroup, .setTags,
+            .putEventConfigurations, .putCertificate, .setCertificateStatus, .setProvenance,
+            .recordFirstSeen, .deleteCertificate, .putPolicy, .deletePolicy, .addPolicyVersion,
+            .setDefaultPolicyVersion, .deletePolicyVersion, .putAccessKey, .deleteAccessKey,
+            .putRole, .deleteRole, .attachPolicy,
+            .detachPolicy, .attachThingPrincipal, .detachThingPrincipal, .putTemplate,
+            .deleteTemplate, .putTemplateVersion, .deleteTemplateVersion, .putHook, .putClaim,
+            .deleteClaim, .putAuthority, .deleteAuthority, .putRegistrationCode,
+            .deleteRegistrationCode, .putOwnershipToken, .redeemOwnershipToken,
+            .deleteOwnershipToken, .publishAllowlist, .addAllowlistEntries,
+            .removeAllowlistEntries:
+            break
+        }
+    }
+
+    // MARK: Things
+
+    private mutating func add(_ thing: Thing) {
+        let isNew = thing.version == 1
+        self.add(
+            .thing, "THING_EVENT", "thing/\(thing.name)", isNew ? .created : .updated,
+            EventDetail.of(thing))
+        if isNew {
+            if let type = thing.typeName { self.associate(thing, type, .added) }
+        } else if let previous = EventDetail.previousType(self.commit.detail) {
+            if let previous { self.associate(thing, previous, .removed) }
+            if let type = thing.typeName { self.associate(thing, type, .added) }
+        }
+    }
+
+    private mutating func associate(
+        _ thing: Thing, _ type: ThingTypeName, _ happening: Happening
+    ) {
+        self.add(
+            .thingTypeAssociation, "THING_TYPE_ASSOCIATION_EVENT",
+            "thingTypeAssociation/thing/\(thing.name)/thingType/\(type)", happening,
+            [
+                "thingId": .string(thing.id.rawValue), "thingName": .string(thing.name.rawValue),
+                "thingTypeName": .string(type.rawValue),
+            ])
+    }
+
+    /// What the decision to delete a record kept of it; its name alone where it kept nothing.
+    private func facts(_ key: String, _ name: some CheckedName) -> JSONObject {
+        let detail = self.commit.detail
+        guard detail[key]?.stringValue == name.rawValue else {
+            return [key: .string(name.rawValue)]
+        }
+        return detail
+    }
+
+    // MARK: Groups
+
+    private func id(of group: ThingGroupName) -> JSONValue {
+        for case .putThingGroup(let written) in self.commit.changes where written.name == group {
+            return .string(written.id.rawValue)
+        }
+        return self.view.thingGroup(group).map { .string($0.id.rawValue) } ?? .null
+    }
+
+    private func id(of thing: ThingName) -> JSONValue {
+        for case .putThing(let written) in self.commit.changes where written.name == thing {
+            return .string(written.id.rawValue)
+        }
+        return self.view.thing(thing).map { .string($0.id.rawValue) } ?? .null
+    }
+
+    private mutating func add(_ group: ThingGroup) {
+        let isNew = group.version == 1
+        self.add(group: group.name, isNew ? .created : .updated, EventDetail.of(group))
+        if isNew { self.hierarchy(of: group.name, .string(group.id.rawValue), .added) }
+    }
+
+    private mutating func delete(_ name: ThingGroupName) {
+        let facts = self.facts("thingGroupName", name)
+        self.add(group: name, .deleted, facts)
+        self.hierarchy(of: name, facts["thingGroupId"] ?? .null, .removed)
+    }
+
+    private mutating func add(
+        group name: ThingGroupName, _ happening: Happening, _ facts: JSONObject
+    ) {
+        let ancestors = RegistryEvents.ancestors(facts)
+        var payload = facts
+        payload["ancestors"] = nil
+        payload["parentGroupId"] = ancestors.last.map(self.id) ?? .null
+        payload["rootToParentThingGroups"] = .array(
+            ancestors.map { ancestor in
+                [
+                    "groupArn": .string(self.realm.thingGroup(ancestor).rawValue),
+                    "groupId": self.id(of: ancestor),
+                ]
+            })
+        self.add(.thingGroup, "THING_GROUP_EVENT", "thingGroup/\(name)", happening, payload)
+    }
+
+    private mutating func hierarchy(
+        of child: ThingGroupName, _ childID: JSONValue, _ happening: Happening
+    ) {
+        var parent: ThingGroupName?
+        for case .putThingGroup(let group) in self.commit.changes where group.name == child {
+            parent = group.parent
+        }
+        parent = parent ?? RegistryEvents.ancestors(self.commit.detail).last
+        guard let parent else { return }
+        self.add(
+            .thingGroupHierarchy, "THING_GROUP_HIERARCHY_EVENT",
+            "thingGroupHierarchy/thingGroup/\(parent)/childThingGroup/\(child)", happening,
+            [
+                "thingGroupId": self.id(of: parent), "thingGroupName": .string(parent.rawValue),
+                "childGroupId": childID, "childGroupName": .string(child.rawValue),
+            ])
+    }
+
+    private mutating func add(
+        _ thing: ThingName, _ group: ThingGroupName, _ happening: Happening
+    ) {
+        let (thingID, groupID) = (self.id(of: thing), self.id(of: group))
+        self.add(
+            .thingGroupMembership, "THING_GROUP_MEMBERSHIP_EVENT",
+            "thingGroupMembership/thingGroup/\(group)/thing/\(thing)", happening,
+            [
+                "groupArn": .string(self.realm.thingGroup(group).rawValue), "groupId": groupID,
+                "thingArn": .string(self.realm.thing(thing).rawValue), "thingId": thingID,
+                // The same for as long as both are what they are.
+                "membershipId": .string(
+                    Self.id(from: "\(groupID.stringValue ?? "") \(thingID.stringValue ?? "")")),
+            ])
+    }
+
+    // MARK: What all events share
+
+    private mutating func add(
+        _ type: EventConfigurations.EventType, _ eventType: String, _ path: String,
+        _ happening: Happening, _ facts: JSONObject
+    ) {
+        let place = "\(self.realm.account)/\(self.commit.sequence)/\(self.commit.time)/"
+        var payload: JSONObject = [
+            "eventType": .string(eventType),
+            "eventId": .string(Self.id(from: place + "\(self.events.count)")),
+            "timestamp": .int(Int(self.commit.time.milliseconds)),
+            "operation": happening.operation, "accountId": .string(self.realm.account),
+        ]
+        for member in facts.members { payload[member.key] = member.value }
+        self.events.append(
+            (type, RegistryEvent(path: "\(path)/\(happening.rawValue)", payload: payload)))
+    }
+
+    /// An id that is the same whenever the same event is made again.
+    private static func id(from text: String) -> String {
+        ResourceID(
+            random: Array(ContentDigest.bytes(of: text).prefix(ResourceID.bytesCount))
+        ).rawValue
+    }
+}
