@@ -76,7 +76,7 @@ struct OperationResponder: HTTPResponder {
         let match = try self.index.match(request.method, signed.normalizedPath)
         call.operation = match.operation
         let body = match.operation.streams ? nil : try await self.collect(request, context)
-        if let body { signed = SignedRequest(request.head, body: .bytes(body)) }
+        if let body { signed = signed.carrying(.bytes(body)) }
         let caller = try await self.identify(signed, context.sourceAddress)
         call.actor = caller.actor
         let operationRequest = OperationRequest(

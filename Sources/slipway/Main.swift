@@ -29,7 +29,7 @@ struct Slipway: AsyncParsableCommand {
             UpCommand.self, InitCommand.self, ServeCommand.self, SimulateCommand.self,
             AllowlistCommand.self, CertCommand.self, PolicyCommand.self, StatusCommand.self,
             AuditCommand.self, AccessCommand.self, HookCommand.self, ConfigCommand.self,
-            OperationsCommand.self,
+            OperationsCommand.self, EnvCommand.self,
         ])
 
     static let versionText = "0.1.0"

@@ -121,7 +121,8 @@ class Gateway:
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"serve ended:\n{self.log_text()}"
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                for port in (self.port, self.api_port):
+                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 return
             except OSError:
                 time.sleep(0.05)

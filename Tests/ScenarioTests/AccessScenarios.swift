@@ -156,6 +156,28 @@ import Testing
         #expect(result.errors.contains("there is no role 'root'"), "\(result.errors)")
     }
 
+    @Test func envNamesWhatAWSToolsNeed() async throws {
+        let workshop = try await Workshop().initialized()
+        let settings = ["SLIPWAY_API_PORT": "9999", "SLIPWAY_REALM_REGION": "eu-north-9"]
+        let json = try Self.json(
+            try await workshop.slipway("env", "--json", environment: settings))
+        #expect(json["AWS_ENDPOINT_URL_IOT"] == "http://127.0.0.1:9999")
+        #expect(json["AWS_REGION"] == "eu-north-9")
+        #expect(json["AWS_DEFAULT_REGION"] == "eu-north-9")
+        #expect(json["AWS_PROFILE"] == "slipway")
+        #expect(json["AWS_CA_BUNDLE"] == nil)
+        let file = try #require(json["AWS_SHARED_CREDENTIALS_FILE"]?.stringValue)
+        #expect(FileManager.default.fileExists(atPath: file))
+        let secure = try await workshop.slipway(
+            "env",
+            environment: [
+                "SLIPWAY_API_TLS": "true", "SLIPWAY_API_HOST": "::", "SLIPWAY_API_PORT": "8484",
+            ])
+        #expect(secure.output.contains("export AWS_ENDPOINT_URL_IOT='https://[::1]:8484'\n"))
+        #expect(secure.output.contains("export AWS_CA_BUNDLE='"))
+        #expect(secure.output.hasPrefix("unset AWS_ACCESS_KEY_ID "))
+    }
+
     @Test func hooksTellWhoWroteAndWhoApprovedThem() async throws {
         let workshop = try await Workshop().initialized()
         let hooks = try Self.json(try await workshop.slipway("hook", "list", "--json"))

@@ -23,9 +23,8 @@ struct SignatureTime: Hashable {
                 [bytes[0..<4], bytes[4..<6], bytes[6..<8]].map(Self.number),
                 [bytes[9..<11], bytes[11..<13], bytes[13..<15]].map(Self.number))
         else { return nil }
-        self.init(time)
-        // The thirty-first of April would be written as another day.
-        guard self.text == text else { return nil }
+        self.time = time
+        self.text = text
     }
 
     /// RFC 9110's IMF-fixdate, `Thu, 15 Jan 2026 08:30:00 GMT`, as the `Date` header has it.
@@ -42,7 +41,6 @@ struct SignatureTime: Hashable {
                 clock.map { Self.number($0.utf8) })
         else { return nil }
         self.init(time)
-        guard self.day.suffix(2) == words[1] else { return nil }
     }
 
     private static let months: [Substring] = [
@@ -59,12 +57,21 @@ struct SignatureTime: Hashable {
         return value
     }
 
+    private static func days(in month: Int64, of year: Int64) -> Int64 {
+        switch month {
+        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+        case 4, 6, 9, 11: 30
+        default: 31
+        }
+    }
+
     /// Civil date to days in the proleptic Gregorian calendar, counting years from March so that
     /// the leap day comes last.
     private static func time(_ date: [Int64?], _ clock: [Int64?]) -> UnixTime? {
         guard let year = date[0], let month = date[1], let day = date[2], let hour = clock[0],
             let minute = clock[1], let second = clock[2], (1...12).contains(month),
-            (1...31).contains(day), hour < 24, minute < 60, second < 60
+            (1...Self.days(in: month, of: year)).contains(day), hour < 24, minute < 60,
+            second < 60
         else { return nil }
         let shiftedYear = month <= 2 ? year - 1 : year
         let era = (shiftedYear >= 0 ? shiftedYear : shiftedYear - 399) / 400

@@ -54,6 +54,21 @@ package struct SignedRequest: Sendable {
             query: String(target[mark...].dropFirst()), headers: headers, body: body)
     }
 
+    /// The same request once its body has arrived.
+    package func carrying(_ body: Body) -> SignedRequest {
+        SignedRequest(folded: self.headers, of: self, body: body)
+    }
+
+    private init(
+        folded headers: [(name: String, value: String)], of request: SignedRequest, body: Body
+    ) {
+        self.method = request.method
+        self.path = request.path
+        self.query = request.query
+        self.headers = headers
+        self.body = body
+    }
+
     /// The path that is signed, and so the one to route by: a request for `/a/../b` bears the very
     /// signature of one for `/b`.
     package var normalizedPath: String {

@@ -30,6 +30,12 @@ struct SettingOptions: ParsableArguments {
     @Option(help: "Names and addresses in the gateway's certificate, comma-separated")
     var gatewayNames: String?
 
+    @Option(help: "The address that 'aws iot' and boto3 are served on")
+    var apiHost: String?
+    @Option(help: "The port of the AWS IoT API; 0 takes a free one")
+    var apiPort: String?
+    @Option(help: "Whether the API speaks HTTPS: true or false")
+    var apiTls: String?
     @Option(help: "The region that signatures must name; empty: any")
     var rightsRegion: String?
     @Option(help: "Whether hooks need somebody else's approval: true or false")
@@ -81,6 +87,7 @@ struct SettingOptions: ParsableArguments {
             "listen.handshakeSeconds": self.listenHandshakeSeconds,
             "listen.connectSeconds": self.listenConnectSeconds,
             "listen.loops": self.listenLoops, "gateway.names": self.gatewayNames,
+            "api.host": self.apiHost, "api.port": self.apiPort, "api.tls": self.apiTls,
             "rights.region": self.rightsRegion, "rights.fourEyes": self.rightsFourEyes,
             "pki.directory": self.pkiDirectory, "pki.passphraseFile": self.pkiPassphraseFile,
             "pki.passphraseDescriptor": self.pkiPassphraseDescriptor,

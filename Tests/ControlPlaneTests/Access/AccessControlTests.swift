@@ -1,4 +1,5 @@
 import Fleet
+import HTTPTypes
 import JSON
 import TestSupport
 import Testing
@@ -136,8 +137,17 @@ import Testing
                 method: "GET", path: "/things/a%2Fb", query: "maxResults=5",
                 headers: [("host", "gw:8484"), ("x-amz-date", credential.signer.timestamp)],
                 body: .bytes([])), ["host", "x-amz-date"])
-        let caller = try await self.fixture.control.identify(signed, "192.0.2.1")
+        var headers: HTTPFields = [:]
+        for header in signed.headers where header.name != "host" {
+            headers[try #require(HTTPField.Name(header.name))] = header.value
+        }
+        let head = HTTPRequest(
+            method: .get, scheme: nil, authority: "gw:8484",
+            path: "\(signed.path)?\(signed.query)", headerFields: headers)
+        let caller = try await self.fixture.control.identify(
+            SignedRequest(head, body: .streamed).carrying(.bytes([])), "192.0.2.1")
         #expect(caller.actor.identity == "alice/\(credential.id)")
+        #expect(caller.actor.sourceAddress == "192.0.2.1")
     }
 }
 
