@@ -11,6 +11,7 @@ import boto3
 import botocore.config
 
 import aws_model
+from gateway import SLIPWAY
 
 REGION = "local"
 ACCOUNT = "000000000000"
@@ -77,13 +78,11 @@ def cli(gateway, *words, check=True, **environment):
 
 def exported(gateway):
     """The variables of `slipway env`, read as a shell reads them."""
-    done = gateway.run("env")
-    names = [line.split("=")[0].removeprefix("export ") for line in done.stdout.splitlines()
-             if line.startswith("export ")]
-    script = done.stdout + "\n" + "\n".join(f'printf "%s\\n" "${name}"' for name in names)
-    values = subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
-    return dict(zip(names, values))
+    done = subprocess.run(
+        [str(SLIPWAY), "env", "--json", "--directory", str(gateway.directory)],
+        capture_output=True, text=True, timeout=60, check=True,
+        env={**os.environ, "SLIPWAY_API_PORT": str(gateway.api_port)})
+    return json.loads(done.stdout)
 
 
 def openssl(*words, input=None):
