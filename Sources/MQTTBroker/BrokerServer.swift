@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import NIOSSL
+import NIOTLS
 import Synchronization
 
 #if canImport(Glibc)
@@ -170,13 +171,30 @@ package final class BrokerServer: Sendable {
                     channel.closeFuture.whenComplete { _ in environment.releaseConnection() }
                     let shard = shards.first { $0.eventLoop === channel.eventLoop }
                     guard let shard else { throw ConnectionRefused.noShard }
-                    let tls = NIOSSLServerHandler(context: contexts.context)
+                    let connection = ConnectionHandler(shard: shard.shard, channel: channel)
                     try channel.pipeline.syncOperations.addHandlers([
-                        tls, ConnectionHandler(shard: shard.shard, channel: channel),
+                        Self.serverNameReader(for: connection, on: channel),
+                        NIOSSLServerHandler(context: contexts.context), connection,
                     ])
                 }
             }
             .bind(host: self.settings.host, port: self.settings.port).get()
+    }
+
+    /// Reads the name out of the client's hello and leaves the pipeline; policies may ask for it
+    /// (`iot:DomainName`), and it says nothing about who the client is.
+    private static func serverNameReader(
+        for connection: ConnectionHandler, on channel: any Channel
+    ) -> ByteToMessageHandler<SNIHandler> {
+        let connection = NIOLoopBound(connection, eventLoop: channel.eventLoop)
+        let goOn = channel.eventLoop.makeSucceededVoidFuture()
+        return ByteToMessageHandler(
+            SNIHandler { result in
+                if case .hostname(let name) = result {
+                    connection.value.serverName = name.lowercased()
+                }
+                return goOn
+            })
     }
 
     private func startTasks(

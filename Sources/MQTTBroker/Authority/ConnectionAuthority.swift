@@ -18,14 +18,17 @@ struct ConnectionAuthority: Sendable {
     private let realm: Realm
     private var variables: PolicyVariables
 
-    init(record: PrincipalRecord, clientID: String, sourceAddress: String, realm: Realm) {
+    init(
+        record: PrincipalRecord, clientID: String, sourceAddress: String, serverName: String?,
+        realm: Realm
+    ) {
         let thing = Self.associatedThing(of: record, clientID: clientID)
         self.record = record
         self.thing = thing
         self.policies = record.policies + (thing?.groupPolicies ?? [])
         self.realm = realm
         self.variables = PolicyVariables(
-            clientID: clientID, sourceIP: sourceAddress,
+            clientID: clientID, sourceIP: sourceAddress, domainName: serverName,
             thing: thing.map {
                 PolicyVariables.AssociatedThing(
                     name: $0.thing.name, typeName: $0.thing.typeName,

@@ -33,7 +33,7 @@ extension ConnectionHandler {
         let clientID = request.clientID ?? self.environment.assignClientID()
         let authority = ConnectionAuthority(
             record: principal, clientID: clientID, sourceAddress: self.sourceAddress,
-            realm: self.environment.realm)
+            serverName: self.serverName, realm: self.environment.realm)
         for defect in authority.defects {
             self.environment.logger.error(
                 "everything is denied to this principal: a policy cannot be read",
@@ -128,7 +128,7 @@ extension ConnectionHandler {
         let clientID = self.machine.clientID
         let authority = ConnectionAuthority(
             record: record, clientID: clientID, sourceAddress: self.sourceAddress,
-            realm: self.environment.realm)
+            serverName: self.serverName, realm: self.environment.realm)
         self.authority = authority
         let verdict = authority.connect(connect, clientID: clientID, at: now)
         guard verdict.isAllowed else {

@@ -31,6 +31,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
     let shard: SessionShard
     let environment: BrokerEnvironment
     let sourceAddress: String
+    /// The name that the client asked for in its TLS hello (SNI, RFC 6066 section 3), in lower
+    /// case.
+    var serverName: String?
     private(set) var number: ConnectionNumber = 0
     var context: ChannelHandlerContext?
     var phase = Phase.handshaking

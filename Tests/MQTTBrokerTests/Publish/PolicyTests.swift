@@ -31,6 +31,25 @@ struct PolicyTests {
         #expect(line?.metadata["decidedBy"] == "no statement allows it")
     }
 
+    /// The test's client asks for "localhost".
+    @Test(arguments: [("localhost", true), ("elsewhere", false)])
+    func aPolicyMayAskForTheServersName(name: String, allowed: Bool) async throws {
+        let gateway = try await TestGateway()
+        let device = try await gateway.device(
+            allowing: """
+                {"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iot:Connect",\
+                "Resource":"*","Condition":{"StringEquals":{"iot:DomainName":"\(name)"}}}}
+                """)
+        let client = try await gateway.open(device)
+        try client.send(.connect(Connect(version: .v5, clientID: "device")))
+        guard case .packet(.connack(let connack)) = await client.next() else {
+            Issue.record("no CONNACK")
+            return
+        }
+        #expect((connack.reason == .success) == allowed)
+        await gateway.stop()
+    }
+
     @Test func deniedWillTopicRefusesTheConnect() async throws {
         let gateway = try await TestGateway()
         let device = try await gateway.device(

@@ -1,6 +1,6 @@
 package import Fleet
 
-/// The subject and issuer of a certificate as policy variables see them
+/// What a certificate says of its subject and its issuer, as policy variables see them
 /// (provisioning specification, 5.4).
 package enum CertificateFields {
     package static func of(_ certificate: Certificate) -> [CertificateField: [String]] {
@@ -14,6 +14,10 @@ package enum CertificateFields {
                 else { continue }
                 fields[field, default: []].append(value)
             }
+        }
+        for (name, value) in AlternativeNames.fields(ofCertificate: certificate.pem) {
+            guard let field = CertificateField(name) else { continue }
+            fields[field, default: []].append(value)
         }
         return fields
     }
