@@ -11,6 +11,7 @@ package enum AuthorizationOperations {
             "GetEffectivePolicies", .post, "/effective-policies",
             members: ["principal", "cognitoIdentityPoolId"], query: ["thingName"],
             summary: "The policies that count for a principal, a thing, or both",
+            differences: "no Amazon Cognito identities",
             target: Self.principal, handle: Self.effective),
         Operation(
             "TestAuthorization", .post, "/test-authorization",
@@ -19,6 +20,7 @@ package enum AuthorizationOperations {
                 "policyNamesToSkip",
             ], query: ["clientId"],
             summary: "Whether a principal may do something, and by which policies",
+            differences: "no Amazon Cognito identities",
             target: Self.principal, handle: Self.test),
     ]
 

@@ -9,6 +9,8 @@ package enum PolicyAttachmentOperations {
         Operation(
             "AttachPolicy", .put, "/target-policies/{policyName}", members: ["target"],
             summary: "Hangs a policy on a certificate or a static thing group",
+            differences: "100 policies for a certificate and for a group, where AWS allows 10 and "
+                + "2; no Amazon Cognito identities",
             target: Self.bodyTarget, handle: Self.attach),
         Operation(
             "DetachPolicy", .post, "/target-policies/{policyName}", members: ["target"],

@@ -24,6 +24,7 @@ package enum PolicyOperations {
             "CreatePolicyVersion", .post, "/policies/{policyName}/version",
             members: ["policyDocument"], query: ["setAsDefault"],
             summary: "Another version, with ?setAsDefault=true the one that decides",
+            differences: "1,000 versions, where AWS allows 5",
             target: Self.policy, handle: Self.createVersion),
         Operation(
             "GetPolicyVersion", .get, "/policies/{policyName}/version/{policyVersionId}",
