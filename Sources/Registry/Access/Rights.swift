@@ -19,7 +19,10 @@ package struct Rights: Sendable {
         let name = PolicyName(checked: role.rawValue)
         do throws(FleetError) {
             return CompiledPolicy(
-                try PolicyDocument.parse(document, dialect: .access), name: name, version: 1)
+                // A name that has become almost a known one must not turn a stored role into one
+                // that denies everything.
+                try PolicyDocument.parse(document, dialect: .access.forStored), name: name,
+                version: 1)
         } catch {
             return CompiledPolicy(unreadable: name, version: 1, because: error)
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlPlane
 import Fleet
 import JSON
 import Policies
@@ -61,7 +62,9 @@ struct PolicyDialectOptions: ParsableArguments {
     @Flag(help: "The documents say what people may do to the service, not what devices may")
     var rights = false
 
-    var dialect: PolicyDialect { self.rights ? .access : .device }
+    var dialect: PolicyDialect {
+        self.rights ? .access.knowing(OperationTable.all.map(\.action)) : .device
+    }
 }
 
 extension PolicyCommand {
