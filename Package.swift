@@ -168,7 +168,10 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(
             name: "ControlPlaneTests",
-            dependencies: ["ControlPlane", "Fleet", "JSON", "TestSupport", httpTypes, crypto],
+            dependencies: [
+                "ControlPlane", "Policies", "Registry", "Fleet", "JSON", "TestSupport", httpTypes,
+                crypto,
+            ],
             swiftSettings: swift),
         .testTarget(
             name: "DeviceSimulationTests",

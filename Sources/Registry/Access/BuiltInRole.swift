@@ -63,6 +63,7 @@ package enum BuiltInRole: String, CaseIterable, Sendable {
     private static let reading = [
         "iot:Describe*", "iot:List*", "iot:Search*", "iot:GetPolicy*", "iot:GetEffectivePolicies",
         "iot:GetThing*", "iot:GetStatistics", "iot:GetCardinality", "iot:GetPercentiles",
+        "iot:GetBucketsAggregation",
         "iot:GetIndexingConfiguration", "iot:GetLoggingOptions", "iot:GetV2LoggingOptions",
         "iot:GetRetainedMessage", "iot:GetConnection", "iot:TestAuthorization",
         "slipway:Describe*", "slipway:List*", "slipway:Search*", "slipway:Get*",
@@ -87,7 +88,7 @@ package enum BuiltInRole: String, CaseIterable, Sendable {
 
     private static let manufacturing = [
         "slipway:*Allowlist*", "slipway:*Claim*", "slipway:DescribeService",
-        "slipway:DescribeCertificate*", "slipway:ListCertificates*", "slipway:SearchCertificates*",
+        "slipway:DescribeCertificate*", "slipway:ListCertificate*", "slipway:SearchCertificates*",
         "iot:CreateProvisioningClaim", "iot:RegisterThing", "iot:*ThingRegistrationTask*",
         "iot:DescribeEndpoint", "iot:DescribeThing", "iot:ListThings", "iot:ListThingPrincipals*",
         "iot:ListPrincipalThings*", "iot:DescribeCertificate", "iot:ListCertificates*",
@@ -103,6 +104,6 @@ package enum BuiltInRole: String, CaseIterable, Sendable {
         "iot:RemoveThingFrom*", "iot:AttachThingPrincipal", "iot:DetachThingPrincipal",
         "iot:UpdateCertificate", "iot:TagResource", "iot:UntagResource", "iot:*ThingShadow",
         "iot:DeleteConnection", "slipway:DescribeService", "slipway:DescribeCertificate*",
-        "slipway:ListCertificates*", "slipway:SearchCertificates*", "slipway:SetCertificateStatus",
+        "slipway:ListCertificate*", "slipway:SearchCertificates*", "slipway:SetCertificateStatus",
     ]
 }
