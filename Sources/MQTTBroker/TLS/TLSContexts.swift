@@ -10,6 +10,14 @@ final class TLSContexts: Sendable {
     /// offers none of them is served all the same (provisioning specification, 0.3).
     private static let applicationProtocols = ["x-amzn-mqtt-ca", "mqtt"]
 
+    /// What a client may sign its handshake with: whatever goes with a key that certificates are
+    /// issued for. The library's own list lacks P-521 in TLS 1.3, and Ed25519 altogether.
+    private static let clientSignatures: [SignatureAlgorithm] = [
+        .ecdsaSecp256R1Sha256, .ecdsaSecp384R1Sha384, .ecdsaSecp521R1Sha512, .ed25519,
+        .rsaPssRsaeSha256, .rsaPssRsaeSha384, .rsaPssRsaeSha512,
+        .rsaPkcs1Sha256, .rsaPkcs1Sha384, .rsaPkcs1Sha512,
+    ]
+
     private struct Loaded {
         let context: NIOSSLContext
         let certificateEnd: UnixTime
@@ -40,6 +48,7 @@ final class TLSContexts: Sendable {
             trustRoots: .certificates(anchors))
         // The library's own minimum for this configuration is TLS 1.0.
         configuration.minimumTLSVersion = .tlsv12
+        configuration.verifySignatureAlgorithms = Self.clientSignatures
         configuration.applicationProtocols = Self.applicationProtocols
         configuration.shutdownTimeout = .seconds(BrokerLimits.tlsShutdownSeconds)
         configuration.renegotiationSupport = .none
