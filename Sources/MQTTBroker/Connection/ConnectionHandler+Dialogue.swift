@@ -66,6 +66,7 @@ extension ConnectionHandler {
         self.connect = request.connect
         // Nobody asks for it again.
         self.connect?.password = nil
+        if let will = self.connect?.will { self.connect?.will?.payload = will.payload.compacted }
         self.encoder = PacketEncoder(
             version: request.connect.version, packetBytesMax: request.clientPacketBytesMax)
         var limits = SessionLimits()

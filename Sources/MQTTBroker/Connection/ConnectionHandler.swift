@@ -202,6 +202,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
         } catch {
             self.perform(self.machine.failed(error, version: self.decoder.version))
         }
-        self.inbound.discardReadBytes()
+        if self.inbound.readableBytes > 0 {
+            self.inbound.discardReadBytes()
+        } else {
+            // The memory is TLS's, which reads into it again if nobody else holds it.
+            self.inbound = ByteBuffer()
+        }
     }
 }

@@ -18,10 +18,24 @@ final class Message: Sendable {
         publisher: SessionDirectory.Holder?
     ) {
         self.topic = topic
-        self.payload = payload
+        self.payload = payload.compacted
         self.qos = qos
         self.retain = retain
+        var properties = properties
+        if let data = properties.correlationData { properties.correlationData = data.compacted }
         self.properties = properties
         self.publisher = publisher
     }
+}
+
+extension ByteBuffer {
+    /// The same bytes in memory of about their size. A slice holds on to the whole buffer that was
+    /// read from the socket, a thousand times its own size perhaps, and a queue that waits for a
+    /// slow client would weigh that much more than its bound says.
+    var compacted: ByteBuffer {
+        guard self.storageCapacity > 2 * self.readableBytes + Self.slackBytes else { return self }
+        return ByteBuffer(bytes: self.readableBytesView)
+    }
+
+    private static let slackBytes = 256
 }

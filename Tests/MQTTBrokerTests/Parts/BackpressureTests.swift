@@ -111,6 +111,33 @@ struct BackpressureTests {
         _ = try channel.finish()
     }
 
+    /// What waits is charged by its length, so it may not hold on to the memory it was read into.
+    @Test func messageHoldsNoMoreMemoryThanItNeeds() throws {
+        var read = ByteBuffer(repeating: UInt8(ascii: "a"), count: 32 * 1024)
+        let part = read.readSlice(length: 3) ?? ByteBuffer()
+        var properties = Properties.none
+        properties.correlationData = part
+        let message = Message(
+            topic: try TopicName("a"), payload: part, qos: .atLeastOnce, retain: false,
+            properties: properties, publisher: nil)
+        for kept in [message.payload, message.properties.correlationData ?? ByteBuffer()] {
+            #expect(String(buffer: kept) == "aaa")
+            #expect(kept.storageCapacity < 1024)
+        }
+    }
+
+    @Test func connectionThatHasReadEverythingHoldsNoBuffer() throws {
+        let (channel, handler) = try self.connected()
+        try self.feed(.pingreq, to: channel)
+        #expect(handler.inbound.storageCapacity == 0)
+        try channel.writeInbound(ByteBuffer(bytes: [0xC0]))
+        #expect(handler.inbound.readableBytes == 1)
+        try channel.writeInbound(ByteBuffer(bytes: [0x00]))
+        #expect(try self.answers(of: channel) == [.pingresp, .pingresp])
+        #expect(handler.inbound.storageCapacity == 0)
+        _ = try channel.finish()
+    }
+
     @Test func everyTurnFlushesOnce() throws {
         let (channel, _) = try self.connected()
         try self.feed(.pingreq, .pingreq, .pingreq, to: channel)
