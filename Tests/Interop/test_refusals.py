@@ -1,6 +1,7 @@
 """Every row of the canonical refusals: code, status, a message that helps, an open connection."""
 
 import base64
+import json
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from device import CREATE_FROM_CSR, CREATE_KEYS, REGISTER, Device, Key, Refused
-from gateway import TEMPLATE
+from gateway import SLIPWAY, TEMPLATE
 
 FORMS = ["json", "cbor"]
 
@@ -170,6 +171,26 @@ def test_metacharacters_stay_inside_their_string(device, token):
         reply = device.register(token, {"SerialNumber": serial})
         assert not reply.accepted
         assert reply.document["errorCode"] in ("AccessDenied", "InvalidParameters")
+
+
+def test_identity_in_a_payload_is_nobodys(gateway, device, serials):
+    """Lesson of Vault's CVE-2020-16250: who speaks is what TLS says, never what the message says."""
+    forged = {"claimCertificateId": "0" * 64, "certificateId": "0" * 64, "principal": "arn:x",
+              "clientId": "somebody-else", "sourceAddress": "203.0.113.9"}
+    created = device.call(
+        CREATE_FROM_CSR, {"certificateSigningRequest": Key().csr, **forged}).expect_accepted()
+    device.call(REGISTER, {
+        "certificateOwnershipToken": created["certificateOwnershipToken"],
+        "parameters": {"SerialNumber": serials()}, **forged}).expect_accepted()
+    shown = subprocess.run(
+        [str(SLIPWAY), "cert", "show", created["certificateId"], "--json", "--directory",
+         str(gateway.directory)], capture_output=True, text=True, timeout=60, check=True).stdout
+    provenance = json.loads(shown)["provenance"]
+    claim = x509.load_pem_x509_certificate(gateway.claim[0].read_bytes())
+    assert provenance["claimCertificateId"] == claim.fingerprint(hashes.SHA256()).hex()
+    assert provenance["registration"]["clientId"] == f"refused-{device.form}"
+    assert provenance["registration"]["sourceAddress"] == "127.0.0.1"
+    assert "0" * 64 not in shown and "somebody-else" not in shown
 
 
 # The rows below need a line of their own.

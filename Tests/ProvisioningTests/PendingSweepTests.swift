@@ -54,6 +54,21 @@ import Testing
         #expect(fixture.certificate(id) != nil)
     }
 
+    /// Lesson of Vault's tidy (CVE-2021-29653): what was revoked is evidence, and no cleanup's to
+    /// take, also where no thing ever took the certificate up.
+    @Test(arguments: [Certificate.Status.revoked, .inactive])
+    func certificateThatAnOperatorJudgedStays(status: Certificate.Status) async throws {
+        let fixture = try await ProvisioningFixture()
+        let (id, _) = try await fixture.create()
+        try await fixture.put([
+            .setCertificateStatus(id, status, reason: "lost", at: fixture.clock.now)
+        ])
+        fixture.clock.advance(bySeconds: 7200)
+        let counts = try await PendingSweep(store: fixture.store, clock: fixture.clock).sweepOnce()
+        #expect(counts == PendingSweep.Counts(certificatesDeleted: 0, tokensDeleted: 1))
+        #expect(fixture.certificate(id)?.status == status)
+    }
+
     @Test func allPagesAreSwept() async throws {
         let fixture = try await ProvisioningFixture()
         for number in 0..<250 { _ = try await fixture.create(key: "k\(number)") }

@@ -60,7 +60,7 @@ struct DeadlineTests {
     @Test func firstPacketThatIsNoConnectIsClosedAtOnce() async throws {
         let gateway = try await TestGateway()
         let device = try await gateway.device()
-        for first in UInt8.min...UInt8.max where first & 0x0F == 0 || first >> 4 == 1 {
+        for first in UInt8.min...UInt8.max {
             let client = try await gateway.open(device)
             client.send(ByteBuffer(bytes: [first, 0xFF, 0xFF, 0xFF, 0x7F]))
             #expect(await client.rest() == [.closed], "first byte \(first)")
