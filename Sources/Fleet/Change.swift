@@ -65,6 +65,13 @@ package enum Change: Hashable, Sendable {
     case deleteAccessKey(AccessKeyID)
     case putRole(AccessRole)
     case deleteRole(RoleName)
+    case putRegistrationTask(RegistrationTask)
+    case setRegistrationTaskState(RegistrationTaskID, RegistrationTask.State)
+    /// With what is left of its lines.
+    case deleteRegistrationTask(RegistrationTaskID)
+    /// Needs its task. Once: recording a line again is a conflict.
+    case recordRegisteredLine(RegisteredLine)
+    case forgetRegisteredLines(RegistrationTaskID, through: Int)
 
     case publishAllowlist(AllowlistDraft, at: UnixTime)
     case addAllowlistEntries(AllowlistName, [SerialNumber], at: UnixTime)

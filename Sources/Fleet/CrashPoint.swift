@@ -25,6 +25,12 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     case beforeReply
     case afterReply
 
+    // A direct registration, and a task that makes many.
+    case beforeDirectCommit
+    case afterDirectCommit
+    case afterTaskReport
+    case afterTaskCheckpoint
+
     // The store's writer, in the order of its steps.
     case beforeTransaction
     case afterApply

@@ -26,4 +26,11 @@ package enum Limits {
     package static let policyVersionsMax = 1000
     package static let policiesPerCertificateMax = 100
     package static let policiesPerThingGroupMax = 100
+
+    /// AWS: one line of a bulk registration's file.
+    package static let registrationLineCharactersMax = 256_000
+    /// A task that has not ended by then fails, and what an ended one leaves goes (AWS: 30 days).
+    package static let registrationTaskSeconds: Int64 = 30 * 86_400
+    /// A task works on a copy of its input, which must have an end.
+    package static let registrationInputBytesMax: Int64 = 64 << 30
 }

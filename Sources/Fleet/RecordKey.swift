@@ -22,6 +22,8 @@ package enum RecordKey: Hashable, Sendable {
     case registrationCode
     case accessKey(AccessKeyID)
     case role(RoleName)
+    case registrationTask(RegistrationTaskID)
+    case registeredLine(RegistrationLine)
 
     case groupsOfThing(ThingName)
     /// The same groups as records, for the rules that ask what kind of groups they are.
@@ -54,7 +56,8 @@ package enum RecordKey: Hashable, Sendable {
         switch self {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
             .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
-            .eventConfigurations, .registrationCode, .accessKey, .role:
+            .eventConfigurations, .registrationCode, .accessKey, .role, .registrationTask,
+            .registeredLine:
             true
         case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
@@ -85,6 +88,8 @@ package enum Record: Hashable, Sendable {
     case registrationCode(RegistrationCode)
     case accessKey(AccessKey)
     case role(AccessRole)
+    case registrationTask(RegistrationTask)
+    case registeredLine(RegisteredLine)
 
     case things([ThingName])
     case groups([ThingGroupName])

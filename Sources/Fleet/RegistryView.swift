@@ -20,6 +20,16 @@ package struct RegistryView: Sendable {
         self.entries = entries
     }
 
+    /// This view with `records` in it as well, for a decision that is about to make them. None of
+    /// them may become a precondition: they are not in the store yet.
+    package func assuming(_ records: [RecordKey: Record]) -> RegistryView {
+        RegistryView(
+            keys: self.keys.union(records.keys),
+            entries: self.entries.merging(
+                records.mapValues { Entry(record: $0, revision: 0) }
+            ) { $1 })
+    }
+
     package func entry(_ key: RecordKey) -> Entry? {
         precondition(
             self.keys.contains(key),
@@ -140,6 +150,22 @@ package struct RegistryView: Sendable {
 
     package func role(_ name: RoleName) -> AccessRole? {
         if case .role(let record)? = self.entry(.role(name))?.record { record } else { nil }
+    }
+
+    package func registrationTask(_ id: RegistrationTaskID) -> RegistrationTask? {
+        if case .registrationTask(let record)? = self.entry(.registrationTask(id))?.record {
+            record
+        } else {
+            nil
+        }
+    }
+
+    package func registeredLine(_ line: RegistrationLine) -> RegisteredLine? {
+        if case .registeredLine(let record)? = self.entry(.registeredLine(line))?.record {
+            record
+        } else {
+            nil
+        }
     }
 
     package func isOnAllowlist(_ name: AllowlistName, _ serial: SerialNumber) -> Bool {

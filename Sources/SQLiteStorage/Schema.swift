@@ -10,7 +10,7 @@ enum Schema {
     /// Step n brings a database from version n to n + 1.
     static let steps: [String] = [
         Self.registry + Self.provisioning + Self.allowlists + Self.audit, Self.awsLabels,
-        Self.wholeRegistry, Self.policyHistory, Self.access,
+        Self.wholeRegistry, Self.policyHistory, Self.access, Self.registrationTasks,
     ]
 
     static var version: Int { Self.steps.count }

@@ -20,6 +20,10 @@ import Testing
             .deleteClaim(Samples.certificateID(1)), .deleteAuthority(Samples.certificateID(1)),
             .deleteRegistrationCode, .deleteAccessKey(Samples.accessKeyID(1)),
             .deleteRole(Samples.role.name),
+            .deleteRegistrationCode, .deleteRegistrationTask(Samples.taskID(1)),
+            .setRegistrationTaskState(
+                Samples.taskID(1), Samples.taskState(3, status: .cancelling)),
+            .forgetRegisteredLines(Samples.taskID(1), through: 7),
             .addThingToGroup(Samples.thingName(1), Samples.groupName(2)),
             .removeThingFromGroup(Samples.thingName(1), Samples.groupName(2)),
             .setCertificateStatus(

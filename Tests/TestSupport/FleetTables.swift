@@ -30,8 +30,8 @@ extension FleetTables {
         switch key {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
             .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
-            .accessKey, .role,
-            .eventConfigurations, .registrationCode:
+            .accessKey, .role, .eventConfigurations, .registrationCode, .registrationTask,
+            .registeredLine:
             self.records[key]
         case .groupsOfThing(let name):
             Self.set(self.groups[name]) { .groups($0) }
@@ -221,6 +221,24 @@ extension FleetTables {
         case .deleteAccessKey(let id): self.records[.accessKey(id)] = nil
         case .putRole(let role): self.put(.role(role.name), .role(role), revision)
         case .deleteRole(let name): self.records[.role(name)] = nil
+        case .putRegistrationTask(let task):
+            self.put(.registrationTask(task.id), .registrationTask(task), revision)
+        case .setRegistrationTaskState(let id, let state):
+            guard case .registrationTask(var task)? = self.records[.registrationTask(id)]?.record
+            else { throw .conflict("\(RecordKey.registrationTask(id)) does not exist") }
+            task.state = state
+            self.put(.registrationTask(id), .registrationTask(task), revision)
+        case .deleteRegistrationTask(let id):
+            self.records[.registrationTask(id)] = nil
+            self.forgetLines(of: id, through: .max)
+        case .recordRegisteredLine(let line):
+            try self.require(.registrationTask(line.line.task))
+            guard self.records[.registeredLine(line.line)] == nil else {
+                throw .conflict("\(line.line) was recorded before")
+            }
+            self.put(.registeredLine(line.line), .registeredLine(line), revision)
+        case .forgetRegisteredLines(let id, let number):
+            self.forgetLines(of: id, through: number)
         case .publishAllowlist(let draft, let time): try self.publish(draft, time, revision)
         case .addAllowlistEntries(let list, let serials, let time):
             self.update(list, time, revision) { $0.formUnion(serials) }
@@ -236,6 +254,13 @@ extension FleetTables {
         guard case .policy(var policy)? = self.records[.policy(name)]?.record else { return }
         update(&policy)
         self.put(.policy(name), .policy(policy), revision)
+    }
+
+    private mutating func forgetLines(of id: RegistrationTaskID, through number: Int) {
+        for case .registeredLine(let line) in self.records.keys
+        where line.task == id && line.number <= number {
+            self.records[.registeredLine(line)] = nil
+        }
     }
 
     /// Tags go with the resource.

@@ -33,7 +33,8 @@ struct InMemoryPage {
         init(_ after: String, of subject: ListQuery.Subject) {
             switch subject {
             case .commits, .ownershipTokensExpired, .policiesByCreation, .certificatesByCreation,
-                .certificatesOfIssuer, .authoritiesByCreation, .versionsOfTemplate:
+                .certificatesOfIssuer, .authoritiesByCreation, .versionsOfTemplate,
+                .registrationTasks:
                 let number = after.split(separator: ":").first.flatMap { Int64($0) } ?? 0
                 self.init(number: number, text: after)
             case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
@@ -59,6 +60,7 @@ struct InMemoryPage {
             .certificatesByCreation(let order), .certificatesOfIssuer(_, let order),
             .authoritiesByCreation(let order, _):
             order
+        case .registrationTasks: .descending
         case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
             .authorities, .allowlists, .accessKeys, .roles, .allowlistEntries, .thingsWhere,
             .thingGroups,
@@ -110,7 +112,7 @@ struct InMemoryPage {
                 (SortKey(number: Int64($0.id), text: String($0.id)), .templateVersion($0))
             }
         case .policiesByCreation, .certificatesByCreation, .certificatesOfIssuer,
-            .authoritiesByCreation, .ownershipTokensExpired:
+            .authoritiesByCreation, .ownershipTokensExpired, .registrationTasks:
             self.tables.records.values.compactMap { entry in
                 Self.dated(entry.record, subject).map { time, name in
                     let number = time.milliseconds
@@ -151,6 +153,9 @@ struct InMemoryPage {
     ) -> (UnixTime, String)? {
         switch (subject, record) {
         case (.policiesByCreation, .policy(let policy)): (policy.createdAt, policy.name.rawValue)
+        case (.registrationTasks(let status), .registrationTask(let task)):
+            status == nil || status == task.state.status
+                ? (task.createdAt, task.id.rawValue) : nil
         case (.certificatesByCreation, .certificate(let found)):
             (found.createdAt, found.id.rawValue)
         case (.certificatesOfIssuer(let issuer, _), .certificate(let found))

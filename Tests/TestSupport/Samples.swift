@@ -153,6 +153,41 @@ package enum Samples {
             exclusivity: exclusivity)
     }
 
+    package static func taskID(_ number: Int) -> RegistrationTaskID {
+        ResourceID(random: Array(self.digest("task", number).prefix(ResourceID.bytesCount)))
+    }
+
+    package static func task(
+        _ number: Int, status: RegistrationTask.Status = .inProgress
+    ) -> RegistrationTask {
+        guard let input = try? RegistrationInput(bucket: "factory", key: "lots/\(number).ndjson")
+        else { preconditionFailure("The bucket and the key obey AWS's patterns.") }
+        return RegistrationTask(
+            id: self.taskID(number), templateBody: "{\"n\": \(number)}", input: input,
+            roleARN: "arn:aws:iam::000000000000:role/r", createsMissing: number.isMultiple(of: 2),
+            startedBy: "alice", createdAt: self.time.advanced(bySeconds: Int64(number / 2)),
+            state: self.taskState(number, status: status))
+    }
+
+    package static func taskState(
+        _ number: Int, status: RegistrationTask.Status = .inProgress
+    ) -> RegistrationTask.State {
+        RegistrationTask.State(
+            status: status, message: status == .failed ? "no such file" : nil,
+            progress: RegistrationTask.Progress(
+                inputBytes: number.isMultiple(of: 3) ? nil : 1000, lines: number,
+                bytes: Int64(10 * number), successes: number, failures: 1, resultsBytes: 99,
+                errorsBytes: 7), lastModifiedAt: self.time.advanced(bySeconds: 9))
+    }
+
+    package static func registeredLine(_ task: Int, _ number: Int) -> RegisteredLine {
+        RegisteredLine(
+            line: RegistrationLine(task: self.taskID(task), number: number),
+            thing: self.thingName(number),
+            certificate: number.isMultiple(of: 2) ? self.certificateID(number) : nil,
+            answer: "{\"resourceArns\":{}}")
+    }
+
     package static func token(_ number: Int, certificate: Int, seconds: Int64 = 3600)
         -> OwnershipToken
     {

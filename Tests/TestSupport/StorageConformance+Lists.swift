@@ -29,7 +29,8 @@ extension StorageConformance {
                 (.versionsOfTemplate(TemplateName(checked: "line")), 1),
                 (.allowlistEntries(Samples.listName), 1),
                 (.ownershipTokensExpired(before: UnixTime(milliseconds: .max)), 2),
-                (.commits, 23),
+                (.registrationTasks(nil), 2), (.registrationTasks(.failed), 1),
+                (.commits, 27),
             ]
             for (subject, count) in subjects {
                 let whole = try await store.page(ListQuery(subject))

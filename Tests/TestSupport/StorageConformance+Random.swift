@@ -118,7 +118,10 @@ private struct RandomFleet {
                 .policiesOfTarget(.thingGroup(Samples.groupName(number))),
                 .principalsOfThing(Samples.thingName(number)), .thingsOfCertificate(id),
                 .allowlistEntry(Samples.listName, Samples.serial(number)),
+                .registrationTask(Samples.taskID(number)),
             ])
+            keys.formUnion(
+                Self.names.map { .registeredLine(Samples.registeredLine(number, $0).line) })
         }
         return keys
     }
@@ -149,7 +152,7 @@ private struct RandomFleet {
         let time = Samples.time.advanced(bySeconds: Int64(a))
         let target: PolicyTarget =
             a < 2 ? .certificate(Samples.certificateID(a)) : .thingGroup(Samples.groupName(a))
-        switch Int.random(in: 0..<40, using: &self.random) {
+        switch Int.random(in: 0..<46, using: &self.random) {
         case 0, 1: return .putThing(Samples.thing(a, version: b + 1))
         case 2: return .deleteThing(thing)
         case 3, 4: return .putThingGroup(Samples.group(b))
@@ -192,6 +195,10 @@ private struct RandomFleet {
         case 36: return .setDefaultPolicyVersion(policy, a + 1, at: time)
         case 37: return .deletePolicyVersion(policy, a + 1, at: time)
         case 38: return .setBillingGroup(thing, b == 0 ? nil : Samples.billingGroupName(b))
+        case 39, 40: return .putRegistrationTask(Samples.task(a))
+        case 41, 42: return .recordRegisteredLine(Samples.registeredLine(a, b))
+        case 43: return .forgetRegisteredLines(Samples.taskID(a), through: b)
+        case 44: return .deleteRegistrationTask(Samples.taskID(a))
         default: return .removeAllowlistEntries(Samples.listName, [Samples.serial(a)], at: time)
         }
     }

@@ -16,7 +16,8 @@ package struct StorageConformance: Sendable, CustomStringConvertible {
         StorageConformance.registryChecks, StorageConformance.relationChecks,
         StorageConformance.raceChecks, StorageConformance.registryListingChecks,
         StorageConformance.logChecks, StorageConformance.listingChecks,
-        StorageConformance.allowlistChecks, StorageConformance.randomChecks,
+        StorageConformance.allowlistChecks, StorageConformance.taskChecks,
+        StorageConformance.randomChecks,
     ].flatMap { $0 }
 
     static let actor = Actor(kind: .operator, identity: "ada", sourceAddress: "192.0.2.1")
@@ -313,6 +314,25 @@ extension StorageConformance {
             (
                 .authority(Samples.certificateID(900)), .authority(Samples.authority(900)),
                 .putAuthority(Samples.authority(900))
+            ),
+            (
+                .registrationTask(Samples.taskID(1)), .registrationTask(Samples.task(1)),
+                .putRegistrationTask(Samples.task(1))
+            ),
+            (
+                .registrationTask(Samples.taskID(6)),
+                .registrationTask(Samples.task(6, status: .failed)),
+                .putRegistrationTask(Samples.task(6, status: .failed))
+            ),
+            (
+                .registeredLine(Samples.registeredLine(1, 4).line),
+                .registeredLine(Samples.registeredLine(1, 4)),
+                .recordRegisteredLine(Samples.registeredLine(1, 4))
+            ),
+            (
+                .registeredLine(Samples.registeredLine(1, 5).line),
+                .registeredLine(Samples.registeredLine(1, 5)),
+                .recordRegisteredLine(Samples.registeredLine(1, 5))
             ),
             (.ownershipToken(token.hash), .ownershipToken(token), .putOwnershipToken(token)),
             (

@@ -32,6 +32,8 @@ package struct ListQuery: Hashable, Sendable {
         case authoritiesByCreation(ListOrder, template: TemplateName?)
         case versionsOfTemplate(TemplateName)
 
+        /// Newest first; nil for every status.
+        case registrationTasks(RegistrationTask.Status?)
         case allowlistEntries(AllowlistName)
         /// Tokens whose time ended before the moment given, redeemed or not.
         case ownershipTokensExpired(before: UnixTime)

@@ -60,6 +60,8 @@ struct ChangeEffects: Sendable {
             .putHook, .putClaim, .deleteClaim, .putRegistrationCode, .deleteRegistrationCode,
             .putOwnershipToken, .redeemOwnershipToken, .deleteOwnershipToken,
             .putAccessKey, .deleteAccessKey, .putRole, .deleteRole,
+            .putRegistrationTask, .setRegistrationTaskState, .deleteRegistrationTask,
+            .recordRegisteredLine, .forgetRegisteredLines,
             .publishAllowlist, .addAllowlistEntries, .removeAllowlistEntries:
             break
         }

@@ -46,21 +46,18 @@ struct AuthoritySearch {
     private func found(
         for certificate: InspectedCertificate
     ) async throws(FleetError) -> Authority {
+        let key = RecordKey.authoritiesWithSubject(certificate.issuer)
+        let ids = try await self.store.load([key]).authoritiesWithSubject(certificate.issuer)
+        let view = try await self.store.load(Set(ids.map { .authority($0) }))
         var refusal: FleetError?
-        var after: String?
-        repeat {
-            let page = try await self.store.page(ListQuery(.authorities, after: after))
-            for case .authority(let authority) in page.records
-            where authority.subject == certificate.issuer {
-                do throws(FleetError) {
-                    try self.inspector.verify(certificate.pem, issuedBy: authority.pem)
-                    return authority
-                } catch {
-                    refusal = error
-                }
+        for authority in ids.compactMap(view.authority) {
+            do throws(FleetError) {
+                try self.inspector.verify(certificate.pem, issuedBy: authority.pem)
+                return authority
+            } catch {
+                refusal = error
             }
-            after = page.next
-        } while after != nil
+        }
         throw refusal
             ?? FleetError(
                 .certificateValidation,

@@ -16,6 +16,8 @@ struct DirectDecision {
     let actor: Actor
     let realm: Realm
     let newThingID: ResourceID
+    /// Ids for what the template names and the registry lacks; empty where that is a refusal.
+    let idsOfMissing: [ResourceID]
     let at: UnixTime
 
     func decide(
@@ -31,6 +33,8 @@ struct DirectDecision {
                 throw error.at("/Resources/\(resource.logicalName)")
             }
         }
+        let missing = MissingResources(
+            rendered, in: view, ids: self.idsOfMissing, at: self.at)
         let plan = try PlanDecision.plan(
             rendered, of: document,
             for: PlanDecision.Registrant(
@@ -38,19 +42,23 @@ struct DirectDecision {
                 source: ProvisioningPlan.Source(
                     template: nil, version: nil, digest: self.order.template.digest),
                 parameters: self.parameters),
-            in: view, at: self.at)
+            in: view.assuming(missing.records), at: self.at)
         let outcome = self.outcome(plan, rendered)
         return Decided(
             plan: plan,
             changeSet: ChangeSet(
                 action: ProvisioningOperation.registerThing.rawValue,
-                preconditions: plan.preconditions + (judgement?.preconditions ?? []),
-                changes: self.changes(plan, judgement, in: view), detail: self.detail(plan)),
+                preconditions: missing.preconditions(plan.preconditions)
+                    + (judgement?.preconditions ?? [])
+                    + (self.order.line.map { [.absent(.registeredLine($0))] } ?? []),
+                changes: missing.changes + self.changes(plan, judgement, outcome, in: view),
+                detail: self.detail(plan)),
             outcome: outcome)
     }
 
     private func changes(
-        _ plan: ProvisioningPlan, _ judgement: CertificateJudgement?, in view: RegistryView
+        _ plan: ProvisioningPlan, _ judgement: CertificateJudgement?, _ outcome: RegisteredDevice,
+        in view: RegistryView
     ) -> [Change] {
         var changes: [Change] = []
         if var created = judgement?.created {
@@ -63,6 +71,9 @@ struct DirectDecision {
                 changes.append(
                     .setProvenance(id, self.provenance(of: view.certificate(id)?.provenance)))
             }
+        }
+        if let line = self.order.line {
+            changes.append(.recordRegisteredLine(outcome.record(of: line)))
         }
         return changes
     }
@@ -103,6 +114,8 @@ struct DirectDecision {
         ]
         detail["certificate"] = plan.certificate.map { .string($0.id.rawValue) }
         for member in plan.detail.members { detail[member.key] = member.value }
+        detail["task"] = self.order.line.map { .string($0.task.rawValue) }
+        detail["line"] = self.order.line.map { .int($0.number) }
         return detail
     }
 
@@ -119,7 +132,7 @@ struct DirectDecision {
                 template: nil, templateVersion: nil,
                 templateDigest: self.order.template.digest, hook: nil, hookDigest: nil,
                 allowlist: nil, allowlistVersion: nil, clientID: self.actor.identity,
-                sourceAddress: self.actor.sourceAddress ?? "",
+                sourceAddress: self.order.line?.description ?? self.actor.sourceAddress ?? "",
                 station: texts["Station"] ?? texts["station"], lot: texts["Lot"] ?? texts["lot"],
                 parameters: texts, registeredAt: self.at))
     }

@@ -41,7 +41,7 @@ package struct DirectRegistration: Sendable {
 
     /// Idempotent in AWS's sense: the same order again finds its thing, policies and attachments
     /// there and changes nothing, but a `CertificateSigningRequest` is answered by one more
-    /// certificate each time.
+    /// certificate each time. A line of a task is done once, whatever it holds.
     ///
     /// - Throws: `FleetError.resourceRegistrationFailure`, saying what and where, for whatever the
     ///   order or the registry forbids; `.invalidRequest` for parameters out of bounds; `.conflict`
@@ -56,6 +56,7 @@ package struct DirectRegistration: Sendable {
             throw FleetError(.invalidRequest, "parameters: \(problem)")
         }
         do throws(FleetError) {
+            if let done = try await self.recognised(order.line) { return done }
             let candidate = try await self.candidate(for: order)
             for _ in 0..<Self.conflictRetriesMax {
                 do throws(FleetError) {
@@ -63,6 +64,7 @@ package struct DirectRegistration: Sendable {
                 } catch {
                     guard error.code == .conflict else { throw error }
                 }
+                if let done = try await self.recognised(order.line) { return done }
             }
             return try await self.attempt(order, candidate, by: actor)
         } catch {
@@ -80,24 +82,45 @@ package struct DirectRegistration: Sendable {
         let decision = DirectDecision(
             order: order, candidate: candidate, parameters: parameters, actor: actor,
             realm: self.realm, newThingID: self.ports.entropy.resourceID(),
+            idsOfMissing: order.createsMissing
+                ? (0..<MissingResources.idsMax).map { _ in self.ports.entropy.resourceID() } : [],
             at: self.ports.clock.now)
-        let view = try await self.load(rendered, candidate)
+        let view = try await self.load(rendered, candidate, order.line)
         let decided = try decision.decide(rendered, in: view)
         if !decided.changeSet.changes.isEmpty {
+            CrashPoint.reached(.beforeDirectCommit)
             _ = try await self.ports.store.commit(decided.changeSet, by: actor)
+            CrashPoint.reached(.afterDirectCommit)
         }
         return decided.outcome
     }
 
     private func load(
-        _ rendered: RenderedTemplate, _ candidate: CertificateCandidate?
+        _ rendered: RenderedTemplate, _ candidate: CertificateCandidate?,
+        _ line: RegistrationLine?
     ) async throws(FleetError) -> RegistryView {
-        let keys = rendered.keys.union(candidate?.keys ?? [])
+        var keys = rendered.keys.union(candidate?.keys ?? [])
+        if let line { keys.insert(.registeredLine(line)) }
         let view = try await self.ports.store.load(keys)
         guard let candidate else { return view }
         let others = view.certificatesWithKey(candidate.publicKey).filter { $0 != candidate.id }
         guard !others.isEmpty else { return view }
         return try await self.ports.store.load(keys.union(KeyOwnership.keys(of: others)))
+    }
+
+    /// What a line became before the process died, between its commit and its report.
+    private func recognised(
+        _ line: RegistrationLine?
+    ) async throws(FleetError) -> RegisteredDevice? {
+        guard let line,
+            let record = try await self.ports.store.load([.registeredLine(line)])
+                .registeredLine(line)
+        else { return nil }
+        var pem: String?
+        if let id = record.certificate {
+            pem = try await self.ports.store.load([.certificate(id)]).certificate(id)?.pem
+        }
+        return try RegisteredDevice(record, certificatePEM: pem)
     }
 
     // MARK: The certificate

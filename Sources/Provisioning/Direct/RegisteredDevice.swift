@@ -34,4 +34,31 @@ package struct RegisteredDevice: Hashable, Sendable {
         }
         return answer
     }
+
+    // MARK: The record of a task's line
+
+    /// What is kept until the task's report holds the line. The certificate itself is kept anyway.
+    func record(of line: RegistrationLine) -> RegisteredLine {
+        RegisteredLine(
+            line: line, thing: self.thing, certificate: self.certificate,
+            answer: JSONPrinter.print([
+                "resourceArns": .object(self.resourceARNs),
+                "deviceConfiguration": .object(self.deviceConfiguration),
+            ]))
+    }
+
+    /// - Throws: `FleetError.internalFailure` where the record cannot be read.
+    init(
+        _ record: RegisteredLine, certificatePEM: String?
+    ) throws(FleetError) {
+        guard let answer = try? JSONParser.parse(record.answer),
+            let arns = answer["resourceArns"]?.objectValue,
+            let configuration = answer["deviceConfiguration"]?.objectValue
+        else {
+            throw FleetError(.internalFailure, "the record of \(record.line) cannot be read")
+        }
+        self.init(
+            thing: record.thing, certificate: record.certificate, certificatePEM: certificatePEM,
+            resourceARNs: arns, deviceConfiguration: configuration)
+    }
 }

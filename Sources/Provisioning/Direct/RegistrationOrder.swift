@@ -2,7 +2,8 @@ package import Fleet
 import JSON
 import Registry
 
-/// An operator's order to register one device: AWS RegisterThing over REST.
+/// An operator's order to register one device: AWS RegisterThing over REST, or one line of a bulk
+/// registration's file. The template is read once for all lines.
 package struct RegistrationOrder: Sendable {
     /// A template body that has been read.
     package struct Template: Sendable {
@@ -19,10 +20,19 @@ package struct RegistrationOrder: Sendable {
 
     package let template: Template
     package let parameters: [String: String]
+    /// Which line of which task this is; nil for a call of its own.
+    package let line: RegistrationLine?
+    /// Beyond AWS: whether thing types and static groups that are missing come to be.
+    package let createsMissing: Bool
 
-    package init(template: Template, parameters: [String: String]) {
+    package init(
+        template: Template, parameters: [String: String], line: RegistrationLine? = nil,
+        createsMissing: Bool = false
+    ) {
         self.template = template
         self.parameters = parameters
+        self.line = line
+        self.createsMissing = createsMissing
     }
 
     /// Values that the certificate is made of are kept as the certificate, not as parameters.

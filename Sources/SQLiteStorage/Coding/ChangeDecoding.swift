@@ -98,6 +98,21 @@ extension Change {
         "deleteAccessKey": { .deleteAccessKey(try $0.name("accessKey")) },
         "putRole": { .putRole(try AccessRole(json: $0.value("record"))) },
         "deleteRole": { .deleteRole(try $0.name("role")) },
+        "putRegistrationTask": {
+            .putRegistrationTask(try RegistrationTask(json: $0.value("record")))
+        },
+        "setRegistrationTaskState": {
+            .setRegistrationTaskState(
+                try $0.presentResourceID("task"),
+                try RegistrationTask.State(json: $0.value("state")))
+        },
+        "deleteRegistrationTask": { .deleteRegistrationTask(try $0.presentResourceID("task")) },
+        "recordRegisteredLine": {
+            .recordRegisteredLine(try RegisteredLine(json: $0.value("record")))
+        },
+        "forgetRegisteredLines": {
+            .forgetRegisteredLines(try $0.presentResourceID("task"), through: try $0.int("through"))
+        },
         "publishAllowlist": {
             .publishAllowlist(try AllowlistDraft(json: $0.value("draft")), at: try $0.time("at"))
         },

@@ -104,6 +104,16 @@ extension Change {
             Self.of("deleteAccessKey", ("accessKey", RecordJSON.name(id)))
         case .putRole(let record): Self.put("putRole", record.json)
         case .deleteRole(let name): Self.of("deleteRole", ("role", RecordJSON.name(name)))
+        case .putRegistrationTask(let record): Self.put("putRegistrationTask", record.json)
+        case .setRegistrationTaskState(let id, let state):
+            Self.of(
+                "setRegistrationTaskState", ("task", RecordJSON.id(id)), ("state", state.json))
+        case .deleteRegistrationTask(let id):
+            Self.of("deleteRegistrationTask", ("task", RecordJSON.id(id)))
+        case .recordRegisteredLine(let record): Self.put("recordRegisteredLine", record.json)
+        case .forgetRegisteredLines(let id, let number):
+            Self.of(
+                "forgetRegisteredLines", ("task", RecordJSON.id(id)), ("through", .int(number)))
         case .publishAllowlist(let draft, let time):
             Self.of("publishAllowlist", ("draft", draft.json), ("at", RecordJSON.time(time)))
         case .addAllowlistEntries(let list, let serials, let time):

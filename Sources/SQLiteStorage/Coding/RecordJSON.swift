@@ -123,6 +123,10 @@ struct JSONFields {
         return try self.required(key, try? ResourceID(text))
     }
 
+    func presentResourceID(_ key: String) throws -> ResourceID {
+        try self.required(key, try? ResourceID(self.text(key)))
+    }
+
     func optionalTexts(_ key: String) throws -> [String]? {
         try self.object[key].map { try RecordJSON.texts($0, self.subject) }
     }

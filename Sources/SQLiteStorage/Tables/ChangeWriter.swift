@@ -76,6 +76,13 @@ struct ChangeWriter {
         case .deleteAccessKey(let id): try AccessTables.deleteKey(id, db)
         case .putRole(let record): try AccessTables.put(record, revision, db)
         case .deleteRole(let name): try AccessTables.deleteRole(name, db)
+        case .putRegistrationTask(let record): try TaskTables.put(record, revision, db)
+        case .setRegistrationTaskState(let id, let state):
+            try TaskTables.set(id, state, revision, db)
+        case .deleteRegistrationTask(let id): try TaskTables.delete(id, db)
+        case .recordRegisteredLine(let record): try TaskTables.record(record, revision, db)
+        case .forgetRegisteredLines(let id, let number):
+            try TaskTables.forgetLines(of: id, through: number, db)
         case .publishAllowlist(let draft, let time):
             try AllowlistTables.publish(draft, at: time, revision, db)
         case .addAllowlistEntries(let list, let serials, let time):
@@ -96,6 +103,7 @@ struct ChangeWriter {
             "attaching certificate \(record.certificate) to thing \(record.thing)"
         case .setBillingGroup(let thing, _): "setting the billing group of thing \(thing)"
         case .putClaim(let claim): "claim \(claim.label.clipped)"
+        case .recordRegisteredLine(let record): "\(record.line)"
         case .putOwnershipToken(let token): "a token for certificate \(token.certificate)"
         case .putThing, .deleteThing, .putThingType, .deleteThingType, .putThingGroup,
             .deleteThingGroup, .removeThingFromGroup, .putBillingGroup, .deleteBillingGroup,
@@ -106,8 +114,9 @@ struct ChangeWriter {
             .putTemplateVersion, .deleteTemplateVersion, .putHook, .deleteClaim, .putAuthority,
             .deleteAuthority, .putRegistrationCode, .deleteRegistrationCode,
             .redeemOwnershipToken, .deleteOwnershipToken, .putAccessKey, .deleteAccessKey,
-            .putRole, .deleteRole, .publishAllowlist, .addAllowlistEntries,
-            .removeAllowlistEntries:
+            .putRole, .deleteRole, .putRegistrationTask, .setRegistrationTaskState,
+            .deleteRegistrationTask, .forgetRegisteredLines, .publishAllowlist,
+            .addAllowlistEntries, .removeAllowlistEntries:
             "the change"
         }
     }

@@ -65,6 +65,21 @@ extension ListPages {
         return Self.cut(rows, query)
     }
 
+    func registrationTasks(
+        _ status: RegistrationTask.Status?, _ query: ListQuery
+    ) throws -> ListPage {
+        let creation = Creation(.descending, "status = ?", status?.rawValue)
+        let clause = try creation.clause(key: "id", after: query.after)
+        let rows = try self.rows(
+            "SELECT \(TaskTables.taskColumns) FROM registration_tasks \(clause.sql)",
+            clause.arguments, limit: query.limit + 1, of: "registration_tasks"
+        ) { row in
+            let task = try TaskTables.task(&row)
+            return (Creation.place(task.createdAt, task.id.rawValue), .registrationTask(task))
+        }
+        return Self.cut(rows, query)
+    }
+
     func authorities(
         _ order: ListOrder, _ template: TemplateName?, _ query: ListQuery
     ) throws -> ListPage {

@@ -66,6 +66,7 @@ struct ListPages {
             ) { .allowlist(try AllowlistTables.list(&$0)) }
         case .accessKeys: try self.accessKeys(query)
         case .roles: try self.roles(query)
+        case .registrationTasks(let status): try self.registrationTasks(status, query)
         case .allowlistEntries(let list): try self.entries(of: list, query)
         case .ownershipTokensExpired(let moment): try self.tokens(expiredBefore: moment, query)
         case .commits: try self.commits(query)

@@ -58,6 +58,13 @@ extension RecordLoader {
         case .registrationCode: try self.revision("registration_code", "id = ?", 1)
         case .accessKey(let id): try self.revision("access_keys", "id = ?", id.rawValue)
         case .role(let name): try self.revision("access_roles", "name = ?", name.rawValue)
+        case .registrationTask(let id):
+            try self.revision("registration_tasks", "id = ?", id.rawValue)
+        case .registeredLine(let line):
+            try self.db.first(
+                "SELECT revision FROM registered_lines WHERE task = ? AND line = ?",
+                line.task.rawValue, line.number, of: "registered_lines"
+            ) { try $0.int64() }
         case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,

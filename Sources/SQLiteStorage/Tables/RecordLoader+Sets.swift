@@ -60,7 +60,8 @@ extension RecordLoader {
         case .allowlistEntry(let list, let serial): try self.entry(serial, of: list)
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
             .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
-            .eventConfigurations, .registrationCode, .accessKey, .role:
+            .eventConfigurations, .registrationCode, .accessKey, .role, .registrationTask,
+            .registeredLine:
             nil
         }
     }

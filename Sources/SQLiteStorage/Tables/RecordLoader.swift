@@ -69,6 +69,8 @@ struct RecordLoader {
         case .registrationCode: try self.registrationCode()
         case .accessKey(let id): try self.accessKey(id)
         case .role(let name): try self.role(name)
+        case .registrationTask(let id): try self.task(id)
+        case .registeredLine(let line): try self.line(line)
         case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
@@ -91,6 +93,19 @@ struct RecordLoader {
         // First, since a decoder need not read to the end of what may be absent.
         let revision = try reader.int64()
         return RegistryView.Entry(record: try decode(&reader), revision: revision)
+    }
+
+    private func task(_ id: RegistrationTaskID) throws -> RegistryView.Entry? {
+        try self.one("registration_tasks", TaskTables.taskColumns, "id = ?", id.rawValue) {
+            .registrationTask(try TaskTables.task(&$0))
+        }
+    }
+
+    private func line(_ line: RegistrationLine) throws -> RegistryView.Entry? {
+        try self.one(
+            "registered_lines", TaskTables.lineColumns, "task = ? AND line = ?",
+            line.task.rawValue, line.number
+        ) { .registeredLine(try TaskTables.line(&$0)) }
     }
 
     private func tags(of resource: TaggedResource) throws -> RegistryView.Entry? {
