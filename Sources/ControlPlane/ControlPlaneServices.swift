@@ -31,6 +31,9 @@ package struct ControlPlaneServices: Sendable {
     package var access: AccessServices?
     /// What is wrong with a hook's text; nil where nothing tells, for want of a sandbox.
     package var checkHook: (@Sendable (HookScript) async -> String?)?
+    /// nil beside a service, for the same want.
+    package var registration: Registration?
+    package var registrationFiles: (any RegistrationFiles)?
     /// The running service in a few facts, for `slipway status`.
     package var status: @Sendable () async -> JSONObject = { [:] }
 

@@ -22,6 +22,13 @@ package struct ControlServer: Sendable {
         case socket(path: String)
         /// - Parameter tls: nil for plain HTTP, which only a loopback address should speak.
         case port(host: String, port: Int, tls: TLSIdentity?)
+
+        fileprivate var scheme: String? {
+            switch self {
+            case .socket: nil
+            case .port(_, _, let tls): tls == nil ? "http" : "https"
+            }
+        }
     }
 
     /// The server's certificate with its chain, and its key, both in PEM.
@@ -47,7 +54,7 @@ package struct ControlServer: Sendable {
         self.place = place
         self.responder = OperationResponder(
             index: OperationIndex(operations), services: services, identify: identify,
-            logger: logger, log: log)
+            logger: logger, scheme: place.scheme, log: log)
         self.logger = logger
     }
 

@@ -9,6 +9,8 @@ package import JSON
 package struct Operation: Sendable {
     package typealias Handler =
         @Sendable (OperationRequest, ControlPlaneServices) async throws(FleetError) -> JSONValue
+    package typealias FileHandler =
+        @Sendable (OperationRequest, ControlPlaneServices) async throws(FleetError) -> OperationFile
     package typealias Target = @Sendable (OperationRequest, Realm) throws(FleetError) -> ARN
 
     package let name: String
@@ -26,7 +28,18 @@ package struct Operation: Sendable {
     package let differences: String?
     /// What the caller must have rights upon; `*` for listings and whatever has no name yet.
     package let target: Target
-    private let handle: Handler
+    private let handling: Handling
+
+    /// What an operation answers with.
+    private enum Handling: Sendable {
+        case value(Handler)
+        case file(FileHandler)
+    }
+
+    package enum Answer: Sendable {
+        case value(JSONValue)
+        case file(OperationFile)
+    }
 
     package init(
         _ name: String, _ method: HTTPRequest.Method, _ path: OperationPath,
@@ -44,7 +57,25 @@ package struct Operation: Sendable {
         self.summary = summary
         self.differences = differences
         self.target = target
-        self.handle = handle
+        self.handling = .value(handle)
+    }
+
+    /// An operation that answers with a file.
+    package init(
+        download name: String, _ path: OperationPath, query: [String] = [], summary: String,
+        target: @escaping Target = { _, _ in .everything },
+        file: @escaping FileHandler
+    ) {
+        self.name = name
+        self.method = .get
+        self.path = path
+        self.members = []
+        self.query = query
+        self.streams = false
+        self.summary = summary
+        self.differences = nil
+        self.target = target
+        self.handling = .file(file)
     }
 
     /// Whether AWS IoT has this operation too, or it is ours.
@@ -53,12 +84,25 @@ package struct Operation: Sendable {
     /// What a statement of rights calls it: `iot:CreateThing`, `slipway:ImportAllowlist`.
     package var action: String { (self.isAWS ? "iot:" : "slipway:") + self.name }
 
-    /// Answers the request. `.null` is an empty answer.
+    /// Answers the request.
+    package func answer(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> Answer {
+        try self.refuseUnknownInput(request)
+        switch self.handling {
+        case .value(let handle): return .value(try await handle(request, services))
+        case .file(let handle): return .file(try await handle(request, services))
+        }
+    }
+
+    /// Answers the request of an operation that answers with no file. `.null` is an empty answer.
     package func perform(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        try self.refuseUnknownInput(request)
-        return try await self.handle(request, services)
+        guard case .value(let value) = try await self.answer(request, services) else {
+            preconditionFailure("\(self.name) answers with a file.")
+        }
+        return value
     }
 
     /// A parameter that would silently do nothing may be one that somebody's safety hangs on.

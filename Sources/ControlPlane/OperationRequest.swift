@@ -5,6 +5,8 @@ package import JSON
 package struct OperationRequest: Sendable {
     package let actor: Actor
     package let labels: [String: String]
+    /// `http://HOST:PORT` as the client called it, for links; nil on the operator's socket.
+    package let origin: String?
     package let query: [String: String]
     /// The `x-amzn-…` headers, by their names in lower case.
     package let headers: [String: String]
@@ -20,12 +22,14 @@ package struct OperationRequest: Sendable {
     }
 
     package init(
-        actor: Actor, labels: [String: String] = [:], query: [String: String] = [:],
+        actor: Actor, labels: [String: String] = [:], origin: String? = nil,
+        query: [String: String] = [:],
         headers: [String: String] = [:], body: JSONValue = .null,
         stream: Stream = OperationRequest.emptyStream
     ) {
         self.actor = actor
         self.labels = labels
+        self.origin = origin
         self.query = query
         self.headers = headers
         self.body = body

@@ -21,6 +21,8 @@ struct OperationResponder: HTTPResponder {
     let services: ControlPlaneServices
     let identify: CallerIdentification
     let logger: Logger
+    /// `http` or `https`; nil on the operator's socket, where no URL leads.
+    let scheme: String?
 
     /// Where every call is noted; nil where none is.
     let log: AccessLog?
@@ -40,8 +42,10 @@ struct OperationResponder: HTTPResponder {
         var refused: FleetError?
         let response: Response
         do throws(FleetError) {
-            let answer = try await self.answer(request, context, &call)
-            response = Self.response(answer, requestID)
+            switch try await self.answer(request, context, &call) {
+            case .value(let value): response = Self.response(value, requestID)
+            case .file(let file): response = Self.response(file, requestID)
+            }
         } catch {
             self.logger.info(
                 "operation refused",
@@ -66,7 +70,7 @@ struct OperationResponder: HTTPResponder {
 
     private func answer(
         _ request: Request, _ context: OperationContext, _ call: inout Call
-    ) async throws(FleetError) -> JSONValue {
+    ) async throws(FleetError) -> Operation.Answer {
         guard (request.head.path ?? "").utf8.count <= Self.targetBytesMax else {
             throw FleetError(
                 .invalidRequest, "the path and query are longer than \(Self.targetBytesMax) bytes")
@@ -80,7 +84,7 @@ struct OperationResponder: HTTPResponder {
         let caller = try await self.identify(signed, context.sourceAddress)
         call.actor = caller.actor
         let operationRequest = OperationRequest(
-            actor: caller.actor, labels: match.labels,
+            actor: caller.actor, labels: match.labels, origin: self.origin(signed),
             query: try QueryText.parameters(of: signed.query),
             headers: Self.principalHeaders(request.headers), body: try Self.json(body),
             stream: match.operation.streams
@@ -88,7 +92,13 @@ struct OperationResponder: HTTPResponder {
         let resource = try match.operation.target(operationRequest, self.services.realm)
         call.resource = resource
         try caller.authorize(match.operation.action, resource)
-        return try await match.operation.perform(operationRequest, self.services)
+        return try await match.operation.answer(operationRequest, self.services)
+    }
+
+    /// Where the client thinks it speaks to; nil on the operator's socket.
+    private func origin(_ request: SignedRequest) -> String? {
+        guard let scheme, let host = request.values(of: "host").first else { return nil }
+        return "\(scheme)://\(host)"
     }
 
     /// The body as it arrives; where its hash was signed, held against that.
@@ -134,6 +144,18 @@ struct OperationResponder: HTTPResponder {
             found[field.name.canonicalName] = field.value
         }
         return found
+    }
+
+    private static func response(_ file: OperationFile, _ requestID: String) -> Response {
+        var headers = HTTPFields()
+        headers[.contentType] = file.contentType
+        headers[.requestID] = requestID
+        return Response(
+            status: .ok, headers: headers,
+            body: ResponseBody(contentLength: Int(file.bytesCount)) { writer in
+                try await file.pieces { try await writer.write(ByteBuffer(bytes: $0)) }
+                try await writer.finish(nil)
+            })
     }
 
     private static func response(_ answer: JSONValue, _ requestID: String) -> Response {

@@ -16,6 +16,7 @@ package enum OperationTable {
         IssuanceOperations.all,
         PolicyAttachmentOperations.all,
         PolicyOperations.all,
+        RegistrationOperations.all,
         RoleOperations.all,
         StatusOperations.all,
         TagOperations.all,

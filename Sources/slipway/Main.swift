@@ -28,8 +28,8 @@ struct Slipway: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, InitCommand.self, ServeCommand.self, SimulateCommand.self,
             AllowlistCommand.self, CertCommand.self, PolicyCommand.self, StatusCommand.self,
-            AuditCommand.self, AccessCommand.self, HookCommand.self, ConfigCommand.self,
-            OperationsCommand.self, EnvCommand.self,
+            AuditCommand.self, AccessCommand.self, HookCommand.self, RegisterThingsCommand.self,
+            ConfigCommand.self, OperationsCommand.self, EnvCommand.self,
         ])
 
     static let versionText = "0.1.0"

@@ -24,7 +24,7 @@ def gateway(tmp_path_factory):
 def control(tmp_path_factory):
     """A gateway whose registry operators fill by hand; one for each worker."""
     folder = tmp_path_factory.mktemp("control")
-    instance = Gateway(folder).start()
+    instance = Gateway(folder, settings={"bulk-sources": f"bulk={folder}/bulk"}).start()
     yield instance
     assert instance.stop() == 0, instance.log_text()
 

@@ -155,7 +155,8 @@ struct CertificateJudgement {
                 issuerID: authority.id, issuer: inspected.issuer, subject: inspected.subject,
                 publicKey: inspected.publicKey, notBefore: inspected.notBefore,
                 notAfter: inspected.notAfter, pem: inspected.pem, createdAt: now, status: status,
-                statusChangedAt: now, statusReason: reason, provenance: nil, firstSeenAt: nil)
+                statusChangedAt: now, statusReason: reason, provenance: nil, firstSeenAt: nil,
+                mode: authority.registration.mode)
         }
     }
 }

@@ -99,7 +99,8 @@ private struct EventDraft {
             .deleteClaim, .putAuthority, .deleteAuthority, .putRegistrationCode,
             .deleteRegistrationCode, .putOwnershipToken, .redeemOwnershipToken,
             .deleteOwnershipToken, .publishAllowlist, .addAllowlistEntries,
-            .removeAllowlistEntries:
+            .removeAllowlistEntries, .putRegistrationTask, .setRegistrationTaskState,
+            .deleteRegistrationTask, .recordRegisteredLine, .forgetRegisteredLines:
             break
         }
     }

@@ -50,6 +50,7 @@ struct Installation: Sendable {
     /// The first credential, in the form that AWS's tools read.
     var awsCredentials: String { "\(self.data)/aws-credentials" }
     var accessLog: String { "\(self.data)/access.log" }
+    var registrationTasks: String { "\(self.data)/tasks" }
     var demoSerials: String { "\(self.data)/demo-serials.txt" }
     var demoDevices: String { "\(self.data)/demo-devices" }
     /// Unix socket paths end at 107 bytes (unix(7)), so this one is kept short.

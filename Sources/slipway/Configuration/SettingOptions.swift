@@ -41,6 +41,11 @@ struct SettingOptions: ParsableArguments {
     @Option(help: "Whether hooks need somebody else's approval: true or false")
     var rightsFourEyes: String?
 
+    @Option(help: "Where bulk registrations may read, as NAME=FOLDER or NAME=URL, comma-separated")
+    var bulkSources: String?
+    @Option(help: "Lines of bulk registrations at work at once")
+    var bulkLineWorkers: String?
+
     @Option(help: "Where keys and certificates lie")
     var pkiDirectory: String?
     @Option(help: "A file with the passphrase of the CA keys")
@@ -89,6 +94,7 @@ struct SettingOptions: ParsableArguments {
             "listen.loops": self.listenLoops, "gateway.names": self.gatewayNames,
             "api.host": self.apiHost, "api.port": self.apiPort, "api.tls": self.apiTls,
             "rights.region": self.rightsRegion, "rights.fourEyes": self.rightsFourEyes,
+            "bulk.sources": self.bulkSources, "bulk.lineWorkers": self.bulkLineWorkers,
             "pki.directory": self.pkiDirectory, "pki.passphraseFile": self.pkiPassphraseFile,
             "pki.passphraseDescriptor": self.pkiPassphraseDescriptor,
             "data.directory": self.dataDirectory,

@@ -83,6 +83,13 @@ enum Settings {
             "how often expired ownership tokens are looked for"),
 
         Setting(
+            "bulk.sources", .list, default: "",
+            "where bulk registrations may read: NAME=FOLDER or NAME=http(s)://HOST/PREFIX/"),
+        Setting(
+            "bulk.lineWorkers", .integer(1...1024), default: "32",
+            "lines of bulk registrations at work at once, of all tasks together"),
+
+        Setting(
             "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error"]),
             default: "info", "how much is logged to standard error"),
         Setting(

@@ -25,6 +25,7 @@ enum ControlAccess: Sendable {
         var services = ControlPlaneServices(
             store: store, drafts: store, clock: SystemClock(), entropy: SystemEntropy(),
             realm: try installation.realm)
+        services.registrationFiles = TaskFolders(root: installation.registrationTasks)
         services.access = try Self.access(installation, store)
         return .database(services)
     }
@@ -67,6 +68,30 @@ enum ControlAccess: Sendable {
                 labels: path, query: query, body: body,
                 stream: stream ?? OperationRequest.emptyStream)
             return try await operation.perform(request, services)
+        }
+    }
+
+    /// Answers an operation that answers with a file.
+    func download(
+        _ name: String, path: [String: String], to sink: ReportSink
+    ) async throws(FleetError) {
+        guard let operation = OperationTable.operation(name) else {
+            preconditionFailure("\(name) is not in the operation table")
+        }
+        switch self {
+        case .service(let client): try await client.download(operation, path: path, to: sink)
+        case .database(let services):
+            let request = OperationRequest(
+                actor: Actor(kind: .operator, identity: NSUserName(), sourceAddress: "local"),
+                labels: path)
+            guard case .file(let file) = try await operation.answer(request, services) else {
+                preconditionFailure("\(name) answers with no file.")
+            }
+            do { try await file.pieces { try sink.write($0) } } catch let error as FleetError {
+                throw error
+            } catch {
+                throw FleetError(.internalFailure, "the file cannot be read: \(error)")
+            }
         }
     }
 }

@@ -56,6 +56,31 @@ struct ControlClient: Sendable {
         }
     }
 
+    /// Fetches a file and hands it on as it arrives.
+    func download(
+        _ operation: ControlPlane.Operation, path: [String: String], to sink: ReportSink
+    ) async throws(FleetError) {
+        do {
+            var request = HTTPClientRequest(url: try self.url(operation, path: path, query: [:]))
+            request.headers.add(name: ControlServer.operatorHeader, value: NSUserName())
+            let response = try await HTTPClient.shared.execute(
+                request, timeout: .seconds(Self.requestSecondsMax))
+            guard response.status == .ok else {
+                let answer = try await response.body.collect(upTo: Self.answerBytesMax)
+                _ = try Self.read(
+                    Array(answer.readableBytesView), status: Int(response.status.code),
+                    code: response.headers.first(name: "x-amzn-ErrorType"))
+                return
+            }
+            for try await piece in response.body { try sink.write(Array(piece.readableBytesView)) }
+        } catch let error as FleetError {
+            throw error
+        } catch {
+            throw FleetError(
+                .serviceUnavailable, "the service at '\(self.socket)' did not answer: \(error)")
+        }
+    }
+
     private func url(
         _ operation: ControlPlane.Operation, path: [String: String], query: [String: String]
     ) throws(FleetError) -> String {

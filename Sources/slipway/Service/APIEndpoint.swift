@@ -38,7 +38,8 @@ struct APIEndpoint: Sendable {
             place: .port(
                 host: self.host, port: self.port,
                 tls: self.isTLS ? try Self.identity(composition.installation) : nil),
-            services: services, identify: composition.access.control.identify,
+            services: services,
+            identify: composition.registration.links.orElse(composition.access.control.identify),
             log: composition.access.log, logger: composition.logger)
     }
 

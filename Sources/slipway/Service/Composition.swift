@@ -22,6 +22,7 @@ struct Composition: Sendable {
     let provisioner: Provisioner
     let sweep: PendingSweep
     let access: AccessParts
+    let registration: RegistrationParts
     let broker: BrokerServer
     let logger: Logger
     let clock = SystemClock()
@@ -73,6 +74,8 @@ struct Composition: Sendable {
                 requiresHookApproval: settings.flag("rights.fourEyes")),
             observe: { log.note($0) })
         self.sweep = PendingSweep(store: self.store, clock: clock)
+        self.registration = try RegistrationParts(
+            settings, installation, store: self.store, issuer: issuer, logger: logger)
         let material = try Self.tlsMaterial(installation)
         let dependencies = BrokerDependencies(
             store: self.store, services: [ProvisioningService(provisioner: self.provisioner)],
@@ -211,6 +214,8 @@ struct Composition: Sendable {
             issuer: self.issuer, keyPairs: self.keyPairs, inspector: ForeignCertificateInspector())
         services.endpoint = self.endpoint(port: port)
         services.access = self.access.services
+        services.registration = self.registration.services
+        services.registrationFiles = self.registration.files
         let hooks = self.hooks
         services.checkHook = { await hooks.check($0) }
         services.status = status

@@ -40,6 +40,7 @@ struct ServiceRun: Sendable {
                 services: [
                     .init(service: RefusalRecording(composition: composition)),
                     .init(service: AccessKeeping(composition: composition)),
+                    .init(service: TaskRunning(parts: composition.registration)),
                     .init(service: Sweeping(composition: composition)),
                     .init(
                         service: RegistryAnnouncements(
@@ -166,6 +167,7 @@ private struct Sweeping: Service {
     private func sweepOnce() async {
         do throws(FleetError) {
             let swept = try await self.composition.sweep.sweepOnce()
+            _ = try await self.composition.registration.sweep.sweepOnce()
             guard swept.certificatesDeleted > 0 else { return }
             self.composition.logger.notice(
                 "expired certificates swept",
