@@ -90,7 +90,6 @@ package enum BuiltInRole: String, CaseIterable, Sendable {
         "slipway:*Allowlist*", "slipway:*Claim*", "slipway:DescribeService",
         "slipway:DescribeCertificate*", "slipway:ListCertificate*", "slipway:SearchCertificates*",
         "iot:CreateProvisioningClaim", "iot:RegisterThing", "iot:*ThingRegistrationTask*",
-        "slipway:*Registration*",
         "iot:DescribeEndpoint", "iot:DescribeThing", "iot:ListThings", "iot:ListThingPrincipals*",
         "iot:ListPrincipalThings*", "iot:DescribeCertificate", "iot:ListCertificates*",
         "iot:DescribeProvisioningTemplate*", "iot:ListProvisioningTemplate*",

@@ -83,11 +83,18 @@ struct ChangeWriter {
         case .recordRegisteredLine(let record): try TaskTables.record(record, revision, db)
         case .forgetRegisteredLines(let id, let number):
             try TaskTables.forgetLines(of: id, through: number, db)
-        case .publishAllowlist(let draft, let time):
+        case .publishAllowlist, .addAllowlistEntries, .removeAllowlistEntries:
+            try self.writeAllowlist(change)
+        }
+    }
+
+    private func writeAllowlist(_ change: Change) throws {
+        let (db, revision) = (self.db, self.revision)
+        if case .publishAllowlist(let draft, let time) = change {
             try AllowlistTables.publish(draft, at: time, revision, db)
-        case .addAllowlistEntries(let list, let serials, let time):
+        } else if case .addAllowlistEntries(let list, let serials, let time) = change {
             try AllowlistTables.add(serials, to: list, at: time, revision, db)
-        case .removeAllowlistEntries(let list, let serials, let time):
+        } else if case .removeAllowlistEntries(let list, let serials, let time) = change {
             try AllowlistTables.remove(serials, from: list, at: time, revision, db)
         }
     }
