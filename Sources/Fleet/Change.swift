@@ -21,6 +21,7 @@ package enum Change: Hashable, Sendable {
     /// All tags of the resource, in place of those it had. They go with the resource.
     case setTags(TaggedResource, [String: String])
     case putEventConfigurations(EventConfigurations)
+    case putIndexingConfiguration(IndexingConfiguration)
 
     case putCertificate(Certificate)
     case setCertificateStatus(

@@ -19,12 +19,15 @@ package enum RecordKey: Hashable, Sendable {
     /// The tags of a resource, all together one record; absent where it has none.
     case tags(TaggedResource)
     case eventConfigurations
+    case indexingConfiguration
     case registrationCode
     case accessKey(AccessKeyID)
     case role(RoleName)
     case registrationTask(RegistrationTaskID)
     case registeredLine(RegistrationLine)
 
+    /// A thing as searches see it.
+    case documentOfThing(ThingName)
     case groupsOfThing(ThingName)
     /// The same groups as records, for the rules that ask what kind of groups they are.
     case groupRecordsOfThing(ThingName)
@@ -56,10 +59,11 @@ package enum RecordKey: Hashable, Sendable {
         switch self {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
             .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
-            .eventConfigurations, .registrationCode, .accessKey, .role, .registrationTask,
-            .registeredLine:
+            .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
+            .registrationTask, .registeredLine:
             true
-        case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
+        case .documentOfThing, .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup,
+            .dynamicGroups,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .allowlistEntry:
@@ -85,6 +89,7 @@ package enum Record: Hashable, Sendable {
     case allowlist(Allowlist)
     case tags([String: String])
     case eventConfigurations(EventConfigurations)
+    case indexingConfiguration(IndexingConfiguration)
     case registrationCode(RegistrationCode)
     case accessKey(AccessKey)
     case role(AccessRole)
@@ -102,6 +107,8 @@ package enum Record: Hashable, Sendable {
     case allowlistEntry(SerialNumber)
 
     // Rows of listings that name no more than this.
+    case document(FleetDocument)
+    case fieldValue(FieldValue, count: Int)
     case thingName(ThingName)
     case thingPrincipal(ThingPrincipal)
     case policyName(PolicyName)

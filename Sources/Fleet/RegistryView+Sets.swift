@@ -45,6 +45,14 @@ extension RegistryView {
         }
     }
 
+    package func documentOfThing(_ name: ThingName) -> FleetDocument? {
+        if case .document(let found)? = self.entry(.documentOfThing(name))?.record {
+            found
+        } else {
+            nil
+        }
+    }
+
     package func groupRecordsOfThing(_ name: ThingName) -> [ThingGroup] {
         if case .groupRecords(let found)? = self.entry(.groupRecordsOfThing(name))?.record {
             found

@@ -128,6 +128,14 @@ package struct RegistryView: Sendable {
         if case .tags(let tags)? = self.entry(.tags(resource))?.record { tags } else { [:] }
     }
 
+    package var indexingConfiguration: IndexingConfiguration? {
+        if case .indexingConfiguration(let record)? = self.entry(.indexingConfiguration)?.record {
+            record
+        } else {
+            nil
+        }
+    }
+
     package var eventConfigurations: EventConfigurations? {
         if case .eventConfigurations(let record)? = self.entry(.eventConfigurations)?.record {
             record

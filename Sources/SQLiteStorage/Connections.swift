@@ -44,6 +44,7 @@ enum Connections {
             guard pages == 0 else {
                 throw DamagedRow("a reader would checkpoint; only the writer may")
             }
+            SearchFunctions.add(to: db)
         }
         return try DatabaseQueue(path: path, configuration: configuration)
     }

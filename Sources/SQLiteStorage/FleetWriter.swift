@@ -10,6 +10,7 @@ struct WriteRequest: Sendable {
         case beginDraft(AllowlistName, AllowlistDraft.Mode)
         case appendToDraft([SerialNumber], AllowlistDraft)
         case discardDraft(AllowlistDraft)
+        case noteConnectivity([ConnectivityNote], run: Int64)
         /// Runs outside any transaction: checkpoints, backups, and tests that spoil things.
         case alone(@Sendable (Database) throws -> Void)
     }
@@ -38,6 +39,7 @@ struct WriteRequest: Sendable {
                 }
             }
         case .appendToDraft(let serials, _): serials.count + 1
+        case .noteConnectivity(let notes, _): notes.count + 1
         case .refusal, .beginDraft, .discardDraft: 1
         case .alone: StorageLimits.changesPerTransactionMax
         }
@@ -172,6 +174,9 @@ struct FleetWriter: ~Copyable {
         case .discardDraft(let draft):
             try AllowlistTables.discard(draft, db)
             return .done
+        case .noteConnectivity(let notes, let run):
+            try ConnectivityTable.write(notes, run: run, db)
+            return .done
         case .alone:
             throw FleetError(.internalFailure, "a request for the writer alone was batched")
         }
@@ -220,7 +225,7 @@ extension WriteRequest {
                     false
                 }
             }
-        case .refusal, .beginDraft, .appendToDraft, .alone: false
+        case .refusal, .beginDraft, .appendToDraft, .noteConnectivity, .alone: false
         }
     }
 }

@@ -133,6 +133,20 @@ extension SQLiteFleetStore: AllowlistDrafts {
     }
 }
 
+// MARK: Connectivity
+
+extension SQLiteFleetStore: ConnectivityStore {
+    package func note(_ notes: [ConnectivityNote]) async throws(FleetError) {
+        guard let run = self.run else { throw .readOnlyStore }
+        var rest = notes[...]
+        while !rest.isEmpty {
+            let piece = Array(rest.prefix(StorageLimits.connectivityNotesPerRequestMax))
+            _ = try await self.write(.noteConnectivity(piece, run: run))
+            rest = rest.dropFirst(piece.count)
+        }
+    }
+}
+
 // MARK: Verification
 
 extension SQLiteFleetStore {

@@ -22,6 +22,8 @@ package final class SQLiteFleetStore: Sendable {
     private let readerQueues: [DatabaseQueue]
     private let writerThread: WorkerThread?
     private let readerThreads: [WorkerThread]
+    /// Counts how often the database was opened for writing; nil for a reader.
+    let run: Int64?
 
     /// Opens the database at `path`; in exclusive mode makes it where there is none and brings it
     /// to this release's schema. Blocks while it does.
@@ -45,12 +47,13 @@ package final class SQLiteFleetStore: Sendable {
         let lock = try LockFile(besideDatabase: path)
         Self.makePrivate(path)
         let writer = try Connections.writer(path: path)
-        let log = try writer.writeWithoutTransaction { db in
+        let (log, run) = try writer.writeWithoutTransaction { db in
             try Migrations.run(db, path: path)
             try AllowlistTables.abandonDrafts(db)
-            return try AuditLog(db)
+            return (try AuditLog(db), try ConnectivityTable.begin(at: clock.now, db))
         }
-        return try SQLiteFleetStore(path: path, lock: lock, writer: (writer, log), clock: clock)
+        return try SQLiteFleetStore(
+            path: path, lock: lock, writer: (writer, log, run), clock: clock)
     }
 
     private static func openReadOnly(_ path: String) throws -> SQLiteFleetStore {
@@ -81,11 +84,12 @@ package final class SQLiteFleetStore: Sendable {
     }
 
     private init(
-        path: String, lock: LockFile?, writer: (queue: DatabaseQueue, log: AuditLog)?,
+        path: String, lock: LockFile?, writer: (queue: DatabaseQueue, log: AuditLog, run: Int64)?,
         clock: (any WallClock)?
     ) throws {
         self.path = path
         self.lock = lock
+        self.run = writer?.run
         let readers = max(
             StorageLimits.readersMin,
             min(StorageLimits.readersMax, ProcessInfo.processInfo.activeProcessorCount))

@@ -15,6 +15,16 @@ package enum StorageLimits {
     static let readersMax = 8
     /// Rows of an allowlist draft written by one request to the writer.
     static let draftRowsPerRequestMax = 4096
+    /// What indexes may give for a search before looking at every thing in turn is the better way.
+    static let searchCandidatesMax = 20_000
+    /// Look-ups along indexes that one search is put together from.
+    static let searchStatementsMax = 100
+    /// Things that one read of a search looks at where no index serves it: a fraction of a second.
+    static let searchedThingsPerReadMax = 20_000
+    /// The same of groups, which are read whole.
+    static let searchedGroupsPerReadMax = 2000
+    /// Notes of who is connected, written by one request to the writer.
+    static let connectivityNotesPerRequestMax = 1024
     /// Rows looked at by one step of the sweep of dead allowlist rows.
     static let sweptRowsPerTransactionMax = 8192
     /// A ChangeSet's changes as JSON. Larger sets belong into a draft.

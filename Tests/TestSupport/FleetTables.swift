@@ -16,6 +16,7 @@ struct FleetTables {
     private var things: [CertificateID: Set<ThingName>] = [:]
     private var certificatesByKey: [PublicKeyFingerprint: Set<CertificateID>] = [:]
     private var authoritiesByKey: [PublicKeyFingerprint: Set<CertificateID>] = [:]
+    private(set) var connectivity: [ThingName: ConnectivityNote] = [:]
     var allowlistEntries: [AllowlistName: Set<SerialNumber>] = [:]
     /// By list and version, which no two drafts share.
     var drafts: [AllowlistName: [Int: Draft]] = [:]
@@ -30,9 +31,11 @@ extension FleetTables {
         switch key {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
             .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
-            .accessKey, .role, .eventConfigurations, .registrationCode, .registrationTask,
+            .accessKey, .role, .eventConfigurations, .indexingConfiguration, .registrationCode, .registrationTask,
             .registeredLine:
             self.records[key]
+        case .documentOfThing(let name):
+            self.document(name).map { RegistryView.Entry(record: .document($0), revision: 0) }
         case .groupsOfThing(let name):
             Self.set(self.groups[name]) { .groups($0) }
         case .groupRecordsOfThing(let name):
@@ -125,6 +128,29 @@ extension FleetTables {
     }
 }
 
+// MARK: Searching
+
+extension FleetTables {
+    func document(_ name: ThingName) -> FleetDocument? {
+        guard case .thing(let thing)? = self.records[.thing(name)]?.record else { return nil }
+        return FleetDocument(
+            thing: thing, groups: self.groups[name, default: []].sorted(),
+            connectivity: self.connectivity[name]?.state)
+    }
+
+    mutating func note(_ note: ConnectivityNote) {
+        let known = self.connectivity[note.clientID]
+        if known.map({ $0.session <= note.session }) ?? true {
+            self.connectivity[note.clientID] = note
+        }
+        if !note.state.isConnected, self.records[.thing(note.clientID)] == nil,
+            self.connectivity[note.clientID]?.state.isConnected == false
+        {
+            self.connectivity[note.clientID] = nil
+        }
+    }
+}
+
 // MARK: Writing
 
 extension FleetTables {
@@ -157,6 +183,8 @@ extension FleetTables {
                 tags.isEmpty ? nil : RegistryView.Entry(record: .tags(tags), revision: revision)
         case .putEventConfigurations(let configurations):
             self.put(.eventConfigurations, .eventConfigurations(configurations), revision)
+        case .putIndexingConfiguration(let configuration):
+            self.put(.indexingConfiguration, .indexingConfiguration(configuration), revision)
         case .addThingToGroup(let thing, let group):
             try self.require(.thing(thing))
             try self.require(.thingGroup(group))
@@ -305,6 +333,7 @@ extension FleetTables {
         self.groups[name] = nil
         for id in self.principals[name, default: [:]].keys { self.things[id]?.remove(name) }
         self.principals[name] = nil
+        if self.connectivity[name]?.state.isConnected == false { self.connectivity[name] = nil }
     }
 
     private mutating func putCertificate(_ certificate: Certificate, _ revision: Revision) {

@@ -2,7 +2,7 @@ package import Fleet
 internal import Synchronization
 
 /// The fleet's store as a test double: the same answers as the real one, without a disk.
-package final class InMemoryFleetStore: FleetStore, AllowlistDrafts {
+package final class InMemoryFleetStore: FleetStore, AllowlistDrafts, ConnectivityStore {
     private struct State {
         var tables = FleetTables()
         var log: [Commit] = []
@@ -111,6 +111,14 @@ package final class InMemoryFleetStore: FleetStore, AllowlistDrafts {
     package func page(_ query: ListQuery) async throws(FleetError) -> ListPage {
         let (tables, log) = self.state.withLock { ($0.tables, $0.log) }
         return InMemoryPage(tables: tables, log: log).page(query)
+    }
+
+    // MARK: ConnectivityStore
+
+    package func note(_ notes: [ConnectivityNote]) async throws(FleetError) {
+        self.state.withLock { state in
+            for note in notes { state.tables.note(note) }
+        }
     }
 
     // MARK: AllowlistDrafts

@@ -42,7 +42,7 @@ struct InMemoryPage {
                 .thingGroups,
                 .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
                 .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
-                .principalsOfPolicy:
+                .principalsOfPolicy, .search, .values:
                 self.init(text: after)
             }
         }
@@ -66,7 +66,7 @@ struct InMemoryPage {
             .thingGroups,
             .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
             .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
-            .versionsOfTemplate, .ownershipTokensExpired, .commits:
+            .versionsOfTemplate, .ownershipTokensExpired, .commits, .search, .values:
             .ascending
         }
     }
@@ -83,6 +83,8 @@ struct InMemoryPage {
             self.tables.allowlistEntries[list, default: []].map {
                 (SortKey(text: $0.rawValue), .allowlistEntry($0))
             }
+        case .search(let search): self.found(search)
+        case .values(let field, let search): self.values(of: field, search)
         case .thingsWhere(let filter): self.things(filter)
         case .thingGroups(let filter): self.groups(filter)
         case .thingsInGroup(let name, let recursive): self.members(of: name, recursive)
@@ -124,6 +126,36 @@ struct InMemoryPage {
             self.tables.records.compactMap { key, entry in
                 Self.name(key, subject).map { (SortKey(text: $0), entry.record) }
             }
+        }
+    }
+
+    private func found(_ search: FleetQuery) -> [Row] {
+        switch search.index {
+        case .things:
+            self.tables.allThings.compactMap { self.tables.document($0.name) }
+                .filter { search.matches($0) }.map {
+                    (SortKey(text: $0.thing.name.rawValue), .document($0))
+                }
+        case .thingGroups:
+            self.tables.allGroups.filter { search.matches($0) }.map {
+                (SortKey(text: $0.name.rawValue), .thingGroup($0))
+            }
+        }
+    }
+
+    private func values(of field: QueryField, _ search: FleetQuery) -> [Row] {
+        var counts: [FieldValue: Int] = [:]
+        for row in self.found(search) {
+            let values: [FieldValue] =
+                switch row.record {
+                case .document(let document): document.values(of: field)
+                case .thingGroup(let group): group.values(of: field)
+                default: []
+                }
+            for value in values { counts[value, default: 0] += 1 }
+        }
+        return counts.map {
+            (SortKey(text: "\($0.key)"), .fieldValue($0.key, count: $0.value))
         }
     }
 

@@ -93,6 +93,23 @@ package enum Samples {
             createdAt: self.time)
     }
 
+    package static var indexingConfiguration: IndexingConfiguration {
+        var things = IndexingConfiguration.Things(
+            mode: .registryAndShadow, indexesConnectivity: true, indexesNamedShadows: true)
+        things.namedShadowNames = ["cfg", "$package"]
+        things.customFields = [
+            IndexingConfiguration.CustomField(name: "attributes.temp", type: .number),
+            IndexingConfiguration.CustomField(name: "attributes.on", type: .boolean),
+        ]
+        return IndexingConfiguration(
+            things: things,
+            thingGroups: IndexingConfiguration.ThingGroups(
+                isOn: true,
+                customFields: [
+                    IndexingConfiguration.CustomField(name: "attributes.site", type: .string)
+                ]))
+    }
+
     package static let eventConfigurations = EventConfigurations(
         enabled: [.thing, .thingGroupHierarchy], createdAt: Samples.time,
         lastModifiedAt: Samples.time.advanced(bySeconds: 1))

@@ -280,6 +280,10 @@ extension StorageConformance {
                 .putEventConfigurations(Samples.eventConfigurations)
             ),
             (
+                .indexingConfiguration, .indexingConfiguration(Samples.indexingConfiguration),
+                .putIndexingConfiguration(Samples.indexingConfiguration)
+            ),
+            (
                 .registrationCode, .registrationCode(Samples.registrationCode),
                 .putRegistrationCode(Samples.registrationCode)
             ),
@@ -346,7 +350,8 @@ extension StorageConformance {
     /// One key of each case.
     package static var everyKey: [RecordKey] {
         self.everyRecord.map(\.0) + [
-            .allowlist(Samples.listName), .groupsOfThing(Samples.thingName(1)),
+            .allowlist(Samples.listName), .documentOfThing(Samples.thingName(1)),
+            .groupsOfThing(Samples.thingName(1)),
             .groupRecordsOfThing(Samples.thingName(1)), .childrenOfGroup(Samples.groupName(1)),
             .dynamicGroups, .anyThingOfType(Samples.typeName(1)),
             .authoritiesWithSubject("CN=Issuing CA"), .anyTargetOfPolicy(Samples.policyName(1)),

@@ -47,6 +47,7 @@ package struct Realm: Hashable, Sendable {
     package func billingGroup(_ name: BillingGroupName) -> ARN {
         self.arn("billinggroup/\(name)")
     }
+    package func index(_ name: String) -> ARN { self.arn("index/\(name)") }
     package func tagged(_ resource: TaggedResource) -> ARN { self.arn(resource.path) }
     package func client(_ id: String) -> ARN { self.arn("client/\(id)") }
     package func topic(_ topic: String) -> ARN { self.arn("topic/\(topic)") }

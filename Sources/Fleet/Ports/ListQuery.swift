@@ -34,6 +34,13 @@ package struct ListQuery: Hashable, Sendable {
 
         /// Newest first; nil for every status.
         case registrationTasks(RegistrationTask.Status?)
+        /// What a query finds, in the order of names: documents, or thing groups. Where the query
+        /// leaves no index a choice, a page looks at so many things and no more.
+        case search(FleetQuery)
+        /// How often each value of the field is found, for each stretch of the fleet anew. A page
+        /// is one stretch, however many values are in it.
+        case values(of: QueryField, where: FleetQuery)
+
         case allowlistEntries(AllowlistName)
         /// Tokens whose time ended before the moment given, redeemed or not.
         case ownershipTokensExpired(before: UnixTime)

@@ -55,7 +55,7 @@ struct ChangeEffects: Sendable {
         case .setProvenance, .recordFirstSeen, .deletePolicyVersion,
             .addPolicyVersion(_, _, isDefault: false), .putThingType, .deleteThingType,
             .putBillingGroup, .setBillingGroup, .deleteBillingGroup, .setTags,
-            .putEventConfigurations,
+            .putEventConfigurations, .putIndexingConfiguration,
             .putTemplate, .deleteTemplate, .putTemplateVersion, .deleteTemplateVersion,
             .putHook, .putClaim, .deleteClaim, .putRegistrationCode, .deleteRegistrationCode,
             .putOwnershipToken, .redeemOwnershipToken, .deleteOwnershipToken,

@@ -90,8 +90,9 @@ private struct EventDraft {
         case .addThingToGroup(let thing, let group): self.add(thing, group, .added)
         case .removeThingFromGroup(let thing, let group): self.add(thing, group, .removed)
         case .putBillingGroup, .setBillingGroup, .deleteBillingGroup, .setTags,
-            .putEventConfigurations, .putCertificate, .setCertificateStatus, .setProvenance,
-            .recordFirstSeen, .deleteCertificate, .putPolicy, .deletePolicy, .addPolicyVersion,
+            .putEventConfigurations, .putIndexingConfiguration, .putCertificate,
+            .setCertificateStatus, .setProvenance, .recordFirstSeen, .deleteCertificate, .putPolicy,
+            .deletePolicy, .addPolicyVersion,
             .setDefaultPolicyVersion, .deletePolicyVersion, .putAccessKey, .deleteAccessKey,
             .putRole, .deleteRole, .attachPolicy,
             .detachPolicy, .attachThingPrincipal, .detachThingPrincipal, .putTemplate,

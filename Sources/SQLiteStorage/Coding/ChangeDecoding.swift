@@ -20,6 +20,9 @@ extension Change {
         "putEventConfigurations": {
             .putEventConfigurations(try EventConfigurations(json: $0.value("record")))
         },
+        "putIndexingConfiguration": {
+            .putIndexingConfiguration(try IndexingConfiguration(json: $0.value("record")))
+        },
         "putThingGroup": { .putThingGroup(try ThingGroup(json: $0.value("record"))) },
         "addThingToGroup": { .addThingToGroup(try $0.name("thing"), try $0.name("thingGroup")) },
         "removeThingFromGroup": {

@@ -34,6 +34,8 @@ extension Change {
                 "setTags", ("resource", .string(resource.path)), ("tags", RecordJSON.map(tags)))
         case .putEventConfigurations(let record):
             Self.put("putEventConfigurations", record.json)
+        case .putIndexingConfiguration(let record):
+            Self.put("putIndexingConfiguration", record.json)
         case .putCertificate(let record): Self.put("putCertificate", record.json)
         case .setCertificateStatus(let id, let status, let reason, let time):
             Self.of(

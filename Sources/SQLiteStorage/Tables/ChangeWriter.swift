@@ -34,6 +34,8 @@ struct ChangeWriter {
             try GroupTables.deleteBillingGroup(name, revision, db)
         case .setTags(let resource, let tags): try TagTables.set(resource, tags, revision, db)
         case .putEventConfigurations(let record): try TagTables.put(record, revision, db)
+        case .putIndexingConfiguration(let record):
+            try IndexingTable.put(record, revision, db)
         case .putPolicy(let record): try PolicyTables.put(record, revision, db)
         case .addPolicyVersion(let name, let version, let isDefault):
             try PolicyTables.add(version, to: name, isDefault: isDefault, revision, db)
@@ -114,7 +116,8 @@ struct ChangeWriter {
         case .putOwnershipToken(let token): "a token for certificate \(token.certificate)"
         case .putThing, .deleteThing, .putThingType, .deleteThingType, .putThingGroup,
             .deleteThingGroup, .removeThingFromGroup, .putBillingGroup, .deleteBillingGroup,
-            .setTags, .putEventConfigurations, .putCertificate, .setCertificateStatus,
+            .setTags, .putEventConfigurations, .putIndexingConfiguration, .putCertificate,
+            .setCertificateStatus,
             .setProvenance, .recordFirstSeen, .deleteCertificate, .putPolicy, .deletePolicy,
             .setDefaultPolicyVersion, .deletePolicyVersion,
             .detachPolicy, .detachThingPrincipal, .putTemplate, .deleteTemplate,

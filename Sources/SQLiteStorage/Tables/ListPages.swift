@@ -4,6 +4,7 @@ internal import GRDB
 /// Listings, a page at a time, each in the order of its table's key.
 struct ListPages {
     let db: Database
+    var budget = SearchBudget()
 
     func page(_ query: ListQuery) throws -> ListPage {
         switch query.subject {
@@ -67,6 +68,8 @@ struct ListPages {
         case .accessKeys: try self.accessKeys(query)
         case .roles: try self.roles(query)
         case .registrationTasks(let status): try self.registrationTasks(status, query)
+        case .search(let search): try self.search(search, query)
+        case .values(let field, let search): try self.values(of: field, where: search, query)
         case .allowlistEntries(let list): try self.entries(of: list, query)
         case .ownershipTokensExpired(let moment): try self.tokens(expiredBefore: moment, query)
         case .commits: try self.commits(query)

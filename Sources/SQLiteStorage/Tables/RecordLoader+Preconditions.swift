@@ -55,6 +55,8 @@ extension RecordLoader {
                 "allowlists", "name = ? AND \(AllowlistTables.published)", name.rawValue)
         case .tags(let resource): try self.revision("tags", "resource = ?", resource.path)
         case .eventConfigurations: try self.revision("event_configurations", "id = ?", 1)
+        case .indexingConfiguration:
+            try self.revision("indexing_configuration", "id = ?", 1)
         case .registrationCode: try self.revision("registration_code", "id = ?", 1)
         case .accessKey(let id): try self.revision("access_keys", "id = ?", id.rawValue)
         case .role(let name): try self.revision("access_roles", "name = ?", name.rawValue)
@@ -65,7 +67,7 @@ extension RecordLoader {
                 "SELECT revision FROM registered_lines WHERE task = ? AND line = ?",
                 line.task.rawValue, line.number, of: "registered_lines"
             ) { try $0.int64() }
-        case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
+        case .documentOfThing, .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .allowlistEntry:

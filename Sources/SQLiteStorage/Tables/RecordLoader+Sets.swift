@@ -6,6 +6,7 @@ internal import GRDB
 extension RecordLoader {
     func set(_ key: RecordKey) throws -> Fleet.Record? {
         switch key {
+        case .documentOfThing(let name): try self.document(of: name).map { .document($0) }
         case .groupsOfThing(let name):
             try self.groups(
                 "SELECT thing_group FROM group_members WHERE thing = ? ORDER BY thing_group",
@@ -60,8 +61,8 @@ extension RecordLoader {
         case .allowlistEntry(let list, let serial): try self.entry(serial, of: list)
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
             .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
-            .eventConfigurations, .registrationCode, .accessKey, .role, .registrationTask,
-            .registeredLine:
+            .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
+            .registrationTask, .registeredLine:
             nil
         }
     }

@@ -66,12 +66,16 @@ struct RecordLoader {
             ) { .allowlist(try AllowlistTables.list(&$0)) }
         case .tags(let resource): try self.tags(of: resource)
         case .eventConfigurations: try self.eventConfigurations()
+        case .indexingConfiguration:
+            try self.one("indexing_configuration", "configuration", "id = 1") {
+                .indexingConfiguration(try IndexingTable.configuration(&$0))
+            }
         case .registrationCode: try self.registrationCode()
         case .accessKey(let id): try self.accessKey(id)
         case .role(let name): try self.role(name)
         case .registrationTask(let id): try self.task(id)
         case .registeredLine(let line): try self.line(line)
-        case .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
+        case .documentOfThing, .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .allowlistEntry:

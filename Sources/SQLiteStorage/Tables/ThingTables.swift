@@ -37,6 +37,7 @@ enum ThingTables {
         guard let before = try Self.attributes(of: name, db) else { return }
         try Self.index(name, from: before, to: [:], db)
         try db.run("DELETE FROM things WHERE name = ?", name.rawValue)
+        try ConnectivityTable.thingDeleted(name, db)
     }
 
     /// nil where there is no such thing.
@@ -61,8 +62,11 @@ enum ThingTables {
         }
         for (key, value) in after where before[key] != value {
             try db.run(
-                "INSERT OR IGNORE INTO thing_attributes (name, value, thing) VALUES (?, ?, ?)",
-                key.storable, value.storable, name.rawValue)
+                """
+                INSERT OR IGNORE INTO thing_attributes (name, value, thing, number)
+                VALUES (?, ?, ?, ?)
+                """,
+                key.storable, value.storable, name.rawValue, QueryNumber.value(of: value))
         }
     }
 

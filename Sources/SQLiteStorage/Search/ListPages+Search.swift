@@ -1,0 +1,175 @@
+internal import Fleet
+internal import GRDB
+
+// Pages of what a query finds. The place between two pages is a name, so records that come or go
+// meanwhile move no other.
+
+extension ListPages {
+    func search(_ search: FleetQuery, _ query: ListQuery) throws -> ListPage {
+        switch search.index {
+        case .things: try self.things(search, query)
+        case .thingGroups: try self.groups(search, query)
+        }
+    }
+
+    private func things(_ search: FleetQuery, _ query: ListQuery) throws -> ListPage {
+        let stretch = try self.stretch(search, query)
+        let statement = stretch.statement(
+            selecting: "t.name, t.id, t.type_name, t.attributes, t.billing_group, t.version, "
+                + "t.created_at")
+        let things = try self.db.all(
+            once: statement + SQLFragment("ORDER BY t.name LIMIT ?", query.limit + 1),
+            of: "things"
+        ) { try ThingTables.thing(&$0) }
+        let rows: [Row] = try things.prefix(query.limit).map { thing in
+            (thing.name.rawValue, .document(try RecordLoader(db: self.db).document(thing)))
+        }
+        return ListPage(
+            records: rows.map(\.record),
+            next: things.count > rows.count ? rows.last?.key : stretch.end)
+    }
+
+    private func stretch(_ search: FleetQuery, _ query: ListQuery) throws -> SearchStretch {
+        try SearchStretch(search.expression, after: query.after, within: self.budget, self.db)
+    }
+
+    /// Groups are few beside things, so each is looked at; a page looks at so many and no more.
+    private func groups(_ search: FleetQuery, _ query: ListQuery) throws -> ListPage {
+        let (groups, end) = try self.groups(after: query.after)
+        let found = groups.filter(search.matches)
+        let page = found.prefix(query.limit)
+        return ListPage(
+            records: page.map { .thingGroup($0) },
+            next: found.count > page.count ? page.last?.name.rawValue : end)
+    }
+
+    /// - Returns: the groups of one stretch, and where it ends unless nothing follows.
+    private func groups(after place: String?) throws -> (groups: [ThingGroup], end: String?) {
+        let max = self.budget.groupsMax
+        let groups = try self.db.all(
+            """
+            SELECT \(GroupTables.groupColumns) FROM thing_groups WHERE name > ?
+            ORDER BY name LIMIT ?
+            """, place ?? "", max, of: "thing_groups"
+        ) { try GroupTables.group(&$0) }
+        return (groups, groups.count == max ? groups.last?.name.rawValue : nil)
+    }
+
+    // MARK: Values
+
+    /// How often which value is found, over one stretch of the fleet.
+    func values(
+        of field: QueryField, where search: FleetQuery, _ query: ListQuery
+    ) throws -> ListPage {
+        let (counts, end): ([FieldValue: Int], String?)
+        switch search.index {
+        case .things:
+            let stretch = try self.stretch(search, query)
+            (counts, end) = (try self.values(of: field, stretch), stretch.end)
+        case .thingGroups:
+            let (groups, groupsEnd) = try self.groups(after: query.after)
+            var sums: [FieldValue: Int] = [:]
+            for group in groups where search.matches(group) {
+                for value in group.values(of: field) { sums[value, default: 0] += 1 }
+            }
+            (counts, end) = (sums, groupsEnd)
+        }
+        return ListPage(
+            records: counts.map { .fieldValue($0.key, count: $0.value) }, next: end)
+    }
+
+    private func values(
+        of field: QueryField, _ stretch: SearchStretch
+    ) throws -> [FieldValue: Int] {
+        guard let (value, join) = Self.source(of: field) else { return [:] }
+        let statement = stretch.statement(
+            selecting: "\(value) AS found, count(*)", joining: join)
+        let rows = try self.db.all(
+            once: statement + SQLFragment("GROUP BY found"), of: "things"
+        ) { row -> (FieldValue?, Int) in
+            let value: FieldValue? =
+                switch field.kind {
+                case .text, .prose: try row.optionalText().map { .text($0) }
+                case .number: try row.optionalInt64().map { .number(Double($0)) }
+                case .flag: try row.optionalInt64().map { .flag($0 != 0) }
+                }
+            return (value, try row.int())
+        }
+        var counts: [FieldValue: Int] = [:]
+        for case (let value?, let count) in rows { counts[value, default: 0] += count }
+        return counts
+    }
+
+    /// Where the values of a field are, beside the things that were found.
+    private static func source(of field: QueryField) -> (value: String, join: SQLFragment)? {
+        let none = SQLFragment("")
+        let connectivity = SQLFragment("JOIN connectivity AS c ON c.client = t.name")
+        return switch field {
+        case .thingName: ("t.name", none)
+        case .thingID: ("t.id", none)
+        case .thingTypeName: ("t.type_name", none)
+        case .billingGroupName: ("t.billing_group", none)
+        case .thingGroupNames:
+            ("m.thing_group", SQLFragment("JOIN group_members AS m ON m.thing = t.name"))
+        case .attribute(let name):
+            (
+                "a.value",
+                SQLFragment("JOIN json_each(t.attributes) AS a ON a.key = ?", name.storable)
+            )
+        case .version: ("t.version", none)
+        case .connected: ("c.connected", connectivity)
+        case .connectivityTimestamp: ("c.changed_at", connectivity)
+        case .disconnectReason: ("c.reason", connectivity)
+        case .thingGroupName, .thingGroupID, .thingGroupDescription, .parentGroupNames: nil
+        }
+    }
+}
+
+/// The part of the fleet that one read looks at: what an index gives for the query, all of it, or
+/// so many things in the order of their names.
+struct SearchStretch {
+    /// Where the next stretch begins; nil where nothing follows.
+    let end: String?
+    private let source: SQLFragment
+    private let condition: SQLFragment
+
+    init(
+        _ expression: QueryExpression, after place: String?, within budget: SearchBudget,
+        _ db: Database
+    ) throws {
+        let condition = SearchConditions.condition(expression)
+        switch try SearchPlanner(db: db, budget: budget).plan(expression) {
+        case .candidates(let statements):
+            self.end = nil
+            let none = SQLFragment("SELECT '' AS thing WHERE 0")
+            self.source =
+                SQLFragment(
+                    joining: statements.isEmpty ? [none] : statements, " UNION ALL "
+                ).within("(SELECT DISTINCT thing FROM (", ")) AS f")
+                + SQLFragment("CROSS JOIN things AS t ON t.name = f.thing")
+            self.condition = SQLFragment("t.name > ? AND", place ?? "") + condition
+        case .scan:
+            self.end = try Self.end(after: place, budget.thingsMax, db)
+            self.source = SQLFragment("things AS t")
+            var range = SQLFragment("t.name > ? AND", place ?? "")
+            if let end = self.end { range = range + SQLFragment("t.name <= ? AND", end) }
+            self.condition = range + condition
+        }
+    }
+
+    private static func end(
+        after place: String?, _ thingsMax: Int, _ db: Database
+    ) throws -> String? {
+        try db.first(
+            "SELECT name FROM things WHERE name > ? ORDER BY name LIMIT 1 OFFSET ?",
+            place ?? "", thingsMax - 1, of: "things"
+        ) { try $0.text() }
+    }
+
+    func statement(
+        selecting columns: String, joining join: SQLFragment = SQLFragment("")
+    ) -> SQLFragment {
+        SQLFragment("SELECT \(columns) FROM") + self.source + join + SQLFragment("WHERE")
+            + self.condition
+    }
+}
