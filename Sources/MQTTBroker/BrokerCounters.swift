@@ -22,6 +22,9 @@ package struct BrokerCounters: Hashable, Sendable {
     package var reservedRequests = 0
     package var reservedInFlight = 0
     package var firstSeenRecorded = 0
+    package var connectivityNotesWritten = 0
+    /// Those that found too many others waiting for the store.
+    package var connectivityNotesDropped = 0
 }
 
 /// The counters behind their lock; nobody holds it longer than an addition takes.

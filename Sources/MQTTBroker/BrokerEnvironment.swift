@@ -5,6 +5,7 @@ import MQTT
 /// What the composition root lends the gateway.
 package struct BrokerDependencies: Sendable {
     package let store: any FleetStore
+    package let connectivity: any ConnectivityStore
     package let services: [any ReservedTopicService]
     package let clock: any WallClock
     package let entropy: any Entropy
@@ -12,10 +13,12 @@ package struct BrokerDependencies: Sendable {
     package let logger: Logger
 
     package init(
-        store: any FleetStore, services: [any ReservedTopicService], clock: any WallClock,
-        entropy: any Entropy, realm: Realm, logger: Logger
+        store: any FleetStore, connectivity: any ConnectivityStore,
+        services: [any ReservedTopicService], clock: any WallClock, entropy: any Entropy,
+        realm: Realm, logger: Logger
     ) {
         self.store = store
+        self.connectivity = connectivity
         self.services = services
         self.clock = clock
         self.entropy = entropy
@@ -40,6 +43,7 @@ final class BrokerEnvironment: Sendable {
     let loader: AuthorityLoader
     let gate: ReservedGate
     let firstSeen: FirstSeenRecorder
+    let connectivity: ConnectivityRecorder
 
     init(settings: BrokerSettings, dependencies: BrokerDependencies) {
         self.settings = settings
@@ -54,6 +58,8 @@ final class BrokerEnvironment: Sendable {
         self.gate = ReservedGate(max: settings.reservedInFlightMax)
         self.firstSeen = FirstSeenRecorder(
             store: dependencies.store, meter: self.meter, logger: dependencies.logger)
+        self.connectivity = ConnectivityRecorder(
+            store: dependencies.connectivity, meter: self.meter, logger: dependencies.logger)
     }
 
     /// Counts one more open connection in, unless there are too many.

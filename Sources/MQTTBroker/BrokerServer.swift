@@ -45,6 +45,7 @@ package final class BrokerServer: Sendable {
         let group: MultiThreadedEventLoopGroup
         let shards: [ShardPort]
         let tasks: [Task<Void, Never>]
+        let connectivity: Task<Void, Never>
     }
 
     private let settings: BrokerSettings
@@ -103,8 +104,12 @@ package final class BrokerServer: Sendable {
             let shards = try await self.makeShards(on: group)
             let listener = try await self.listen(on: group, shards: shards)
             let tasks = self.startTasks(after: sequence, shards: shards)
+            let environment = self.environment
+            let connectivity = Task { await environment.connectivity.run(on: group.next()) }
             self.running.withLock {
-                $0 = Running(listener: listener, group: group, shards: shards, tasks: tasks)
+                $0 = Running(
+                    listener: listener, group: group, shards: shards, tasks: tasks,
+                    connectivity: connectivity)
             }
             return BoundAddress(
                 host: self.settings.host,
@@ -132,6 +137,9 @@ package final class BrokerServer: Sendable {
         // A drain's promise cannot fail.
         for drain in drains { try? await drain.get() }
         self.environment.firstSeen.finish()
+        self.environment.connectivity.finish()
+        // That everybody has left is written down before the store is closed.
+        await running.connectivity.value
         for task in running.tasks { task.cancel() }
         try? await running.group.shutdownGracefully()
     }

@@ -52,6 +52,9 @@ enum BrokerLimits {
     /// First-seen notes waiting for the store, and being written at once.
     static let firstSeenWaitingMax = 10_000
     static let firstSeenInFlightMax = 16
+    /// Clients whose coming and going waits to be written, and how long it waits for company.
+    static let connectivityWaitingMax = 100_000
+    static let connectivityWriteMilliseconds: Int64 = 250
     /// Replies with a private key that wait for one client's acknowledgements.
     static let secretRepliesMax = 16
     /// Unflushed bytes of one connection above which its reader counts as slow.

@@ -1,3 +1,4 @@
+import Fleet
 import MQTT
 
 /// Why a connection ends, and all that follows from it: what an MQTT 5 client is told, whether the
@@ -55,6 +56,21 @@ enum ConnectionEnd: Sendable {
         case .protocolViolated(let error): error.message
         case .takenOver: "another connection took over the client identifier"
         case .serverStopping: "the server is stopping"
+        }
+    }
+
+    /// AWS's word for it, in lifecycle events and in the thing's connectivity.
+    var lifecycleReason: DisconnectReason {
+        switch self {
+        case .clientLeft: .clientInitiated
+        case .lost, .tlsFailed: .connectionLost
+        case .handshakeTimeout, .connectTimeout, .protocolViolated: .clientError
+        case .keepAliveTimeout: .keepAliveTimeout
+        case .principalRefused, .connectRefused: .authError
+        case .notAuthorized: .forbiddenAccess
+        case .quotaExceeded: .throttled
+        case .takenOver: .duplicateClientID
+        case .serverStopping: .serverInitiated
         }
     }
 

@@ -77,9 +77,12 @@ extension ConnectionHandler {
         self.deadline?.cancel()
         self.phase = .live
         // [MQTT-3.1.4-3]: the one who was here under this name goes first.
-        let loser = self.environment.directory.claim(
+        let claim = self.environment.directory.claim(
             clientID, for: self.shard.holder(self.number))
-        if let loser { self.shard.displace(loser) }
+        if let loser = claim.loser { self.shard.displace(loser) }
+        self.sessionNumber = claim.session
+        self.environment.connectivity.note(
+            clientID, session: claim.session, .connected(at: self.environment.clock.now))
         self.perform(self.machine.accept(clientID: clientID, at: .now))
         self.scheduleKeepAliveCheck(request.keepAliveSeconds)
         self.environment.meter.count { $0.connectionsAccepted += 1 }
@@ -159,6 +162,10 @@ extension ConnectionHandler {
             if end.publishesWill { self.publishWill() }
             self.environment.directory.release(
                 self.machine.clientID, by: self.shard.holder(self.number))
+            // Whoever took the identifier over has a later session, which counts.
+            self.environment.connectivity.note(
+                self.machine.clientID, session: self.sessionNumber,
+                .disconnected(at: self.environment.clock.now, end.lifecycleReason))
         }
         self.shard.remove(self.number)
         self.inbound = ByteBuffer()

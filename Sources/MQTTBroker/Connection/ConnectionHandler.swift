@@ -50,6 +50,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Both from the CONNECT on.
     var encoder: PacketEncoder?
     var session: SessionMachine?
+    var sessionNumber: SessionNumber = 0
     var keepAliveCheck: RepeatedTask?
     /// As accepted, without its password: the will is in it, and what a policy asked about.
     var connect: Connect?

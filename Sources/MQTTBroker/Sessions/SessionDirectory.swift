@@ -1,5 +1,8 @@
 import Synchronization
 
+/// Counts the sessions that the process has begun: a client's next one has a greater number.
+typealias SessionNumber = Int64
+
 /// Who holds which client identifier, over all shards. A second connection with the same
 /// identifier takes it over, and the first is told (AWS: DUPLICATE_CLIENTID).
 final class SessionDirectory: Sendable {
@@ -7,6 +10,13 @@ final class SessionDirectory: Sendable {
     struct Holder: Hashable, Sendable {
         let shard: Int
         let connection: ConnectionNumber
+    }
+
+    /// What a claim came to.
+    struct Claim: Hashable, Sendable {
+        /// The holder that has just lost the identifier, to be closed by its shard.
+        let loser: Holder?
+        let session: SessionNumber
     }
 
     /// An identifier as the bytes it came in (no normalization, as for topics): Swift's own
@@ -29,17 +39,20 @@ final class SessionDirectory: Sendable {
     }
 
     private static let stripeCount = 16
+    private let sessionsMade = Atomic<SessionNumber>(0)
     private let stripes = (0..<SessionDirectory.stripeCount).map { _ in Stripe() }
 
     private func stripe(_ clientID: ClientID) -> Stripe {
         self.stripes[Int(UInt(bitPattern: clientID.hashValue) % UInt(Self.stripeCount))]
     }
 
-    /// - Returns: the holder that has just lost `clientID`, to be closed by its shard.
-    func claim(_ clientID: String, for holder: Holder) -> Holder? {
+    func claim(_ clientID: String, for holder: Holder) -> Claim {
         let clientID = ClientID(text: clientID)
-        return self.stripe(clientID).holders.withLock {
-            $0.updateValue(holder, forKey: clientID)
+        return self.stripe(clientID).holders.withLock { holders in
+            // Under the lock, so that of two claims of one identifier the later has the greater.
+            let session = self.sessionsMade.wrappingAdd(1, ordering: .relaxed).newValue
+            return Claim(
+                loser: holders.updateValue(holder, forKey: clientID), session: session)
         }
     }
 

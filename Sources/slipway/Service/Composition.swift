@@ -78,7 +78,8 @@ struct Composition: Sendable {
             settings, installation, store: self.store, issuer: issuer, logger: logger)
         let material = try Self.tlsMaterial(installation)
         let dependencies = BrokerDependencies(
-            store: self.store, services: [ProvisioningService(provisioner: self.provisioner)],
+            store: self.store, connectivity: self.store,
+            services: [ProvisioningService(provisioner: self.provisioner)],
             clock: clock, entropy: entropy, realm: realm, logger: logger)
         do throws(FleetError) {
             self.broker = try BrokerServer(

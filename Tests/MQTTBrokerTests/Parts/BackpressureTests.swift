@@ -20,8 +20,9 @@ struct BackpressureTests {
         let environment = BrokerEnvironment(
             settings: settings,
             dependencies: BrokerDependencies(
-                store: store, services: [EchoService()], clock: ManualClock(),
-                entropy: TestEntropy(), realm: .standard, logger: TestLog().logger))
+                store: store, connectivity: store, services: [EchoService()],
+                clock: ManualClock(), entropy: TestEntropy(), realm: .standard,
+                logger: TestLog().logger))
         let loop = EmbeddedEventLoop()
         let port = ShardPort(index: 0, eventLoop: loop)
         let shard = SessionShard(port: port, environment: environment, peers: [port])

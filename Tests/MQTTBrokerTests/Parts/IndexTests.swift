@@ -61,23 +61,23 @@ struct IndexTests {
             SessionDirectory.Holder(shard: 0, connection: 1),
             SessionDirectory.Holder(shard: 1, connection: 1)
         )
-        #expect(directory.claim("x", for: one) == nil)
-        #expect(directory.claim("x", for: two) == one)
+        #expect(directory.claim("x", for: one).loser == nil)
+        #expect(directory.claim("x", for: two).loser == one)
         // The loser's farewell takes nothing from the winner.
         directory.release("x", by: one)
-        #expect(directory.claim("x", for: one) == two)
+        #expect(directory.claim("x", for: one).loser == two)
         directory.release("x", by: one)
-        #expect(directory.claim("x", for: two) == nil)
+        #expect(directory.claim("x", for: two).loser == nil)
     }
 
     @Test func clientIdentifiersAreComparedByteForByte() {
         let directory = SessionDirectory()
         let holder = SessionDirectory.Holder(shard: 0, connection: 1)
-        #expect(directory.claim("dev-K", for: holder) == nil)
+        #expect(directory.claim("dev-K", for: holder).loser == nil)
         // KELVIN SIGN, which Unicode holds for K.
-        #expect(directory.claim("dev-\u{212A}", for: holder) == nil)
+        #expect(directory.claim("dev-\u{212A}", for: holder).loser == nil)
         directory.release("dev-\u{212A}", by: holder)
-        #expect(directory.claim("dev-K", for: holder) == holder)
+        #expect(directory.claim("dev-K", for: holder).loser == holder)
     }
 
     @Test func interestCountsSubscriptionsOfEachShard() throws {

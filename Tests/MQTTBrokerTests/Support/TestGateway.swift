@@ -17,6 +17,7 @@ final class TestGateway: Sendable {
     let server: BrokerServer
     let service = EchoService()
     let log = TestLog()
+    let connectivity = ConnectivityLog()
     private let port: BoundPort
 
     /// - Parameter interposition: what happens between a read of the store and its answer.
@@ -38,8 +39,8 @@ final class TestGateway: Sendable {
         self.server = try BrokerServer(
             settings: settings, tls: try Self.material(authority),
             dependencies: BrokerDependencies(
-                store: InterposedStore(self.store, interposition), services: [self.service],
-                clock: self.clock,
+                store: InterposedStore(self.store, interposition),
+                connectivity: self.connectivity, services: [self.service], clock: self.clock,
                 entropy: TestEntropy(), realm: .standard, logger: self.log.logger))
         self.port = BoundPort(try await self.server.start().port)
         _ = try await self.store.commit(
