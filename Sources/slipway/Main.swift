@@ -27,8 +27,9 @@ struct Slipway: AsyncParsableCommand {
         version: Slipway.versionText,
         subcommands: [
             UpCommand.self, InitCommand.self, ServeCommand.self, SimulateCommand.self,
-            AllowlistCommand.self, CertCommand.self, PolicyCommand.self, StatusCommand.self,
-            AuditCommand.self, AccessCommand.self, HookCommand.self, RegisterThingsCommand.self,
+            AllowlistCommand.self, CertCommand.self, SearchCommand.self, PolicyCommand.self,
+            StatusCommand.self, AuditCommand.self, AccessCommand.self, HookCommand.self,
+            RegisterThingsCommand.self,
             ConfigCommand.self, OperationsCommand.self, EnvCommand.self,
         ])
 
