@@ -87,7 +87,8 @@ package enum QueryField: Hashable, Sendable {
         }
     }
 
-    /// Where a term without a field is looked for (AWS: all registry fields), all attributes beside.
+    /// Where a term without a field is looked for (AWS: all registry fields), beside every
+    /// attribute.
     package static func textual(in index: FleetIndex) -> [QueryField] {
         switch index {
         case .things:

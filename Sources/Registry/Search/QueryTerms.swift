@@ -29,7 +29,8 @@ extension FieldTest {
         self = pattern.literalText.map { .text($0) } ?? .pattern(pattern)
     }
 
-    /// - Throws: `FleetError.invalidQuery` where the ends are none for the field, or for one another.
+    /// - Throws: `FleetError.invalidQuery` where the ends are none for the field, or for one
+    ///   another.
     init(
         range: (lower: RangeEnd, upper: RangeEnd), kind: QueryField.Kind
     ) throws(FleetError) {

@@ -34,8 +34,7 @@ struct ChangeWriter {
             try GroupTables.deleteBillingGroup(name, revision, db)
         case .setTags(let resource, let tags): try TagTables.set(resource, tags, revision, db)
         case .putEventConfigurations(let record): try TagTables.put(record, revision, db)
-        case .putIndexingConfiguration(let record):
-            try IndexingTable.put(record, revision, db)
+        case .putIndexingConfiguration(let record): try IndexingTable.put(record, revision, db)
         case .putPolicy(let record): try PolicyTables.put(record, revision, db)
         case .addPolicyVersion(let name, let version, let isDefault):
             try PolicyTables.add(version, to: name, isDefault: isDefault, revision, db)

@@ -21,10 +21,10 @@ struct SearchCommand: AsyncParsableCommand {
             \(Self.fields(of: .things))
             Fields of groups:
             \(Self.fields(of: .thingGroups))
-            Terms: word, "a phrase", pre*fix, a?c, [1 TO 5], {1 TO 5}, >5, <=5, field:*; a backslash \
-            takes the next character literally. Numbers are compared as numbers, texts in quotes \
-            by their letters. Between terms: AND (or nothing), OR, NOT (or -), parentheses, \
-            field:(a OR b); NOT binds closest, then AND.
+            Terms: word, "a phrase", pre*fix, a?c, [1 TO 5], {1 TO 5}, >5, <=5, field:*. A \
+            backslash takes the next character literally. Numbers are compared as numbers, \
+            texts in quotes by their letters. Between terms: AND (or nothing), OR, NOT (or -), \
+            parentheses, field:(a OR b); NOT binds closest, then AND.
             """)
 
     @Argument(help: "The query; * finds everything") var query: String
