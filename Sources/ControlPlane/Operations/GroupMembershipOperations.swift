@@ -111,12 +111,19 @@ package enum GroupMembershipOperations {
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
         let name: ThingGroupName = try request.name("thingGroupName")
-        _ = try ThingGroups.existing(
+        let group = try ThingGroups.existing(
             name, in: try await services.store.load([.thingGroup(name)]))
-        let page = try await services.store.page(
-            ListQuery(
-                .thingsInGroup(name, recursive: try request.queryFlag("recursive")),
-                after: try request.pageToken, limit: try request.pageLimit))
+        let recursive = try request.queryFlag("recursive")
+        let (place, limit) = (try request.pageToken, try request.pageLimit)
+        let page =
+            if let query = group.query {
+                try await IndexSearch(membersBy: query, services.store)
+                    .page(after: place, limit: limit)
+            } else {
+                try await services.store.page(
+                    ListQuery(
+                        .thingsInGroup(name, recursive: recursive), after: place, limit: limit))
+            }
         return .object(
             .present(
                 ("things", ThingNames.list(page)), ("nextToken", Pagination.token(page.next))))
@@ -126,18 +133,24 @@ package enum GroupMembershipOperations {
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
         let name: ThingName = try request.name("thingName")
-        _ = try Things.existing(name, in: try await services.store.load([.thing(name)]))
-        let page = try await services.store.page(
-            ListQuery(
-                .groupsOfThing(name), after: try request.pageToken,
-                limit: try request.pageLimit))
-        let groups = page.records.compactMap { record -> JSONValue? in
-            guard case .thingGroup(let group) = record else { return nil }
-            return ThingGroupOperations.named(group.name, services.realm)
-        }
+        let view = try await services.store.load([.thing(name), .documentOfThing(name)])
+        _ = try Things.existing(name, in: view)
+        // A thing is in few groups, and each dynamic one has to be asked whether it is among them.
+        let membership = try await DynamicMembership.load(from: services.store)
+        let groups = view.documentOfThing(name).map(membership.completing)?.groups ?? []
+        let place = try request.pageToken
+        let rest = groups.filter { group in place.map { group.rawValue > $0 } ?? true }
+        let page = rest.prefix(try request.pageLimit)
         return .object(
             .present(
-                ("thingGroups", .array(groups)), ("nextToken", Pagination.token(page.next))))
+                (
+                    "thingGroups",
+                    .array(page.map { ThingGroupOperations.named($0, services.realm) })
+                ),
+                (
+                    "nextToken",
+                    Pagination.token(rest.count > page.count ? page.last?.rawValue : nil)
+                )))
     }
 }
 
@@ -146,7 +159,11 @@ enum ThingNames {
     static func list(_ page: ListPage) -> JSONValue {
         .array(
             page.records.compactMap { record in
-                if case .thingName(let name) = record { .name(name) } else { nil }
+                switch record {
+                case .thingName(let name): .name(name)
+                case .document(let document): .name(document.thing.name)
+                default: nil
+                }
             })
     }
 }

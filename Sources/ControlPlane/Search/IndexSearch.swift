@@ -11,11 +11,21 @@ struct IndexSearch: Sendable {
     /// page that would need more comes out shorter, and has a next one.
     private static let readsPerPageMax = 100
 
+    /// What `query` finds in the whole fleet, dynamic groups and all.
     init(_ query: FleetQuery, _ store: any FleetStore) async throws(FleetError) {
         let membership = try await DynamicMembership.load(from: store)
         self.query = try membership.expanding(query)
         self.store = store
         self.membership = membership
+    }
+
+    /// The members of a dynamic group.
+    init(
+        membersBy query: ThingGroup.DynamicQuery, _ store: any FleetStore
+    ) throws(FleetError) {
+        self.query = try FleetQuery.parse(query.queryString)
+        self.store = store
+        self.membership = try DynamicMembership([])
     }
 
     /// - Returns: up to `limit` records, and where the next page begins.

@@ -1,11 +1,12 @@
 package import Fleet
 
 /// The rules of dynamic thing groups: flat, without policies, and as large as their query finds
-/// them. Whether a query can be understood is for whoever runs it to say.
+/// them. Members are looked up when somebody asks (`DynamicMembership`), so a group is complete
+/// from the moment it is made, and AWS's BUILDING and REBUILDING never are.
 package enum DynamicThingGroups {
     /// AWS: the only index there is, and the only version of its language.
-    package static let indexName = "AWS_Things"
-    package static let queryVersion = "2017-09-30"
+    package static let indexName = FleetIndex.things.rawValue
+    package static let queryVersion = QueryLimits.version
 
     /// A query as a request gives it; what is nil has its standard value.
     package struct Query: Hashable, Sendable {
@@ -32,7 +33,7 @@ package enum DynamicThingGroups {
                 .invalidRequest, "a dynamic thing group has no parent", resource: name.rawValue)
         }
         try ThingGroups.check(definition)
-        let query = try Self.checked(creation.query, status: .building)
+        let query = try Self.checked(creation.query)
         let tags = try Tags.initial(definition.tags, of: .thingGroup(name))
         var set = ChangeSet(
             action: "CreateDynamicThingGroup",
@@ -65,7 +66,7 @@ package enum DynamicThingGroups {
         [.thingGroup(definition.name), .dynamicGroups]
     }
 
-    /// AWS: UpdateDynamicThingGroup. Another query has to find its members anew.
+    /// AWS: UpdateDynamicThingGroup.
     package static func update(
         _ update: ThingGroupUpdate, query: Query? = nil, in view: RegistryView
     ) throws(FleetError) -> ChangeSet {
@@ -73,7 +74,7 @@ package enum DynamicThingGroups {
             update.name, isDynamic: true, expectedVersion: update.expectedVersion, in: view)
         var changed: ThingGroup.DynamicQuery?
         if let query {
-            let checked = try Self.checked(query, status: .rebuilding)
+            let checked = try Self.checked(query)
             changed = group.query?.isSameQuery(as: checked) == true ? nil : checked
         }
         return try ThingGroups.set(
@@ -87,8 +88,9 @@ package enum DynamicThingGroups {
         try ThingGroups.delete(name, isDynamic: true, expectedVersion: expectedVersion, in: view)
     }
 
+    /// - Throws: `FleetError.invalidQuery` where the query is not understood.
     private static func checked(
-        _ query: Query, status: ThingGroup.DynamicQuery.Status
+        _ query: Query
     ) throws(FleetError) -> ThingGroup.DynamicQuery {
         guard !query.queryString.isEmpty else {
             throw FleetError(.invalidRequest, "a dynamic thing group needs a queryString")
@@ -105,9 +107,10 @@ package enum DynamicThingGroups {
                 .invalidRequest,
                 "there is no query version '\(version.clipped)', only \(Self.queryVersion)")
         }
+        _ = try FleetQuery.parse(query.queryString)
         return ThingGroup.DynamicQuery(
             indexName: index, queryString: query.queryString, queryVersion: version,
-            status: status)
+            status: .active)
     }
 }
 

@@ -151,12 +151,12 @@ import Testing
         }
     }
 
-    @Test func aDynamicGroupIsBuiltAndRebuiltByItsQuery() async throws {
+    @Test func aDynamicGroupIsCompleteFromTheStart() async throws {
         let query = DynamicThingGroups.Query(queryString: "attributes.temp>50")
         _ = try await self.create("hot", query)
         #expect(try await self.create("hot", query).changesNothing)
         let group = self.fixture.group("hot")
-        #expect(group?.query?.status == .building)
+        #expect(group?.query?.status == .active)
         #expect(group?.query?.indexName == "AWS_Things")
         #expect(group?.query?.queryVersion == "2017-09-30")
         let update = ThingGroupUpdate(name: self.name)
@@ -164,14 +164,14 @@ import Testing
             try DynamicThingGroups.update(
                 update, query: DynamicThingGroups.Query(queryString: "attributes.temp>60"), in: $0)
         }
-        #expect(self.fixture.group("hot")?.query?.status == .rebuilding)
+        #expect(self.fixture.group("hot")?.query?.status == .active)
         #expect(self.fixture.group("hot")?.version == 2)
     }
 
     @Test(arguments: [
         DynamicThingGroups.Query(queryString: ""),
-        DynamicThingGroups.Query(queryString: "a:b", indexName: "Things"),
-        DynamicThingGroups.Query(queryString: "a:b", queryVersion: "2020-01-01"),
+        DynamicThingGroups.Query(queryString: "attributes.a:b", indexName: "Things"),
+        DynamicThingGroups.Query(queryString: "attributes.a:b", queryVersion: "2020-01-01"),
     ])
     func aQueryNamesTheIndexAndTheVersionThereAre(
         _ query: DynamicThingGroups.Query
@@ -179,8 +179,14 @@ import Testing
         #expect(await refusal { _ = try await self.create("hot", query) } == .invalidRequest)
     }
 
+    @Test(arguments: ["attributes.a:", "shadow.reported.a:1", "a:b"])
+    func aQueryThatIsNotUnderstoodIsRefused(text: String) async throws {
+        let query = DynamicThingGroups.Query(queryString: text)
+        #expect(await refusal { _ = try await self.create("hot", query) } == .invalidQuery)
+    }
+
     @Test func aDynamicGroupHasNoParentAndThereAreAHundredAtMost() async throws {
-        let query = DynamicThingGroups.Query(queryString: "a:b")
+        let query = DynamicThingGroups.Query(queryString: "attributes.a:b")
         #expect(
             await refusal { _ = try await self.create("hot", query, parent: "plant") }
                 == .invalidRequest)
@@ -189,7 +195,7 @@ import Testing
     }
 
     @Test func eachKindHasItsOwnOperations() async throws {
-        _ = try await self.create("hot", DynamicThingGroups.Query(queryString: "a:b"))
+        _ = try await self.create("hot", DynamicThingGroups.Query(queryString: "attributes.a:b"))
         try await self.fixture.createGroup("plant")
         let (hot, plant) = (self.name, ThingGroupName(checked: "plant"))
         let attempts: [(Set<RecordKey>, (RegistryView) throws -> ChangeSet)] = [
