@@ -13,7 +13,9 @@ import pytest
 from gateway import REPOSITORY
 
 SOURCE = (REPOSITORY / "Sources/Fleet/CrashPoint.swift").read_text()
-POINTS = re.findall(r"^    case (\w+)$", SOURCE, re.MULTILINE)
+# Those of operators' registrations are died at in test_aws_registration.py: no device passes them.
+POINTS = [point for point in re.findall(r"^    case (\w+)$", SOURCE, re.MULTILINE)
+          if "Direct" not in point and "Task" not in point]
 RUN_SECONDS_MAX = 150
 
 

@@ -31,8 +31,8 @@ extension FleetTables {
         switch key {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
             .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
-            .accessKey, .role, .eventConfigurations, .indexingConfiguration, .registrationCode, .registrationTask,
-            .registeredLine:
+            .accessKey, .role, .eventConfigurations, .indexingConfiguration,
+            .registrationCode, .registrationTask, .registeredLine:
             self.records[key]
         case .documentOfThing(let name):
             self.document(name).map { RegistryView.Entry(record: .document($0), revision: 0) }

@@ -13,7 +13,7 @@ package struct RegistryEvents: Sendable {
         of commit: Commit, enabled: Set<EventConfigurations.EventType>
     ) -> Set<RecordKey> {
         var keys: Set<RecordKey> = []
-        if enabled.contains(.thingGroup) || enabled.contains(.thingGroupHierarchy) {
+        if Self.tellsOfGroups(enabled) {
             for change in commit.changes {
                 if case .putThingGroup(let group) = change {
                     keys.formUnion(group.ancestors.map { .thingGroup($0) })
@@ -40,8 +40,23 @@ package struct RegistryEvents: Sendable {
     ) -> [RegistryEvent] {
         guard case .committed = commit.outcome else { return [] }
         var draft = EventDraft(commit: commit, realm: self.realm, view: view)
-        for change in commit.changes { draft.add(change) }
+        // What is not wanted is not made either: what it would say was not looked up.
+        for change in commit.changes where Self.isWanted(change, enabled) { draft.add(change) }
         return draft.events.filter { enabled.contains($0.type) }.map(\.event)
+    }
+
+    private static func isWanted(
+        _ change: Change, _ enabled: Set<EventConfigurations.EventType>
+    ) -> Bool {
+        if case .putThingGroup = change { return Self.tellsOfGroups(enabled) }
+        if case .deleteThingGroup = change { return Self.tellsOfGroups(enabled) }
+        if case .addThingToGroup = change { return enabled.contains(.thingGroupMembership) }
+        if case .removeThingFromGroup = change { return enabled.contains(.thingGroupMembership) }
+        return !enabled.isEmpty
+    }
+
+    private static func tellsOfGroups(_ enabled: Set<EventConfigurations.EventType>) -> Bool {
+        enabled.contains(.thingGroup) || enabled.contains(.thingGroupHierarchy)
     }
 
     static func ancestors(_ detail: JSONObject) -> [ThingGroupName] {

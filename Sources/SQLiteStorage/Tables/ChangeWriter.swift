@@ -77,15 +77,26 @@ struct ChangeWriter {
         case .deleteAccessKey(let id): try AccessTables.deleteKey(id, db)
         case .putRole(let record): try AccessTables.put(record, revision, db)
         case .deleteRole(let name): try AccessTables.deleteRole(name, db)
-        case .putRegistrationTask(let record): try TaskTables.put(record, revision, db)
-        case .setRegistrationTaskState(let id, let state):
-            try TaskTables.set(id, state, revision, db)
-        case .deleteRegistrationTask(let id): try TaskTables.delete(id, db)
-        case .recordRegisteredLine(let record): try TaskTables.record(record, revision, db)
-        case .forgetRegisteredLines(let id, let number):
-            try TaskTables.forgetLines(of: id, through: number, db)
+        case .putRegistrationTask, .setRegistrationTaskState, .deleteRegistrationTask,
+            .recordRegisteredLine, .forgetRegisteredLines:
+            try self.writeRegistrationTask(change)
         case .publishAllowlist, .addAllowlistEntries, .removeAllowlistEntries:
             try self.writeAllowlist(change)
+        }
+    }
+
+    private func writeRegistrationTask(_ change: Change) throws {
+        let (db, revision) = (self.db, self.revision)
+        if case .putRegistrationTask(let record) = change {
+            try TaskTables.put(record, revision, db)
+        } else if case .setRegistrationTaskState(let id, let state) = change {
+            try TaskTables.set(id, state, revision, db)
+        } else if case .deleteRegistrationTask(let id) = change {
+            try TaskTables.delete(id, db)
+        } else if case .recordRegisteredLine(let record) = change {
+            try TaskTables.record(record, revision, db)
+        } else if case .forgetRegisteredLines(let id, let number) = change {
+            try TaskTables.forgetLines(of: id, through: number, db)
         }
     }
 

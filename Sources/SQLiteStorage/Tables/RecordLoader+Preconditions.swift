@@ -67,8 +67,9 @@ extension RecordLoader {
                 "SELECT revision FROM registered_lines WHERE task = ? AND line = ?",
                 line.task.rawValue, line.number, of: "registered_lines"
             ) { try $0.int64() }
-        case .documentOfThing, .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
-            .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
+        case .documentOfThing, .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup,
+            .dynamicGroups, .anyThingOfType, .certificatesWithKey, .authoritiesWithKey,
+            .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .allowlistEntry:
             try self.set(key).map { _ in 0 }

@@ -67,19 +67,24 @@ struct RecordLoader {
         case .tags(let resource): try self.tags(of: resource)
         case .eventConfigurations: try self.eventConfigurations()
         case .indexingConfiguration:
-            try self.one("indexing_configuration", "configuration", "id = 1") {
-                .indexingConfiguration(try IndexingTable.configuration(&$0))
-            }
+            try self.indexingConfiguration()
         case .registrationCode: try self.registrationCode()
         case .accessKey(let id): try self.accessKey(id)
         case .role(let name): try self.role(name)
         case .registrationTask(let id): try self.task(id)
         case .registeredLine(let line): try self.line(line)
-        case .documentOfThing, .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup, .dynamicGroups,
-            .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
+        case .documentOfThing, .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup,
+            .dynamicGroups, .anyThingOfType, .certificatesWithKey, .authoritiesWithKey,
+            .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .allowlistEntry:
             try self.set(key).map { RegistryView.Entry(record: $0, revision: 0) }
+        }
+    }
+
+    private func indexingConfiguration() throws -> RegistryView.Entry? {
+        try self.one("indexing_configuration", "configuration", "id = 1") {
+            .indexingConfiguration(try IndexingTable.configuration(&$0))
         }
     }
 

@@ -61,6 +61,17 @@ import Testing
         #expect(deleted.payload == expected)
     }
 
+    /// What tells of groups is not looked up where nobody wants to hear of groups.
+    @Test func aGroupThatGoesIsNoEventWhereOnlyThingsAreTold() async throws {
+        _ = try await self.fixture.createGroup("root")
+        _ = try await self.fixture.createGroup("leaf", under: "root")
+        let leaf = ThingGroupName(checked: "leaf")
+        try await self.fixture.apply(ThingGroups.keysToDelete(leaf)) {
+            try ThingGroups.delete(leaf, in: $0)
+        }
+        #expect(try await self.latest([.thing]).isEmpty)
+    }
+
     @Test func theSameEventIsTheSameWhenItIsMadeAgain() async throws {
         try await self.fixture.create("pump-1")
         #expect(try await self.latest() == (try await self.latest()))
