@@ -11,6 +11,11 @@ from device import Device
 @pytest.fixture(scope="module")
 def iot(control):
     judged = aws.Judged(control)
+    judged.create_thing_group(thingGroupName="s-site")
+    for number in range(1, 6):
+        judged.create_thing(thingName=f"s-{number}", attributePayload={"attributes": {
+            "batch": "search", "temp": str(number * 10)}})
+    judged.add_thing_to_thing_group(thingGroupName="s-site", thingName="s-1")
     yield judged
     assert not judged.problems, judged.problems
 
@@ -30,12 +35,6 @@ def until(seconds, question):
 
 
 def test_things_are_found_by_the_documented_language(iot):
-    iot.create_thing_group(thingGroupName="s-site")
-    for number in range(1, 6):
-        iot.create_thing(thingName=f"s-{number}", attributePayload={"attributes": {
-            "batch": "search", "temp": str(number * 10)}})
-    iot.add_thing_to_thing_group(thingGroupName="s-site", thingName="s-1")
-
     def found(query):
         return names(iot.search_index(queryString=query))
 
