@@ -14,7 +14,7 @@ import Testing
     @Test func aFleetIsFoundByWhatIsKnownOfIt() async throws {
         let workshop = try await Workshop().initialized()
         let service = try await RunningService(workshop)
-        let simulated = try await workshop.slipway(
+        let simulated = try await Program.run(
             "simulate", "--devices", "5", "--serials", "SN-{n:06}", "--template", "demo-sensor",
             "--endpoint", "localhost:\(service.port)", "--claim-cert",
             "\(workshop.path)/pki/claim-demo.pem",

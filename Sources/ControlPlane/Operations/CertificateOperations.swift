@@ -19,7 +19,9 @@ package enum CertificateOperations {
             target: Self.certificate, handle: Self.delete),
         Operation(
             "ListCertificates", .get, "/certificates", query: Pagination.markerQuery,
-            summary: "Every certificate, in pages", handle: Self.list),
+            summary: "Every certificate, in pages",
+            differences: "claims of CreateProvisioningClaim are listed too",
+            handle: Self.list),
         Operation(
             "ListCertificatesByCA", .get, "/certificates-by-ca/{caCertificateId}",
             query: Pagination.markerQuery, summary: "Every certificate of one authority, in pages",

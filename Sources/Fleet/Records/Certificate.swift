@@ -7,7 +7,7 @@ package struct Certificate: Hashable, Sendable {
         /// The shared bootstrap identity of a line; speaks only under its claim's policies.
         case claim
         /// A claim that a trusted user asked for, and that ends by itself within minutes (AWS:
-        /// CreateProvisioningClaim). Listings leave it out.
+        /// CreateProvisioningClaim, whose claims AWS leaves out of its listings).
         case temporaryClaim
     }
 

@@ -14,7 +14,7 @@ import Testing
     private static let readsByPost: Set<String> = [
         "ListAttachedPolicies", "ListTargetsForPolicy", "GetEffectivePolicies",
         "TestAuthorization", "SearchIndex", "GetStatistics", "GetCardinality", "GetPercentiles",
-        "GetBucketsAggregation", "DryRunTemplate",
+        "GetBucketsAggregation", "GetThingConnectivityData", "DryRunTemplate",
     ]
 
     private static func allows(_ role: BuiltInRole, _ operation: ControlPlane.Operation) -> Bool {
