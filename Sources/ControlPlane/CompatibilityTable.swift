@@ -17,7 +17,7 @@ package enum CompatibilityTable {
                 + "this page against it.", "",
             "Of the \(ours.count + others.count) operations of the AWS IoT API (2015-05-28), "
                 + "Slipway has \(ours.count). Each is called by \(Self.judge), which drives boto3 "
-                + "and holds every answer against the model that AWS publishes.", "",
+                + "and holds every successful answer against the model that AWS publishes.", "",
             "| operation | method and path | supported | tested by | differences |",
             "|---|---|---|---|---|",
         ]

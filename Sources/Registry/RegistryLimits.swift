@@ -17,7 +17,7 @@ package enum RegistryLimits {
     package static let groupDepthMax = 7
     /// Direct children of one group.
     package static let groupChildrenMax = 100
-    /// Groups a thing is in, dynamic ones included.
+    /// Static groups a thing is in. AWS counts dynamic ones too; ours are looked up, not joined.
     package static let groupsPerThingMax = 10
     package static let dynamicGroupsMax = 100
     /// Groups to add, and to remove, in one UpdateThingGroupsForThing.

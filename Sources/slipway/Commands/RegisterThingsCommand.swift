@@ -182,6 +182,7 @@ struct RegisterThingsCommand: AsyncParsableCommand {
                 guard task.isWhole else { throw Self.incomplete(task) }
                 return
             }
+            // A task's progress is asked for, as AWS has it; twice a second is what a person sees.
             try? await Task.sleep(for: .milliseconds(500))
         }
     }
