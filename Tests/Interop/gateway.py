@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -103,11 +104,15 @@ class Gateway:
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done
 
-    def start(self, environment=None, wait=True, pass_fds=()):
+    def start(self, environment=None, wait=True, pass_fds=(), open_files=None):
+        def limit():
+            if open_files is not None:
+                resource.setrlimit(resource.RLIMIT_NOFILE, open_files)
+
         log = open(self.log, "ab")
         self.process = subprocess.Popen(
             self.arguments("serve"), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            env={**os.environ, **(environment or {})}, pass_fds=pass_fds,
+            env={**os.environ, **(environment or {})}, pass_fds=pass_fds, preexec_fn=limit,
             # Python ignores SIGXFSZ, and so does the child: a file size limit is then an error
             # of write(2), as a full disk is.
             restore_signals=False)

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from device import Device, Key, store
+from gateway import SLIPWAY
 
 
 def openssl(*arguments, **options):
@@ -119,3 +120,18 @@ def test_rsa_csr_is_served_too(gateway, tmp_path):
     assert "CN = pump 7" in subject
     # Not on the whitelist.
     assert "example.org" not in subject
+
+
+def test_subject_that_steers_a_terminal_is_listed_in_plain_view(make_gateway, tmp_path):
+    gateway = make_gateway().start()
+    key = Key("pump\u202e1-NS")
+    with Device(gateway, client_id="steering") as device:
+        device.subscribe_to_replies()
+        reply = device.create_from_csr(key)
+        assert "certificateId" in reply.expect_accepted()
+    listed = subprocess.run(
+        [SLIPWAY, "cert", "list", "--directory", gateway.directory],
+        capture_output=True, text=True, check=True).stdout
+    assert "\u202e" not in listed
+    assert "pump\\u{202e}1-NS" in listed
+    assert gateway.stop() == 0

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -114,6 +115,45 @@ def test_workers_that_die_are_replaced_and_leave_no_descriptor(make_gateway, tmp
         # A connection may still be closing; a leak would show twelve.
         assert len(os.listdir(folder)) < before + 6
     assert gateway.stop() == 0
+
+
+def open_files_limit(gateway):
+    text = open(f"/proc/{gateway.process.pid}/limits").read()
+    return int(re.search(r"Max open files\s+(\d+)", text).group(1))
+
+
+def test_soft_limit_of_open_files_is_raised_to_the_hard_one(make_gateway):
+    gateway = make_gateway().start(open_files=(256, 2048))
+    assert open_files_limit(gateway) == 2048
+    assert "connectionsMax=1536" in gateway.log_text()
+    assert gateway.stop() == 0
+
+
+def test_flood_with_few_descriptors_ends_with_honest_devices_served(make_gateway, tmp_path):
+    gateway = make_gateway(settings={"keys-algorithm": "P_256"})
+    gateway.start(wait=False, open_files=(128, 128))
+    sockets = []
+    deadline = time.monotonic() + 60
+    while len(sockets) < 300 and time.monotonic() < deadline:
+        try:
+            sockets.append(socket.create_connection(("127.0.0.1", gateway.port), timeout=5))
+        except OSError:
+            time.sleep(0.02)
+    assert len(sockets) == 300
+    assert gateway.process.poll() is None, gateway.log_text()
+    for each in sockets:
+        each.close()
+    folder = tmp_path / "devices"
+    finish(simulate(gateway, folder, "--devices", 4, "--concurrency", 2), 4)
+    check(gateway, folder, 4)
+    assert gateway.stop() == 0
+
+
+def test_too_few_descriptors_to_serve_with_are_refused_in_a_line(make_gateway):
+    gateway = make_gateway()
+    gateway.start(wait=False, open_files=(100, 100))
+    assert gateway.process.wait(timeout=60) == 1
+    assert "may open 100 files and needs 128" in gateway.log_text()
 
 
 def test_refused_devices_decide_the_exit_code(gateway, tmp_path):

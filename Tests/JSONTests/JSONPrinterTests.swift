@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (0.1, "0.1"), (-0.0, "-0.0"), (1e300, "1e+300"), (5e-324, "5e-324"),
+        (0.1, "0.1"), (-0.0, "-0.0"), (1e300, "1e+300"), (.leastNonzeroMagnitude, "5e-324"),
         (.infinity, nil), (-.infinity, nil), (.nan, nil),
     ])
     func aDoubleIsWrittenOnlyWhereJSONCanSayIt(value: Double, text: String?) {

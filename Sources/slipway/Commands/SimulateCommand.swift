@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeviceSimulation
+import Fleet
 import FoundationEssentials
 import JSON
 import MQTT
@@ -109,6 +110,7 @@ struct SimulateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let options = try self.simulationOptions()
+        try self.refuseTooManyAtOnce()
         let bar = ProgressBar()
         let run = Task { () async -> Result<SimulationReport, SimulationError> in
             do throws(SimulationError) {
@@ -168,6 +170,19 @@ struct SimulateCommand: AsyncParsableCommand {
         } catch let error as SimulationError {
             throw Self.refusal(error)
         }
+    }
+
+    /// A device that finds no descriptor would be told apart from one that the gateway refused
+    /// only by its errno.
+    private func refuseTooManyAtOnce() throws {
+        let files: OpenFiles
+        do throws(FleetError) { files = try OpenFiles.raise() } catch { throw Failure.exit(error) }
+        guard self.concurrency > files.connectionsMax else { return }
+        throw Self.refusal(
+            SimulationError(
+                "--concurrency \(self.concurrency) needs more than the \(files.max) files this "
+                    + "process may open: at most \(files.connectionsMax), or raise the hard "
+                    + "limit (ulimit -Hn)"))
     }
 
     /// One line on standard error, and the exit code of what could not be done.

@@ -36,6 +36,7 @@ struct Composition: Sendable {
     init(
         _ settings: ResolvedSettings, logger: Logger, passphrase: Secret<WipedBytes>
     ) async throws(FleetError) {
+        let files = try OpenFiles.raise()
         let installation = Installation(settings)
         let clock = SystemClock()
         let entropy = SystemEntropy()
@@ -83,7 +84,7 @@ struct Composition: Sendable {
             clock: clock, entropy: entropy, realm: realm, logger: logger)
         do throws(FleetError) {
             self.broker = try BrokerServer(
-                settings: Self.brokerSettings(settings), tls: material,
+                settings: Self.brokerSettings(settings, files, logger), tls: material,
                 dependencies: dependencies)
         } catch {
             throw FleetError(
@@ -180,13 +181,24 @@ struct Composition: Sendable {
             trustAnchors: root + issuing)
     }
 
-    private static func brokerSettings(_ settings: ResolvedSettings) -> BrokerSettings {
+    private static func brokerSettings(
+        _ settings: ResolvedSettings, _ files: OpenFiles, _ logger: Logger
+    ) -> BrokerSettings {
         var broker = BrokerSettings()
         broker.host = settings.text("listen.host")
         broker.port = settings.integer("listen.port")
         let loops = settings.integer("listen.loops")
         broker.loops = loops > 0 ? loops : ProcessInfo.processInfo.activeProcessorCount
-        broker.connectionsMax = settings.integer("listen.connectionsMax")
+        let wanted = settings.integer("listen.connectionsMax")
+        broker.connectionsMax = min(wanted, files.connectionsMax)
+        if broker.connectionsMax < wanted {
+            logger.warning(
+                "fewer connections than listen.connectionsMax: raise the limit of open files",
+                metadata: [
+                    "connectionsMax": "\(broker.connectionsMax)", "wanted": "\(wanted)",
+                    "openFilesMax": "\(files.max)",
+                ])
+        }
         // More than provisioning takes on, so that what is too much is told so, not kept waiting.
         broker.reservedInFlightMax =
             settings.integer("provisioning.inFlightMax") + Self.reservedInFlightMore
