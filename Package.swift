@@ -123,7 +123,7 @@ let package = Package(
                 "CertificateAuthority", "Hooks", "SQLiteStorage", "MQTTBroker", "ControlPlane",
                 "DeviceSimulation", arguments, configuration, log, lifecycle, signals, httpClient,
                 httpTypes, nioCore, nioHTTP,
-                nioPosix, crypto,
+                nioPosix, nioSSL, crypto,
             ],
             swiftSettings: swift),
 

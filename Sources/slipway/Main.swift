@@ -30,6 +30,8 @@ struct Slipway: AsyncParsableCommand {
             AllowlistCommand.self, CertCommand.self, SearchCommand.self, PolicyCommand.self,
             StatusCommand.self, AuditCommand.self, AccessCommand.self, HookCommand.self,
             RegisterThingsCommand.self,
+            ThingCommand.self, TypeCommand.self, GroupCommand.self, TagCommand.self,
+            CompletionCommand.self,
             ConfigCommand.self, OperationsCommand.self, EnvCommand.self,
         ])
 

@@ -43,29 +43,19 @@ extension AccessCommand {
         }
     }
 
-    struct List: AsyncParsableCommand {
+    struct List: ListingCommand {
         static let configuration = CommandConfiguration(abstract: "Every credential.")
 
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                var keys: [JSONValue] = []
-                var after: String?
-                repeat {
-                    let page = try await access.perform(
-                        "ListAccessKeys", query: after.map { ["after": $0] } ?? [:])
-                    keys += page["accessKeys"]?.arrayValue ?? []
-                    after = page["next"]?.stringValue
-                } while after != nil
-                guard !self.json else { return Terminal.say(.array(keys)) }
-                let header = ["ACCESS KEY", "USER", "STATUS", "CREATED", "ROLES"]
-                for line in Terminal.table([header] + keys.map(AccessCommand.row)) {
-                    Terminal.say(line)
-                }
-            } catch { throw Failure.exit(error) }
+        func listing(_ access: ControlAccess) -> Listing {
+            Listing(
+                ControlCall("ListAccessKeys"), "accessKeys", .after(sized: false),
+                [
+                    .init("ACCESS KEY", "accessKeyId"), .init("USER", "user"),
+                    .init("STATUS", "status"), .init("CREATED", "createdAt"),
+                    .init("ROLES", "roles"),
+                ])
         }
     }
 

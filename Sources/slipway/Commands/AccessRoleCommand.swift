@@ -16,33 +16,20 @@ struct AccessRoleCommand: AsyncParsableCommand {
 }
 
 extension AccessRoleCommand {
-    struct List: AsyncParsableCommand {
+    struct List: ListingCommand {
         static let configuration = CommandConfiguration(abstract: "Every role.")
 
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                var roles: [JSONValue] = []
-                var after: String?
-                repeat {
-                    let page = try await access.perform(
-                        "ListRoles", query: after.map { ["after": $0] } ?? [:])
-                    roles += page["roles"]?.arrayValue ?? []
-                    after = page["next"]?.stringValue
-                } while after != nil
-                guard !self.json else { return Terminal.say(.array(roles)) }
-                let rows = roles.map { role in
-                    [
-                        role["name"]?.stringValue ?? "",
-                        role["builtIn"]?.boolValue == true ? "built in" : "your own",
-                        role["summary"]?.stringValue ?? "",
-                    ]
-                }
-                for line in Terminal.table([["ROLE", "KIND", "MAY"]] + rows) { Terminal.say(line) }
-            } catch { throw Failure.exit(error) }
+        func listing(_ access: ControlAccess) -> Listing {
+            Listing(
+                ControlCall("ListRoles"), "roles", .after(sized: false),
+                [
+                    .init("ROLE", "name"),
+                    .init("KIND") { role in
+                        role["builtIn"]?.boolValue == true ? "built in" : "your own"
+                    }, .init("MAY", "summary"),
+                ])
         }
     }
 

@@ -6,37 +6,31 @@ struct CertCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cert",
         abstract: "Certificates: where each came from, and whether it may still speak.",
-        subcommands: [List.self, Show.self, Revoke.self, Deactivate.self, Activate.self])
+        subcommands: [
+            List.self, Show.self, Revoke.self, Deactivate.self, Activate.self,
+            Create.self, Register.self, Delete.self, Things.self, Policies.self, Authorities.self,
+        ])
 }
 
 extension CertCommand {
-    struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Every certificate.")
+    struct List: ListingCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Every certificate, or those that --where names.",
+            discussion: "slipway cert list --where 'status:ACTIVE kind:device'")
 
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @Option(
+            name: .customLong("where"), help: "MEMBER:VALUE, such as status:ACTIVE or subject:*x*")
+        var filter: String?
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                var rows: [[String]] = [["CERTIFICATE", "KIND", "STATUS", "CREATED", "SUBJECT"]]
-                var all: [JSONValue] = []
-                var marker: String?
-                repeat {
-                    let page = try await access.perform(
-                        "ListCertificateRecords", query: marker.map { ["after": $0] } ?? [:])
-                    let certificates = page["certificates"]?.arrayValue ?? []
-                    all += certificates
-                    rows += certificates.map { certificate in
-                        ["certificateId", "kind", "status", "createdAt", "subject"].map {
-                            certificate[$0]?.stringValue ?? ""
-                        }
-                    }
-                    marker = page["next"]?.stringValue
-                } while marker != nil
-                guard !self.json else { return Terminal.say(.array(all)) }
-                for line in Terminal.table(rows) { Terminal.say(line) }
-            } catch { throw Failure.exit(error) }
+        func listing(_ access: ControlAccess) throws(FleetError) -> Listing {
+            Listing(
+                ControlCall("ListCertificateRecords"), "certificates", .after(sized: true),
+                [
+                    .init("CERTIFICATE", "certificateId"), .init("KIND", "kind"),
+                    .init("STATUS", "status"), .init("CREATED", "createdAt"),
+                    .init("SUBJECT", "subject"),
+                ], where: try RowFilter(self.filter))
         }
     }
 
@@ -54,28 +48,8 @@ extension CertCommand {
                 let description = try await access.perform(
                     "DescribeCertificateRecord", path: try CertCommand.path(self.id))
                 guard !self.json else { return Terminal.say(description) }
-                for line in Terminal.table(Self.rows(description, prefix: "")) {
-                    Terminal.say(line)
-                }
+                Details.say(description)
             } catch { throw Failure.exit(error) }
-        }
-
-        /// One row a leaf, named by its path.
-        private static func rows(_ value: JSONValue, prefix: String) -> [[String]] {
-            guard case .object(let object) = value else { return [] }
-            return object.members.flatMap { member -> [[String]] in
-                let name = prefix.isEmpty ? member.key : "\(prefix).\(member.key)"
-                switch member.value {
-                case .object: return Self.rows(member.value, prefix: name)
-                case .null: return [[name, "-"]]
-                case .array(let elements):
-                    let texts = elements.map { $0.stringValue ?? $0.description }
-                    return [[name, texts.joined(separator: ", ")]]
-                case .string(let text):
-                    return member.key == "certificatePem" ? [] : [[name, text]]
-                case .bool, .number: return [[name, member.value.description]]
-                }
-            }
         }
     }
 

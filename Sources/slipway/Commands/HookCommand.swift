@@ -17,30 +17,18 @@ struct HookCommand: AsyncParsableCommand {
 }
 
 extension HookCommand {
-    struct List: AsyncParsableCommand {
+    struct List: ListingCommand {
         static let configuration = CommandConfiguration(abstract: "Every hook.")
 
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                var hooks: [JSONValue] = []
-                var after: String?
-                repeat {
-                    let page = try await access.perform(
-                        "ListHooks", query: after.map { ["after": $0] } ?? [:])
-                    hooks += page["hooks"]?.arrayValue ?? []
-                    after = page["next"]?.stringValue
-                } while after != nil
-                guard !self.json else { return Terminal.say(.array(hooks)) }
-                let rows = hooks.map { hook in
-                    ["name", "author", "approver", "digest"].map { hook[$0]?.stringValue ?? "-" }
-                }
-                let header = ["HOOK", "AUTHOR", "APPROVED BY", "DIGEST"]
-                for line in Terminal.table([header] + rows) { Terminal.say(line) }
-            } catch { throw Failure.exit(error) }
+        func listing(_ access: ControlAccess) -> Listing {
+            Listing(
+                ControlCall("ListHooks"), "hooks", .after(sized: false),
+                [
+                    .init("HOOK", "name"), .init("AUTHOR", "author"),
+                    .init("APPROVED BY", "approver"), .init("DIGEST", "digest"),
+                ])
         }
     }
 

@@ -143,9 +143,10 @@ struct RegisterThingsCommand: AsyncParsableCommand {
             do throws(FleetError) {
                 let access = try await ControlAccess.open(self.settings)
                 let report = self.errors ? "errors" : "results"
+                let output = self.output
                 try await access.download(
-                    "GetRegistrationReport", path: ["taskId": self.id, "report": report],
-                    to: try ReportSink(path: self.output))
+                    "GetRegistrationReport", path: ["taskId": self.id, "report": report]
+                ) { () throws(FleetError) in try ReportSink(path: output) }
             } catch { throw Failure.exit(error) }
         }
     }

@@ -11,6 +11,23 @@ struct LocationOptions: ParsableArguments {
     var directory: String?
     @Option(help: "Database, socket and run-time files")
     var dataDirectory: String?
+    @Option(
+        name: .customLong("endpoint-url"),
+        help: """
+            Speak to a service over HTTP, at http://HOST:PORT, with an access key: that of \
+            AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or of AWS_PROFILE
+            """)
+    var endpointURL: String?
+
+    /// The service that is to be spoken to over HTTP; nil where none was named, and the one of
+    /// this machine is meant.
+    func endpoint() async throws(FleetError) -> ControlEndpoint? {
+        guard let url = self.endpointURL else { return nil }
+        let environment = ProcessInfo.processInfo.environment
+        let profile = try await ClientProfile.read(named: nil, environment: environment)
+        return try ControlEndpoint(
+            url, signer: profile.signer, authority: environment["AWS_CA_BUNDLE"])
+    }
 
     func resolve() async throws(FleetError) -> ResolvedSettings {
         let environment = ProcessInfo.processInfo.environment

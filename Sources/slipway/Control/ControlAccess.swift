@@ -11,6 +11,7 @@ enum ControlAccess: Sendable {
     case database(ControlPlaneServices)
 
     static func open(_ options: LocationOptions) async throws(FleetError) -> ControlAccess {
+        if let endpoint = try await options.endpoint() { return .service(ControlClient(endpoint)) }
         let installation = Installation(try await options.resolve())
         if let client = await ControlClient.connect(socket: installation.controlSocket) {
             return .service(client)
@@ -40,6 +41,7 @@ enum ControlAccess: Sendable {
     }
 
     static func openRunning(_ options: LocationOptions) async throws(FleetError) -> ControlAccess {
+        if let endpoint = try await options.endpoint() { return .service(ControlClient(endpoint)) }
         let installation = Installation(try await options.resolve())
         guard let client = await ControlClient.connect(socket: installation.controlSocket) else {
             throw FleetError(
@@ -52,7 +54,7 @@ enum ControlAccess: Sendable {
 
     func perform(
         _ name: String, path: [String: String] = [:], query: [String: String] = [:],
-        body: JSONValue = .null, stream: FileChunks? = nil
+        headers: [String: String] = [:], body: JSONValue = .null, stream: FileChunks? = nil
     ) async throws(FleetError) -> JSONValue {
         guard let operation = OperationTable.operation(name) else {
             preconditionFailure("\(name) is not in the operation table")
@@ -60,20 +62,23 @@ enum ControlAccess: Sendable {
         switch self {
         case .service(let client):
             return try await client.perform(
-                operation, path: path, query: query, body: body, stream: stream)
+                operation, path: path, query: query, headers: headers, body: body,
+                stream: stream)
         case .database(let services):
             let request = OperationRequest(
                 actor: Actor(
                     kind: .operator, identity: NSUserName(), sourceAddress: "local"),
-                labels: path, query: query, body: body,
+                labels: path, query: query, headers: headers, body: body,
                 stream: stream ?? OperationRequest.emptyStream)
             return try await operation.perform(request, services)
         }
     }
 
     /// Answers an operation that answers with a file.
+    /// - Parameter sink: where the file goes; made once it is known that there is one.
     func download(
-        _ name: String, path: [String: String], to sink: ReportSink
+        _ name: String, path: [String: String],
+        to sink: @Sendable () throws(FleetError) -> ReportSink
     ) async throws(FleetError) {
         guard let operation = OperationTable.operation(name) else {
             preconditionFailure("\(name) is not in the operation table")
@@ -87,6 +92,7 @@ enum ControlAccess: Sendable {
             guard case .file(let file) = try await operation.answer(request, services) else {
                 preconditionFailure("\(name) answers with no file.")
             }
+            let sink = try sink()
             do { try await file.pieces { try sink.write($0) } } catch let error as FleetError {
                 throw error
             } catch {

@@ -7,14 +7,23 @@ import JSON
 import NIOCore
 import NIOHTTP1
 
-/// Speaks to a running service over its Unix socket.
+/// Speaks to a running service: over its Unix socket, as the operator of its own machine, or over
+/// HTTP with an access key, and then with that key's rights.
 struct ControlClient: Sendable {
     /// A collected answer. Listings come in pages, so none is larger.
     static let answerBytesMax = 8 << 20
     /// One request; a million serial numbers take seconds.
     static let requestSecondsMax: Int64 = 600
 
-    private let socket: String
+    private enum Place: Sendable {
+        case socket(String)
+        case endpoint(ControlEndpoint)
+    }
+
+    private let place: Place
+
+    init(_ endpoint: ControlEndpoint) { self.place = .endpoint(endpoint) }
+    private init(socket: String) { self.place = .socket(socket) }
 
     /// nil where nothing listens.
     static func connect(socket: String) async -> ControlClient? {
@@ -29,73 +38,103 @@ struct ControlClient: Sendable {
 
     func perform(
         _ operation: ControlPlane.Operation, path: [String: String], query: [String: String],
-        body: JSONValue,
-        stream: FileChunks?
+        headers: [String: String] = [:], body: JSONValue, stream: FileChunks?
     ) async throws(FleetError) -> JSONValue {
+        let bytes = body == .null ? [] : JSONPrinter.bytes(body)
         do {
-            var request = HTTPClientRequest(
-                url: try self.url(operation, path: path, query: query))
-            request.method = .RAW(value: operation.method.rawValue)
-            request.headers.add(name: ControlServer.operatorHeader, value: NSUserName())
+            var request = try self.request(
+                operation, path: path, query: query, headers: headers,
+                body: stream == nil ? .bytes(bytes) : .streamed)
             if let stream {
                 request.body = .stream(stream.map { ByteBuffer(bytes: $0) }, length: .unknown)
-            } else if body != .null {
-                request.body = .bytes(ByteBuffer(bytes: JSONPrinter.bytes(body)))
+            } else if !bytes.isEmpty {
+                request.body = .bytes(ByteBuffer(bytes: bytes))
             }
-            let response = try await HTTPClient.shared.execute(
+            let response = try await self.client.execute(
                 request, timeout: .seconds(Self.requestSecondsMax))
-            let answer = try await response.body.collect(upTo: Self.answerBytesMax)
-            return try Self.read(
-                Array(answer.readableBytesView), status: Int(response.status.code),
-                code: response.headers.first(name: "x-amzn-ErrorType"))
+            return try await Self.answer(of: response)
         } catch let error as FleetError {
             throw error
-        } catch {
-            throw FleetError(
-                .serviceUnavailable, "the service at '\(self.socket)' did not answer: \(error)")
-        }
+        } catch { throw self.unanswered(error) }
     }
 
     /// Fetches a file and hands it on as it arrives.
+    /// - Parameter sink: called once the service has agreed, and not before.
     func download(
-        _ operation: ControlPlane.Operation, path: [String: String], to sink: ReportSink
+        _ operation: ControlPlane.Operation, path: [String: String],
+        to sink: @Sendable () throws(FleetError) -> ReportSink
     ) async throws(FleetError) {
         do {
-            var request = HTTPClientRequest(url: try self.url(operation, path: path, query: [:]))
-            request.headers.add(name: ControlServer.operatorHeader, value: NSUserName())
-            let response = try await HTTPClient.shared.execute(
+            let request = try self.request(
+                operation, path: path, query: [:], headers: [:], body: .bytes([]))
+            let response = try await self.client.execute(
                 request, timeout: .seconds(Self.requestSecondsMax))
             guard response.status == .ok else {
-                let answer = try await response.body.collect(upTo: Self.answerBytesMax)
-                _ = try Self.read(
-                    Array(answer.readableBytesView), status: Int(response.status.code),
-                    code: response.headers.first(name: "x-amzn-ErrorType"))
+                _ = try await Self.answer(of: response)
                 return
             }
+            let sink = try sink()
             for try await piece in response.body { try sink.write(Array(piece.readableBytesView)) }
         } catch let error as FleetError {
             throw error
-        } catch {
-            throw FleetError(
-                .serviceUnavailable, "the service at '\(self.socket)' did not answer: \(error)")
+        } catch { throw self.unanswered(error) }
+    }
+
+    private var client: HTTPClient {
+        switch self.place {
+        case .socket: HTTPClient.shared
+        case .endpoint(let endpoint): endpoint.client
         }
     }
 
-    private func url(
-        _ operation: ControlPlane.Operation, path: [String: String], query: [String: String]
-    ) throws(FleetError) -> String {
-        var target = operation.path.filled(path)
-        if !query.isEmpty {
-            target +=
-                "?"
-                + query.sorted { $0.key < $1.key }
-                .map { "\($0.key.percentEncoded)=\($0.value.percentEncoded)" }
-                .joined(separator: "&")
+    private func unanswered(_ error: any Error) -> FleetError {
+        let name =
+            switch self.place {
+            case .socket(let socket): socket
+            case .endpoint(let endpoint): endpoint.url
+            }
+        return FleetError(
+            .serviceUnavailable, "the service at '\(name)' did not answer: \(error)")
+    }
+
+    /// Addressed, and over HTTP signed.
+    private func request(
+        _ operation: ControlPlane.Operation, path: [String: String], query: [String: String],
+        headers: [String: String], body: SignedRequest.Body
+    ) throws(FleetError) -> HTTPClientRequest {
+        let target = operation.path.filled(path)
+        let parameters = query.sorted { $0.key < $1.key }
+            .map { "\($0.key.percentEncoded)=\($0.value.percentEncoded)" }
+            .joined(separator: "&")
+        let uri = parameters.isEmpty ? target : "\(target)?\(parameters)"
+        var all = headers.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
+        var request: HTTPClientRequest
+        switch self.place {
+        case .socket(let socket):
+            guard let url = URL(httpURLWithSocketPath: socket, uri: uri) else {
+                throw FleetError(.invalidRequest, "'\(uri.clipped)' is no path")
+            }
+            request = HTTPClientRequest(url: url.absoluteString)
+            all.append((ControlServer.operatorHeader, NSUserName()))
+        case .endpoint(let endpoint):
+            request = HTTPClientRequest(url: endpoint.url + uri)
+            let signed = SignedRequest(
+                method: operation.method.rawValue, path: target, query: parameters,
+                headers: all + [("host", endpoint.host)], body: body)
+            all += endpoint.signer.headers(signing: signed, at: SystemClock().now)
         }
-        guard let url = URL(httpURLWithSocketPath: self.socket, uri: target) else {
-            throw FleetError(.invalidRequest, "'\(target.clipped)' is no path")
-        }
-        return url.absoluteString
+        request.method = .RAW(value: operation.method.rawValue)
+        for header in all { request.headers.add(name: header.name, value: header.value) }
+        return request
+    }
+
+    private static func answer(
+        of response: HTTPClientResponse
+    ) async throws -> JSONValue {
+        let answer = try await response.body.collect(upTo: Self.answerBytesMax)
+        return try Self.read(
+            Array(answer.readableBytesView), status: Int(response.status.code),
+            code: response.headers.first(name: "x-amzn-ErrorType"))
     }
 
     private static func read(
@@ -109,11 +148,26 @@ struct ControlClient: Sendable {
                 : try JSONParser.parse(bytes, limits: JSONLimits(bytesMax: Self.answerBytesMax))
         } catch {
             throw FleetError(
-                .internalFailure, "the service answered \(status) with no JSON: \(error)")
+                Self.code(status), "the service answered \(status) with no JSON: \(error)")
         }
         guard status != 200 else { return answer }
+        // AWS's own services say more behind a colon, or in the body.
+        let name =
+            code?.prefix { $0 != ":" }.description ?? answer["__type"]?.stringValue
+            ?? answer["type"]?.stringValue
         throw FleetError(
-            code.flatMap(FleetError.Code.init) ?? .internalFailure,
-            answer["message"]?.stringValue ?? "the service answered \(status)")
+            name.flatMap(FleetError.Code.init) ?? Self.code(status),
+            (answer["message"] ?? answer["Message"])?.stringValue
+                ?? "the service answered \(status)")
+    }
+
+    /// What an answer means that names no error.
+    private static func code(_ status: Int) -> FleetError.Code {
+        switch status {
+        case 404: .notFound
+        case 405, 501: .unsupportedOperation
+        case 429, 503: .serviceUnavailable
+        default: .internalFailure
+        }
     }
 }

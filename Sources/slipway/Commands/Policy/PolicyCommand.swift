@@ -9,10 +9,19 @@ struct PolicyCommand: AsyncParsableCommand {
         commandName: "policy",
         abstract: "Policy documents: what is wrong with one, what it says, who may do what.",
         discussion: """
-            Works on files, and needs no service: the documents are read and decided by the very \
-            code that the broker decides with.
+            lint, explain, simulate and measure work on files, and need no service: the documents \
+            are read and decided by the very code that the broker decides with. The others work \
+            on the policies of a fleet:
+
+              slipway policy create pump pump.json
+              slipway policy attach pump CERTIFICATE
+              slipway policy effective --thing pump-1 --principal CERTIFICATE
             """,
-        subcommands: [Lint.self, Explain.self, Simulate.self, Measure.self])
+        subcommands: [
+            Lint.self, Explain.self, Simulate.self, Measure.self, Create.self, List.self,
+            Show.self, Delete.self, Attach.self, Detach.self, Targets.self, Effective.self,
+            Version.self,
+        ])
 }
 
 /// A policy document in a file.

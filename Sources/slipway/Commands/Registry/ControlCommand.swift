@@ -1,0 +1,87 @@
+import ArgumentParser
+import Fleet
+import JSON
+
+/// A command that is one operation: what it asks for, and what it says when it was done.
+protocol ControlCommand: AsyncParsableCommand {
+    var options: CommandOptions { get }
+
+    func call(_ access: ControlAccess) async throws(FleetError) -> ControlCall
+    /// What is said of the answer to somebody who did not ask for JSON.
+    func tell(_ answer: JSONValue)
+}
+
+extension ControlCommand {
+    func tell(_ answer: JSONValue) { Details.say(answer) }
+
+    func run() async throws {
+        do throws(FleetError) {
+            let access = try await ControlAccess.open(self.options.settings)
+            let answer = try await access.perform(try await self.call(access))
+            guard !self.options.json else {
+                return Terminal.say(answer == .null ? [:] : answer)
+            }
+            self.tell(answer)
+        } catch { throw Failure.exit(error) }
+    }
+}
+
+/// A command that lists.
+protocol ListingCommand: AsyncParsableCommand {
+    var options: CommandOptions { get }
+    var pages: PageOptions { get }
+
+    func listing(_ access: ControlAccess) async throws(FleetError) -> Listing
+}
+
+extension ListingCommand {
+    /// All there is, unless the command has options that say otherwise.
+    var pages: PageOptions { .everything }
+
+    func run() async throws {
+        do throws(FleetError) {
+            let access = try await ControlAccess.open(self.options.settings)
+            try await self.listing(access).say(access, self.pages, json: self.options.json)
+        } catch { throw Failure.exit(error) }
+    }
+}
+
+/// `NAME=VALUE` on the command line.
+struct NamedValue: ExpressibleByArgument, Sendable {
+    let name: String
+    let value: String
+
+    init?(argument: String) {
+        guard let equals = argument.firstIndex(of: "="), equals > argument.startIndex else {
+            return nil
+        }
+        self.name = String(argument[..<equals])
+        self.value = String(argument[argument.index(after: equals)...])
+    }
+}
+
+extension [NamedValue] {
+    var object: JSONValue { .object(JSONObject(self.map { ($0.name, .string($0.value)) })) }
+
+    /// As AWS writes tags; nil where there are none.
+    var tags: JSONValue? {
+        self.isEmpty
+            ? nil : .array(self.map { ["Key": .string($0.name), "Value": .string($0.value)] })
+    }
+}
+
+extension ControlAccess {
+    /// The ARN that `text` means: one as it stands, a certificate's id, or a thing group's name.
+    /// - Throws: `FleetError.notFound` where there is no such certificate or group.
+    func target(_ text: String) async throws(FleetError) -> String {
+        if text.hasPrefix("arn:") { return text }
+        if let id = try? CertificateID(text) {
+            let answer = try await self.perform(
+                ControlCall("DescribeCertificate", path: ["certificateId": id.rawValue]))
+            return answer.member(at: "certificateDescription.certificateArn")?.stringValue ?? text
+        }
+        let answer = try await self.perform(
+            ControlCall("DescribeThingGroup", path: ["thingGroupName": text]))
+        return answer["thingGroupArn"]?.stringValue ?? text
+    }
+}
