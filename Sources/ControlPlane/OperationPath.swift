@@ -51,20 +51,7 @@ extension StringProtocol {
     /// RFC 3986 2.1, unreserved characters only left as they are.
     package var percentEncoded: String {
         var output: [UInt8] = []
-        for byte in self.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
-                UInt8(ascii: "_"), UInt8(ascii: "~"):
-                output.append(byte)
-            default:
-                output.append(UInt8(ascii: "%"))
-                for digit in [byte >> 4, byte & 0x0F] {
-                    output.append(
-                        digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "A") - 10 + digit)
-                }
-            }
-        }
+        for byte in self.utf8 { PercentCoding.append(byte, to: &output) }
         return String(decoding: output, as: UTF8.self)
     }
 
@@ -74,30 +61,8 @@ extension StringProtocol {
         if !self.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) {
             return String(self)
         }
-        var output: [UInt8] = []
-        var rest = self.utf8.makeIterator()
-        while let byte = rest.next() {
-            switch byte {
-            case UInt8(ascii: "%"):
-                guard let high = rest.next()?.hexValue, let low = rest.next()?.hexValue else {
-                    return nil
-                }
-                output.append(high << 4 | low)
-            case UInt8(ascii: "+") where plusIsSpace: output.append(UInt8(ascii: " "))
-            default: output.append(byte)
-            }
-        }
-        return String(validating: output, as: UTF8.self)
-    }
-}
-
-extension UInt8 {
-    fileprivate var hexValue: UInt8? {
-        switch self {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
-        default: nil
-        }
+        let decoded = PercentCoding.decoding(self.utf8, plusIsSpace: plusIsSpace)
+        guard decoded.isWellFormed else { return nil }
+        return String(validating: decoded.bytes, as: UTF8.self)
     }
 }

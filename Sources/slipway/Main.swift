@@ -31,7 +31,8 @@ struct Slipway: AsyncParsableCommand {
             StatusCommand.self, AuditCommand.self, AccessCommand.self, HookCommand.self,
             RegisterThingsCommand.self,
             ThingCommand.self, TypeCommand.self, GroupCommand.self, TagCommand.self,
-            CompletionCommand.self,
+            CompletionCommand.self, NamesCommand.self, ExportCommand.self, ApplyCommand.self,
+            ImportCommand.self,
             ConfigCommand.self, OperationsCommand.self, EnvCommand.self,
         ])
 

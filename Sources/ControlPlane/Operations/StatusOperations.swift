@@ -10,6 +10,21 @@ package enum StatusOperations {
             summary: "Where it listens, what it counts, how long it runs"
         ) { _, services async throws(FleetError) in
             .object(await services.status())
-        }
+        },
+        Operation(
+            "ListOwnAuthorities", .get, "/slipway/authorities",
+            summary: "The authorities that are this service's own, and that nobody registered"
+        ) { _, services async throws(FleetError) in
+            let own = try await services.authorities().filter { $0.role != .registered }
+            return [
+                "authorities": .array(
+                    own.map {
+                        [
+                            "certificateId": .string($0.id.rawValue),
+                            "role": .string($0.role.rawValue),
+                        ]
+                    })
+            ]
+        },
     ]
 }

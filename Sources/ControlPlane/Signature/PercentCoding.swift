@@ -1,4 +1,4 @@
-/// Percent-encoding as Signature Version 4 does it (AWS: UriEncode): all but RFC 3986's unreserved
+/// Percent-encoding, of paths and as Signature Version 4 does it (AWS: UriEncode): all but RFC 3986's unreserved
 /// characters, in upper-case hex, byte by byte.
 enum PercentCoding {
     private static let hex = Array("0123456789ABCDEF".utf8)
@@ -26,20 +26,35 @@ enum PercentCoding {
     /// operations read it; signers write `%20`, and `%2B` for a plus. A `%` that two hex digits do
     /// not follow is itself.
     static func decoded(_ encoded: some Collection<UInt8>) -> [UInt8] {
+        Self.decoding(encoded, plusIsSpace: true).bytes
+    }
+
+    /// - Parameter plusIsSpace: whether a `+` stands for a space.
+    /// - Returns: the bytes, and whether two hex digits followed every `%`.
+    static func decoding(
+        _ encoded: some Collection<UInt8>, plusIsSpace: Bool
+    ) -> (bytes: [UInt8], isWellFormed: Bool) {
         var output: [UInt8] = []
         output.reserveCapacity(encoded.count)
+        var isWellFormed = true
         var rest = encoded[...]
         while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), let high = rest.first.flatMap(Self.value),
+            guard byte == UInt8(ascii: "%") else {
+                let isSpace = plusIsSpace && byte == UInt8(ascii: "+")
+                output.append(isSpace ? UInt8(ascii: " ") : byte)
+                continue
+            }
+            if let high = rest.first.flatMap(Self.value),
                 let low = rest.dropFirst().first.flatMap(Self.value)
             {
                 output.append(high << 4 | low)
                 rest = rest.dropFirst(2)
             } else {
-                output.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
+                output.append(byte)
+                isWellFormed = false
             }
         }
-        return output
+        return (output, isWellFormed)
     }
 
     private static func value(_ digit: UInt8) -> UInt8? {

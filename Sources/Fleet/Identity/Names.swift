@@ -7,11 +7,15 @@ package protocol CheckedName: Hashable, Sendable, CustomStringConvertible, Compa
     static var charactersMax: Int { get }
     static var allowedDescription: String { get }
     static func allows(_ byte: UInt8) -> Bool
+    /// Names of allowed characters that are none all the same.
+    static var refused: [String] { get }
     var rawValue: String { get }
     init(checked rawValue: String)
 }
 
 extension CheckedName {
+    package static var refused: [String] { [] }
+
     /// - Throws: `FleetError.invalidRequest`, naming the rule that was broken.
     package init(_ candidate: String) throws(FleetError) {
         guard (1...Self.charactersMax).contains(candidate.utf8.count),
@@ -21,6 +25,11 @@ extension CheckedName {
                 .invalidRequest,
                 "'\(candidate.clipped)' is no \(Self.noun): 1 to \(Self.charactersMax) of "
                     + Self.allowedDescription)
+        }
+        guard !Self.refused.contains(candidate) else {
+            throw FleetError(
+                .invalidRequest,
+                "'\(candidate)' is no \(Self.noun): no path reaches a resource of that name")
         }
         self.init(checked: candidate)
     }
@@ -121,6 +130,8 @@ package struct PolicyName: CheckedName {
     package static func allows(_ byte: UInt8) -> Bool {
         isAlphanumeric(byte) || "_+=,.@-".utf8.contains(byte)
     }
+    /// Dot segments, which every client takes out of a path before it signs it (RFC 3986 5.2.4).
+    package static let refused = [".", ".."]
     package let rawValue: String
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }

@@ -16,8 +16,7 @@ struct CompletionCommand: AsyncParsableCommand {
 
             In the shell at hand: source <(slipway completion bash). Names of things, types, \
             groups and policies are asked of the service that runs here.
-            """,
-        subcommands: [NamesCommand.self])
+            """)
 
     @Argument(help: "bash, zsh or fish", completion: .list(["bash", "zsh", "fish"]))
     var shell: Shell
@@ -38,17 +37,17 @@ struct CompletionCommand: AsyncParsableCommand {
 /// How the names of what there is are completed. The shell asks a second process, so that
 /// completing costs nothing where no name is wanted.
 enum Names {
-    static let things = CompletionKind.shellCommand("slipway completion names things 2>/dev/null")
-    static let types = CompletionKind.shellCommand("slipway completion names types 2>/dev/null")
-    static let groups = CompletionKind.shellCommand("slipway completion names groups 2>/dev/null")
+    static let things = CompletionKind.shellCommand("slipway complete-names things 2>/dev/null")
+    static let types = CompletionKind.shellCommand("slipway complete-names types 2>/dev/null")
+    static let groups = CompletionKind.shellCommand("slipway complete-names groups 2>/dev/null")
     static let policies = CompletionKind.shellCommand(
-        "slipway completion names policies 2>/dev/null")
+        "slipway complete-names policies 2>/dev/null")
 }
 
-/// `slipway completion names`: the first names of a kind, one a line, for a shell.
+/// `slipway complete-names`: the first names of a kind, one a line, for a shell.
 struct NamesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "names", abstract: "The first names of a kind, one a line.",
+        commandName: "complete-names", abstract: "The first names of a kind, one a line.",
         shouldDisplay: false)
 
     enum Kind: String, ExpressibleByArgument, CaseIterable {

@@ -10,12 +10,14 @@ struct ClientProfile: Sendable {
 
     let signer: RequestSigner
 
-    /// - Parameter name: a profile, which is then believed before the environment's key; nil for
-    ///   the environment's key, or the profile that AWS_PROFILE names.
+    /// - Parameters:
+    ///   - name: a profile, which is then believed before the environment's key; nil for
+    ///     the environment's key, or the profile that AWS_PROFILE names.
+    ///   - wanted: the region; nil for the profile's, or the environment's.
     /// - Throws: `FleetError.missingAuthenticationToken` where there is no credential, saying
     ///   where it was looked for.
     static func read(
-        named name: String?, environment: [String: String]
+        named name: String?, region wanted: String? = nil, environment: [String: String]
     ) async throws(FleetError) -> ClientProfile {
         let profile = name ?? environment["AWS_PROFILE"] ?? "default"
         let home = environment["HOME"] ?? "."
@@ -28,7 +30,7 @@ struct ClientProfile: Sendable {
         ]
         func kept(_ member: String) -> String? { sections.lazy.compactMap { $0[member] }.first }
         let region =
-            (name == nil ? nil : kept("region")) ?? environment["AWS_REGION"]
+            wanted ?? (name == nil ? nil : kept("region")) ?? environment["AWS_REGION"]
             ?? environment["AWS_DEFAULT_REGION"] ?? kept("region") ?? Self.regionDefault
         if name == nil, let id = environment["AWS_ACCESS_KEY_ID"],
             let secret = environment["AWS_SECRET_ACCESS_KEY"]

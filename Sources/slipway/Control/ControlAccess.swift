@@ -52,6 +52,22 @@ enum ControlAccess: Sendable {
         return .service(client)
     }
 
+    /// What tells one service from another: its socket or its URL.
+    var place: String {
+        switch self {
+        case .service(let client): client.name
+        case .database: ""
+        }
+    }
+
+    /// Whether it is known to be this program; at the far end of a URL anything may be.
+    var isSlipway: Bool {
+        switch self {
+        case .service(let client): client.isLocal
+        case .database: true
+        }
+    }
+
     func perform(
         _ name: String, path: [String: String] = [:], query: [String: String] = [:],
         headers: [String: String] = [:], body: JSONValue = .null, stream: FileChunks? = nil

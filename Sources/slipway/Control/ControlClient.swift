@@ -87,14 +87,21 @@ struct ControlClient: Sendable {
         }
     }
 
+    /// The socket's path, or the URL.
+    var name: String {
+        switch self.place {
+        case .socket(let socket): socket
+        case .endpoint(let endpoint): endpoint.url
+        }
+    }
+
+    var isLocal: Bool {
+        if case .socket = self.place { true } else { false }
+    }
+
     private func unanswered(_ error: any Error) -> FleetError {
-        let name =
-            switch self.place {
-            case .socket(let socket): socket
-            case .endpoint(let endpoint): endpoint.url
-            }
-        return FleetError(
-            .serviceUnavailable, "the service at '\(name)' did not answer: \(error)")
+        FleetError(
+            .serviceUnavailable, "the service at '\(self.name)' did not answer: \(error)")
     }
 
     /// Addressed, and over HTTP signed.
