@@ -154,8 +154,10 @@ struct ControlClient: Sendable {
                 ? .null
                 : try JSONParser.parse(bytes, limits: JSONLimits(bytesMax: Self.answerBytesMax))
         } catch {
+            // A service that has the operation answers in JSON, refusals included.
             throw FleetError(
-                Self.code(status), "the service answered \(status) with no JSON: \(error)")
+                status <= 501 ? .unknownOperation : Self.code(status),
+                "the service answered \(status) with no JSON: \(error)")
         }
         guard status != 200 else { return answer }
         // AWS's own services say more behind a colon, or in the body.
@@ -173,7 +175,7 @@ struct ControlClient: Sendable {
         switch status {
         case 404: .notFound
         case 405, 501: .unsupportedOperation
-        case 429, 503: .serviceUnavailable
+        case 429, 502, 503, 504: .serviceUnavailable
         default: .internalFailure
         }
     }

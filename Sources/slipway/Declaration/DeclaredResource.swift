@@ -287,3 +287,10 @@ extension JSONValue {
         }
     }
 }
+
+extension FleetError {
+    /// What a service answers to an operation that it has not, in this one's words or others'.
+    var isOfUnknownOperation: Bool {
+        self.code == .unsupportedOperation || self.code == .unknownOperation
+    }
+}

@@ -23,11 +23,6 @@ struct FleetExport: Sendable {
         }
     }
 
-    /// What a service answers to an operation that it has not, in this service's words or others'.
-    private static func isUnknown(_ error: FleetError) -> Bool {
-        [.unsupportedOperation, .unknownOperation, .notFound].contains(error.code)
-    }
-
     private func read(
         _ kind: DeclaredKind, _ counted: (DeclaredKind, Int) -> Void,
         _ take: (DeclaredResource) throws(FleetError) -> Void
