@@ -178,7 +178,7 @@ extension DeclaredBehaviour {
                     tags.append((key, tag["Value"] ?? .string("")))
                 }
             }
-        } catch  where error.code == .unsupportedOperation || error.code == .internalFailure {
+        } catch  where error.isOfUnknownOperation {
             return nil
         }
         guard !tags.isEmpty else { return .none }

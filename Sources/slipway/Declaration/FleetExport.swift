@@ -19,7 +19,7 @@ struct FleetExport: Sendable {
         for kind in self.kinds {
             do throws(FleetError) {
                 try await self.read(kind, counted, take)
-            } catch  where Self.isUnknown(error) { skipped(kind, error) }
+            } catch  where error.isOfUnknownOperation { skipped(kind, error) }
         }
     }
 
@@ -45,7 +45,14 @@ struct FleetExport: Sendable {
         _ take: (DeclaredResource) throws(FleetError) -> Void
     ) async throws(FleetError) -> Int {
         let found = try await AtOnce.map(names) { name throws(FleetError) in
-            try await kind.behaviour.current(name, self.access)
+            do throws(FleetError) {
+                return try await kind.behaviour.current(name, self.access)
+            } catch {
+                // Half of a resource is none: only what cannot be listed at all is skipped.
+                throw FleetError(
+                    error.isOfUnknownOperation ? .internalFailure : error.code,
+                    "\(kind.rawValue) '\(name)' cannot be read: \(error.message)")
+            }
         }
         var count = 0
         for (name, current) in zip(names, found) {

@@ -239,7 +239,7 @@ struct ThingDeclaration: DeclaredBehaviour {
                 found.append(
                     (arn, item["thingPrincipalType"]?.stringValue == "EXCLUSIVE_THING"))
             }
-        } catch  where error.code == .notFound || error.code == .unsupportedOperation {
+        } catch  where error.code == .notFound || error.isOfUnknownOperation {
             let answer = try await access.perform(ControlCall("ListThingPrincipals", path: path))
             found = answer["principals"].names.map { ($0, false) }
         }
