@@ -159,22 +159,15 @@ package final class Provisioner: Sendable {
     /// The dialogue's own codes pass as they are; everything else is the service's affair, and a
     /// device learns only whether to come back.
     private func toldToDevice(_ error: FleetError) -> FleetError {
-        switch error.code {
-        case .invalidPayload, .invalidCSR, .invalidParameters, .invalidOwnershipToken,
-            .accessDenied, .templateNotFound, .templateDisabled, .resourceConflict, .hookTimeout:
-            error
-        case .tooManyRequests, .throttled, .limitExceeded, .conflict, .serviceUnavailable:
-            error.code == .tooManyRequests && error.message.contains("retry after")
+        let hidden = FleetError(.internalFailure, "the service could not complete the request")
+        guard error.code != .unauthorized else { return hidden }
+        // The reply's table of codes is the one list of them.
+        switch Rejection.status(of: error.code) {
+        case 429:
+            return error.code == .tooManyRequests && error.message.contains("retry after")
                 ? error : self.tooMany("the service is busy")
-        case .invalidRequest, .unauthorized, .notFound, .alreadyExists, .deleteConflict,
-            .versionConflict, .versionsLimitExceeded, .certificateState, .certificateValidation,
-            .certificateConflict, .registrationCodeValidation, .transferConflict,
-            .transferAlreadyCompleted, .invalidQuery, .invalidAggregation, .indexNotReady,
-            .notConfigured, .unknownOperation, .unsupportedOperation,
-            .malformedPolicy, .resourceRegistrationFailure, .internalFailure,
-            .missingAuthenticationToken, .incompleteSignature, .invalidSignature,
-            .unrecognizedClient, .expiredToken, .notAllowed:
-            FleetError(.internalFailure, "the service could not complete the request")
+        case 500: return hidden
+        default: return error
         }
     }
 }

@@ -186,6 +186,9 @@ package struct Rejection: Hashable, Sendable {
         self.errorMessage = error.message
     }
 
+    /// The status that a refusal is told with.
+    static func status(of code: FleetError.Code) -> Int { Self.code(code).0 }
+
     /// AWS publishes no list. These are the status values that its C library knows, with names
     /// seen in the field where there are any.
     private static func code(_ code: FleetError.Code) -> (Int, String) {

@@ -1,5 +1,5 @@
-/// Percent-encoding, of paths and as Signature Version 4 does it (AWS: UriEncode): all but RFC 3986's unreserved
-/// characters, in upper-case hex, byte by byte.
+/// Percent-encoding, of paths and as Signature Version 4 does it (AWS: UriEncode): all but RFC
+/// 3986's unreserved characters, in upper-case hex, byte by byte.
 enum PercentCoding {
     private static let hex = Array("0123456789ABCDEF".utf8)
 

@@ -91,8 +91,9 @@ private struct EventDraft {
             self.add(
                 .thing, "THING_EVENT", "thing/\(name)", .deleted, self.facts("thingName", name))
         case .putThingType(let type):
-            // A type has no version; the operation's own name tells the first writing.
-            let isNew = type.deprecatedAt == nil && self.commit.action == "CreateThingType"
+            // A type has no version. Besides what creates it, or brings it along with a thing,
+            // only these two operations write one.
+            let isNew = !["UpdateThingType", "DeprecateThingType"].contains(self.commit.action)
             self.add(
                 .thingType, "THING_TYPE_EVENT", "thingType/\(type.name)",
                 isNew ? .created : .updated, EventDetail.of(type))
