@@ -20,7 +20,7 @@ struct PolicyCommand: AsyncParsableCommand {
         subcommands: [
             Lint.self, Explain.self, Simulate.self, Measure.self, Create.self, List.self,
             Show.self, Delete.self, Attach.self, Detach.self, Targets.self, Effective.self,
-            Version.self,
+            Version.self, Test.self,
         ])
 }
 
