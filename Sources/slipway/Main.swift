@@ -27,12 +27,12 @@ struct Slipway: AsyncParsableCommand {
         version: Slipway.versionText,
         subcommands: [
             UpCommand.self, InitCommand.self, ServeCommand.self, SimulateCommand.self,
-            AllowlistCommand.self, CertCommand.self, SearchCommand.self, PolicyCommand.self,
-            StatusCommand.self, AuditCommand.self, AccessCommand.self, HookCommand.self,
-            RegisterThingsCommand.self,
             ThingCommand.self, TypeCommand.self, GroupCommand.self, TagCommand.self,
             CompletionCommand.self, NamesCommand.self, ExportCommand.self, ApplyCommand.self,
             ImportCommand.self,
+            AllowlistCommand.self, CertCommand.self, SearchCommand.self, PolicyCommand.self,
+            StatusCommand.self, AuditCommand.self, AccessCommand.self, HookCommand.self,
+            RegisterThingsCommand.self,
             ConfigCommand.self, OperationsCommand.self, EnvCommand.self,
         ])
 
