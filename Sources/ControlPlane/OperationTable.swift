@@ -25,6 +25,7 @@ package enum OperationTable {
         SearchOperations.all,
         StatusOperations.all,
         TagOperations.all,
+        TemplateHistoryOperations.all,
         TemplateOperations.all,
         TemplateVersionOperations.all,
         ThingGroupOperations.all,

@@ -44,11 +44,11 @@ package struct TemplateSettings: Hashable, Sendable {
     /// A template from its files, its body checked.
     /// - Throws: `FleetError.invalidRequest` with every finding in the body.
     package func submission(
-        name: TemplateName, body: String
+        name: TemplateName, body: String, author: String? = nil, message: String? = nil
     ) throws(FleetError) -> TemplateSubmission {
         _ = try TemplateChecker.document(of: body, named: name)
         return TemplateSubmission(
             name: name, summary: self.summary, enabled: self.enabled, hook: self.hook,
-            body: body)
+            body: body, author: author, message: message)
     }
 }

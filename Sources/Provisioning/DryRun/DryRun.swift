@@ -51,6 +51,7 @@ package struct DryRun: Sendable {
         let questions = try DryRunPolicies.questions(request.questions, in: self.realm)
         let template = try await self.template(request.subject)
         var report = DryRunReport(source: template.source, registry: request.registry)
+        report.document = template.document
         if let refusal = template.refusal {
             report.refusal = refusal
             return report
@@ -80,16 +81,19 @@ package struct DryRun: Sendable {
         let rendering = try RegistrationRendering(
             sent: request.parameters, overrides: overrides, document: template.document,
             certificate: Self.standInCertificate, realm: self.realm)
+        report.rendered = rendering.rendered
         let view = try await self.view(rendering, request, report.certificate)
+        let thing = rendering.rendered.thing
+        report.thingBefore = view.thing(thing)
+        report.groupsBefore = view.groupRecordsOfThing(thing).map(\.name)
         if let key = report.certificate?.publicKey {
             try KeyOwnership.check(
-                view.certificatesWithKey(key), for: rendering.rendered.thing, in: view)
+                view.certificatesWithKey(key), for: thing, in: view)
         }
         let plan = try rendering.plan(
             template.document, from: template.source, certificate: Self.standInCertificate,
             newThingID: .unknown, in: view, at: self.clock.now)
         report.plan = plan
-        report.groupsBefore = view.groupRecordsOfThing(plan.thing.name).map(\.name)
         report.policies = DryRunPolicies(
             plan, in: view, clientID: request.clientID, questions: questions, realm: self.realm,
             at: self.clock.now)
@@ -102,14 +106,33 @@ package struct DryRun: Sendable {
         var keys = rendering.rendered.keys
             .union(PlanDecision.keys(of: Self.standInCertificate))
         if let key = certificate?.publicKey { keys.insert(.certificatesWithKey(key)) }
-        guard request.registry == .database else {
-            return RegistryView(keys: keys, entries: [:])
+        switch request.registry {
+        case .database: break
+        case .empty: return RegistryView(keys: keys, entries: [:])
+        case .newThing: return try await self.viewOfNewThing(rendering.rendered, keys)
         }
         let view = try await self.load(keys)
         guard let key = certificate?.publicKey else { return view }
         let others = view.certificatesWithKey(key)
         guard !others.isEmpty else { return view }
         return try await self.load(keys.union(KeyOwnership.keys(of: others)))
+    }
+
+    private func viewOfNewThing(
+        _ rendered: RenderedTemplate, _ keys: Set<RecordKey>
+    ) async throws(FleetError) -> RegistryView {
+        let found = try await self.load(keys)
+        let ownKeys: Set<RecordKey> = [
+            .thing(rendered.thing), .groupRecordsOfThing(rendered.thing),
+        ]
+        var entries: [RecordKey: RegistryView.Entry] = [:]
+        for key in keys.subtracting(ownKeys) { entries[key] = found.entry(key) }
+        let view = RegistryView(keys: keys, entries: entries)
+        let missing = MissingResources(
+            rendered, in: view,
+            ids: [ResourceID](repeating: .unknown, count: MissingResources.idsMax),
+            at: self.clock.now)
+        return view.assuming(missing.records)
     }
 
     private func certificate(_ csr: String) throws(FleetError) -> DryRunCertificate {

@@ -34,6 +34,11 @@ package struct DryRunReport: Sendable {
     package var plan: ProvisioningPlan?
     package var groupsBefore: [ThingGroupName] = []
     package var policies: DryRunPolicies?
+    /// The template, and what came of its expressions: what coverage is counted from.
+    var document: TemplateDocument?
+    var rendered: RenderedTemplate?
+    /// The thing as it is; nil where it is not there.
+    package var thingBefore: Thing?
 
     init(source: ProvisioningPlan.Source, registry: DryRunRequest.Registry) {
         self.source = source

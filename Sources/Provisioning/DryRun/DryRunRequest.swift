@@ -26,6 +26,9 @@ package struct DryRunRequest: Sendable {
     package enum Registry: String, Sendable {
         case database = "DATABASE"
         case empty = "EMPTY"
+        /// The database, but with the thing not there yet and whatever the template names there:
+        /// what the template makes, apart from what it meets.
+        case newThing = "NEW_THING"
     }
 
     package let subject: Subject
@@ -62,7 +65,8 @@ package struct DryRunRequest: Sendable {
         self.clientID = try Self.text(object, "clientId")
         let against = try Self.text(object, "against") ?? Registry.database.rawValue
         guard let registry = Registry(rawValue: against) else {
-            throw Self.wrong("/against", "is DATABASE or EMPTY, not '\(against.clipped)'")
+            throw Self.wrong(
+                "/against", "is DATABASE, EMPTY or NEW_THING, not '\(against.clipped)'")
         }
         self.registry = registry
         let questions = object["questions"]?.arrayValue ?? []
@@ -115,20 +119,20 @@ package struct DryRunRequest: Sendable {
     }
 
     /// An answer as AWS's hooks give it: `allowProvisioning`, `parameterOverrides`; and beyond AWS
-    /// a `reason`.
+    /// a `denyReason`.
     package static func verdict(_ answer: JSONValue) throws(FleetError) -> HookOutcome.Verdict {
         guard let object = answer.objectValue,
             let isAllowed = object["allowProvisioning"]?.boolValue
         else {
             throw Self.wrong("/hookAnswer", "is an object with allowProvisioning, true or false")
         }
-        let known = ["allowProvisioning", "parameterOverrides", "reason"]
+        let known = ["allowProvisioning", "parameterOverrides", "denyReason"]
         for key in object.keys where !known.contains(key) {
             throw Self.wrong(
                 "/hookAnswer/\(key.clipped)",
                 "is not understood; known are \(known.joined(separator: ", "))")
         }
-        guard isAllowed else { return .denied(reason: object["reason"]?.stringValue) }
+        guard isAllowed else { return .denied(reason: object["denyReason"]?.stringValue) }
         return .allowed(
             parameterOverrides: try Self.texts(
                 object["parameterOverrides"], at: "/hookAnswer/parameterOverrides"))
