@@ -92,7 +92,7 @@ extension Templates {
     /// Stores the body as a new immutable version. The body that the default version has already
     /// makes none.
     ///
-    /// - Parameter view: holds `revision.keys`, and `Templates.keys(of:)` where there is a template.
+    /// - Parameter view: holds `revision.keys`; `Templates.keys(of:)` too if there is a template.
     /// - Throws: `FleetError.invalidRequest` for a message that is too long or a hook that is not
     ///   there; `.versionsLimitExceeded` for one version too many.
     package static func submit(

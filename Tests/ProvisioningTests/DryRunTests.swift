@@ -54,6 +54,7 @@ import Testing
         try await fixture.put(template: ProvisioningFixture.body, enabled: false)
         let disabled = try await trial.run(Self.request(asked))
         #expect(disabled.json["refusal"]?["errorCode"] == "TemplateDisabled")
+        #expect(disabled.json["plan"]?["thing"]?["name"] == "sensor-A7")
         await #expect(throws: FleetError.self) {
             _ = try await trial.run(Self.request(["templateName": "nobody"]))
         }

@@ -1,6 +1,7 @@
 import Fleet
 import HTTPTypes
 import JSON
+import Policies
 import Provisioning
 import Registry
 
@@ -137,9 +138,37 @@ package enum TemplateHistoryOperations {
             by: name, max: wanted, services)
         return [
             "templateName": .name(name), "authorities": .array(authorities),
+            "claims": .array(try await Self.claims(reaching: name, services)),
             "registrations": .array(registrations), "searchedAll": .bool(isWhole),
         ]
     }
+
+    /// The claims, of the first thousand, whose policies let a device register by the template.
+    private static func claims(
+        reaching name: TemplateName, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> [JSONValue] {
+        let request = AuthorizationRequest.publish(
+            topic: "$aws/provisioning-templates/\(name)/provision/json", in: services.realm)
+        let page = try await services.store.page(ListQuery(.claims, limit: Self.claimsReadMax))
+        var found: [JSONValue] = []
+        for case .claim(let claim) in page.records {
+            let target = PolicyTarget.certificate(claim.certificate)
+            let names = try await services.store.load([.policiesOfTarget(target)])
+                .policiesOfTarget(target)
+            let view = try await services.store.load(Set(names.map { .policy($0) }))
+            let decision = PolicyEvaluator.decide(
+                policies: names.compactMap { view.policy($0) }.map { CompiledPolicy($0) },
+                request: request, context: PolicyVariables(now: services.clock.now))
+            guard decision.isAllowed else { continue }
+            found.append([
+                "certificateId": .string(claim.certificate.rawValue),
+                "label": .string(claim.label),
+            ])
+        }
+        return found
+    }
+
+    private static let claimsReadMax = 1000
 
     private static func registrations(
         by name: TemplateName, max wanted: Int, _ services: ControlPlaneServices

@@ -52,15 +52,14 @@ package struct DryRun: Sendable {
         let template = try await self.template(request.subject)
         var report = DryRunReport(source: template.source, registry: request.registry)
         report.document = template.document
-        if let refusal = template.refusal {
-            report.refusal = refusal
-            return report
-        }
         do throws(FleetError) {
             try await self.decide(request, template, questions, into: &report)
         } catch {
             report.refusal = error
         }
+        // A template that is not enabled yet is looked at all the same: that is what a dry run of
+        // it is for.
+        if let refusal = template.refusal { report.refusal = refusal }
         return report
     }
 

@@ -82,6 +82,9 @@ struct ShowTemplate: AsyncParsableCommand {
         for authority in authorities {
             rows.append(["used by CA", authority.stringValue ?? ""])
         }
+        for claim in use["claims"]?.arrayValue ?? [] {
+            rows.append(["open to claim", claim["label"]?.stringValue ?? ""])
+        }
         for registration in use["registrations"]?.arrayValue ?? [] {
             rows.append([
                 "registered",
