@@ -143,17 +143,7 @@ extension Provisioner {
                 .templateNotFound, "there is no provisioning template '\(text.clipped)'",
                 resource: text.clipped)
         }
-        guard record.enabled else {
-            throw FleetError(
-                .templateDisabled, "provisioning template '\(name)' is disabled",
-                resource: name.rawValue)
-        }
-        guard record.kind == .fleetProvisioning else {
-            throw FleetError(
-                .templateDisabled,
-                "provisioning template '\(name)' is of type \(record.kind.rawValue), which "
-                    + "RegisterThing cannot use", resource: name.rawValue)
-        }
+        if let refusal = TemplateGate.refusal(of: record) { throw refusal }
         let needed = TemplateCache.Guess(version: record.defaultVersionID, hook: record.hook)
         var view = start.registry
         if start.guess != needed {

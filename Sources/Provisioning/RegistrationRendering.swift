@@ -46,6 +46,25 @@ package struct RegistrationRendering: Sendable {
     }
 }
 
+/// Whether devices may register by a template at all.
+enum TemplateGate {
+    /// nil where they may.
+    static func refusal(of record: ProvisioningTemplate) -> FleetError? {
+        guard record.enabled else {
+            return FleetError(
+                .templateDisabled, "provisioning template '\(record.name)' is disabled",
+                resource: record.name.rawValue)
+        }
+        guard record.kind == .fleetProvisioning else {
+            return FleetError(
+                .templateDisabled,
+                "provisioning template '\(record.name)' is of type \(record.kind.rawValue), "
+                    + "which RegisterThing cannot use", resource: record.name.rawValue)
+        }
+        return nil
+    }
+}
+
 /// What a hook's verdict means for the registration: one place for the service and the dry run.
 enum HookVerdict {
     /// What a hook may say to a device.

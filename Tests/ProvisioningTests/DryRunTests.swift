@@ -39,6 +39,28 @@ import Testing
         #expect(try await fixture.store.page(ListQuery(.commits)).records.count == before)
     }
 
+    /// Machines read it: members are added, never renamed.
+    @Test func theJSONOfADryRunIsWhatItWas() async throws {
+        let fixture = try await ProvisioningFixture()
+        try await fixture.put([
+            .putThing(
+                Thing(
+                    name: ThingName(checked: "sensor-S1"), id: .unknown,
+                    attributes: ["site": "attic"], createdAt: fixture.clock.now))
+        ])
+        let report = try await Self.trial(fixture).run(
+            Self.request([
+                "templateBody": .string(try Shipped.text("Templates/demo-sensor.json")),
+                "parameters": ["SerialNumber": "S1"], "csr": "CSR S1",
+                "hookAnswer": [
+                    "allowProvisioning": true, "parameterOverrides": ["Site": "plant-7"],
+                ],
+                "questions": ["publish devices/sensor-S1/t", "publish devices/sensor-S2/t"],
+            ]))
+        try Golden.check(
+            JSONPrinter.print(report.json, style: .pretty) + "\n", "demo-sensor.dry-run.json")
+    }
+
     @Test func aRefusalIsReportedAsTheDeviceWouldReadIt() async throws {
         let fixture = try await ProvisioningFixture()
         let trial = Self.trial(fixture)

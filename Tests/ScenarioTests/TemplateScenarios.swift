@@ -102,6 +102,13 @@ import Testing
             "template", "dry-run", "\(Self.templates)/reprovision-merge.json", "--serials",
             serials, "--registry", registry, "--json")
         #expect(batch.status == 2, "\(batch.errors)")
+        let table = try workshop.write(
+            "made.csv", "SerialNumber,Firmware\n7,\"2.0\"\n")
+        let csv = try await Program.run(
+            "template", "dry-run", "\(Self.templates)/reprovision-merge.json", "--serials", table,
+            "--registry", registry)
+        #expect(csv.status == 0, "\(csv.errors)")
+        #expect(csv.output.contains("created  device-7"))
         let summary = try JSONParser.parse(batch.output)["summary"]
         #expect(
             summary
@@ -169,6 +176,51 @@ import Testing
         let refused = try await workshop.slipway("template", "delete", "demo-sensor")
         #expect(refused.status == 1)
         #expect(refused.errors.contains("is enabled"))
+    }
+
+    /// A change is judged by the devices that there really are.
+    @Test func aDifferenceIsShownOverTheLastRegistrations() async throws {
+        let workshop = try await Workshop().initialized()
+        let service = try await RunningService(workshop)
+        let simulated = try await Program.run(
+            "simulate", "--devices", "3", "--serials", "SN-{n:06}", "--template", "demo-sensor",
+            "--endpoint", "localhost:\(service.port)", "--claim-cert",
+            "\(workshop.path)/pki/claim-demo.pem",
+            "--claim-key", "\(workshop.path)/pki/claim-demo.key", "--ca",
+            "\(workshop.path)/pki/root-ca.pem")
+        #expect(simulated.status == 0, "\(simulated.errors)")
+        let body = try String(
+            contentsOfFile: "\(Self.templates)/demo-sensor.json", encoding: .utf8)
+        let file = try workshop.write(
+            "next.json", body.replacing("\"sensor-${SerialNumber}\"", with: "\"s-${SerialNumber}\"")
+        )
+        let diff = try await workshop.slipway(
+            "template", "diff", "demo-sensor", file, "--last", "2", "--json")
+        #expect(diff.status == 2, "\(diff.errors)")
+        let answer = try JSONParser.parse(diff.output)
+        #expect(answer["devices"] == 2 && answer["different"] == 2)
+        let change = answer["differences"]?.arrayValue?.first?["changes"]?.arrayValue?.first
+        #expect(change?["place"] == "thing.name")
+        #expect(change?["before"]?.stringValue?.hasPrefix("sensor-SN-") == true)
+        #expect(change?["after"]?.stringValue?.hasPrefix("s-SN-") == true)
+        let same = try await workshop.slipway("template", "diff", "demo-sensor", "--last", "9")
+        #expect(same.status == 0 && same.output.contains("0 of 3 devices"))
+        // A device that comes again meets its thing.
+        let again = try await workshop.slipway(
+            "template", "dry-run", "demo-sensor", "--parameters", "SerialNumber=SN-000001",
+            "Site=plant-7")
+        #expect(again.output.contains("+ attributes.site: plant-7"), "\(again.output)")
+        let use = try await workshop.slipway("template", "show", "demo-sensor", "--json")
+        let used = try JSONParser.parse(use.output)["use"]
+        #expect(used?["registrations"]?.arrayValue?.count == 3)
+        #expect(used?["claims"]?.arrayValue?.isEmpty == false)
+        #expect(try await workshop.slipway("template", "disable", "demo-sensor").status == 0)
+        let deleted = try await workshop.slipway("template", "delete", "demo-sensor")
+        #expect(deleted.status == 1 && deleted.errors.contains("were registered"))
+        let anyway = try await workshop.slipway(
+            "template", "delete", "demo-sensor", "--even-if-used")
+        #expect(anyway.status == 0, "\(anyway.errors)")
+        _ = await service.stop()
     }
 
     @Test func aLiveDryRunWritesNothing() async throws {

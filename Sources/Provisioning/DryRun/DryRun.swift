@@ -17,6 +17,8 @@ package struct DryRun: Sendable {
     private let realm: Realm
     /// A hook that nobody has approved refuses every device.
     private let requiresHookApproval: Bool
+    /// One hook at a time: workers are there for devices, and whoever tries things can wait.
+    private let hookGate = FairGate(places: 1)
 
     /// - Parameters:
     ///   - askHook: nil where there is no sandbox to run a script in.
@@ -180,16 +182,10 @@ package struct DryRun: Sendable {
             throw FleetError(
                 .notFound, "template '\(name)' has no version \(id)", resource: name.rawValue)
         }
-        var refusal: FleetError?
-        if !record.enabled {
-            refusal = FleetError(
-                .templateDisabled, "provisioning template '\(name)' is disabled",
-                resource: name.rawValue)
-        }
         return Template(
             source: ProvisioningPlan.Source(version),
             document: try TemplateChecker.document(of: version.body, named: name),
-            hook: record.hook, refusal: refusal)
+            hook: record.hook, refusal: TemplateGate.refusal(of: record))
     }
 
     // MARK: The hook
@@ -225,7 +221,9 @@ package struct DryRun: Sendable {
                 "there is no sandbox here to ask hook '\(script.name)' in: ask the running "
                     + "service, give the hook's answer, or leave the hook out")
         }
+        await self.hookGate.enter()
         let outcome = await askHook(script, self.question(to: script, request, template))
+        self.hookGate.leave()
         report.hook = DryRunReport.Hook(
             name: script.name, digest: script.digest, verdict: outcome.verdict, log: outcome.log)
         return try HookVerdict.overrides(outcome.verdict, by: script.name)

@@ -87,12 +87,23 @@ struct DryRunFile {
         }
     }
 
+    /// One line of CSV (RFC 4180): a cell in quotes may hold commas and, doubled, quotes.
     private static func cells(_ line: String) -> [String] {
-        line.split(separator: ",", omittingEmptySubsequences: false).map { cell in
-            let text = String(cell).trimmed
-            return text.count >= 2 && text.hasPrefix("\"") && text.hasSuffix("\"")
-                ? String(text.dropFirst().dropLast()) : text
+        var cells: [String] = []
+        var cell = ""
+        var isQuoted = false
+        var rest = line[...]
+        while let character = rest.popFirst() {
+            switch (character, isQuoted) {
+            case ("\"", true) where rest.first == "\"": cell.append(rest.removeFirst())
+            case ("\"", _): isQuoted.toggle()
+            case (",", false):
+                cells.append(cell.trimmed)
+                cell = ""
+            default: cell.append(character)
+            }
         }
+        return cells + [cell.trimmed]
     }
 }
 
