@@ -49,13 +49,21 @@ package struct RegistrationRendering: Sendable {
 /// Whether devices may register by a template at all.
 enum TemplateGate {
     /// nil where they may.
-    static func refusal(of record: ProvisioningTemplate) -> FleetError? {
+    static func refusal(
+        of record: ProvisioningTemplate, isJustInTime: Bool = false
+    ) -> FleetError? {
         guard record.enabled else {
             return FleetError(
                 .templateDisabled, "provisioning template '\(record.name)' is disabled",
                 resource: record.name.rawValue)
         }
-        guard record.kind == .fleetProvisioning else {
+        guard record.kind == .jitp || !isJustInTime else {
+            return FleetError(
+                .templateDisabled,
+                "provisioning template '\(record.name)' is of type \(record.kind.rawValue), "
+                    + "by which no CA registers devices", resource: record.name.rawValue)
+        }
+        guard record.kind == .fleetProvisioning || isJustInTime else {
             return FleetError(
                 .templateDisabled,
                 "provisioning template '\(record.name)' is of type \(record.kind.rawValue), "

@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test func everyShippedTemplateRendersItsSampleParameters() async throws {
-        for name in ["demo-sensor", "cellular-tracker"] {
+        for name in ["demo-sensor", "cellular-tracker", "jitp-subject"] {
             let result = try await Program.run(
                 "template", "dry-run", "\(Self.templates)/\(name).json", "--parameters",
                 "\(Self.templates)/\(name).parameters.json", "--against", "EMPTY")
@@ -166,9 +166,32 @@ import Testing
         let pruned = try await workshop.slipway(
             "template", "prune", "demo-sensor", "--keep", "1", "--json")
         #expect(try JSONParser.parse(pruned.output)["deleted"] == 1)
-        #expect(try await workshop.slipway("template", "delete", "demo-sensor").status == 0)
+        let kept = try await workshop.slipway("template", "delete", "demo-sensor")
+        #expect(kept.status == 1 && kept.errors.contains("claim"), "\(kept.errors)")
+        let deleted = try await workshop.slipway(
+            "template", "delete", "demo-sensor", "--even-if-used")
+        #expect(deleted.status == 0, "\(deleted.errors)")
         #expect(try await workshop.slipway("template", "show", "demo-sensor").status == 1)
         _ = await service?.stop()
+    }
+
+    /// A template for one way in is none for the other.
+    @Test func justInTimeIsTriedByTheSubject() async throws {
+        let workshop = try await Workshop().initialized()
+        #expect(try await workshop.slipway("template", "enable", "jitp-subject").status == 0)
+        let subject = "CN=pump-7,serialNumber=0007,C=AT"
+        let tried = try await workshop.slipway(
+            "template", "dry-run", "jitp-subject", "--subject", subject, "--json")
+        #expect(tried.status == 0, "\(tried.output) \(tried.errors)")
+        let thing = try JSONParser.parse(tried.output)["plan"]?["thing"]
+        #expect(thing?["attributes"]?["country"] == "AT" && thing?["name"] == "pump-7")
+        let claimed = try await workshop.slipway(
+            "template", "dry-run", "jitp-subject", "--parameters",
+            "\(Self.templates)/jitp-subject.parameters.json")
+        #expect(claimed.status == 1 && claimed.output.contains("TemplateDisabled"))
+        let other = try await workshop.slipway(
+            "template", "dry-run", "demo-sensor", "--subject", subject, "--hook", "none")
+        #expect(other.status == 1 && other.output.contains("TemplateDisabled"))
     }
 
     @Test func aTemplateInUseDoesNotVanish() async throws {

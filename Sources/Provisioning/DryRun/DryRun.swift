@@ -51,7 +51,7 @@ package struct DryRun: Sendable {
     ///   a hook that nobody can run, a question that is none.
     package func run(_ request: DryRunRequest) async throws(FleetError) -> DryRunReport {
         let questions = try DryRunPolicies.questions(request.questions, in: self.realm)
-        let template = try await self.template(request.subject)
+        let template = try await self.template(request)
         var report = DryRunReport(source: template.source, registry: request.registry)
         report.document = template.document
         do throws(FleetError) {
@@ -150,8 +150,8 @@ package struct DryRun: Sendable {
 
     // MARK: The template
 
-    private func template(_ subject: DryRunRequest.Subject) async throws(FleetError) -> Template {
-        switch subject {
+    private func template(_ request: DryRunRequest) async throws(FleetError) -> Template {
+        switch request.subject {
         case .body(let body):
             let report = TemplateChecker.check(body)
             guard let document = report.document else {
@@ -165,11 +165,13 @@ package struct DryRun: Sendable {
                     template: nil, version: nil, digest: ContentDigest.sha256(of: body)),
                 document: document, hook: nil, refusal: nil)
         case .stored(let name, let id):
-            return try await self.stored(name, id)
+            return try await self.stored(name, id, request)
         }
     }
 
-    private func stored(_ name: TemplateName, _ id: Int?) async throws(FleetError) -> Template {
+    private func stored(
+        _ name: TemplateName, _ id: Int?, _ request: DryRunRequest
+    ) async throws(FleetError) -> Template {
         guard let record = try await self.load([.template(name)]).template(name) else {
             throw FleetError(
                 .notFound, "there is no provisioning template '\(name)'", resource: name.rawValue)
@@ -185,7 +187,8 @@ package struct DryRun: Sendable {
         return Template(
             source: ProvisioningPlan.Source(version),
             document: try TemplateChecker.document(of: version.body, named: name),
-            hook: record.hook, refusal: TemplateGate.refusal(of: record))
+            hook: record.kind == .jitp ? nil : record.hook,
+            refusal: TemplateGate.refusal(of: record, isJustInTime: request.isJustInTime))
     }
 
     // MARK: The hook

@@ -32,7 +32,10 @@ package struct DryRunRequest: Sendable {
     }
 
     package let subject: Subject
+    /// What the device sends, and what its certificate's subject says where one is given.
     package let parameters: [String: String]
+    /// Whether a subject was given: the registration is just in time, and no hook is asked.
+    package let isJustInTime: Bool
     package let hook: Hook
     package let registry: Registry
     /// A signing request in PEM, for what its certificate would say.
@@ -45,7 +48,7 @@ package struct DryRunRequest: Sendable {
     /// Members of the JSON form; every one but the template is optional.
     package static let members = [
         "templateName", "versionId", "templateBody", "parameters", "hookName", "hookSource",
-        "hookAnswer", "withoutHook", "against", "csr", "clientId", "questions",
+        "hookAnswer", "withoutHook", "against", "csr", "clientId", "questions", "subject",
     ]
 
     /// - Throws: `FleetError.invalidRequest`, naming the member that is wrong.
@@ -60,7 +63,11 @@ package struct DryRunRequest: Sendable {
         }
         self.subject = try Self.subject(object)
         self.hook = try Self.hook(object)
-        self.parameters = try Self.texts(object["parameters"], at: "/parameters")
+        let subject = try Self.text(object, "subject")
+        self.isJustInTime = subject != nil
+        var parameters = try Self.texts(object["parameters"], at: "/parameters")
+        if let subject { parameters.merge(try SubjectParameters.of(subject)) { $1 } }
+        self.parameters = parameters
         self.csr = try Self.text(object, "csr")
         self.clientID = try Self.text(object, "clientId")
         let against = try Self.text(object, "against") ?? Registry.database.rawValue

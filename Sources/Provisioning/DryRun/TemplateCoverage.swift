@@ -82,6 +82,8 @@ package struct TemplateCoverage: Sendable {
 
     private struct Branch {
         let property: String
+        /// Refuses every thing that is there, whatever it is like.
+        let refusesAny: Bool
         let item: Item
     }
 
@@ -93,9 +95,9 @@ package struct TemplateCoverage: Sendable {
             ("ThingTypeName", thing.typeName != nil, thing.typeOverride),
             ("ThingGroups", !thing.groups.isEmpty, thing.groupsOverride),
         ]
-        return properties.filter { $0.1 || $0.2 != nil }.map { name, _, override in
+        return properties.filter { $0.1 || $0.2 == .fail }.map { name, _, override in
             Branch(
-                property: name,
+                property: name, refusesAny: override == .fail,
                 item: Item(
                     kind: "branch",
                     name: "a thing that differs in \(name) ("
@@ -135,7 +137,8 @@ package struct TemplateCoverage: Sendable {
             "ThingTypeName": rendered.typeName != nil && rendered.typeName != before.typeName,
             "ThingGroups": Set(rendered.groups) != Set(report.groupsBefore),
         ]
-        for branch in Self.overrides(of: document) where differs[branch.property] == true {
+        for branch in Self.overrides(of: document)
+        where branch.refusesAny || differs[branch.property] == true {
             self.exercised.insert(branch.item)
         }
     }

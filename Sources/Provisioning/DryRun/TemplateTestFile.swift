@@ -11,6 +11,8 @@ package struct TemplateTestFile: Sendable {
         /// A Lua file beside the test, asked in the sandbox.
         package let hookFile: String?
         package let csr: String?
+        /// The subject of the certificate that a device brings, for just-in-time provisioning.
+        package let subject: String?
         package let clientID: String?
         package let registry: RegistrySketch
         package let expectation: Expectation
@@ -45,7 +47,7 @@ package struct TemplateTestFile: Sendable {
 
     private static let members = ["template", "registry", "cases"]
     private static let caseMembers = [
-        "name", "parameters", "hook", "hookFile", "csr", "clientId", "registry", "plan",
+        "name", "parameters", "hook", "hookFile", "csr", "subject", "clientId", "registry", "plan",
         "wholePlan", "difference", "certificate", "may", "mayNot", "refused",
     ]
     /// Cases in one file.
@@ -101,7 +103,8 @@ package struct TemplateTestFile: Sendable {
             parameters: JSONObject(
                 parameters.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }),
             hook: item["hook"], hookFile: item["hookFile"]?.stringValue,
-            csr: item["csr"]?.stringValue, clientID: item["clientId"]?.stringValue,
+            csr: item["csr"]?.stringValue, subject: item["subject"]?.stringValue,
+            clientID: item["clientId"]?.stringValue,
             registry: try RegistrySketch(json: item["registry"] ?? shared),
             expectation: expectation)
     }
@@ -150,6 +153,7 @@ extension TemplateTestFile.Case {
         request["hookAnswer"] = self.hook
         request["hookSource"] = hookSource.map { .string($0) }
         request["csr"] = self.csr.map { .string($0) }
+        request["subject"] = self.subject.map { .string($0) }
         request["clientId"] = self.clientID.map { .string($0) }
         return try DryRunRequest(json: .object(request))
     }

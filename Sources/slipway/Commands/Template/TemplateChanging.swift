@@ -136,9 +136,10 @@ struct DeleteTemplate: AsyncParsableCommand {
         discussion: """
             slipway template delete old-sensor
 
-            Refused while the template is enabled, while a CA registers its devices by it, and \
-            while a device's certificate names it, unless --even-if-used: certificates keep the \
-            template's name, version and digest, but nobody can read the body any more.
+            Refused while the template is enabled and while a CA registers its devices by it. \
+            Unless --even-if-used also while a claim's policy lets devices register by it, and \
+            while a certificate was: certificates keep the template's name, version and digest, \
+            but nobody can read the body any more.
             """)
 
     @Argument(help: "The template's name") var name: String
@@ -158,15 +159,25 @@ struct DeleteTemplate: AsyncParsableCommand {
             }
             let use = try await access.perform(
                 "DescribeTemplateUse", path: path, query: ["registrations": "1"])
-            if !self.evenIfUsed, use["registrations"]?.arrayValue?.isEmpty == false {
-                throw FleetError(
-                    .deleteConflict,
-                    "devices were registered by template '\(self.name)': export it first, then "
-                        + "say --even-if-used")
-            }
+            if !self.evenIfUsed { try self.refuse(use) }
             _ = try await access.perform("DeleteProvisioningTemplate", path: path)
             Terminal.say("\(self.name) is deleted")
         } catch { throw Failure.exit(error) }
+    }
+
+    private func refuse(_ use: JSONValue) throws(FleetError) {
+        if use["registrations"]?.arrayValue?.isEmpty == false {
+            throw FleetError(
+                .deleteConflict,
+                "devices were registered by template '\(self.name)': export it first, then say "
+                    + "--even-if-used")
+        }
+        if let claim = use["claims"]?.arrayValue?.first {
+            throw FleetError(
+                .deleteConflict,
+                "claim '\(claim["label"]?.stringValue ?? "")' lets devices register by template "
+                    + "'\(self.name)': take that from its policy, or say --even-if-used")
+        }
     }
 }
 

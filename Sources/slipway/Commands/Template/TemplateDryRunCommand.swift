@@ -41,6 +41,8 @@ struct DryRunTemplate: AsyncParsableCommand {
     @Option(help: #"What the hook says: {"allowProvisioning": true, "parameterOverrides": {}}"#)
     var hookAnswer: String?
     @Option(help: ArgumentHelp("A signing request in PEM", valueName: "file")) var csr: String?
+    @Option(help: "For just-in-time provisioning: a certificate's subject, CN=pump-1,O=Acme")
+    var subject: String?
     @Option(help: "LIVE, DATABASE or EMPTY; else the service, or the database where none runs")
     var against: DryRunAgainst?
     @Option(help: ArgumentHelp("What is there before, as JSON; for EMPTY", valueName: "file"))
@@ -132,6 +134,7 @@ struct DryRunTemplate: AsyncParsableCommand {
             JSONObject(parameters.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
         try await self.addHook(to: &request)
         if let csr = self.csr { request["csr"] = .string(try await TextFile.read(csr)) }
+        request["subject"] = self.subject.map { .string($0) }
         request["clientId"] = self.clientID.map { .string($0) }
         if !self.can.isEmpty { request["questions"] = .array(self.questions.map { .string($0) }) }
         return request
