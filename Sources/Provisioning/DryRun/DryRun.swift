@@ -4,7 +4,7 @@ import Registry
 
 /// Tries a registration and stops before the commit. It takes the very steps of a device's own
 /// dialogue (hook, rendering, plan); it writes nothing, issues nothing and spends no token.
-package struct DryRun: Sendable {
+package final class DryRun: Sendable {
     package typealias Load =
         @Sendable (Set<RecordKey>) async throws(FleetError) -> RegistryView
     package typealias AskHook = @Sendable (HookScript, HookRequest) async -> HookOutcome
