@@ -1,5 +1,6 @@
 package import Fleet
 package import JSON
+package import Provisioning
 
 /// What every operation may use.
 package struct ControlPlaneServices: Sendable {
@@ -31,6 +32,8 @@ package struct ControlPlaneServices: Sendable {
     package var access: AccessServices?
     /// What is wrong with a hook's text; nil where nothing tells, for want of a sandbox.
     package var checkHook: (@Sendable (HookScript) async -> String?)?
+    /// Tries registrations; beside a service it can ask no hook.
+    package var trial: DryRun
     /// nil beside a service, for the same want.
     package var registration: Registration?
     package var registrationFiles: (any RegistrationFiles)?
@@ -46,6 +49,9 @@ package struct ControlPlaneServices: Sendable {
         self.clock = clock
         self.entropy = entropy
         self.realm = realm
+        self.trial = DryRun(
+            load: { keys async throws(FleetError) in try await store.load(keys) },
+            askHook: nil, readCSR: nil, clock: clock, realm: realm)
     }
 
     func requireIssuing() throws(FleetError) -> Issuing {

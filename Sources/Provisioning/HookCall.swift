@@ -29,7 +29,7 @@ extension Provisioner {
         case nil: return nil
         case .missing(let name):
             self.announce(.hookLogged(name, ["the script is missing; every device is refused"]))
-            throw Self.refusedByHook(nil)
+            throw HookVerdict.refused(nil)
         case .script(let found): script = found
         }
         if self.settings.requiresHookApproval, script.approval == nil {
@@ -40,7 +40,7 @@ extension Provisioner {
                         "the script has not been approved; every device is refused until somebody "
                             + "other than its author does: slipway hook approve \(script.name)"
                     ]))
-            throw Self.refusedByHook(nil)
+            throw HookVerdict.refused(nil)
         }
         if let memo, memo.outcome.script.digest == script.digest,
             memo.templateDigest == template.version.digest
@@ -71,29 +71,14 @@ extension Provisioner {
         case .allowed(let overrides):
             if let problem = ParameterRules.problem(in: overrides) {
                 self.announce(.hookLogged(script.name, ["parameterOverrides: \(problem)"]))
-                throw Self.refusedByHook(nil)
             }
-            return overrides
-        case .denied(let reason): throw Self.refusedByHook(reason)
-        case .timedOut:
-            throw FleetError(
-                .hookTimeout, "the pre-provisioning hook did not answer in time",
-                resource: script.name.rawValue)
         case .busy: throw self.tooMany("too many devices ask the hook at once")
         case .failed(let cause):
             self.announce(.hookLogged(script.name, ["failed: \(cause)"]))
-            throw Self.refusedByHook(nil)
+        case .denied, .timedOut: break
         }
+        return try HookVerdict.overrides(verdict, by: script.name)
     }
-
-    private static func refusedByHook(_ reason: String?) -> FleetError {
-        let text = reason.map { String($0.prefix(Self.denyReasonCharactersMax)) } ?? ""
-        return FleetError(
-            .accessDenied, text.isEmpty ? "the pre-provisioning hook refused this device" : text)
-    }
-
-    /// What a hook may say to a device.
-    private static let denyReasonCharactersMax = 512
 }
 
 /// AWS: template parameters, at most 2048 characters a key and 4096 a value.

@@ -18,7 +18,7 @@ package enum PlanPrinter {
         ]
     }
 
-    private static func source(_ source: ProvisioningPlan.Source) -> JSONValue {
+    static func source(_ source: ProvisioningPlan.Source) -> JSONValue {
         var object = JSONObject()
         object["name"] = source.template.map { .string($0.rawValue) }
         object["version"] = source.version.map { .int($0) }
@@ -35,7 +35,7 @@ package enum PlanPrinter {
         return .object(object)
     }
 
-    private static func parameters(_ parameters: ResolvedParameters) -> JSONValue {
+    static func parameters(_ parameters: ResolvedParameters) -> JSONValue {
         .object(
             JSONObject(
                 parameters.values.sorted { $0.key < $1.key }.map { name, value in
@@ -50,18 +50,18 @@ package enum PlanPrinter {
                 ? "created" : plan.thing == plan.thingBefore ? "unchanged" : "updated",
         ]
         object["type"] = plan.thing.typeName.map { .string($0.rawValue) }
-        object["attributes"] = self.attributes(plan.thing.attributes)
+        object["attributes"] = self.texts(plan.thing.attributes)
         object["billingGroup"] = plan.thing.billingGroup.map { .string($0.rawValue) }
         object["version"] = .int(plan.thing.version)
         if let before = plan.thingBefore, before != plan.thing {
-            var difference: JSONObject = ["attributes": self.attributes(before.attributes)]
+            var difference: JSONObject = ["attributes": self.texts(before.attributes)]
             difference["type"] = before.typeName.map { .string($0.rawValue) }
             object["before"] = .object(difference)
         }
         return .object(object)
     }
 
-    private static func attributes(_ attributes: [String: String]) -> JSONValue {
+    static func texts(_ attributes: [String: String]) -> JSONValue {
         .object(
             JSONObject(
                 attributes.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))

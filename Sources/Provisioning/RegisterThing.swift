@@ -68,25 +68,21 @@ extension Provisioner {
         case .pending(let found): pending = found
         }
         let template = try await self.template(name, request.template, in: view)
-        if let problem = ParameterRules.problem(
-            in: request.parameters, declared: template.document.parameters)
-        {
-            throw FleetError(.invalidParameters, "parameters: \(problem)")
-        }
+        try RegistrationRendering.check(request.parameters, for: template.document)
         let outcome = try await self.ask(
             template, about: pending, request, publisher, memo: &hookCall)
         CrashPoint.reached(.afterHook)
-        let parameters = ResolvedParameters(
+        let rendering = try RegistrationRendering(
             sent: request.parameters, overrides: outcome?.overrides ?? [:],
             document: template.document, certificate: contents.certificate,
             realm: self.settings.realm)
-        let rendered = try TemplateRenderer.render(template.document, with: parameters)
         let registration = ThingRegistration(
             request: request, publisher: publisher, pending: pending, template: template,
-            hook: outcome, parameters: parameters, start: view.registry,
+            hook: outcome, rendering: rendering, start: view.registry,
             newThingID: self.ports.entropy.resourceID(), at: now)
-        let registry = try await self.loadRegistry(rendered, for: pending.certificate)
-        let decided = try registration.decide(rendered, in: registry)
+        let registry = try await self.loadRegistry(
+            rendering.rendered, for: pending.certificate)
+        let decided = try registration.decide(in: registry)
         CrashPoint.reached(.beforeRegisterCommit)
         _ = try await self.ports.store.commit(
             decided.changeSet, by: .principal(publisher.principal, from: publisher.sourceAddress))
@@ -147,17 +143,7 @@ extension Provisioner {
                 .templateNotFound, "there is no provisioning template '\(text.clipped)'",
                 resource: text.clipped)
         }
-        guard record.enabled else {
-            throw FleetError(
-                .templateDisabled, "provisioning template '\(name)' is disabled",
-                resource: name.rawValue)
-        }
-        guard record.kind == .fleetProvisioning else {
-            throw FleetError(
-                .templateDisabled,
-                "provisioning template '\(name)' is of type \(record.kind.rawValue), which "
-                    + "RegisterThing cannot use", resource: name.rawValue)
-        }
+        if let refusal = TemplateGate.refusal(of: record) { throw refusal }
         let needed = TemplateCache.Guess(version: record.defaultVersionID, hook: record.hook)
         var view = start.registry
         if start.guess != needed {

@@ -8,6 +8,7 @@ package struct TemplateSettings: Hashable, Sendable {
     package var summary: String
     package var enabled: Bool
     package var hook: HookName?
+    package var kind = ProvisioningTemplate.Kind.fleetProvisioning
 
     /// Without a settings file: enabled, no hook, no description.
     package init(summary: String = "", enabled: Bool = true, hook: HookName? = nil) {
@@ -32,11 +33,18 @@ package struct TemplateSettings: Hashable, Sendable {
             case ("enabled", .bool(let flag)): self.enabled = flag
             case ("hook", .string(let name)): self.hook = try HookName(name)
             case ("hook", .null): self.hook = nil
+            case ("type", .string(let name)):
+                guard let kind = ProvisioningTemplate.Kind(rawValue: name) else {
+                    throw FleetError(
+                        .invalidRequest,
+                        "/type is FLEET_PROVISIONING or JITP, not '\(name.clipped)'")
+                }
+                self.kind = kind
             default:
                 throw FleetError(
                     .invalidRequest,
-                    "/\(key.clipped): expected description (text), enabled (true or false) or "
-                        + "hook (a name or null)")
+                    "/\(key.clipped): expected description (text), enabled (true or false), "
+                        + "hook (a name or null) or type (FLEET_PROVISIONING or JITP)")
             }
         }
     }
@@ -44,11 +52,12 @@ package struct TemplateSettings: Hashable, Sendable {
     /// A template from its files, its body checked.
     /// - Throws: `FleetError.invalidRequest` with every finding in the body.
     package func submission(
-        name: TemplateName, body: String
+        name: TemplateName, body: String, author: String? = nil, message: String? = nil
     ) throws(FleetError) -> TemplateSubmission {
         _ = try TemplateChecker.document(of: body, named: name)
         return TemplateSubmission(
-            name: name, summary: self.summary, enabled: self.enabled, hook: self.hook,
-            body: body)
+            name: name, kind: self.kind, summary: self.summary, enabled: self.enabled,
+            hook: self.hook,
+            body: body, author: author, message: message)
     }
 }

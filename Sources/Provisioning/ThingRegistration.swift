@@ -13,27 +13,19 @@ struct ThingRegistration {
     let pending: TokenJudgement.Pending
     let template: UsableTemplate
     let hook: HookCall.Outcome?
-    let parameters: ResolvedParameters
+    let rendering: RegistrationRendering
     /// The view that token, certificate, claim and template were judged by.
     let start: RegistryView
     let newThingID: ResourceID
     let at: UnixTime
 
-    func decide(
-        _ rendered: RenderedTemplate, in view: RegistryView
-    ) throws(FleetError) -> Decided {
+    func decide(in view: RegistryView) throws(FleetError) -> Decided {
         let certificate = self.pending.certificate
         let others = KeyOwnership.others(of: certificate, in: view)
-        try KeyOwnership.check(others, for: rendered.thing, in: view)
-        let plan = try PlanDecision.plan(
-            rendered, of: self.template.document,
-            for: PlanDecision.Registrant(
-                certificate: PlanDecision.PlannedCertificate(
-                    certificate.id, as: self.template.document.certificate),
-                newThingID: self.newThingID,
-                source: ProvisioningPlan.Source(self.template.version),
-                parameters: self.parameters),
-            in: view, at: self.at)
+        try KeyOwnership.check(others, for: self.rendering.rendered.thing, in: view)
+        let plan = try self.rendering.plan(
+            self.template.document, from: ProvisioningPlan.Source(self.template.version),
+            certificate: certificate.id, newThingID: self.newThingID, in: view, at: self.at)
         let relied: [RecordKey] = [
             .ownershipToken(self.pending.token.hash), .certificate(certificate.id),
             .certificate(self.publisher.principal), .template(self.template.record.name),
@@ -67,7 +59,7 @@ struct ThingRegistration {
 
     private var provenance: Provenance {
         let claim = self.start.claim(self.publisher.principal)
-        let texts = self.parameters.texts
+        let texts = self.rendering.parameters.texts
         let origin =
             self.pending.certificate.provenance?.origin
             ?? Provenance.Origin(

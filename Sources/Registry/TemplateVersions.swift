@@ -95,8 +95,8 @@ extension Templates {
 
     /// AWS: CreateProvisioningTemplateVersion. The caller has checked the body.
     package static func createVersion(
-        of name: TemplateName, body: String, isDefault: Bool, in view: RegistryView,
-        at now: UnixTime
+        of name: TemplateName, body: String, isDefault: Bool, author: String? = nil,
+        message: String? = nil, in view: RegistryView, at now: UnixTime
     ) throws(FleetError) -> ChangeSet {
         var template = try Self.existing(name, in: view)
         let id = template.latestVersionID + 1
@@ -117,7 +117,8 @@ extension Templates {
                 .putTemplate(template),
                 .putTemplateVersion(
                     TemplateVersion(
-                        template: name, id: id, body: body, digest: digest, createdAt: now)),
+                        template: name, id: id, body: body, digest: digest, createdAt: now,
+                        author: author, message: message)),
             ],
             detail: ["version": .int(id), "digest": .string(digest)])
     }

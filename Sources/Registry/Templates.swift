@@ -10,11 +10,15 @@ package struct TemplateSubmission: Hashable, Sendable {
     package let hook: HookName?
     package let body: String
     package let labels: ProvisioningTemplate.Labels
+    /// Who hands it in and why, for its version.
+    package let author: String?
+    package let message: String?
 
     package init(
         name: TemplateName, kind: ProvisioningTemplate.Kind = .fleetProvisioning,
         summary: String, enabled: Bool, hook: HookName?, body: String,
-        labels: ProvisioningTemplate.Labels = .init()
+        labels: ProvisioningTemplate.Labels = .init(), author: String? = nil,
+        message: String? = nil
     ) {
         self.name = name
         self.kind = kind
@@ -23,6 +27,8 @@ package struct TemplateSubmission: Hashable, Sendable {
         self.hook = hook
         self.body = body
         self.labels = labels
+        self.author = author
+        self.message = message
     }
 
     /// What `Templates.put` has to see of the template itself; its default version comes with
@@ -85,7 +91,7 @@ package enum Templates {
                 .putTemplateVersion(
                     TemplateVersion(
                         template: submission.name, id: 1, body: submission.body, digest: digest,
-                        createdAt: now)),
+                        createdAt: now, author: submission.author, message: submission.message)),
             ],
             detail: ["version": 1, "digest": .string(digest)])
     }
@@ -110,7 +116,8 @@ package enum Templates {
                 .putTemplateVersion(
                     TemplateVersion(
                         template: existing.name, id: id, body: submission.body, digest: digest,
-                        createdAt: now)))
+                        createdAt: now, author: submission.author,
+                        message: submission.message)))
             set.detail = ["version": .int(id), "digest": .string(digest)]
         }
         guard template != existing else { return set }

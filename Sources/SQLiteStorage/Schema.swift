@@ -11,7 +11,7 @@ enum Schema {
     static let steps: [String] = [
         Self.registry + Self.provisioning + Self.allowlists + Self.audit, Self.awsLabels,
         Self.wholeRegistry, Self.policyHistory, Self.access, Self.registrationTasks,
-        Self.search,
+        Self.search, Self.templateHistory,
     ]
 
     static var version: Int { Self.steps.count }

@@ -33,6 +33,7 @@ struct Slipway: AsyncParsableCommand {
             AllowlistCommand.self, CertCommand.self, SearchCommand.self, PolicyCommand.self,
             StatusCommand.self, AuditCommand.self, AccessCommand.self, HookCommand.self,
             RegisterThingsCommand.self,
+            TemplateCommand.self,
             ConfigCommand.self, OperationsCommand.self, EnvCommand.self,
         ])
 

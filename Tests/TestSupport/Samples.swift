@@ -229,13 +229,14 @@ package enum Samples {
             hook: HookName(checked: "allowlist"), createdAt: self.time, lastModifiedAt: self.time,
             labels: ProvisioningTemplate.Labels(
                 roleARN: "arn:aws:iam::1:role/x", hookTarget: "arn:aws:lambda:::function:x",
-                hookPayloadVersion: "2020-04-01"))
+                hookPayloadVersion: "2020-04-01"), loadedDigest: "ab cd")
     }
 
     package static func templateVersion(_ id: Int) -> TemplateVersion {
         TemplateVersion(
             template: TemplateName(checked: "line"), id: id, body: "{\"n\": \(id)}",
-            digest: self.digest("template", id).hex, createdAt: self.time)
+            digest: self.digest("template", id).hex, createdAt: self.time,
+            author: "ada", message: id.isMultiple(of: 2) ? "why" : nil)
     }
 
     package static let hook = HookScript(

@@ -57,7 +57,8 @@ package enum TemplateOperations {
             enabled: try request.optionalFlag("enabled") ?? false, hook: hook?.name, body: body,
             labels: ProvisioningTemplate.Labels(
                 roleARN: try request.optionalText("provisioningRoleArn"),
-                hookTarget: hook?.target, hookPayloadVersion: hook?.payloadVersion))
+                hookTarget: hook?.target, hookPayloadVersion: hook?.payloadVersion),
+            author: request.actor.identity)
         let tags = try TagShape.tags(request)
         var keys: Set<RecordKey> = [.template(name)]
         if let hook { keys.insert(.hook(hook.name)) }

@@ -48,7 +48,9 @@ package enum TemplateVersionOperations {
         let decided = try await services.decide([.template(name)], by: request.actor) {
             view, now throws(FleetError) in
             try Templates.createVersion(
-                of: name, body: body, isDefault: isDefault, in: view, at: now)
+                of: name, body: body, isDefault: isDefault, author: request.actor.identity,
+                in: view,
+                at: now)
         }
         let id = try Templates.existing(name, in: decided.view).latestVersionID + 1
         return [

@@ -15,6 +15,9 @@ package struct ProvisioningTemplate: Hashable, Sendable {
     package let createdAt: UnixTime
     package var lastModifiedAt: UnixTime
     package var labels: Labels
+    /// Digests of the file that was last loaded, its body's and its settings'; nil for a template
+    /// that no file brought.
+    package var loadedDigest: String?
 
     /// What AWS clients say about a template and want to hear again, though nothing here acts on
     /// it: the role that AWS would assume, and the ARN and version by which they named the hook.
@@ -35,7 +38,7 @@ package struct ProvisioningTemplate: Hashable, Sendable {
     package init(
         name: TemplateName, kind: Kind, summary: String, enabled: Bool, defaultVersionID: Int,
         latestVersionID: Int, hook: HookName?, createdAt: UnixTime, lastModifiedAt: UnixTime,
-        labels: Labels = Labels()
+        labels: Labels = Labels(), loadedDigest: String? = nil
     ) {
         self.name = name
         self.kind = kind
@@ -47,6 +50,7 @@ package struct ProvisioningTemplate: Hashable, Sendable {
         self.createdAt = createdAt
         self.lastModifiedAt = lastModifiedAt
         self.labels = labels
+        self.loadedDigest = loadedDigest
     }
 }
 
@@ -57,15 +61,22 @@ package struct TemplateVersion: Hashable, Sendable {
     /// SHA-256 of the body, hex.
     package let digest: String
     package let createdAt: UnixTime
+    /// Who handed it in, as the audit log names people; nil for one from before that was kept.
+    package let author: String?
+    /// Why, in the author's words.
+    package let message: String?
 
     package init(
-        template: TemplateName, id: Int, body: String, digest: String, createdAt: UnixTime
+        template: TemplateName, id: Int, body: String, digest: String, createdAt: UnixTime,
+        author: String? = nil, message: String? = nil
     ) {
         self.template = template
         self.id = id
         self.body = body
         self.digest = digest
         self.createdAt = createdAt
+        self.author = author
+        self.message = message
     }
 }
 

@@ -64,6 +64,29 @@ package struct PolicyMatrix: Sendable {
 }
 
 extension PolicyMatrix.Column {
+    /// An example of what the column is about: each wildcard replaced by an `x`.
+    package func example(in context: PolicyVariables) -> AuthorizationRequest? {
+        self.request(in: context)
+    }
+
+    /// The resource with the values of `context` in it and its wildcards as they are; nil where a
+    /// variable has no value.
+    package func resolvedText(in context: PolicyVariables) -> String? {
+        switch self {
+        case .question(let question): return question.request.resource.rawValue
+        case .pattern(let action, let pattern):
+            let glob = pattern.resolved(
+                context: context, place: action.concernsTopic ? .topic : .text,
+                unresolved: .matchesNothing)
+            guard let glob else { return nil }
+            let bytes = glob.units.map { unit in
+                UInt8(exactly: unit)
+                    ?? (unit == Glob.anyRun ? UInt8(ascii: "*") : UInt8(ascii: "?"))
+            }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
     /// What stands for a run of characters when a pattern is made an example of itself.
     private static let sample: Unicode.Scalar = "x"
 

@@ -15,7 +15,8 @@ extension ProvisioningTemplate {
             ("lastModifiedAt", RecordJSON.time(self.lastModifiedAt)),
             ("roleARN", RecordJSON.text(self.labels.roleARN)),
             ("hookTarget", RecordJSON.text(self.labels.hookTarget)),
-            ("hookPayloadVersion", RecordJSON.text(self.labels.hookPayloadVersion)))
+            ("hookPayloadVersion", RecordJSON.text(self.labels.hookPayloadVersion)),
+            ("loadedDigest", RecordJSON.text(self.loadedDigest)))
     }
 
     init(json: JSONValue?) throws {
@@ -30,7 +31,8 @@ extension ProvisioningTemplate {
             labels: Labels(
                 roleARN: try fields.optionalText("roleARN"),
                 hookTarget: try fields.optionalText("hookTarget"),
-                hookPayloadVersion: try fields.optionalText("hookPayloadVersion")))
+                hookPayloadVersion: try fields.optionalText("hookPayloadVersion")),
+            loadedDigest: try fields.optionalText("loadedDigest"))
     }
 }
 
@@ -39,7 +41,9 @@ extension TemplateVersion {
         RecordJSON.object(
             ("template", RecordJSON.name(self.template)), ("id", .int(self.id)),
             ("body", .string(self.body)), ("digest", .string(self.digest)),
-            ("createdAt", RecordJSON.time(self.createdAt)))
+            ("createdAt", RecordJSON.time(self.createdAt)),
+            ("author", RecordJSON.text(self.author)),
+            ("message", RecordJSON.text(self.message)))
     }
 
     init(json: JSONValue?) throws {
@@ -47,7 +51,8 @@ extension TemplateVersion {
         self.init(
             template: try fields.name("template"), id: try fields.int("id"),
             body: try fields.text("body"), digest: try fields.text("digest"),
-            createdAt: try fields.time("createdAt"))
+            createdAt: try fields.time("createdAt"), author: try fields.optionalText("author"),
+            message: try fields.optionalText("message"))
     }
 }
 

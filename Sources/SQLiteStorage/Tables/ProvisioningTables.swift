@@ -6,7 +6,7 @@ internal import JSON
 enum ProvisioningTables {
     static let templateColumns = """
         name, kind, summary, enabled, default_version, latest_version, hook, created_at, \
-        last_modified_at, role_arn, hook_target, hook_payload_version
+        last_modified_at, role_arn, hook_target, hook_payload_version, loaded_digest
         """
 
     static func template(_ row: inout RowReader) throws -> ProvisioningTemplate {
@@ -17,7 +17,8 @@ enum ProvisioningTables {
             createdAt: try row.time(), lastModifiedAt: try row.time(),
             labels: ProvisioningTemplate.Labels(
                 roleARN: try row.optionalText(), hookTarget: try row.optionalText(),
-                hookPayloadVersion: try row.optionalText()))
+                hookPayloadVersion: try row.optionalText()),
+            loadedDigest: try row.optionalText())
     }
 
     static func put(
@@ -26,13 +27,14 @@ enum ProvisioningTables {
         try db.run(
             """
             INSERT INTO templates (\(Self.templateColumns), revision)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, summary = excluded.summary,
                 enabled = excluded.enabled, default_version = excluded.default_version,
                 latest_version = excluded.latest_version, hook = excluded.hook,
                 created_at = excluded.created_at, last_modified_at = excluded.last_modified_at,
                 role_arn = excluded.role_arn, hook_target = excluded.hook_target,
                 hook_payload_version = excluded.hook_payload_version,
+                loaded_digest = excluded.loaded_digest,
                 revision = excluded.revision
             """,
             template.name.rawValue, template.kind.rawValue, template.summary.storable,
@@ -40,7 +42,7 @@ enum ProvisioningTables {
             template.hook?.rawValue, template.createdAt.milliseconds,
             template.lastModifiedAt.milliseconds, template.labels.roleARN?.storable,
             template.labels.hookTarget?.storable, template.labels.hookPayloadVersion?.storable,
-            revision)
+            template.loadedDigest, revision)
     }
 
     static func deleteTemplate(_ name: TemplateName, _ db: Database) throws {
@@ -49,25 +51,29 @@ enum ProvisioningTables {
         try TagTables.set(.template(name), [:], 0, db)
     }
 
-    static let templateVersionColumns = "template, id, body, digest, created_at"
+    static let templateVersionColumns =
+        "template, id, body, digest, created_at, author, message"
 
     static func templateVersion(_ row: inout RowReader) throws -> TemplateVersion {
         TemplateVersion(
             template: try row.name(), id: try row.int(), body: try row.text(),
-            digest: try row.text(), createdAt: try row.time())
+            digest: try row.text(), createdAt: try row.time(), author: try row.optionalText(),
+            message: try row.optionalText())
     }
 
     static func put(_ version: TemplateVersion, _ revision: Revision, _ db: Database) throws {
         try db.run(
             """
             INSERT INTO template_versions (\(Self.templateVersionColumns), revision)
-            VALUES (?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (template, id) DO UPDATE SET body = excluded.body,
                 digest = excluded.digest, created_at = excluded.created_at,
+                author = excluded.author, message = excluded.message,
                 revision = excluded.revision
             """,
             version.template.rawValue, version.id, version.body.storable,
-            version.digest.storable, version.createdAt.milliseconds, revision)
+            version.digest.storable, version.createdAt.milliseconds, version.author?.storable,
+            version.message?.storable, revision)
     }
 
     static func deleteVersion(

@@ -40,7 +40,7 @@ struct FleetFiles: Sendable {
                 if let template = view.template(submission.name) {
                     view = try await self.store.load(Templates.keys(of: template))
                 }
-                return try Templates.put(submission, in: view, at: self.clock.now)
+                return try Templates.load(submission, in: view, at: self.clock.now)
             }
             report.templates.append(submission.name.rawValue)
             if changed { report.changes.append("template \(submission.name)") }
@@ -75,7 +75,7 @@ extension FleetFiles {
 
     private static let templateSuffix = ".json"
     private static let otherTemplateFiles = [
-        ".settings.json", ".parameters.json", ".test.json",
+        ".settings.json", ".parameters.json", ".test.json", ".golden.json",
     ]
 
     private static func readHooks(_ folder: String) throws(FleetError) -> [HookFile] {
@@ -104,7 +104,9 @@ extension FleetFiles {
                     "'\(folder)/\(stem).settings.json', /hook: there is no hook '\(hook)' in the "
                         + "hooks folder")
             }
-            submissions.append(try settings.submission(name: name, body: body))
+            submissions.append(
+                try settings.submission(
+                    name: name, body: body, author: "file", message: "loaded from \(file)"))
         }
         return submissions
     }

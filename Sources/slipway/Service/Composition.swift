@@ -231,6 +231,13 @@ struct Composition: Sendable {
         services.registrationFiles = self.registration.files
         let hooks = self.hooks
         services.checkHook = { await hooks.check($0) }
+        let store = self.store
+        let csrReader = CSRReader(self.settings)
+        services.trial = DryRun(
+            load: { keys async throws(FleetError) in try await store.load(keys) },
+            askHook: { await hooks.run($0, request: $1) },
+            readCSR: { text throws(FleetError) in try csrReader.read(text) }, clock: self.clock,
+            realm: self.realm, requiresHookApproval: self.settings.flag("rights.fourEyes"))
         services.status = status
         return services
     }

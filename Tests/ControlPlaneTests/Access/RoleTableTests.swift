@@ -14,7 +14,8 @@ import Testing
     private static let readsByPost: Set<String> = [
         "ListAttachedPolicies", "ListTargetsForPolicy", "GetEffectivePolicies",
         "TestAuthorization", "SearchIndex", "GetStatistics", "GetCardinality", "GetPercentiles",
-        "GetBucketsAggregation", "GetThingConnectivityData", "DryRunTemplate",
+        "GetBucketsAggregation", "GetThingConnectivityData",
+        "DryRunProvisioningTemplate",
     ]
 
     private static func allows(_ role: BuiltInRole, _ operation: ControlPlane.Operation) -> Bool {

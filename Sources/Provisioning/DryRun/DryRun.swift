@@ -1,0 +1,258 @@
+package import Fleet
+import JSON
+import Registry
+
+/// Tries a registration and stops before the commit. It takes the very steps of a device's own
+/// dialogue (hook, rendering, plan); it writes nothing, issues nothing and spends no token.
+package final class DryRun: Sendable {
+    package typealias Load =
+        @Sendable (Set<RecordKey>) async throws(FleetError) -> RegistryView
+    package typealias AskHook = @Sendable (HookScript, HookRequest) async -> HookOutcome
+    package typealias ReadCSR = @Sendable (String) throws(FleetError) -> DryRunCertificate
+
+    private let load: Load
+    private let askHook: AskHook?
+    private let readCSR: ReadCSR?
+    private let clock: any WallClock
+    private let realm: Realm
+    /// A hook that nobody has approved refuses every device.
+    private let requiresHookApproval: Bool
+    /// One hook at a time: workers are there for devices, and whoever tries things can wait.
+    private let hookGate = FairGate(places: 1)
+
+    /// - Parameters:
+    ///   - askHook: nil where there is no sandbox to run a script in.
+    ///   - readCSR: nil where nothing can read one.
+    package init(
+        load: @escaping Load, askHook: AskHook?, readCSR: ReadCSR?, clock: any WallClock,
+        realm: Realm, requiresHookApproval: Bool = false
+    ) {
+        self.load = load
+        self.askHook = askHook
+        self.readCSR = readCSR
+        self.clock = clock
+        self.realm = realm
+        self.requiresHookApproval = requiresHookApproval
+    }
+
+    /// The certificate that a device would hold; it does not exist.
+    package static let standInCertificate = CertificateID(
+        sha256: [UInt8](repeating: 0, count: 32))
+
+    private struct Template {
+        let source: ProvisioningPlan.Source
+        let document: TemplateDocument
+        let hook: HookName?
+        let refusal: FleetError?
+    }
+
+    /// - Returns: a report also where the registration would be refused.
+    /// - Throws: where the question itself is wrong: no such template, a body that does not hold,
+    ///   a hook that nobody can run, a question that is none.
+    package func run(_ request: DryRunRequest) async throws(FleetError) -> DryRunReport {
+        let questions = try DryRunPolicies.questions(request.questions, in: self.realm)
+        let template = try await self.template(request)
+        var report = DryRunReport(source: template.source, registry: request.registry)
+        report.document = template.document
+        do throws(FleetError) {
+            try await self.decide(request, template, questions, into: &report)
+        } catch {
+            report.refusal = error
+        }
+        // A template that is not enabled yet is looked at all the same: that is what a dry run of
+        // it is for.
+        if let refusal = template.refusal { report.refusal = refusal }
+        return report
+    }
+
+    private func decide(
+        _ request: DryRunRequest, _ template: Template, _ questions: [DryRunPolicies.Question],
+        into report: inout DryRunReport
+    ) async throws(FleetError) {
+        if let problem = ParameterRules.problem(in: request.parameters) {
+            throw FleetError(.invalidParameters, "parameters: \(problem)")
+        }
+        try RegistrationRendering.check(request.parameters, for: template.document)
+        if let csr = request.csr { report.certificate = try self.certificate(csr) }
+        let overrides = try await self.overrides(request, template, into: &report)
+        // What there is of values is worth saying also where it is not enough.
+        report.parameters = ResolvedParameters(
+            sent: request.parameters, overrides: overrides, document: template.document,
+            certificate: Self.standInCertificate, realm: self.realm)
+        let rendering = try RegistrationRendering(
+            sent: request.parameters, overrides: overrides, document: template.document,
+            certificate: Self.standInCertificate, realm: self.realm)
+        report.rendered = rendering.rendered
+        let view = try await self.view(rendering, request, report.certificate)
+        let thing = rendering.rendered.thing
+        report.thingBefore = view.thing(thing)
+        report.groupsBefore = view.groupRecordsOfThing(thing).map(\.name)
+        if let key = report.certificate?.publicKey {
+            try KeyOwnership.check(
+                view.certificatesWithKey(key), for: thing, in: view)
+        }
+        let plan = try rendering.plan(
+            template.document, from: template.source, certificate: Self.standInCertificate,
+            newThingID: .unknown, in: view, at: self.clock.now)
+        report.plan = plan
+        report.policies = DryRunPolicies(
+            plan, in: view, clientID: request.clientID, questions: questions, realm: self.realm,
+            at: self.clock.now)
+    }
+
+    private func view(
+        _ rendering: RegistrationRendering, _ request: DryRunRequest,
+        _ certificate: DryRunCertificate?
+    ) async throws(FleetError) -> RegistryView {
+        var keys = rendering.rendered.keys
+            .union(PlanDecision.keys(of: Self.standInCertificate))
+        if let key = certificate?.publicKey { keys.insert(.certificatesWithKey(key)) }
+        switch request.registry {
+        case .database: break
+        case .empty: return RegistryView(keys: keys, entries: [:])
+        case .newThing: return try await self.viewOfNewThing(rendering.rendered, keys)
+        }
+        let view = try await self.load(keys)
+        guard let key = certificate?.publicKey else { return view }
+        let others = view.certificatesWithKey(key)
+        guard !others.isEmpty else { return view }
+        return try await self.load(keys.union(KeyOwnership.keys(of: others)))
+    }
+
+    private func viewOfNewThing(
+        _ rendered: RenderedTemplate, _ keys: Set<RecordKey>
+    ) async throws(FleetError) -> RegistryView {
+        let found = try await self.load(keys)
+        let ownKeys: Set<RecordKey> = [
+            .thing(rendered.thing), .groupRecordsOfThing(rendered.thing),
+        ]
+        var entries: [RecordKey: RegistryView.Entry] = [:]
+        for key in keys.subtracting(ownKeys) { entries[key] = found.entry(key) }
+        let view = RegistryView(keys: keys, entries: entries)
+        let missing = MissingResources(
+            rendered, in: view,
+            ids: [ResourceID](repeating: .unknown, count: MissingResources.idsMax),
+            at: self.clock.now)
+        return view.assuming(missing.records)
+    }
+
+    private func certificate(_ csr: String) throws(FleetError) -> DryRunCertificate {
+        guard let readCSR = self.readCSR else {
+            throw FleetError(.invalidRequest, "nothing here can read a signing request")
+        }
+        guard csr.count <= Limits.csrCharactersMax else {
+            throw FleetError(
+                .invalidCSR,
+                "the CSR has \(csr.count) characters; at most \(Limits.csrCharactersMax)")
+        }
+        return try readCSR(csr)
+    }
+
+    // MARK: The template
+
+    private func template(_ request: DryRunRequest) async throws(FleetError) -> Template {
+        switch request.subject {
+        case .body(let body):
+            let report = TemplateChecker.check(body)
+            guard let document = report.document else {
+                throw FleetError(
+                    .invalidRequest,
+                    "the template is refused: "
+                        + report.findings.map(\.description).joined(separator: "; "))
+            }
+            return Template(
+                source: ProvisioningPlan.Source(
+                    template: nil, version: nil, digest: ContentDigest.sha256(of: body)),
+                document: document, hook: nil, refusal: nil)
+        case .stored(let name, let id):
+            return try await self.stored(name, id, request)
+        }
+    }
+
+    private func stored(
+        _ name: TemplateName, _ id: Int?, _ request: DryRunRequest
+    ) async throws(FleetError) -> Template {
+        guard let record = try await self.load([.template(name)]).template(name) else {
+            throw FleetError(
+                .notFound, "there is no provisioning template '\(name)'", resource: name.rawValue)
+        }
+        let id = id ?? record.defaultVersionID
+        guard
+            let version = try await self.load([.templateVersion(name, id)])
+                .templateVersion(name, id)
+        else {
+            throw FleetError(
+                .notFound, "template '\(name)' has no version \(id)", resource: name.rawValue)
+        }
+        return Template(
+            source: ProvisioningPlan.Source(version),
+            document: try TemplateChecker.document(of: version.body, named: name),
+            hook: record.kind == .jitp ? nil : record.hook,
+            refusal: TemplateGate.refusal(of: record, isJustInTime: request.isJustInTime))
+    }
+
+    // MARK: The hook
+
+    private func overrides(
+        _ request: DryRunRequest, _ template: Template, into report: inout DryRunReport
+    ) async throws(FleetError) -> [String: String] {
+        let script: HookScript
+        switch request.hook {
+        case .none: return [:]
+        case .own:
+            guard let name = template.hook else { return [:] }
+            script = try await self.script(name)
+        case .stored(let name): script = try await self.script(name)
+        case .source(let source):
+            script = HookScript(
+                name: HookName(checked: "dry-run"), source: source,
+                digest: ContentDigest.sha256(of: source), createdAt: self.clock.now)
+        case .answer(let verdict):
+            report.hook = DryRunReport.Hook(name: nil, digest: nil, verdict: verdict, log: [])
+            return try HookVerdict.overrides(verdict, by: nil)
+        }
+        if case .source = request.hook {
+        } else if self.requiresHookApproval, script.approval == nil {
+            report.hook = DryRunReport.Hook(
+                name: script.name, digest: script.digest,
+                verdict: .failed(cause: "nobody has approved the script"), log: [])
+            throw HookVerdict.refused(nil)
+        }
+        guard let askHook = self.askHook else {
+            throw FleetError(
+                .serviceUnavailable,
+                "there is no sandbox here to ask hook '\(script.name)' in: ask the running "
+                    + "service, give the hook's answer, or leave the hook out")
+        }
+        await self.hookGate.enter()
+        let outcome = await askHook(script, self.question(to: script, request, template))
+        self.hookGate.leave()
+        report.hook = DryRunReport.Hook(
+            name: script.name, digest: script.digest, verdict: outcome.verdict, log: outcome.log)
+        return try HookVerdict.overrides(outcome.verdict, by: script.name)
+    }
+
+    private func script(_ name: HookName) async throws(FleetError) -> HookScript {
+        guard let script = try await self.load([.hook(name)]).hook(name) else {
+            throw FleetError(
+                .accessDenied,
+                "there is no hook '\(name)', and a template whose hook is missing refuses every "
+                    + "device", resource: name.rawValue)
+        }
+        return script
+    }
+
+    private func question(
+        to script: HookScript, _ request: DryRunRequest, _ template: Template
+    ) -> HookRequest {
+        HookRequest(
+            claimCertificateID: Self.standInCertificate,
+            certificateID: Self.standInCertificate, certificatePEM: "",
+            templateARN: self.realm.template(
+                template.source.template ?? TemplateName(checked: "dry-run")),
+            clientID: request.clientID ?? "dry-run",
+            parameters: JSONObject(
+                request.parameters.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }),
+            time: self.clock.now)
+    }
+}

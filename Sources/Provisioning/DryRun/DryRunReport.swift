@@ -1,0 +1,142 @@
+package import Fleet
+package import JSON
+
+/// What is known of the certificate that a signing request would lead to.
+package struct DryRunCertificate: Sendable {
+    /// Tells keys apart; nil where that is not known.
+    package let publicKey: PublicKeyFingerprint?
+    /// By name, as the report prints them: key, subject, validity in days.
+    package let fields: [(name: String, value: String)]
+
+    package init(publicKey: PublicKeyFingerprint?, fields: [(name: String, value: String)]) {
+        self.publicKey = publicKey
+        self.fields = fields
+    }
+}
+
+/// What a registration would have come to.
+package struct DryRunReport: Sendable {
+    /// What was said by a hook, or in its place.
+    package struct Hook: Sendable {
+        /// nil for an answer that was given along with the question.
+        package let name: HookName?
+        package let digest: String?
+        package let verdict: HookOutcome.Verdict
+        package let log: [String]
+    }
+
+    package let source: ProvisioningPlan.Source
+    package let registry: DryRunRequest.Registry
+    package var refusal: FleetError?
+    package var hook: Hook?
+    package var certificate: DryRunCertificate?
+    package var parameters: ResolvedParameters?
+    package var plan: ProvisioningPlan?
+    package var groupsBefore: [ThingGroupName] = []
+    package var policies: DryRunPolicies?
+    /// The template, and what came of its expressions: what coverage is counted from.
+    var document: TemplateDocument?
+    var rendered: RenderedTemplate?
+    /// The thing as it is; nil where it is not there.
+    package var thingBefore: Thing?
+
+    init(source: ProvisioningPlan.Source, registry: DryRunRequest.Registry) {
+        self.source = source
+        self.registry = registry
+    }
+
+    package var isAccepted: Bool { self.refusal == nil && self.plan != nil }
+
+    /// Stable: members are added, never renamed (Documentation/template-authoring.md).
+    package var json: JSONValue {
+        var object: JSONObject = [
+            "accepted": .bool(self.isAccepted), "wrote": false,
+            "against": .string(self.registry.rawValue),
+            "template": PlanPrinter.source(self.source),
+        ]
+        object["refusal"] = self.refusal.map(Self.refusal)
+        object["hook"] = self.hook.map(Self.hook)
+        object["parameters"] = self.parameters.map(PlanPrinter.parameters)
+        object["certificate"] = self.certificate.map { certificate in
+            .object(
+                JSONObject(certificate.fields.map { ($0.name, JSONValue.string($0.value)) }))
+        }
+        if let plan = self.plan {
+            object["plan"] = PlanPrinter.json(plan)
+            object["difference"] = .array(self.difference(plan).map(\.json))
+        }
+        if let policies = self.policies {
+            object["effectivePolicy"] = .array(policies.effective.map(\.json))
+            object["answers"] = .array(policies.answers.map(\.json))
+        }
+        return .object(object)
+    }
+
+    /// As a device would read it, and what it cannot see: which record is in the way.
+    private static func refusal(_ error: FleetError) -> JSONValue {
+        let rejection = Rejection(error)
+        var object: JSONObject = [
+            "statusCode": .int(rejection.statusCode), "errorCode": .string(rejection.errorCode),
+            "message": .string(rejection.errorMessage),
+        ]
+        object["resource"] = error.resource.map { .string($0) }
+        return .object(object)
+    }
+
+    private static func hook(_ hook: Hook) -> JSONValue {
+        var object = JSONObject()
+        object["name"] = hook.name.map { .string($0.rawValue) }
+        object["digest"] = hook.digest.map { .string($0) }
+        switch hook.verdict {
+        case .allowed(let overrides):
+            object["outcome"] = "allowed"
+            object["parameterOverrides"] = PlanPrinter.texts(overrides)
+        case .denied(let reason):
+            object["outcome"] = "denied"
+            object["reason"] = reason.map { .string($0) }
+        case .timedOut: object["outcome"] = "timedOut"
+        case .busy: object["outcome"] = "busy"
+        case .failed(let cause):
+            object["outcome"] = "failed"
+            object["reason"] = .string(cause)
+        }
+        object["log"] = .array(hook.log.map { .string($0) })
+        return .object(object)
+    }
+
+    // MARK: Against the thing as it is
+
+    /// One field that the registration would change.
+    package struct FieldChange: Hashable, Sendable {
+        package let field: String
+        /// nil where the field is new.
+        package let before: String?
+        /// nil where the field goes.
+        package let after: String?
+
+        var json: JSONValue {
+            [
+                "field": .string(self.field), "before": self.before.map { .string($0) } ?? .null,
+                "after": self.after.map { .string($0) } ?? .null,
+            ]
+        }
+    }
+
+    /// Empty for a thing that comes to be.
+    func difference(_ plan: ProvisioningPlan) -> [FieldChange] {
+        guard let before = plan.thingBefore else { return [] }
+        var fields: [(String, String?, String?)] = [
+            ("type", before.typeName?.rawValue, plan.thing.typeName?.rawValue),
+            ("billingGroup", before.billingGroup?.rawValue, plan.thing.billingGroup?.rawValue),
+        ]
+        for name in Set(before.attributes.keys).union(plan.thing.attributes.keys).sorted() {
+            fields.append(
+                ("attributes.\(name)", before.attributes[name], plan.thing.attributes[name]))
+        }
+        fields += plan.groupsRemoved.map { ("groups", $0.rawValue, nil) }
+        fields += plan.groupsAdded.map { ("groups", nil, $0.rawValue) }
+        return fields.filter { $0.1 != $0.2 }.map {
+            FieldChange(field: $0.0, before: $0.1, after: $0.2)
+        }
+    }
+}

@@ -1,0 +1,167 @@
+package import Fleet
+import JSON
+
+/// The life of a template beyond what AWS's operations say of it: files that are loaded once,
+/// versions with an author and a message, and pruning.
+extension Templates {
+    /// Characters that a version's message may have.
+    package static let messageCharactersMax = 500
+
+    // MARK: Files
+
+    /// Brings in what a file says, once: a file that is as it was when it was last loaded changes
+    /// nothing, whatever became of the template since. A changed body becomes a new version and the
+    /// default; changed settings become the template's.
+    ///
+    /// - Parameter view: holds `Templates.keys(of:)` of a template that is there.
+    /// - Throws: as `put`.
+    package static func load(
+        _ submission: TemplateSubmission, in view: RegistryView, at now: UnixTime
+    ) throws(FleetError) -> ChangeSet {
+        let body = ContentDigest.sha256(of: submission.body)
+        let settings = ContentDigest.sha256(
+            of: JSONPrinter.print([
+                .string(submission.summary), .bool(submission.enabled),
+                .string(submission.hook?.rawValue ?? ""),
+            ]))
+        let loaded = "\(body) \(settings)"
+        guard let existing = view.template(submission.name) else {
+            return Self.marked(try Self.put(submission, in: view, at: now), loaded)
+        }
+        guard existing.loadedDigest != loaded else {
+            return ChangeSet(action: "UpdateProvisioningTemplate")
+        }
+        let before = existing.loadedDigest?.split(separator: " ").map(String.init)
+        // What the file says anew; the rest stays as it was made since.
+        let hasNewBody = before?.first != body
+        let hasNewSettings = before?.last != settings
+        let current = view.templateVersion(existing.name, existing.defaultVersionID)
+        let wanted = TemplateSubmission(
+            name: submission.name, kind: submission.kind,
+            summary: hasNewSettings ? submission.summary : existing.summary,
+            enabled: hasNewSettings ? submission.enabled : existing.enabled,
+            hook: hasNewSettings ? submission.hook : existing.hook,
+            body: hasNewBody ? submission.body : current?.body ?? submission.body,
+            labels: submission.labels, author: submission.author, message: submission.message)
+        var set = try Self.put(wanted, in: view, at: now)
+        if !set.changes.contains(where: \.isTemplate) {
+            set.changes.insert(.putTemplate(existing), at: 0)
+        }
+        return Self.marked(set, loaded)
+    }
+
+    /// `set` with the template's record saying which file it comes from.
+    private static func marked(_ set: ChangeSet, _ loaded: String) -> ChangeSet {
+        var set = set
+        set.changes = set.changes.map { change in
+            guard case .putTemplate(var template) = change else { return change }
+            template.loadedDigest = loaded
+            return .putTemplate(template)
+        }
+        return set
+    }
+
+    // MARK: Versions
+
+    /// A body as an author hands it in, already checked by whoever understands bodies.
+    package struct Revision: Hashable, Sendable {
+        package let name: TemplateName
+        package let body: String
+        package let author: String
+        package var message: String?
+        package var isDefault = true
+        /// nil leaves these as they are; a new template is not enabled until somebody says so.
+        package var summary: String?
+        package var enabled: Bool?
+        package var hook: HookName?
+
+        package init(name: TemplateName, body: String, author: String) {
+            self.name = name
+            self.body = body
+            self.author = author
+        }
+
+        /// What `submit` has to see besides the template's versions.
+        package var keys: Set<RecordKey> {
+            var keys: Set<RecordKey> = [.template(self.name)]
+            if let hook = self.hook { keys.insert(.hook(hook)) }
+            return keys
+        }
+    }
+
+    /// Stores the body as a new immutable version. The body that the default version has already
+    /// makes none.
+    ///
+    /// - Parameter view: holds `revision.keys`; `Templates.keys(of:)` too if there is a template.
+    /// - Throws: `FleetError.invalidRequest` for a message that is too long or a hook that is not
+    ///   there; `.versionsLimitExceeded` for one version too many.
+    package static func submit(
+        _ revision: Revision, in view: RegistryView, at now: UnixTime
+    ) throws(FleetError) -> ChangeSet {
+        guard (revision.message ?? "").count <= Self.messageCharactersMax else {
+            throw FleetError(
+                .invalidRequest,
+                "the message has \((revision.message ?? "").count) characters; at most "
+                    + "\(Self.messageCharactersMax)")
+        }
+        if let hook = revision.hook, view.hook(hook) == nil {
+            throw FleetError(
+                .invalidRequest, "there is no hook '\(hook)'", resource: hook.rawValue)
+        }
+        guard let existing = view.template(revision.name) else {
+            return try Self.createNew(
+                TemplateSubmission(
+                    name: revision.name, summary: revision.summary ?? "",
+                    enabled: revision.enabled ?? false, hook: revision.hook, body: revision.body,
+                    author: revision.author, message: revision.message), in: view, at: now)
+        }
+        var set = ChangeSet(
+            action: "PutProvisioningTemplate",
+            preconditions: [view.asSeen(.template(existing.name))])
+        let digest = ContentDigest.sha256(of: revision.body)
+        let current = view.templateVersion(existing.name, existing.defaultVersionID)
+        if current?.digest != digest {
+            set = try Self.createVersion(
+                of: existing.name, body: revision.body, isDefault: revision.isDefault,
+                author: revision.author, message: revision.message, in: view, at: now)
+        }
+        var template = set.changes.lazy.compactMap(\.template).first ?? existing
+        template.summary = revision.summary ?? template.summary
+        template.enabled = revision.enabled ?? template.enabled
+        template.hook = revision.hook ?? template.hook
+        try Self.check(summary: template.summary, of: template.name)
+        guard template != existing else { return set }
+        template.lastModifiedAt = now
+        set.changes.removeAll(where: \.isTemplate)
+        set.changes.insert(.putTemplate(template), at: 0)
+        return set
+    }
+
+    /// Takes away all but the newest `keep` versions; the default stays, however old it is.
+    ///
+    /// - Parameter view: holds the template, its versions' numbers, and each of those.
+    /// - Throws: `FleetError.invalidRequest` for less than one to keep; `.notFound`.
+    package static func prune(
+        _ name: TemplateName, keep: Int, in view: RegistryView
+    ) throws(FleetError) -> ChangeSet {
+        let template = try Self.existing(name, in: view)
+        guard keep >= 1 else {
+            throw FleetError(.invalidRequest, "/keep is a number from 1, not \(keep)")
+        }
+        let numbers = view.versionsOfTemplate(name).sorted()
+        let old = numbers.dropLast(keep).filter { $0 != template.defaultVersionID }
+        return ChangeSet(
+            action: "PruneProvisioningTemplateVersions",
+            preconditions: [view.asSeen(.template(name))],
+            changes: old.map { .deleteTemplateVersion(name, $0) },
+            detail: ["kept": .int(numbers.count - old.count), "deleted": .int(old.count)])
+    }
+}
+
+extension Change {
+    fileprivate var template: ProvisioningTemplate? {
+        if case .putTemplate(let template) = self { template } else { nil }
+    }
+
+    fileprivate var isTemplate: Bool { self.template != nil }
+}

@@ -1,0 +1,8 @@
+extension Schema {
+    /// Who handed in a template's version and why, and which file was last loaded.
+    static let templateHistory = """
+        ALTER TABLE templates ADD COLUMN loaded_digest TEXT;
+        ALTER TABLE template_versions ADD COLUMN author TEXT;
+        ALTER TABLE template_versions ADD COLUMN message TEXT;
+        """
+}

@@ -1,0 +1,93 @@
+import ArgumentParser
+import ControlPlane
+import Fleet
+import Foundation
+import Hooks
+import JSON
+import Provisioning
+import SQLiteStorage
+
+/// What a dry run is weighed against.
+enum DryRunAgainst: String, ExpressibleByArgument, CaseIterable {
+    /// The running service.
+    case live = "LIVE"
+    /// The database itself, read only, with or without a service.
+    case database = "DATABASE"
+    /// No registry but what is described.
+    case empty = "EMPTY"
+
+    init?(argument: String) { self.init(rawValue: argument.uppercased()) }
+}
+
+/// Carries dry runs out, here or in the service.
+enum DryRunDesk: Sendable {
+    case service(ControlAccess)
+    case here(DryRun, HookPool)
+
+    static func open(
+        _ against: DryRunAgainst?, registry: RegistrySketch?, _ options: LocationOptions
+    ) async throws(FleetError) -> DryRunDesk {
+        let settings = try await options.resolve()
+        let installation = Installation(settings)
+        switch against {
+        case .live: return .service(try await ControlAccess.openRunning(options))
+        case .database: return try Self.database(installation, settings)
+        case .empty: return Self.sketch(registry ?? RegistrySketch(), settings, installation)
+        case nil:
+            if let registry { return Self.sketch(registry, settings, installation) }
+            if let client = await ControlClient.connect(socket: installation.controlSocket) {
+                return .service(.service(client))
+            }
+            return try Self.database(installation, settings)
+        }
+    }
+
+    /// Against what is described, and nothing else.
+    static func sketch(
+        _ registry: RegistrySketch, _ settings: ResolvedSettings, _ installation: Installation
+    ) -> DryRunDesk {
+        let hooks = HookPool(settings: .standard(cores: 1), lookup: registry)
+        let reader = CSRReader(settings)
+        return .here(
+            DryRun(
+                load: { keys async throws(FleetError) in registry.view(keys) },
+                askHook: { await hooks.run($0, request: $1) },
+                readCSR: { text throws(FleetError) in try reader.read(text) },
+                clock: SystemClock(), realm: (try? installation.realm) ?? .standard), hooks)
+    }
+
+    private static func database(
+        _ installation: Installation, _ settings: ResolvedSettings
+    ) throws(FleetError) -> DryRunDesk {
+        guard FileManager.default.fileExists(atPath: installation.database) else {
+            throw FleetError(
+                .notFound,
+                "there is no fleet at '\(installation.database)': name its folder with "
+                    + "--directory, or try the template --against EMPTY")
+        }
+        let store = try FleetDatabase.open(installation.database, .readOnly)
+        let hooks = HookPool(
+            settings: .standard(cores: 1), lookup: StoreAllowlistLookup(store: store))
+        let reader = CSRReader(settings)
+        return .here(
+            DryRun(
+                load: { keys async throws(FleetError) in try await store.load(keys) },
+                askHook: { await hooks.run($0, request: $1) },
+                readCSR: { text throws(FleetError) in try reader.read(text) },
+                clock: SystemClock(), realm: try installation.realm,
+                requiresHookApproval: settings.flag("rights.fourEyes")), hooks)
+    }
+
+    func run(_ request: JSONObject) async throws(FleetError) -> JSONValue {
+        switch self {
+        case .service(let access):
+            return try await access.perform("DryRunProvisioningTemplate", body: .object(request))
+        case .here(let trial, _):
+            return try await trial.run(DryRunRequest(json: .object(request))).json
+        }
+    }
+
+    func close() async {
+        if case .here(_, let hooks) = self { await hooks.shutdown() }
+    }
+}

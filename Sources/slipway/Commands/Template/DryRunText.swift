@@ -1,0 +1,174 @@
+import JSON
+
+/// A dry run as a person reads it, made from its JSON: what the service said and what was decided
+/// here look the same.
+struct DryRunText {
+    private let report: JSONValue
+    private(set) var lines: [String] = []
+
+    init(_ report: JSONValue) {
+        self.report = report
+        self.parameters()
+        self.hook()
+        if let plan = report["plan"] {
+            self.thing(plan)
+            self.certificate(plan)
+            self.policies(plan)
+            self.configuration(plan)
+        }
+        self.difference()
+        self.effective()
+        self.answers()
+        self.verdict()
+    }
+
+    private mutating func title(_ text: String) {
+        if !self.lines.isEmpty { self.lines.append("") }
+        self.lines.append(text)
+    }
+
+    private mutating func table(_ rows: [[String]]) {
+        self.lines += Terminal.table(rows).map { "  " + $0 }
+    }
+
+    private func text(_ value: JSONValue?) -> String {
+        guard let value else { return "-" }
+        return value.stringValue ?? JSONPrinter.print(value)
+    }
+
+    private mutating func parameters() {
+        let members = self.report["parameters"]?.objectValue?.members ?? []
+        guard !members.isEmpty else { return }
+        self.title("Parameters")
+        self.table(
+            members.map { name, value in
+                [name, self.text(value["value"]), "from the \(Self.origin(value["from"]))"]
+            })
+    }
+
+    private static func origin(_ value: JSONValue?) -> String {
+        switch value?.stringValue {
+        case "default": "template's default"
+        case let text?: text
+        case nil: "?"
+        }
+    }
+
+    private mutating func hook() {
+        guard let hook = self.report["hook"] else { return }
+        self.title("Hook")
+        var row = [self.text(hook["name"]), self.text(hook["outcome"])]
+        if let reason = hook["reason"]?.stringValue { row.append(reason) }
+        self.table([row])
+        for line in hook["log"]?.arrayValue ?? [] { self.lines.append("  log: \(self.text(line))") }
+    }
+
+    private mutating func thing(_ plan: JSONValue) {
+        guard let thing = plan["thing"] else { return }
+        self.title("Thing")
+        var rows = [["name", "\(self.text(thing["name"])) (\(self.text(thing["outcome"])))"]]
+        for member in ["type", "billingGroup"] {
+            if let value = thing[member] { rows.append([member, self.text(value)]) }
+        }
+        for (name, value) in thing["attributes"]?.objectValue?.members ?? [] {
+            rows.append(["attribute \(name)", self.text(value)])
+        }
+        for group in plan["groups"]?["added"]?.arrayValue ?? [] {
+            rows.append(["joins group", self.text(group)])
+        }
+        for group in plan["groups"]?["removed"]?.arrayValue ?? [] {
+            rows.append(["leaves group", self.text(group)])
+        }
+        self.table(rows)
+    }
+
+    private mutating func certificate(_ plan: JSONValue) {
+        guard let certificate = plan["certificate"], certificate != .null else { return }
+        self.title("Certificate")
+        var rows = [
+            ["status", self.text(certificate["status"])],
+            ["thingPrincipalType", self.text(certificate["thingPrincipalType"])],
+        ]
+        for (name, value) in self.report["certificate"]?.objectValue?.members ?? [] {
+            rows.append([name, self.text(value)])
+        }
+        self.table(rows)
+    }
+
+    private mutating func policies(_ plan: JSONValue) {
+        for policy in plan["policies"]?.arrayValue ?? [] {
+            self.title("Policy \(self.text(policy["name"])) (\(self.text(policy["outcome"])))")
+            guard let document = policy["document"] else { continue }
+            self.lines += JSONPrinter.print(document, style: .pretty)
+                .split(separator: "\n").map { "  " + $0 }
+        }
+    }
+
+    private mutating func configuration(_ plan: JSONValue) {
+        let members = plan["deviceConfiguration"]?.objectValue?.members ?? []
+        guard !members.isEmpty else { return }
+        self.title("Device configuration")
+        self.table(members.map { [$0.key, self.text($0.value)] })
+    }
+
+    private mutating func difference() {
+        guard let changes = self.report["difference"]?.arrayValue,
+            self.report["plan"]?["thing"]?["outcome"]?.stringValue != "created"
+        else { return }
+        self.title("Against the thing as it is")
+        guard !changes.isEmpty else {
+            self.lines.append("  nothing changes")
+            return
+        }
+        for change in changes {
+            let field = self.text(change["field"])
+            if let before = change["before"], before != .null {
+                self.lines.append("  - \(field): \(self.text(before))")
+            }
+            if let after = change["after"], after != .null {
+                self.lines.append("  + \(field): \(self.text(after))")
+            }
+        }
+    }
+
+    private mutating func effective() {
+        let rows = self.report["effectivePolicy"]?.arrayValue ?? []
+        guard self.report["plan"] != nil else { return }
+        self.title("What the device may do")
+        guard !rows.isEmpty else {
+            self.lines.append("  nothing: no policy speaks of it")
+            return
+        }
+        self.table(
+            rows.map { row in
+                [
+                    row["decision"]?.stringValue == "ALLOWED" ? "may" : "may not",
+                    self.text(row["action"]), self.text(row["resource"]),
+                    row["statement"].map { "by \(self.text($0))" } ?? "",
+                ]
+            })
+    }
+
+    private mutating func answers() {
+        let answers = self.report["answers"]?.arrayValue ?? []
+        guard !answers.isEmpty else { return }
+        self.title("Asked")
+        for answer in answers {
+            let word = answer["allowed"]?.boolValue == true ? "yes" : "no"
+            self.lines.append(
+                "  \(self.text(answer["question"])): \(word), \(self.text(answer["explanation"]))")
+        }
+    }
+
+    private mutating func verdict() {
+        self.lines.append("")
+        if let refusal = self.report["refusal"] {
+            self.lines.append(
+                "REFUSED: \(self.text(refusal["statusCode"])) \(self.text(refusal["errorCode"])): "
+                    + self.text(refusal["message"]))
+        } else {
+            self.lines.append("ACCEPTED")
+        }
+        self.lines.append("This was a dry run: nothing was written, and nothing was spent.")
+    }
+}

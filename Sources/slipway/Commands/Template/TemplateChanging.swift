@@ -1,0 +1,204 @@
+import ArgumentParser
+import Fleet
+import Foundation
+import JSON
+
+// The commands that change something, each one audited change.
+
+struct PutTemplate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "put",
+        abstract: "Check a template and store it as a new version that never changes.",
+        discussion: """
+            slipway template put pump.json --message 'groups by hall'
+            slipway template put pump.json --name pump --enable --hook serial-allowlist
+            slipway template put pump.json --no-default
+
+            The file's name is the template's, unless --name says another. The body that is the \
+            default already makes no version. A new template is not enabled until --enable.
+            """)
+
+    @Argument(help: "The template's file; - is standard input") var file: String
+    @Option(help: "The template's name; else the file's") var name: String?
+    @Option(name: .shortAndLong, help: "Why: kept with the version") var message: String?
+    @Option(help: "What the template is for") var description: String?
+    @Option(help: "A stored hook that judges its devices") var hook: String?
+    @Flag(help: "Let devices use it") var enable = false
+    @Flag(name: .customLong("no-default"), help: "Leave the default version as it is")
+    var noDefault = false
+    @Flag(help: "Print JSON") var json = false
+    @OptionGroup(title: "Settings") var settings: LocationOptions
+
+    func run() async throws {
+        do throws(FleetError) {
+            let name = try self.templateName()
+            let body = try await TextFile.read(self.file)
+            let access = try await ControlAccess.open(self.settings)
+            var request: JSONObject = [
+                "templateBody": .string(body), "setAsDefault": .bool(!self.noDefault),
+            ]
+            request["message"] = self.message.map { .string($0) }
+            request["description"] = self.description.map { .string($0) }
+            request["hookName"] = self.hook.map { .string($0) }
+            if self.enable { request["enabled"] = true }
+            let answer = try await access.perform(
+                "PutProvisioningTemplate", path: ["templateName": name.rawValue],
+                body: .object(request))
+            guard !self.json else { return Terminal.say(answer) }
+            self.tell(name, answer)
+        } catch { throw Failure.exit(error) }
+    }
+
+    private func templateName() throws(FleetError) -> TemplateName {
+        if let name = self.name { return try TemplateName(name) }
+        guard self.file != "-" else {
+            throw FleetError(.invalidRequest, "say what the template is called with --name")
+        }
+        let file = self.file.split(separator: "/").last.map(String.init) ?? self.file
+        return try TemplateName(file.hasSuffix(".json") ? String(file.dropLast(5)) : file)
+    }
+
+    private func tell(_ name: TemplateName, _ answer: JSONValue) {
+        let standard = answer["defaultVersionId"]?.intValue ?? 0
+        guard let version = answer["versionId"]?.intValue else {
+            return Terminal.say("\(name): the default, version \(standard), has this very body")
+        }
+        let state = answer["enabled"]?.boolValue == true ? "" : "; not enabled yet"
+        Terminal.say(
+            "\(name): version \(version), digest \(answer["digest"]?.stringValue ?? ""), "
+                + (version == standard
+                    ? "is the default" : "is stored, and version \(standard) stays the default")
+                + state)
+    }
+}
+
+struct DefaultTemplate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "default", abstract: "Make a version the one that devices are registered by.",
+        discussion: "slipway template default demo-sensor 3")
+
+    @Argument(help: "The template's name") var name: String
+    @Argument(help: "The version") var version: Int
+    @OptionGroup(title: "Settings") var settings: LocationOptions
+
+    func run() async throws {
+        try await TemplateChange.make(
+            self.name, ["defaultVersionId": .int(self.version)], self.settings,
+            saying: "version \(self.version) is the default")
+    }
+}
+
+struct EnableTemplate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "enable", abstract: "Let devices use a template.",
+        discussion: "slipway template enable demo-sensor")
+
+    @Argument(help: "The template's name") var name: String
+    @OptionGroup(title: "Settings") var settings: LocationOptions
+
+    func run() async throws {
+        try await TemplateChange.make(
+            self.name, ["enabled": true], self.settings, saying: "enabled")
+    }
+}
+
+struct DisableTemplate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "disable", abstract: "Refuse every device that asks for a template.",
+        discussion: "slipway template disable demo-sensor")
+
+    @Argument(help: "The template's name") var name: String
+    @OptionGroup(title: "Settings") var settings: LocationOptions
+
+    func run() async throws {
+        try await TemplateChange.make(
+            self.name, ["enabled": false], self.settings, saying: "disabled")
+    }
+}
+
+private enum TemplateChange {
+    static func make(
+        _ name: String, _ body: JSONValue, _ settings: LocationOptions, saying what: String
+    ) async throws {
+        do throws(FleetError) {
+            let access = try await ControlAccess.open(settings)
+            _ = try await access.perform(
+                "UpdateProvisioningTemplate", path: try TemplateCommand.path(name), body: body)
+            Terminal.say("\(name): \(what)")
+        } catch { throw Failure.exit(error) }
+    }
+}
+
+struct DeleteTemplate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete",
+        abstract: "Take a template away with all its versions, unless something uses it.",
+        discussion: """
+            slipway template delete old-sensor
+
+            Refused while the template is enabled and while a CA registers its devices by it. \
+            Unless --even-if-used also while a claim's policy lets devices register by it, and \
+            while a certificate was: certificates keep the template's name, version and digest, \
+            but nobody can read the body any more.
+            """)
+
+    @Argument(help: "The template's name") var name: String
+    @Flag(help: "Although devices were registered by it") var evenIfUsed = false
+    @OptionGroup(title: "Settings") var settings: LocationOptions
+
+    func run() async throws {
+        do throws(FleetError) {
+            let access = try await ControlAccess.open(self.settings)
+            let path = try TemplateCommand.path(self.name)
+            let template = try await access.perform("DescribeProvisioningTemplate", path: path)
+            guard template["enabled"]?.boolValue != true else {
+                throw FleetError(
+                    .deleteConflict,
+                    "template '\(self.name)' is enabled, so devices may be on their way: first "
+                        + "'slipway template disable \(self.name)'")
+            }
+            let use = try await access.perform(
+                "DescribeTemplateUse", path: path, query: ["registrations": "1"])
+            if !self.evenIfUsed { try self.refuse(use) }
+            _ = try await access.perform("DeleteProvisioningTemplate", path: path)
+            Terminal.say("\(self.name) is deleted")
+        } catch { throw Failure.exit(error) }
+    }
+
+    private func refuse(_ use: JSONValue) throws(FleetError) {
+        if use["registrations"]?.arrayValue?.isEmpty == false {
+            throw FleetError(
+                .deleteConflict,
+                "devices were registered by template '\(self.name)': export it first, then say "
+                    + "--even-if-used")
+        }
+        if let claim = use["claims"]?.arrayValue?.first {
+            throw FleetError(
+                .deleteConflict,
+                "claim '\(claim["label"]?.stringValue ?? "")' lets devices register by template "
+                    + "'\(self.name)': take that from its policy, or say --even-if-used")
+        }
+    }
+}
+
+struct PruneTemplate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "prune", abstract: "Take away all but the newest versions and the default.",
+        discussion: "slipway template prune demo-sensor --keep 100")
+
+    @Argument(help: "The template's name") var name: String
+    @Option(help: "How many to keep") var keep: Int
+    @Flag(help: "Print JSON") var json = false
+    @OptionGroup(title: "Settings") var settings: LocationOptions
+
+    func run() async throws {
+        do throws(FleetError) {
+            let access = try await ControlAccess.open(self.settings)
+            let answer = try await access.perform(
+                "PruneTemplateVersions", path: try TemplateCommand.path(self.name),
+                body: ["keep": .int(self.keep)])
+            guard !self.json else { return Terminal.say(answer) }
+            Terminal.say("\(self.name): \(answer["deleted"]?.intValue ?? 0) versions are gone")
+        } catch { throw Failure.exit(error) }
+    }
+}

@@ -1,0 +1,217 @@
+import ArgumentParser
+import Fleet
+import Foundation
+import JSON
+import Provisioning
+
+struct DiffTemplate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "diff",
+        abstract: "What another version would do differently, device by device.",
+        discussion: """
+            slipway template diff demo-sensor --from 3 --to 4 --parameters SerialNumber=S1
+            slipway template diff demo-sensor --to 4 --last 50
+            slipway template diff demo-sensor changed.json --last 50
+
+            Renders both for the same devices and compares what they come to: parameters given \
+            here, or those of the last registrations as their certificates keep them. Each \
+            device counts as new, so that the templates are compared and not the registry.
+
+            Exit code: 0 no difference, 2 some, 1 where it cannot be told.
+            """)
+
+    @Argument(help: "The template's name") var name: String
+    @Argument(help: "A file to compare with, in place of --to") var file: String?
+    @Option(help: "The version on the left; else the default") var from: Int?
+    @Option(help: "The version on the right; else the newest") var to: Int?
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("One device: NAME=VALUE, or a JSON file", valueName: "file|name=value"))
+    var parameters: [String] = []
+    @Option(help: "Compare over the last N registrations by this template") var last: Int?
+    @Flag(help: "Print JSON") var json = false
+    @OptionGroup(title: "Settings") var settings: LocationOptions
+
+    func validate() throws {
+        guard self.file == nil || self.to == nil else {
+            throw ValidationError("compare with a file or with a version, not both")
+        }
+        guard self.parameters.isEmpty || self.last == nil else {
+            throw ValidationError("--parameters and --last exclude each other")
+        }
+    }
+
+    func run() async throws {
+        do {
+            let access = try await ControlAccess.open(self.settings)
+            let left = try await ExportTemplate.body(self.name, self.from, access)
+            let right = try await self.right(access)
+            let devices = try await self.devices(access)
+            let differences = try await self.compare(left, right, devices, access)
+            let changed = differences.filter { !$0.changes.isEmpty }
+            if self.json {
+                Terminal.say([
+                    "template": .string(self.name), "devices": .int(devices.count),
+                    "different": .int(changed.count),
+                    "differences": .array(changed.map(\.json)),
+                ])
+            } else {
+                self.tell(changed, of: devices.count, isSameText: left == right)
+            }
+            guard changed.isEmpty else { throw ExitCode(2) }
+        } catch let error as FleetError { throw Failure.exit(error) }
+    }
+
+    private func right(_ access: ControlAccess) async throws(FleetError) -> String {
+        if let file = self.file { return try await TextFile.read(file) }
+        if let to = self.to { return try await ExportTemplate.body(self.name, to, access) }
+        let newest = try await TemplateVersions.all(self.name, access)
+            .compactMap { $0["versionId"]?.intValue }.max()
+        return try await ExportTemplate.body(self.name, newest, access)
+    }
+
+    private func devices(
+        _ access: ControlAccess
+    ) async throws(FleetError) -> [(label: String, parameters: JSONObject)] {
+        guard let last = self.last else {
+            let parameters = try await TemplateInput.parameters(self.parameters)
+            let object = JSONObject(
+                parameters.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) })
+            return [("sample", object)]
+        }
+        let use = try await access.perform(
+            "DescribeTemplateUse", path: try TemplateCommand.path(self.name),
+            query: ["registrations": String(last)])
+        let registrations = use["registrations"]?.arrayValue ?? []
+        guard !registrations.isEmpty else {
+            throw FleetError(
+                .notFound,
+                "no device was registered by template '\(self.name)' yet: give --parameters")
+        }
+        return registrations.map { registration in
+            (
+                "certificate \(registration["certificateId"]?.stringValue?.prefix(16) ?? "")…",
+                registration["parameters"]?.objectValue ?? JSONObject()
+            )
+        }
+    }
+
+    private struct Difference {
+        let label: String
+        let parameters: JSONObject
+        let changes: [PlanDifference.Change]
+
+        var json: JSONValue {
+            [
+                "device": .string(self.label), "parameters": .object(self.parameters),
+                "changes": .array(self.changes.map(\.json)),
+            ]
+        }
+    }
+
+    private func compare(
+        _ left: String, _ right: String, _ devices: [(label: String, parameters: JSONObject)],
+        _ access: ControlAccess
+    ) async throws(FleetError) -> [Difference] {
+        var bar = StepBar(total: devices.count)
+        var differences: [Difference] = []
+        for device in devices {
+            var reports: [JSONValue] = []
+            for body in [left, right] {
+                reports.append(
+                    try await access.perform(
+                        "DryRunProvisioningTemplate",
+                        body: [
+                            "templateBody": .string(body),
+                            "parameters": .object(device.parameters),
+                            "against": .string(DryRunRequest.Registry.newThing.rawValue),
+                        ]))
+            }
+            differences.append(
+                Difference(
+                    label: device.label, parameters: device.parameters,
+                    changes: PlanDifference.between(reports[0], reports[1])))
+            bar.step()
+        }
+        bar.clear()
+        return differences
+    }
+
+    private func tell(_ changed: [Difference], of count: Int, isSameText: Bool) {
+        for difference in changed {
+            let serial = difference.parameters.members.map {
+                "\($0.key)=\($0.value.stringValue ?? "")"
+            }
+            Terminal.say("\(difference.label) (\(serial.joined(separator: ", ")))")
+            for change in difference.changes {
+                if let before = change.before { Terminal.say("  - \(change.place): \(before)") }
+                if let after = change.after { Terminal.say("  + \(change.place): \(after)") }
+            }
+        }
+        let text = isSameText ? "; the texts are the same" : ""
+        Terminal.say("\(changed.count) of \(count) devices would differ\(text)")
+    }
+}
+
+/// Two dry runs, compared place by place.
+enum PlanDifference {
+    struct Change {
+        let place: String
+        let before: String?
+        let after: String?
+
+        var json: JSONValue {
+            [
+                "place": .string(self.place), "before": self.before.map { .string($0) } ?? .null,
+                "after": self.after.map { .string($0) } ?? .null,
+            ]
+        }
+    }
+
+    static func between(_ left: JSONValue, _ right: JSONValue) -> [Change] {
+        let before = Self.places(of: left)
+        let after = Self.places(of: right)
+        let places =
+            before.map(\.place)
+            + after.map(\.place).filter { place in
+                !before.contains { $0.place == place }
+            }
+        return places.compactMap { place in
+            let old = before.first { $0.place == place }?.value
+            let new = after.first { $0.place == place }?.value
+            return old == new ? nil : Change(place: place, before: old, after: new)
+        }
+    }
+
+    /// Policies are called by the digest of their text, which says nothing to a person: they are
+    /// compared by their place.
+    private static func places(of report: JSONValue) -> [(place: String, value: String)] {
+        var places: [(place: String, value: String)] = []
+        Self.walk(report["refusal"] ?? .null, "refusal", &places)
+        let plan = report["plan"]
+        for member in ["thing", "groups", "certificate", "deviceConfiguration"] {
+            Self.walk(plan?[member] ?? .null, member, &places)
+        }
+        for (index, policy) in (plan?["policies"]?.arrayValue ?? []).enumerated() {
+            let document = policy["document"] ?? policy["name"] ?? .null
+            Self.walk(document, "policies[\(index)]", &places)
+        }
+        return places
+    }
+
+    private static func walk(
+        _ value: JSONValue, _ place: String, _ places: inout [(place: String, value: String)]
+    ) {
+        switch value {
+        case .null: break
+        case .object(let object):
+            for (key, member) in object.members { Self.walk(member, "\(place).\(key)", &places) }
+        case .array(let elements):
+            for (index, element) in elements.enumerated() {
+                Self.walk(element, "\(place)[\(index)]", &places)
+            }
+        case .string(let text): places.append((place, text))
+        case .bool, .number: places.append((place, JSONPrinter.print(value)))
+        }
+    }
+}

@@ -1,0 +1,164 @@
+import ArgumentParser
+import Fleet
+import Foundation
+import JSON
+import Provisioning
+
+struct DryRunTemplate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dry-run",
+        abstract: "Show what a registration would do, and write nothing.",
+        discussion: """
+            slipway template dry-run demo-sensor --parameters SerialNumber=S1
+            slipway template dry-run pump.json --parameters pump.parameters.json --against EMPTY
+            slipway template dry-run pump.json --parameters SerialNumber=S1 --registry before.json
+            slipway template dry-run demo-sensor --parameters SerialNumber=S1 \
+            --can publish devices/sensor-S1/t
+            slipway template dry-run demo-sensor --serials made-today.txt
+
+            TEMPLATE is the name of a stored template, or a file. The running service decides, \
+            where there is one, with the code that registers devices; else the database is read. \
+            --against EMPTY needs neither: no thing, group or type is there but what --registry \
+            describes.
+
+            --serials takes one serial number a line, or CSV whose first line names parameters, \
+            or JSON lines.
+
+            Exit code: 0 where the registration would be accepted (and every --can is yes), 1 \
+            where it would be refused or cannot be tried, 2 where some of --serials are refused.
+            """)
+
+    @Argument(help: "A stored template's name, or a file; - is standard input") var template: String
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "NAME=VALUE, or a JSON file of texts; what comes later goes first",
+            valueName: "file|name=value"))
+    var parameters: [String] = []
+    @Option(help: "A version of the stored template; else its default") var version: Int?
+    @Option(help: "A stored hook's name, a .lua file, or none; else the template's own")
+    var hook: String?
+    @Option(help: #"What the hook says: {"allowProvisioning": true, "parameterOverrides": {}}"#)
+    var hookAnswer: String?
+    @Option(help: ArgumentHelp("A signing request in PEM", valueName: "file")) var csr: String?
+    @Option(help: "For just-in-time provisioning: a certificate's subject, CN=pump-1,O=Acme")
+    var subject: String?
+    @Option(help: "LIVE, DATABASE or EMPTY; else the service, or the database where none runs")
+    var against: DryRunAgainst?
+    @Option(help: ArgumentHelp("What is there before, as JSON; for EMPTY", valueName: "file"))
+    var registry: String?
+    @Option(help: "The MQTT client id that is asked about; else the thing's name")
+    var clientID: String?
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "A question such as: publish devices/x; repeatable", valueName: "action resource"))
+    var can: [String] = []
+    @Option(help: ArgumentHelp("A whole batch of devices", valueName: "file")) var serials: String?
+    @Option(help: "The parameter that a bare line of --serials is the value of")
+    var serialParameter = "SerialNumber"
+    @Flag(help: "Print JSON") var json = false
+    @OptionGroup(title: "Settings") var settings: LocationOptions
+
+    func validate() throws {
+        guard self.registry == nil || self.against == nil || self.against == .empty else {
+            throw ValidationError("--registry describes the registry for --against EMPTY")
+        }
+        guard self.hook == nil || self.hookAnswer == nil else {
+            throw ValidationError("--hook and --hook-answer exclude each other")
+        }
+        guard self.can.count.isMultiple(of: 2) || self.can.allSatisfy({ $0.contains(" ") }) else {
+            throw ValidationError("--can takes an action and a resource: --can publish devices/x")
+        }
+    }
+
+    func run() async throws {
+        do {
+            var sketch: RegistrySketch?
+            if let path = self.registry {
+                sketch = try RegistrySketch(json: try await TemplateInput.json(path))
+            }
+            let request = try await self.request()
+            let desk = try await DryRunDesk.open(self.against, registry: sketch, self.settings)
+            let code: ExitCode
+            do throws(FleetError) {
+                code = try await self.carryOut(request, desk)
+            } catch {
+                await desk.close()
+                throw error
+            }
+            await desk.close()
+            if code != .success { throw code }
+        } catch let error as FleetError {
+            throw Failure.exit(error)
+        }
+    }
+
+    private func carryOut(
+        _ request: JSONObject, _ desk: DryRunDesk
+    ) async throws(FleetError) -> ExitCode {
+        if let path = self.serials {
+            let file = try await DryRunFile(path: path, parameter: self.serialParameter)
+            let batch = try await DryRunBatch.run(file, request, desk)
+            if self.json { Terminal.say(batch.json) } else { batch.tell() }
+            return batch.refused == 0 ? .success : ExitCode(2)
+        }
+        let report = try await desk.run(request)
+        if self.json {
+            Terminal.say(report)
+        } else {
+            for line in DryRunText(report).lines { Terminal.say(line) }
+        }
+        let answers = report["answers"]?.arrayValue ?? []
+        let isWhole =
+            report["accepted"]?.boolValue == true
+            && answers.allSatisfy { $0["allowed"]?.boolValue == true }
+        return isWhole ? .success : .failure
+    }
+
+    // MARK: The request
+
+    private func request() async throws(FleetError) -> JSONObject {
+        var request = JSONObject()
+        if TemplateInput.isFile(self.template) {
+            guard self.version == nil else {
+                throw FleetError(.invalidRequest, "--version is for a stored template")
+            }
+            request["templateBody"] = .string(try await TextFile.read(self.template))
+        } else {
+            request["templateName"] = .string(try TemplateName(self.template).rawValue)
+            request["versionId"] = self.version.map { .int($0) }
+        }
+        let parameters = try await TemplateInput.parameters(self.parameters)
+        request["parameters"] = .object(
+            JSONObject(parameters.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
+        try await self.addHook(to: &request)
+        if let csr = self.csr { request["csr"] = .string(try await TextFile.read(csr)) }
+        request["subject"] = self.subject.map { .string($0) }
+        request["clientId"] = self.clientID.map { .string($0) }
+        if !self.can.isEmpty { request["questions"] = .array(self.questions.map { .string($0) }) }
+        return request
+    }
+
+    private var questions: [String] {
+        guard !self.can.allSatisfy({ $0.contains(" ") }) else { return self.can }
+        return stride(from: 0, to: self.can.count - 1, by: 2).map {
+            "\(self.can[$0]) \(self.can[$0 + 1])"
+        }
+    }
+
+    private func addHook(to request: inout JSONObject) async throws(FleetError) {
+        if let answer = self.hookAnswer {
+            do { request["hookAnswer"] = try JSONParser.parse(answer) } catch {
+                throw FleetError(.invalidRequest, "--hook-answer is no JSON: \(error)")
+            }
+        }
+        switch self.hook {
+        case nil: break
+        case "none": request["withoutHook"] = true
+        case let file? where file.hasSuffix(".lua"):
+            request["hookSource"] = .string(try await TextFile.read(file))
+        case let name?: request["hookName"] = .string(try HookName(name).rawValue)
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Fleet
+import Foundation
+import JSON
+import Provisioning
+
+struct TestTemplates: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "test",
+        abstract: "Run the tests that lie beside templates.",
+        discussion: """
+            slipway template test Templates/
+            slipway template test Templates/pump.test.json --format junit > pump.xml
+            slipway template test Templates/ --fail-under 100
+            slipway template test Templates/pump.json --golden
+
+            A test, NAME.test.json beside NAME.json, gives cases: parameters, what the hook says, \
+            what is in the registry before, and what must come of it \
+            (Documentation/template-authoring.md). It needs no service. --golden writes what \
+            every case comes to into NAME.golden.json, for somebody to read; from then on a case \
+            must come to that.
+
+            Exit code: 0 all passed, 1 some failed or cannot be run, 2 all passed and a template \
+            is covered less than --fail-under says.
+            """)
+
+    @Argument(help: "Test files, templates, or folders of tests") var paths: [String]
+    @Option(help: "human, json, junit or tap") var format: TemplateTestFormat = .human
+    @Flag(help: "Print JSON; the same as --format json") var json = false
+    @Flag(help: "Write what each case comes to beside the test, for review") var golden = false
+    @Option(help: "Least coverage of each template, in percent") var failUnder: Int?
+    @OptionGroup(title: "Settings") var settings: LocationOptions
+
+    func run() async throws {
+        do {
+            let settings = try await self.settings.resolve()
+            var files: [String] = []
+            for path in self.paths { files += try TemplateTestFiles.below(path) }
+            var bar = StepBar(total: files.count)
+            var runs: [TemplateTestRun] = []
+            for file in files {
+                runs.append(
+                    try await TemplateTestRun.carryOut(
+                        file, ignoringGolden: self.golden, settings))
+                bar.step()
+            }
+            bar.clear()
+            if self.golden { return try self.writeGolden(runs) }
+            let report = TemplateTestReport(runs: runs)
+            for line in report.lines(self.json ? .json : self.format) { Terminal.say(line) }
+            guard report.failed == 0 else { throw ExitCode(1) }
+            if let least = self.failUnder, report.percent < least {
+                Terminal.complain("slipway: coverage \(report.percent)%; wanted \(least)%")
+                throw ExitCode(2)
+            }
+        } catch let error as FleetError {
+            throw Failure.exit(error)
+        }
+    }
+
+    private func writeGolden(_ runs: [TemplateTestRun]) throws(FleetError) {
+        for run in runs {
+            let path =
+                String(run.file.dropLast(TemplateTestFiles.suffix.count)) + ".golden.json"
+            let text = JSONPrinter.print(.object(run.results), style: .pretty) + "\n"
+            do {
+                try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+            } catch {
+                throw FleetError(.invalidRequest, "'\(path)' cannot be written: \(error)")
+            }
+            Terminal.say("\(path): \(run.outcomes.count) results to read")
+        }
+    }
+}

@@ -1,0 +1,235 @@
+import Fleet
+import JSON
+import Registry
+import TestSupport
+import Testing
+
+@testable import Provisioning
+
+@Suite struct DryRunTests {
+    private static func trial(_ fixture: ProvisioningFixture) -> DryRun {
+        let store = fixture.store
+        let hook = fixture.hook
+        return DryRun(
+            load: { keys async throws(FleetError) in try await store.load(keys) },
+            askHook: { await hook.run($0, request: $1) },
+            readCSR: { pem throws(FleetError) in
+                DryRunCertificate(
+                    publicKey: FakeIssuer.fingerprint(Array(pem.utf8)), fields: [("key", "k")])
+            }, clock: fixture.clock, realm: .standard)
+    }
+
+    private static func request(_ json: JSONValue) throws -> DryRunRequest {
+        try DryRunRequest(json: json)
+    }
+
+    @Test func aDryRunSaysWhatWouldBeAndWritesNothing() async throws {
+        let fixture = try await ProvisioningFixture()
+        let before = try await fixture.store.page(ListQuery(.commits)).records.count
+        let report = try await Self.trial(fixture).run(
+            Self.request([
+                "templateName": "sensor", "parameters": ["SerialNumber": "A7"],
+                "questions": ["connect sensor-A7", "publish t"],
+            ]))
+        #expect(report.isAccepted)
+        #expect(report.plan?.thing.name.rawValue == "sensor-A7")
+        #expect(report.json["parameters"]?["Site"]?["from"] == "default")
+        #expect(report.json["wrote"] == false)
+        #expect(report.policies?.answers.map(\.isAllowed) == [true, false])
+        #expect(try await fixture.store.page(ListQuery(.commits)).records.count == before)
+    }
+
+    /// Machines read it: members are added, never renamed.
+    @Test func theJSONOfADryRunIsWhatItWas() async throws {
+        let fixture = try await ProvisioningFixture()
+        try await fixture.put([
+            .putThing(
+                Thing(
+                    name: ThingName(checked: "sensor-S1"), id: .unknown,
+                    attributes: ["site": "attic"], createdAt: fixture.clock.now))
+        ])
+        let report = try await Self.trial(fixture).run(
+            Self.request([
+                "templateBody": .string(try Shipped.text("Templates/demo-sensor.json")),
+                "parameters": ["SerialNumber": "S1"], "csr": "CSR S1",
+                "hookAnswer": [
+                    "allowProvisioning": true, "parameterOverrides": ["Site": "plant-7"],
+                ],
+                "questions": ["publish devices/sensor-S1/t", "publish devices/sensor-S2/t"],
+            ]))
+        try Golden.check(
+            JSONPrinter.print(report.json, style: .pretty) + "\n", "demo-sensor.dry-run.json")
+    }
+
+    @Test func aRefusalIsReportedAsTheDeviceWouldReadIt() async throws {
+        let fixture = try await ProvisioningFixture()
+        let trial = Self.trial(fixture)
+        let missing = try await trial.run(Self.request(["templateName": "sensor"]))
+        #expect(missing.json["refusal"]?["errorCode"] == "InvalidParameters")
+        fixture.hook.answer(.denied(reason: "not made here"))
+        try await fixture.putHook()
+        try await fixture.put(template: ProvisioningFixture.body, hook: "gate")
+        let asked: JSONValue = ["templateName": "sensor", "parameters": ["SerialNumber": "A7"]]
+        let denied = try await trial.run(Self.request(asked))
+        #expect(denied.json["refusal"]?["errorCode"] == "AccessDenied")
+        #expect(denied.json["refusal"]?["message"] == "not made here")
+        try await fixture.put(template: ProvisioningFixture.body, enabled: false)
+        let disabled = try await trial.run(Self.request(asked))
+        #expect(disabled.json["refusal"]?["errorCode"] == "TemplateDisabled")
+        #expect(disabled.json["plan"]?["thing"]?["name"] == "sensor-A7")
+        await #expect(throws: FleetError.self) {
+            _ = try await trial.run(Self.request(["templateName": "nobody"]))
+        }
+    }
+
+    @Test func aKeyThatSpeaksForAnotherThingIsRefusedInTheDryRunToo() async throws {
+        let fixture = try await ProvisioningFixture()
+        let (_, token) = try await fixture.create(key: "k1")
+        _ = try await fixture.register(token)
+        let report = try await Self.trial(fixture).run(
+            Self.request([
+                "templateName": "sensor", "parameters": ["SerialNumber": "B8"], "csr": "CSR k1",
+            ]))
+        #expect(report.refusal?.code == .resourceConflict)
+    }
+
+    @Test func whatIsNotUnderstoodIsRefusedByName() {
+        for json: JSONValue in [
+            ["templateName": "a", "templateBody": "{}"], ["templateName": "a", "sirial": "x"],
+            ["templateName": "a", "parameters": ["S": 1]], [:],
+            ["templateName": "a", "against": "X"],
+            ["templateName": "a", "hookName": "h", "withoutHook": true],
+        ] {
+            #expect(throws: FleetError.self) { _ = try DryRunRequest(json: json) }
+        }
+    }
+
+    /// Random templates upon random registries: what the dry run says, the registration does.
+    @Test(arguments: 0..<40)
+    func theDryRunAndTheRegistrationAgree(seed: Int) async throws {
+        var random = SplitMix64(seed: UInt64(seed))
+        let fixture = try await ProvisioningFixture()
+        try await fixture.put(RandomTemplate.registry(at: fixture.clock.now))
+        let overrides = Bool.random(using: &random) ? ["Site": "hook-\(seed)"] : [:]
+        fixture.hook.answer(
+            random.next() % 8 == 0
+                ? .denied(reason: nil) : .allowed(parameterOverrides: overrides))
+        try await fixture.putHook()
+        for round in 0..<6 {
+            let body = RandomTemplate.body(&random)
+            try await fixture.put(template: body, hook: "gate")
+            let serial = ["A", "B", "*", "a/b", "a b"].randomElement(using: &random) ?? "A"
+            let sent = round == 5 ? [:] : ["SerialNumber": serial]
+            let report = try await Self.trial(fixture).run(
+                Self.request([
+                    "templateName": "sensor",
+                    "parameters": .object(JSONObject(sent.map { ($0.key, .string($0.value)) })),
+                ]))
+            let (certificate, token) = try await fixture.create()
+            let refusal = await fixture.refusal(token, sent)
+            #expect(refusal?.code == report.refusal?.code, "\(body)")
+            #expect(refusal?.message == report.refusal?.message, "\(body)")
+            guard let plan = report.plan, refusal == nil else { continue }
+            let name = plan.thing.name
+            let view = fixture.store.view([
+                .thing(name), .groupRecordsOfThing(name),
+                .policiesOfTarget(.certificate(certificate)),
+                .certificate(certificate),
+            ])
+            let thing = try #require(view.thing(name))
+            #expect(thing.attributes == plan.thing.attributes, "\(body)")
+            #expect(thing.typeName == plan.thing.typeName, "\(body)")
+            #expect(thing.version == plan.thing.version, "\(body)")
+            let groups = Set(report.groupsBefore).union(plan.groupsAdded)
+                .subtracting(plan.groupsRemoved)
+            #expect(Set(view.groupRecordsOfThing(name).map(\.name)) == groups, "\(body)")
+            #expect(
+                Set(view.policiesOfTarget(.certificate(certificate)))
+                    == Set(plan.policies.map(\.name)), "\(body)")
+            #expect(view.certificate(certificate)?.status == plan.certificate?.status)
+        }
+    }
+}
+
+/// Templates that are sound, and differ in all that decides about things that exist.
+private enum RandomTemplate {
+    static func registry(at now: UnixTime) -> [Change] {
+        var changes: [Change] = ["T1", "T2"].map {
+            .putThingType(
+                ThingType(name: ThingTypeName(checked: $0), id: .unknown, createdAt: now))
+        }
+        changes += ["G1", "G2", "G3"].map {
+            .putThingGroup(
+                ThingGroup(name: ThingGroupName(checked: $0), id: .unknown, createdAt: now))
+        }
+        return changes
+    }
+
+    static func body(_ random: inout SplitMix64) -> String {
+        var properties: JSONObject = [
+            "ThingName": pick(
+                [
+                    ["Fn::Sub": "s-${SerialNumber}"],
+                    ["Fn::Join": ["-", ["s", ["Ref": "SerialNumber"]]]],
+                ],
+                &random)
+        ]
+        if Bool.random(using: &random) {
+            properties["AttributePayload"] = pick(
+                [
+                    ["site": ["Ref": "Site"]],
+                    ["site": "fixed", "serial": ["Ref": "SerialNumber"]],
+                    ["model": ["Fn::Select": ["1", ["Fn::Split": ["-", "a-b"]]]]],
+                ], &random)
+        }
+        if Bool.random(using: &random) {
+            properties["ThingTypeName"] = pick(["T1", "T2", "T9"], &random)
+        }
+        if Bool.random(using: &random) {
+            properties["ThingGroups"] = pick([["G1"], ["G2", "G3"], ["G1", "G9"], []], &random)
+        }
+        var thing: JSONObject = [
+            "Type": "AWS::IoT::Thing", "Properties": .object(properties),
+        ]
+        var overrides = JSONObject()
+        for key in ["AttributePayload", "ThingTypeName", "ThingGroups"]
+        where Bool.random(using: &random) {
+            let words: [JSONValue] =
+                key == "ThingTypeName"
+                ? ["REPLACE", "FAIL", "DO_NOTHING"] : ["REPLACE", "MERGE", "FAIL", "DO_NOTHING"]
+            overrides[key] = pick(words, &random)
+        }
+        if !overrides.isEmpty { thing["OverrideSettings"] = .object(overrides) }
+        let statement: JSONValue = [
+            "Effect": "Allow", "Action": pick(["iot:Connect", "iot:Publish"], &random),
+            "Resource": [
+                "Fn::Sub": "arn:aws:iot:${AWS::Region}:${AWS::AccountId}:client/${SerialNumber}"
+            ],
+        ]
+        return JSONPrinter.print([
+            "Parameters": [
+                "SerialNumber": ["Type": "String"], "Site": ["Type": "String", "Default": "lab"],
+            ],
+            "Resources": [
+                "thing": .object(thing),
+                "certificate": [
+                    "Type": "AWS::IoT::Certificate",
+                    "Properties": [
+                        "CertificateId": ["Ref": "AWS::IoT::Certificate::Id"],
+                        "Status": pick(["ACTIVE", "INACTIVE"], &random),
+                    ],
+                ],
+                "policy": [
+                    "Type": "AWS::IoT::Policy",
+                    "Properties": [
+                        "PolicyDocument": ["Version": "2012-10-17", "Statement": [statement]]
+                    ],
+                ],
+            ],
+        ])
+    }
+
+    private static func pick(_ values: [JSONValue], _ random: inout SplitMix64) -> JSONValue {
+        values[Int(random.next() % UInt64(values.count))]
+    }
+}

@@ -1,0 +1,271 @@
+import Foundation
+import JSON
+import Testing
+
+/// `slipway template` at the command line, on files and beside a service.
+@Suite struct TemplateScenarios {
+    private static let templates = Repository.root.appendingPathComponent("Templates").path
+
+    @Test func everyShippedTemplatePassesItsTestAndIsCoveredWhole() async throws {
+        let result = try await Program.run(
+            "template", "test", Self.templates, "--fail-under", "100", "--json")
+        #expect(result.status == 0, "\(result.output) \(result.errors)")
+        let report = try JSONParser.parse(result.output)
+        #expect(report["failed"] == 0)
+        let tested = Set(
+            (report["files"]?.arrayValue ?? []).compactMap { $0["file"]?.stringValue }
+                .compactMap { $0.split(separator: "/").last.map(String.init) })
+        let names = try FileManager.default.contentsOfDirectory(atPath: Self.templates)
+        let bodies = names.filter { name in
+            name.hasSuffix(".json") && name.split(separator: ".").count == 2
+        }
+        #expect(bodies.count >= 6)
+        for body in bodies {
+            #expect(tested.contains(body.replacing(".json", with: ".test.json")), "\(body)")
+        }
+    }
+
+    @Test func everyShippedTemplateRendersItsSampleParameters() async throws {
+        for name in ["demo-sensor", "cellular-tracker", "jitp-subject"] {
+            let result = try await Program.run(
+                "template", "dry-run", "\(Self.templates)/\(name).json", "--parameters",
+                "\(Self.templates)/\(name).parameters.json", "--against", "EMPTY")
+            #expect(result.status == 0, "\(result.output) \(result.errors)")
+            #expect(result.output.contains("ACCEPTED"))
+            #expect(result.output.contains("nothing was written"))
+        }
+    }
+
+    @Test func aFailingTestSaysWhatWasFoundInEveryForm() async throws {
+        let workshop = try Workshop()
+        let test = try workshop.write(
+            "Templates/demo-sensor.test.json",
+            """
+            {"cases": [{"name": "wrong <&> name", "parameters": {"SerialNumber": "S1"},
+              "plan": {"thing": {"name": "sensor-S2"}}, "mayNot": ["publish devices/sensor-S1/x"]},
+             {"name": "no refusal", "parameters": {"SerialNumber": "S1"},
+              "refused": "AccessDenied"}]}
+            """)
+        let human = try await Program.run("template", "test", test)
+        #expect(human.status == 1)
+        #expect(human.output.contains(#"expected "sensor-S2", found "sensor-S1""#))
+        #expect(human.output.contains("never: default Site") == false)
+        #expect(human.output.contains("never: parameter Site"))
+        let junit = try await Program.run("template", "test", test, "--format", "junit")
+        #expect(junit.status == 1)
+        #expect(junit.output.contains(#"name="wrong &lt;&amp;&gt; name""#))
+        #expect(junit.output.contains(#"<testsuites tests="2" failures="2">"#))
+        let tap = try await Program.run("template", "test", test, "--format", "tap")
+        #expect(tap.output.hasPrefix("TAP version 14\n1..2\nnot ok 1 - "))
+        let bad = try workshop.write("Templates/demo-sensor.test.json", #"{"casse": []}"#)
+        let refused = try await Program.run("template", "test", bad)
+        #expect(refused.status == 1 && refused.errors.contains("casse"))
+    }
+
+    @Test func goldenResultsAreWrittenAndHeldTo() async throws {
+        let workshop = try Workshop()
+        let test = try workshop.write(
+            "Templates/demo-sensor.test.json",
+            #"{"cases": [{"name": "one", "parameters": {"SerialNumber": "S1"}}]}"#)
+        #expect(try await Program.run("template", "test", test, "--golden").status == 0)
+        #expect(try await Program.run("template", "test", test).status == 0)
+        let body = try String(
+            contentsOfFile: "\(workshop.path)/Templates/demo-sensor.json", encoding: .utf8)
+        _ = try workshop.write(
+            "Templates/demo-sensor.json", body.replacing("\"60\"", with: "\"90\""))
+        let changed = try await Program.run("template", "test", test)
+        #expect(changed.status == 1)
+        #expect(changed.output.contains("reportEverySeconds"))
+    }
+
+    @Test func aDryRunSaysNoAndWhy() async throws {
+        let workshop = try Workshop()
+        let registry = try workshop.write(
+            "before.json",
+            #"{"thingGroups": ["field"], "things": "#
+                + #"{"device-1": {"attributes": {"firmware": "0"}}}}"#
+        )
+        let refused = try await Program.run(
+            "template", "dry-run", "\(Self.templates)/reprovision-fail.json", "--parameters",
+            "SerialNumber=1", "--registry", registry)
+        #expect(refused.status == 1)
+        #expect(refused.output.contains("REFUSED: 409 ResourceConflict"))
+        let merged = try await Program.run(
+            "template", "dry-run", "\(Self.templates)/reprovision-merge.json", "--parameters",
+            "SerialNumber=1", "--registry", registry, "--can", "publish", "devices/device-2/x")
+        #expect(merged.output.contains("- attributes.firmware: 0"))
+        #expect(merged.output.contains("+ attributes.firmware: 1.0"))
+        #expect(merged.status == 1)
+        #expect(merged.output.contains("publish devices/device-2/x: no"))
+        let serials = try workshop.write("made.txt", "1\n2\n2\na b\n")
+        let batch = try await Program.run(
+            "template", "dry-run", "\(Self.templates)/reprovision-merge.json", "--serials",
+            serials, "--registry", registry, "--json")
+        #expect(batch.status == 2, "\(batch.errors)")
+        let table = try workshop.write(
+            "made.csv", "SerialNumber,Firmware\n7,\"2.0\"\n")
+        let csv = try await Program.run(
+            "template", "dry-run", "\(Self.templates)/reprovision-merge.json", "--serials", table,
+            "--registry", registry)
+        #expect(csv.status == 0, "\(csv.errors)")
+        #expect(csv.output.contains("created  device-7"))
+        let summary = try JSONParser.parse(batch.output)["summary"]
+        #expect(
+            summary
+                == [
+                    "created": 1, "updated": 1, "unchanged": 0, "repeated": 1, "refused": 1,
+                ])
+    }
+
+    @Test(arguments: [false, true])
+    func versionsComeWithAuthorAndMessageAndStay(serviceRuns: Bool) async throws {
+        let workshop = try await Workshop().initialized()
+        var service = serviceRuns ? try await RunningService(workshop) : nil
+        let body = try String(
+            contentsOfFile: "\(Self.templates)/demo-sensor.json", encoding: .utf8)
+        let changed = try workshop.write("next.json", body.replacing("\"60\"", with: "\"90\""))
+        let put = try await workshop.slipway(
+            "template", "put", changed, "--name", "demo-sensor", "--message", "report less",
+            "--json")
+        #expect(put.status == 0, "\(put.errors)")
+        #expect(try JSONParser.parse(put.output)["versionId"] == 2)
+        let again = try await workshop.slipway(
+            "template", "put", changed, "--name", "demo-sensor", "--json")
+        #expect(try JSONParser.parse(again.output)["created"] == false)
+        let versions = try await workshop.slipway("template", "versions", "demo-sensor", "--json")
+        let list = try JSONParser.parse(versions.output).arrayValue ?? []
+        #expect(list.count == 2)
+        #expect(list.last?["message"] == "report less")
+        #expect(list.last?["author"]?.stringValue?.isEmpty == false)
+        let diff = try await workshop.slipway(
+            "template", "diff", "demo-sensor", "--from", "1", "--to", "2", "--parameters",
+            "SerialNumber=S1")
+        #expect(diff.status == 2, "\(diff.errors)")
+        #expect(diff.output.contains("- deviceConfiguration.reportEverySeconds: 60"))
+        #expect(diff.output.contains("+ deviceConfiguration.reportEverySeconds: 90"))
+        #expect(try await workshop.slipway("template", "disable", "demo-sensor").status == 0)
+
+        // The file is as it was when it was loaded, so a start takes nothing back.
+        _ = await service?.stop()
+        service = try await RunningService(workshop)
+        let shown = try await workshop.slipway("template", "show", "demo-sensor", "--json")
+        #expect(try JSONParser.parse(shown.output)["defaultVersionId"] == 2)
+        #expect(try JSONParser.parse(shown.output)["enabled"] == false)
+        _ = await service?.stop()
+
+        // A file that changed is a new version, and nothing but that.
+        _ = try workshop.write(
+            "Templates/demo-sensor.json", body.replacing("\"60\"", with: "\"30\""))
+        service = try await RunningService(workshop)
+        let after = try await workshop.slipway("template", "show", "demo-sensor", "--json")
+        #expect(try JSONParser.parse(after.output)["defaultVersionId"] == 3)
+        #expect(try JSONParser.parse(after.output)["enabled"] == false)
+        #expect(try await workshop.slipway("template", "default", "demo-sensor", "1").status == 0)
+        let export = try await workshop.slipway("template", "export", "demo-sensor")
+        #expect(export.output == body)
+        let pruned = try await workshop.slipway(
+            "template", "prune", "demo-sensor", "--keep", "1", "--json")
+        #expect(try JSONParser.parse(pruned.output)["deleted"] == 1)
+        let kept = try await workshop.slipway("template", "delete", "demo-sensor")
+        #expect(kept.status == 1 && kept.errors.contains("claim"), "\(kept.errors)")
+        let deleted = try await workshop.slipway(
+            "template", "delete", "demo-sensor", "--even-if-used")
+        #expect(deleted.status == 0, "\(deleted.errors)")
+        #expect(try await workshop.slipway("template", "show", "demo-sensor").status == 1)
+        _ = await service?.stop()
+    }
+
+    /// A template for one way in is none for the other.
+    @Test func justInTimeIsTriedByTheSubject() async throws {
+        let workshop = try await Workshop().initialized()
+        #expect(try await workshop.slipway("template", "enable", "jitp-subject").status == 0)
+        let subject = "CN=pump-7,serialNumber=0007,C=AT"
+        let tried = try await workshop.slipway(
+            "template", "dry-run", "jitp-subject", "--subject", subject, "--json")
+        #expect(tried.status == 0, "\(tried.output) \(tried.errors)")
+        let thing = try JSONParser.parse(tried.output)["plan"]?["thing"]
+        #expect(thing?["attributes"]?["country"] == "AT" && thing?["name"] == "pump-7")
+        let claimed = try await workshop.slipway(
+            "template", "dry-run", "jitp-subject", "--parameters",
+            "\(Self.templates)/jitp-subject.parameters.json")
+        #expect(claimed.status == 1 && claimed.output.contains("TemplateDisabled"))
+        let other = try await workshop.slipway(
+            "template", "dry-run", "demo-sensor", "--subject", subject, "--hook", "none")
+        #expect(other.status == 1 && other.output.contains("TemplateDisabled"))
+    }
+
+    @Test func aTemplateInUseDoesNotVanish() async throws {
+        let workshop = try await Workshop().initialized()
+        let refused = try await workshop.slipway("template", "delete", "demo-sensor")
+        #expect(refused.status == 1)
+        #expect(refused.errors.contains("is enabled"))
+    }
+
+    /// A change is judged by the devices that there really are.
+    @Test func aDifferenceIsShownOverTheLastRegistrations() async throws {
+        let workshop = try await Workshop().initialized()
+        let service = try await RunningService(workshop)
+        let simulated = try await Program.run(
+            "simulate", "--devices", "3", "--serials", "SN-{n:06}", "--template", "demo-sensor",
+            "--endpoint", "localhost:\(service.port)", "--claim-cert",
+            "\(workshop.path)/pki/claim-demo.pem",
+            "--claim-key", "\(workshop.path)/pki/claim-demo.key", "--ca",
+            "\(workshop.path)/pki/root-ca.pem")
+        #expect(simulated.status == 0, "\(simulated.errors)")
+        let body = try String(
+            contentsOfFile: "\(Self.templates)/demo-sensor.json", encoding: .utf8)
+        let file = try workshop.write(
+            "next.json", body.replacing("\"sensor-${SerialNumber}\"", with: "\"s-${SerialNumber}\"")
+        )
+        let diff = try await workshop.slipway(
+            "template", "diff", "demo-sensor", file, "--last", "2", "--json")
+        #expect(diff.status == 2, "\(diff.errors)")
+        let answer = try JSONParser.parse(diff.output)
+        #expect(answer["devices"] == 2 && answer["different"] == 2)
+        let change = answer["differences"]?.arrayValue?.first?["changes"]?.arrayValue?.first
+        #expect(change?["place"] == "thing.name")
+        #expect(change?["before"]?.stringValue?.hasPrefix("sensor-SN-") == true)
+        #expect(change?["after"]?.stringValue?.hasPrefix("s-SN-") == true)
+        let same = try await workshop.slipway("template", "diff", "demo-sensor", "--last", "9")
+        #expect(same.status == 0 && same.output.contains("0 of 3 devices"))
+        // A device that comes again meets its thing.
+        let again = try await workshop.slipway(
+            "template", "dry-run", "demo-sensor", "--parameters", "SerialNumber=SN-000001",
+            "Site=plant-7")
+        #expect(again.output.contains("+ attributes.site: plant-7"), "\(again.output)")
+        let use = try await workshop.slipway("template", "show", "demo-sensor", "--json")
+        let used = try JSONParser.parse(use.output)["use"]
+        #expect(used?["registrations"]?.arrayValue?.count == 3)
+        #expect(used?["claims"]?.arrayValue?.isEmpty == false)
+        #expect(try await workshop.slipway("template", "disable", "demo-sensor").status == 0)
+        let deleted = try await workshop.slipway("template", "delete", "demo-sensor")
+        #expect(deleted.status == 1 && deleted.errors.contains("were registered"))
+        let anyway = try await workshop.slipway(
+            "template", "delete", "demo-sensor", "--even-if-used")
+        #expect(anyway.status == 0, "\(anyway.errors)")
+        _ = await service.stop()
+    }
+
+    @Test func aLiveDryRunWritesNothing() async throws {
+        let workshop = try await Workshop().initialized()
+        let service = try await RunningService(workshop)
+        let before = try await workshop.slipway("audit", "verify", "--json")
+        let asked = try await workshop.slipway(
+            "template", "dry-run", "demo-sensor", "--parameters", "SerialNumber=nobody", "--json")
+        #expect(asked.status == 1)
+        let report = try JSONParser.parse(asked.output)
+        #expect(report["refusal"]?["errorCode"] == "AccessDenied")
+        #expect(report["hook"]?["outcome"] == "denied")
+        let accepted = try await workshop.slipway(
+            "template", "dry-run", "demo-sensor", "--parameters", "SerialNumber=SN-000001",
+            "--against", "LIVE")
+        #expect(accepted.status == 0, "\(accepted.output)")
+        let fromDatabase = try await workshop.slipway(
+            "template", "dry-run", "demo-sensor", "--parameters", "SerialNumber=SN-000001",
+            "--against", "DATABASE")
+        #expect(fromDatabase.output == accepted.output)
+        let after = try await workshop.slipway("audit", "verify", "--json")
+        #expect(before.output == after.output)
+        _ = await service.stop()
+    }
+}
