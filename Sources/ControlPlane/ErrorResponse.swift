@@ -39,6 +39,7 @@ enum ErrorResponse {
         .resourceConflict: .invalidRequest, .accessDenied: .unauthorized,
         .templateDisabled: .unauthorized, .hookTimeout: .unauthorized,
         .templateNotFound: .notFound, .tooManyRequests: .throttled,
+        .claimRefused: .unauthorized, .claimBusy: .throttled,
     ]
 
     /// The one table from code to status. No `default`: a new code must choose.
@@ -48,9 +49,10 @@ enum ErrorResponse {
             .registrationCodeValidation, .resourceRegistrationFailure, .invalidQuery,
             .invalidAggregation, .indexNotReady, .notConfigured, .unsupportedOperation,
             .invalidPayload, .invalidCSR, .invalidParameters, .invalidOwnershipToken,
-            .resourceConflict, .tooManyRequests, .incompleteSignature:
+            .resourceConflict, .tooManyRequests, .claimBusy, .incompleteSignature:
             .badRequest
-        case .unauthorized, .accessDenied, .templateDisabled, .hookTimeout: .unauthorized
+        case .unauthorized, .accessDenied, .templateDisabled, .hookTimeout, .claimRefused:
+            .unauthorized
         case .missingAuthenticationToken, .invalidSignature, .unrecognizedClient, .expiredToken,
             .notAllowed:
             .forbidden

@@ -11,6 +11,7 @@ package enum OperationTable {
         CertificateOperations.all,
         CertificateRecordOperations.all,
         ClaimOperations.all,
+        ClaimRecordOperations.all,
         DryRunOperations.all,
         DynamicGroupOperations.all,
         EventOperations.all,

@@ -53,6 +53,9 @@ package enum Change: Hashable, Sendable {
     case putClaim(Claim)
     /// The claim's record; its certificate stays.
     case deleteClaim(CertificateID)
+    case putClaimTerms(ClaimTerms)
+    /// Counts a registration; whether the budget has room for it is a precondition.
+    case spendClaim(ClaimSpend)
     case putAuthority(Authority)
     case deleteAuthority(CertificateID)
     case putRegistrationCode(RegistrationCode)
@@ -89,6 +92,8 @@ package enum Precondition: Hashable, Sendable {
     /// The set is what was read. Sets have no revision, so they are compared; only for keys that
     /// name a set, and meant for small ones.
     case holds(RecordKey, Record)
+    /// The counter that the key names is below the number.
+    case below(RecordKey, Int)
 }
 
 /// A decision: what must still hold, and what shall become true, together or not at all.

@@ -57,6 +57,11 @@ package struct FleetError: Error, Hashable, Sendable, CustomStringConvertible {
         case resourceConflict = "ResourceConflict"
         case tooManyRequests = "TooManyRequests"
         case hookTimeout = "HookTimeout"
+        /// A claim that may not do this. Its holder learns no more than that access is denied;
+        /// the message is for the log.
+        case claimRefused = "ClaimRefused"
+        /// A claim that has asked for too much at once; told like any other shortage.
+        case claimBusy = "ClaimBusy"
     }
 
     package let code: Code

@@ -13,6 +13,9 @@ package enum RecordKey: Hashable, Sendable {
     case templateVersion(TemplateName, Int)
     case hook(HookName)
     case claim(CertificateID)
+    case claimTerms(ClaimName)
+    /// The same terms, by a certificate of the claim.
+    case termsOfClaim(CertificateID)
     case authority(CertificateID)
     case ownershipToken(OwnershipTokenHash)
     case allowlist(AllowlistName)
@@ -51,6 +54,13 @@ package enum RecordKey: Hashable, Sendable {
     case anyOtherThing(CertificateID, besides: ThingName)
     /// The versions a template has, by number.
     case versionsOfTemplate(TemplateName)
+    /// Counter: units spent under the claim's name.
+    case claimSpent(ClaimName)
+    /// Counter: how often the claim has paid for the thing.
+    case claimUnit(ClaimName, ThingName)
+    /// Counter: ownership tokens that the principal holds and has not redeemed.
+    case pendingOfClaim(CertificateID)
+    case certificatesOfClaim(ClaimName)
     /// Present where the serial is on the list in its current version.
     case allowlistEntry(AllowlistName, SerialNumber)
 
@@ -58,7 +68,8 @@ package enum RecordKey: Hashable, Sendable {
     package var namesOneRecord: Bool {
         switch self {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
+            .templateVersion, .hook, .claim, .claimTerms, .termsOfClaim, .authority,
+            .ownershipToken, .allowlist, .tags,
             .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
             .registrationTask, .registeredLine:
             true
@@ -66,7 +77,8 @@ package enum RecordKey: Hashable, Sendable {
             .dynamicGroups,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
-            .attachment, .anyOtherThing, .versionsOfTemplate, .allowlistEntry:
+            .attachment, .anyOtherThing, .versionsOfTemplate, .claimSpent,
+            .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry:
             false
         }
     }
@@ -84,6 +96,7 @@ package enum Record: Hashable, Sendable {
     case templateVersion(TemplateVersion)
     case hook(HookScript)
     case claim(Claim)
+    case claimTerms(ClaimTerms)
     case authority(Authority)
     case ownershipToken(OwnershipToken)
     case allowlist(Allowlist)
@@ -105,6 +118,8 @@ package enum Record: Hashable, Sendable {
     case thingPrincipals([ThingPrincipal])
     case versionNumbers([Int])
     case allowlistEntry(SerialNumber)
+    case count(Int)
+    case claimHour(ClaimHour)
 
     // Rows of listings that name no more than this.
     case document(FleetDocument)

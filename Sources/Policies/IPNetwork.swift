@@ -1,13 +1,13 @@
 /// An address range in CIDR form (RFC 4632, RFC 4291 section 2.3); one address is a range of one.
 /// IPv4-mapped IPv6 addresses count as the IPv4 address they carry.
-struct IPNetwork: Hashable, Sendable {
+package struct IPNetwork: Hashable, Sendable {
     private let isV4: Bool
     private let address: UInt128
     private let prefixBits: Int
 
     private var widthBits: Int { self.isV4 ? 32 : 128 }
 
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let host = IPNetwork(address: String(parts[0])) else { return nil }
         guard parts.count == 2 else {
@@ -23,7 +23,7 @@ struct IPNetwork: Hashable, Sendable {
     }
 
     /// A single address. A zone (`%eth0`) says which link, not which address, and is left out.
-    init?(address text: String) {
+    package init?(address text: String) {
         let plain = text.split(separator: "%", omittingEmptySubsequences: false)[0]
         if let v4 = Self.v4(plain) {
             self.init(isV4: true, address: UInt128(v4), prefixBits: 32)
@@ -43,7 +43,7 @@ struct IPNetwork: Hashable, Sendable {
         self.prefixBits = prefixBits
     }
 
-    func contains(_ other: IPNetwork) -> Bool {
+    package func contains(_ other: IPNetwork) -> Bool {
         guard self.isV4 == other.isV4 else { return false }
         // A shift by the full width yields 0, so that /0 holds every address of its family.
         let shift = self.widthBits - self.prefixBits

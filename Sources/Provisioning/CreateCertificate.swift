@@ -19,6 +19,7 @@ extension Provisioner {
     ) async throws(FleetError) -> CreatedCertificate {
         try await self.perform(.createKeysAndCertificate, for: publisher) {
             () async throws(FleetError) -> CreatedCertificate in
+            try await self.admit(publisher)
             let now = self.ports.clock.now
             let pair = try await self.ports.keyPairs.next()
             CrashPoint.reached(.afterKeyPair)
@@ -38,6 +39,7 @@ extension Provisioner {
     ) async throws(FleetError) -> CreatedCertificate {
         try await self.perform(.createCertificateFromCSR, for: publisher) {
             () async throws(FleetError) -> CreatedCertificate in
+            try await self.admit(publisher)
             let now = self.ports.clock.now
             let issued = try await self.ports.issuer.issue(csr: csr, at: now)
             CrashPoint.reached(.afterSign)
@@ -88,10 +90,9 @@ struct CertificateCreation {
     let at: UnixTime
 
     var keys: Set<RecordKey> {
-        KeyReuse.keys(of: self.issued.publicKey).union([
-            .certificate(self.publisher.principal), .certificate(self.issued.id),
-            .ownershipToken(self.token),
-        ])
+        KeyReuse.keys(of: self.issued.publicKey)
+            .union(ClaimStanding.keysToCreate(self.publisher.principal))
+            .union([.certificate(self.issued.id), .ownershipToken(self.token)])
     }
 
     var origin: Provenance.Origin {
@@ -104,10 +105,15 @@ struct CertificateCreation {
     /// - Parameter view: holds the certificates that have the key already as well.
     func changeSet(in view: RegistryView) throws(FleetError) -> ChangeSet {
         try Speaker.check(self.publisher.principal, in: view)
+        let standing = ClaimStanding(self.publisher, in: view, creating: true)
+        try standing.checkCreation(at: self.at)
+        var origin = self.origin
+        origin.station = standing.station
+        origin.lot = standing.lot
         let sharers = try KeyReuse.check(self.issued.publicKey, as: .invalidCSR, in: view)
         let certificate = Certificate(
             issued: self.issued, kind: .device, status: .pendingActivation, reason: nil,
-            at: self.at, provenance: Provenance(origin: self.origin))
+            at: self.at, provenance: Provenance(origin: origin))
         let token = OwnershipToken(
             hash: self.token, certificate: self.issued.id, claim: self.publisher.principal,
             issuedAt: self.at,
@@ -117,7 +123,7 @@ struct CertificateCreation {
             preconditions: [
                 view.asSeen(.certificate(self.publisher.principal)),
                 .absent(.certificate(self.issued.id)), .absent(.ownershipToken(self.token)),
-            ] + sharers,
+            ] + sharers + standing.preconditionsOfCreation,
             changes: [.putCertificate(certificate), .putOwnershipToken(token)],
             detail: ["clientId": .string(self.publisher.clientID)])
     }

@@ -57,6 +57,7 @@ package final class Provisioner: Sendable {
     let settings: Settings
     let mint: OwnershipTokenMint
     let templates = TemplateCache()
+    let rates = ClaimRates()
     private let observe: @Sendable (ProvisioningEvent) -> Void
     private let refusals = RefusalQueue()
     private let inFlight = Mutex(0)
@@ -161,6 +162,10 @@ package final class Provisioner: Sendable {
     private func toldToDevice(_ error: FleetError) -> FleetError {
         let hidden = FleetError(.internalFailure, "the service could not complete the request")
         guard error.code != .unauthorized else { return hidden }
+        guard error.code != .claimRefused else {
+            // A claim that is in wrong hands must not tell them what to try next.
+            return FleetError(.accessDenied, "the claim of this connection may not do this")
+        }
         // The reply's table of codes is the one list of them.
         switch Rejection.status(of: error.code) {
         case 429:

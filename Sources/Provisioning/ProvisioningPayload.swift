@@ -197,12 +197,13 @@ package struct Rejection: Hashable, Sendable {
         case .invalidCSR: (400, "InvalidCSR")
         case .invalidParameters: (400, "InvalidParameters")
         case .invalidOwnershipToken: (400, "InvalidCertificateOwnershipToken")
-        case .accessDenied, .unauthorized: (403, "AccessDenied")
+        case .accessDenied, .unauthorized, .claimRefused: (403, "AccessDenied")
         case .hookTimeout: (403, "HookTimeout")
         case .templateDisabled: (403, "TemplateDisabled")
         case .templateNotFound: (404, "TemplateNotFound")
         case .resourceConflict: (409, "ResourceConflict")
-        case .tooManyRequests, .throttled, .limitExceeded, .conflict, .serviceUnavailable:
+        case .tooManyRequests, .throttled, .limitExceeded, .conflict, .serviceUnavailable,
+            .claimBusy:
             (429, "TooManyRequests")
         case .invalidRequest, .notFound, .alreadyExists, .deleteConflict, .versionConflict,
             .versionsLimitExceeded, .certificateState, .certificateValidation,

@@ -68,6 +68,8 @@ extension Provisioner {
         case .pending(let found): pending = found
         }
         let template = try await self.template(name, request.template, in: view)
+        let standing = ClaimStanding(publisher, in: view.registry)
+        try standing.checkRegistration(by: template.record.name, at: now)
         try RegistrationRendering.check(request.parameters, for: template.document)
         let outcome = try await self.ask(
             template, about: pending, request, publisher, memo: &hookCall)
@@ -79,9 +81,10 @@ extension Provisioner {
         let registration = ThingRegistration(
             request: request, publisher: publisher, pending: pending, template: template,
             hook: outcome, rendering: rendering, start: view.registry,
-            newThingID: self.ports.entropy.resourceID(), at: now)
+            newThingID: self.ports.entropy.resourceID(), at: now, standing: standing)
         let registry = try await self.loadRegistry(
-            rendering.rendered, for: pending.certificate)
+            rendering.rendered, for: pending.certificate,
+            and: standing.keysToSpend(on: rendering.rendered.thing))
         let decided = try registration.decide(in: registry)
         CrashPoint.reached(.beforeRegisterCommit)
         _ = try await self.ports.store.commit(
@@ -109,7 +112,7 @@ extension Provisioner {
     ) async throws(FleetError) -> StartView {
         var keys: Set<RecordKey> = [
             .ownershipToken(contents.hash), .certificate(contents.certificate),
-            .certificate(contents.claim), .claim(contents.claim),
+            .certificate(contents.claim), .claim(contents.claim), .termsOfClaim(contents.claim),
         ]
         var guess: TemplateCache.Guess?
         if let template {
@@ -124,11 +127,12 @@ extension Provisioner {
     }
 
     private func loadRegistry(
-        _ rendered: RenderedTemplate, for certificate: Certificate
+        _ rendered: RenderedTemplate, for certificate: Certificate, and more: Set<RecordKey>
     ) async throws(FleetError) -> RegistryView {
         let keys = rendered.keys
             .union(PlanDecision.keys(of: certificate.id))
             .union([.certificatesWithKey(certificate.publicKey)])
+            .union(more)
         let view = try await self.ports.store.load(keys)
         let others = KeyOwnership.others(of: certificate, in: view)
         guard !others.isEmpty else { return view }

@@ -18,6 +18,7 @@ struct ThingRegistration {
     let start: RegistryView
     let newThingID: ResourceID
     let at: UnixTime
+    let standing: ClaimStanding
 
     func decide(in view: RegistryView) throws(FleetError) -> Decided {
         let certificate = self.pending.certificate
@@ -33,6 +34,10 @@ struct ThingRegistration {
         var changes = plan.changes(at: self.at)
         changes.append(.setProvenance(certificate.id, self.provenance))
         changes.append(.redeemOwnershipToken(self.pending.token.hash, self.redemption(plan)))
+        let spending = try self.standing.spending(
+            on: plan.thing.name, parameters: self.rendering.parameters.texts,
+            station: self.provenance.station, in: view, at: self.at)
+        changes += spending?.changes ?? []
         var detail: JSONObject = [
             "template": .string(self.template.record.name.rawValue),
             "templateVersion": .int(self.template.version.id),
@@ -46,7 +51,8 @@ struct ThingRegistration {
             changeSet: ChangeSet(
                 action: ProvisioningOperation.registerThing.rawValue,
                 preconditions: relied.map(self.start.asSeen) + plan.preconditions
-                    + others.map { view.asSeen(.certificate($0)) },
+                    + others.map { view.asSeen(.certificate($0)) }
+                    + (spending?.preconditions ?? []),
                 changes: changes, detail: detail))
     }
 
@@ -58,7 +64,6 @@ struct ThingRegistration {
     }
 
     private var provenance: Provenance {
-        let claim = self.start.claim(self.publisher.principal)
         let texts = self.rendering.parameters.texts
         let origin =
             self.pending.certificate.provenance?.origin
@@ -73,8 +78,8 @@ struct ThingRegistration {
                 hookDigest: self.hook?.script.digest, allowlist: self.hook?.allowlist?.list,
                 allowlistVersion: self.hook?.allowlist?.version,
                 clientID: self.publisher.clientID, sourceAddress: self.publisher.sourceAddress,
-                station: claim?.station ?? texts["Station"] ?? texts["station"],
-                lot: claim?.lot ?? texts["Lot"] ?? texts["lot"],
+                station: self.standing.station ?? texts["Station"] ?? texts["station"],
+                lot: self.standing.lot ?? texts["Lot"] ?? texts["lot"],
                 parameters: texts, registeredAt: self.at))
     }
 }

@@ -8,10 +8,14 @@ package struct ClaimRegistration: Hashable, Sendable {
     package let claim: Claim
     package let policy: PolicyName
     package let policyDocument: String
+    /// What the claim may do and how much of it.
+    package let terms: ClaimTerms?
 
     package init(
-        certificate: Certificate, claim: Claim, policy: PolicyName, policyDocument: String
+        certificate: Certificate, claim: Claim, policy: PolicyName, policyDocument: String,
+        terms: ClaimTerms? = nil
     ) {
+        self.terms = terms
         self.certificate = certificate
         self.claim = claim
         self.policy = policy
@@ -20,10 +24,11 @@ package struct ClaimRegistration: Hashable, Sendable {
 
     /// What the decision has to see.
     package var keys: Set<RecordKey> {
-        [
+        let keys: Set<RecordKey> = [
             .certificate(self.certificate.id), .claim(self.certificate.id), .policy(self.policy),
             .policiesOfTarget(.certificate(self.certificate.id)),
         ]
+        return self.terms.map { keys.union([.claimTerms($0.name)]) } ?? keys
     }
 
     /// What is there already stays as it is, so that the same registration again changes nothing.
@@ -49,6 +54,11 @@ package struct ClaimRegistration: Hashable, Sendable {
             }
         } else {
             set.changes.append(.putCertificate(self.certificate))
+        }
+        if let terms = self.terms, view.claimTerms(terms.name) == nil {
+            try Claims.check(terms)
+            set.preconditions.append(.absent(.claimTerms(terms.name)))
+            set.changes.append(.putClaimTerms(terms))
         }
         if view.claim(id) == nil { set.changes.append(.putClaim(self.claim)) }
         if view.policy(self.policy) == nil {

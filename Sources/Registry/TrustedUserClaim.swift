@@ -70,10 +70,13 @@ package struct TrustedUserClaim: Hashable, Sendable {
 /// specification, 1.11).
 package enum ClaimPolicy {
     package static func document(template: TemplateName, in realm: Realm) -> String {
-        let families = [
-            "$aws/certificates/create/*", "$aws/certificates/create-from-csr/*",
-            "$aws/provisioning-templates/\(template)/provision/*",
-        ]
+        Self.document(templates: [template], in: realm)
+    }
+
+    package static func document(templates: [TemplateName], in realm: Realm) -> String {
+        let families =
+            ["$aws/certificates/create/*", "$aws/certificates/create-from-csr/*"]
+            + templates.map { "$aws/provisioning-templates/\($0)/provision/*" }
         let topics = families.map { JSONValue.string(realm.topic($0).rawValue) }
         let filters = families.map { JSONValue.string(realm.topicFilter($0).rawValue) }
         let document: JSONValue = [

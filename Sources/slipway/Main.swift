@@ -34,6 +34,7 @@ struct Slipway: AsyncParsableCommand {
             StatusCommand.self, AuditCommand.self, AccessCommand.self, HookCommand.self,
             RegisterThingsCommand.self,
             TemplateCommand.self,
+            ClaimCommand.self,
             ConfigCommand.self, OperationsCommand.self, EnvCommand.self,
         ])
 

@@ -18,7 +18,8 @@ import Testing
             .deleteTemplate(TemplateName(checked: "line")),
             .deleteTemplateVersion(TemplateName(checked: "line"), 3),
             .deleteClaim(Samples.certificateID(1)), .deleteAuthority(Samples.certificateID(1)),
-            .deleteRegistrationCode, .deleteAccessKey(Samples.accessKeyID(1)),
+            .spendClaim(Samples.spend(1, at: 0)), .deleteRegistrationCode,
+            .deleteAccessKey(Samples.accessKeyID(1)),
             .deleteRole(Samples.role.name),
             .deleteRegistrationCode, .deleteRegistrationTask(Samples.taskID(1)),
             .setRegistrationTaskState(

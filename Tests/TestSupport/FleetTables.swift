@@ -18,6 +18,7 @@ struct FleetTables {
     private var authoritiesByKey: [PublicKeyFingerprint: Set<CertificateID>] = [:]
     private(set) var connectivity: [ThingName: ConnectivityNote] = [:]
     var allowlistEntries: [AllowlistName: Set<SerialNumber>] = [:]
+    var claimSpending = ClaimSpending()
     /// By list and version, which no two drafts share.
     var drafts: [AllowlistName: [Int: Draft]] = [:]
     /// The newest version any draft or publication of a list has taken.
@@ -30,7 +31,8 @@ extension FleetTables {
     func entry(_ key: RecordKey) -> RegistryView.Entry? {
         switch key {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
+            .templateVersion, .hook, .claim, .claimTerms, .authority, .ownershipToken, .allowlist,
+            .tags,
             .accessKey, .role, .eventConfigurations, .indexingConfiguration,
             .registrationCode, .registrationTask, .registeredLine:
             self.records[key]
@@ -76,6 +78,8 @@ extension FleetTables {
                     .compactMap { self.principals[$0]?[id] })
         case .thingsOfCertificate(let id):
             Self.principals((self.things[id] ?? []).compactMap { self.principals[$0]?[id] })
+        case .termsOfClaim, .claimSpent, .claimUnit, .pendingOfClaim, .certificatesOfClaim:
+            self.claimEntry(key)
         case .allowlistEntry(let list, let serial):
             if self.allowlistEntries[list]?.contains(serial) == true {
                 RegistryView.Entry(record: .allowlistEntry(serial), revision: 0)
@@ -124,6 +128,10 @@ extension FleetTables {
             guard self.entry(key)?.record == record else {
                 throw .conflict("\(key) is no longer what it was")
             }
+        case .below(let key, let bound):
+            var counted = 0
+            if case .count(let count)? = self.entry(key)?.record { counted = count }
+            guard counted < bound else { throw .conflict("\(key) has reached \(bound)") }
         }
     }
 }
@@ -234,6 +242,9 @@ extension FleetTables {
             try self.require(.certificate(claim.certificate))
             self.put(.claim(claim.certificate), .claim(claim), revision)
         case .deleteClaim(let id): self.records[.claim(id)] = nil
+        case .putClaimTerms(let terms):
+            self.put(.claimTerms(terms.name), .claimTerms(terms), revision)
+        case .spendClaim(let spend): self.claimSpending.add(spend)
         case .deleteAuthority(let id): self.deleteAuthority(id)
         case .putRegistrationCode(let code):
             self.put(.registrationCode, .registrationCode(code), revision)

@@ -34,11 +34,12 @@ struct InMemoryPage {
             switch subject {
             case .commits, .ownershipTokensExpired, .policiesByCreation, .certificatesByCreation,
                 .certificatesOfIssuer, .authoritiesByCreation, .versionsOfTemplate,
-                .registrationTasks:
+                .registrationTasks, .claimHours:
                 let number = after.split(separator: ":").first.flatMap { Int64($0) } ?? 0
                 self.init(number: number, text: after)
             case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
-                .authorities, .allowlists, .accessKeys, .roles, .allowlistEntries, .thingsWhere,
+                .authorities, .allowlists, .accessKeys, .roles, .claimTerms, .allowlistEntries,
+                .thingsWhere,
                 .thingGroups,
                 .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
                 .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
@@ -62,7 +63,8 @@ struct InMemoryPage {
             order
         case .registrationTasks: .descending
         case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
-            .authorities, .allowlists, .accessKeys, .roles, .allowlistEntries, .thingsWhere,
+            .authorities, .allowlists, .accessKeys, .roles, .claimTerms, .claimHours,
+            .allowlistEntries, .thingsWhere,
             .thingGroups,
             .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
             .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
@@ -82,6 +84,13 @@ struct InMemoryPage {
         case .allowlistEntries(let list):
             self.tables.allowlistEntries[list, default: []].map {
                 (SortKey(text: $0.rawValue), .allowlistEntry($0))
+            }
+        case .claimHours(let name):
+            (self.tables.claimSpending.hours[name] ?? [:]).values.map { hour in
+                let number = hour.hour.milliseconds
+                return (
+                    SortKey(number: number, text: "\(number):\(hour.station)"), .claimHour(hour)
+                )
             }
         case .search(let search): self.found(search)
         case .values(let field, let search): self.values(of: field, search)
@@ -122,7 +131,7 @@ struct InMemoryPage {
                 }
             }
         case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
-            .authorities, .allowlists, .accessKeys, .roles, .billingGroups:
+            .authorities, .allowlists, .accessKeys, .roles, .billingGroups, .claimTerms:
             self.tables.records.compactMap { key, entry in
                 Self.name(key, subject).map { (SortKey(text: $0), entry.record) }
             }
@@ -168,6 +177,7 @@ struct InMemoryPage {
         case (.templates, .template(let name)): name.rawValue
         case (.hooks, .hook(let name)): name.rawValue
         case (.claims, .claim(let id)): id.rawValue
+        case (.claimTerms, .claimTerms(let name)): name.rawValue
         case (.authorities, .authority(let id)): id.rawValue
         case (.allowlists, .allowlist(let name)): name.rawValue
         case (.accessKeys, .accessKey(let id)): id.rawValue

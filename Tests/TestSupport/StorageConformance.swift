@@ -18,6 +18,7 @@ package struct StorageConformance: Sendable, CustomStringConvertible {
         StorageConformance.logChecks, StorageConformance.listingChecks,
         StorageConformance.allowlistChecks, StorageConformance.taskChecks,
         StorageConformance.randomChecks,
+        StorageConformance.claimChecks,
     ].flatMap { $0 }
 
     static let actor = Actor(kind: .operator, identity: "ada", sourceAddress: "192.0.2.1")
@@ -316,6 +317,10 @@ extension StorageConformance {
                 .putClaim(Samples.claim(800))
             ),
             (
+                .claimTerms(Samples.claimTerms.name), .claimTerms(Samples.claimTerms),
+                .putClaimTerms(Samples.claimTerms)
+            ),
+            (
                 .authority(Samples.certificateID(900)), .authority(Samples.authority(900)),
                 .putAuthority(Samples.authority(900))
             ),
@@ -365,6 +370,10 @@ extension StorageConformance {
             .principalsOfThing(Samples.thingName(1)),
             .thingsOfCertificate(Samples.certificateID(1)),
             .allowlistEntry(Samples.listName, Samples.serial(1)),
+            .termsOfClaim(Samples.certificateID(1)), .claimSpent(Samples.claimTerms.name),
+            .claimUnit(Samples.claimTerms.name, Samples.thingName(1)),
+            .pendingOfClaim(Samples.certificateID(1)),
+            .certificatesOfClaim(Samples.claimTerms.name),
         ]
     }
 }

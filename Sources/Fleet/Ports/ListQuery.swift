@@ -41,6 +41,10 @@ package struct ListQuery: Hashable, Sendable {
         /// is one stretch, however many values are in it.
         case values(of: QueryField, where: FleetQuery)
 
+        /// By name.
+        case claimTerms
+        /// What a claim spent, hour by hour and station by station, oldest first.
+        case claimHours(ClaimName)
         case allowlistEntries(AllowlistName)
         /// Tokens whose time ended before the moment given, redeemed or not.
         case ownershipTokensExpired(before: UnixTime)

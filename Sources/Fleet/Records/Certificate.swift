@@ -154,16 +154,21 @@ package struct Provenance: Hashable, Sendable {
         package let clientID: String?
         package let sourceAddress: String?
         package let requestedAt: UnixTime
+        /// The claim's labels when it asked; a registration may say something more exact.
+        package var station: String?
+        package var lot: String?
 
         package init(
             flow: Flow, claim: CertificateID?, clientID: String?, sourceAddress: String?,
-            requestedAt: UnixTime
+            requestedAt: UnixTime, station: String? = nil, lot: String? = nil
         ) {
             self.flow = flow
             self.claim = claim
             self.clientID = clientID
             self.sourceAddress = sourceAddress
             self.requestedAt = requestedAt
+            self.station = station
+            self.lot = lot
         }
     }
 
@@ -212,6 +217,10 @@ package struct Provenance: Hashable, Sendable {
 
     package let origin: Origin
     package var registration: Registration?
+
+    /// Where and for which lot: what certificates are selected by.
+    package var station: String? { self.registration?.station ?? self.origin.station }
+    package var lot: String? { self.registration?.lot ?? self.origin.lot }
 
     package init(origin: Origin, registration: Registration? = nil) {
         self.origin = origin

@@ -36,7 +36,8 @@ struct MissingResources {
     func preconditions(_ relied: [Precondition]) -> [Precondition] {
         let others = relied.filter { precondition in
             switch precondition {
-            case .absent(let key), .present(let key), .revision(let key, _), .holds(let key, _):
+            case .absent(let key), .present(let key), .revision(let key, _), .holds(let key, _),
+                .below(let key, _):
                 self.records[key] == nil
             }
         }

@@ -60,7 +60,8 @@ extension Provenance.Origin {
             ("flow", .string(self.flow.rawValue)), ("claim", RecordJSON.id(self.claim)),
             ("clientID", RecordJSON.text(self.clientID)),
             ("sourceAddress", RecordJSON.text(self.sourceAddress)),
-            ("requestedAt", RecordJSON.time(self.requestedAt)))
+            ("requestedAt", RecordJSON.time(self.requestedAt)),
+            ("station", RecordJSON.text(self.station)), ("lot", RecordJSON.text(self.lot)))
     }
 
     init(json: JSONValue?) throws {
@@ -69,7 +70,8 @@ extension Provenance.Origin {
             flow: try fields.oneOf("flow"), claim: try fields.optionalID("claim"),
             clientID: try fields.optionalText("clientID"),
             sourceAddress: try fields.optionalText("sourceAddress"),
-            requestedAt: try fields.time("requestedAt"))
+            requestedAt: try fields.time("requestedAt"),
+            station: try fields.optionalText("station"), lot: try fields.optionalText("lot"))
     }
 }
 

@@ -79,6 +79,8 @@ extension Change {
         },
         "putHook": { .putHook(try HookScript(json: $0.value("record"))) },
         "putClaim": { .putClaim(try Claim(json: $0.value("record"))) },
+        "putClaimTerms": { .putClaimTerms(try ClaimTerms(json: $0.value("record"))) },
+        "spendClaim": { .spendClaim(try ClaimSpend(json: $0.value("record"))) },
         "putAuthority": { .putAuthority(try Authority(json: $0.value("record"))) },
         "deleteClaim": { .deleteClaim(try $0.id("certificate")) },
         "deleteAuthority": { .deleteAuthority(try $0.id("authority")) },

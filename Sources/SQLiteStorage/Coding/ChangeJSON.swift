@@ -89,6 +89,8 @@ extension Change {
         case .putClaim(let record): Self.put("putClaim", record.json)
         case .deleteClaim(let id):
             Self.of("deleteClaim", ("certificate", RecordJSON.id(id)))
+        case .putClaimTerms(let record): Self.put("putClaimTerms", record.json)
+        case .spendClaim(let spend): Self.put("spendClaim", spend.json)
         case .putAuthority(let record): Self.put("putAuthority", record.json)
         case .deleteAuthority(let id):
             Self.of("deleteAuthority", ("authority", RecordJSON.id(id)))

@@ -51,8 +51,8 @@ enum CertificateTables {
                 certificate.firstSeenAt?.milliseconds, certificate.mode.rawValue,
                 provenance?.origin.claim?.rawValue,
                 provenance?.registration?.template?.rawValue,
-                provenance?.registration?.lot?.storable,
-                provenance?.registration?.station?.storable, revision,
+                provenance?.lot?.storable,
+                provenance?.station?.storable, revision,
             ])
     }
 
@@ -76,8 +76,8 @@ enum CertificateTables {
             UPDATE certificates SET provenance = ?, claim = ?, template = ?, lot = ?, station = ?,
                 revision = ? WHERE id = ?
             """, provenance.json.description, provenance.origin.claim?.rawValue,
-            provenance.registration?.template?.rawValue, provenance.registration?.lot?.storable,
-            provenance.registration?.station?.storable, revision, id.rawValue)
+            provenance.registration?.template?.rawValue, provenance.lot?.storable,
+            provenance.station?.storable, revision, id.rawValue)
         try Self.requireFound(id, db)
     }
 

@@ -59,6 +59,8 @@ struct ChangeWriter {
         case .deleteCertificate(let id): try CertificateTables.delete(id, db)
         case .putClaim(let record): try CertificateTables.put(record, revision, db)
         case .deleteClaim(let id): try CertificateTables.deleteClaim(id, db)
+        case .putClaimTerms(let record): try ClaimTables.put(record, revision, db)
+        case .spendClaim(let spend): try ClaimTables.spend(spend, db)
         case .putAuthority(let record): try CertificateTables.put(record, revision, db)
         case .deleteAuthority(let id): try CertificateTables.deleteAuthority(id, db)
         case .putRegistrationCode(let record): try TagTables.put(record, revision, db)
@@ -131,7 +133,8 @@ struct ChangeWriter {
             .setProvenance, .recordFirstSeen, .deleteCertificate, .putPolicy, .deletePolicy,
             .setDefaultPolicyVersion, .deletePolicyVersion,
             .detachPolicy, .detachThingPrincipal, .putTemplate, .deleteTemplate,
-            .putTemplateVersion, .deleteTemplateVersion, .putHook, .deleteClaim, .putAuthority,
+            .putTemplateVersion, .deleteTemplateVersion, .putHook, .deleteClaim, .putClaimTerms,
+            .spendClaim, .putAuthority,
             .deleteAuthority, .putRegistrationCode, .deleteRegistrationCode,
             .redeemOwnershipToken, .deleteOwnershipToken, .putAccessKey, .deleteAccessKey,
             .putRole, .deleteRole, .putRegistrationTask, .setRegistrationTaskState,

@@ -56,6 +56,11 @@ struct ListPages {
             try self.named(query, "claims", CertificateTables.claimColumns, "certificate") {
                 .claim(try CertificateTables.claim(&$0))
             }
+        case .claimTerms:
+            try self.named(query, "claim_terms", "terms", "name") {
+                .claimTerms(try ClaimTables.terms(&$0))
+            }
+        case .claimHours(let name): try ClaimTables.hours(of: name, query, self.db)
         case .authorities:
             try self.named(query, "authorities", CertificateTables.authorityColumns, "id") {
                 .authority(try CertificateTables.authority(&$0))

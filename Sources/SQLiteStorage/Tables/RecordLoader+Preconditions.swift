@@ -23,6 +23,12 @@ extension RecordLoader {
             guard try self.set(key) == record else {
                 throw FleetError.conflict("\(key) is no longer what it was")
             }
+        case .below(let key, let bound):
+            var counted = 0
+            if case .count(let count)? = try self.set(key) { counted = count }
+            guard counted < bound else {
+                throw FleetError.conflict("\(key) has reached \(bound)")
+            }
         }
     }
 
@@ -47,6 +53,9 @@ extension RecordLoader {
             ) { try $0.int64() }
         case .hook(let name): try self.revision("hooks", "name = ?", name.rawValue)
         case .claim(let id): try self.revision("claims", "certificate = ?", id.rawValue)
+        case .claimTerms(let name): try self.revision("claim_terms", "name = ?", name.rawValue)
+        case .termsOfClaim(let id):
+            try self.revision("claim_terms", ClaimTables.ofCertificate, id.rawValue)
         case .authority(let id): try self.revision("authorities", "id = ?", id.rawValue)
         case .ownershipToken(let hash):
             try self.revision("ownership_tokens", "hash = ?", hash.rawValue)
@@ -71,7 +80,8 @@ extension RecordLoader {
             .dynamicGroups, .anyThingOfType, .certificatesWithKey, .authoritiesWithKey,
             .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
-            .attachment, .anyOtherThing, .versionsOfTemplate, .allowlistEntry:
+            .attachment, .anyOtherThing, .versionsOfTemplate, .claimSpent,
+            .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry:
             try self.set(key).map { _ in 0 }
         }
     }

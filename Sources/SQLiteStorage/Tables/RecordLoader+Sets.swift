@@ -58,9 +58,17 @@ extension RecordLoader {
                     name.rawValue, of: "template_versions"
                 ) { try $0.int() }
             ).map { .versionNumbers($0) }
+        case .claimSpent(let name): try ClaimTables.spent(name, self.db)
+        case .claimUnit(let name, let thing): try ClaimTables.unit(name, thing, self.db)
+        case .pendingOfClaim(let id): try ClaimTables.pending(id, self.db)
+        case .certificatesOfClaim(let name):
+            try self.certificates(
+                "SELECT certificate FROM claims WHERE label = ? ORDER BY certificate",
+                name.rawValue)
         case .allowlistEntry(let list, let serial): try self.entry(serial, of: list)
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
+            .templateVersion, .hook, .claim, .claimTerms, .termsOfClaim, .authority,
+            .ownershipToken, .allowlist, .tags,
             .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
             .registrationTask, .registeredLine:
             nil

@@ -51,6 +51,14 @@ struct RecordLoader {
             try self.one(
                 "claims", CertificateTables.claimColumns, "certificate = ?", id.rawValue
             ) { .claim(try CertificateTables.claim(&$0)) }
+        case .claimTerms(let name):
+            try self.one("claim_terms", "terms", "name = ?", name.rawValue) {
+                .claimTerms(try ClaimTables.terms(&$0))
+            }
+        case .termsOfClaim(let id):
+            try self.one(
+                "claim_terms", "terms", ClaimTables.ofCertificate, id.rawValue
+            ) { .claimTerms(try ClaimTables.terms(&$0)) }
         case .authority(let id):
             try self.one(
                 "authorities", CertificateTables.authorityColumns, "id = ?", id.rawValue
@@ -77,7 +85,8 @@ struct RecordLoader {
             .dynamicGroups, .anyThingOfType, .certificatesWithKey, .authoritiesWithKey,
             .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
-            .attachment, .anyOtherThing, .versionsOfTemplate, .allowlistEntry:
+            .attachment, .anyOtherThing, .versionsOfTemplate, .claimSpent,
+            .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry:
             try self.set(key).map { RegistryView.Entry(record: $0, revision: 0) }
         }
     }

@@ -55,7 +55,11 @@ struct FleetFounding: Sendable {
                 lot: DemoLine.lot, createdAt: now),
             policy: try PolicyName(DemoLine.claimPolicy),
             policyDocument: ClaimPolicy.document(
-                template: try TemplateName(DemoLine.template), in: self.realm))
+                template: try TemplateName(DemoLine.template), in: self.realm),
+            terms: ClaimTerms(
+                name: try ClaimName(DemoLine.label), createdAt: now,
+                createdBy: self.actor.person, templates: [try TemplateName(DemoLine.template)],
+                station: DemoLine.station, lot: DemoLine.lot))
         let view = try await self.store.load(registration.keys)
         // A claim that is known is left as it is: an operator may have changed or revoked it.
         guard view.certificate(facts.id) == nil else { return [] }

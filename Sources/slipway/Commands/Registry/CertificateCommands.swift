@@ -158,7 +158,7 @@ extension CertCommand {
 }
 
 /// A new certificate and its keys, in files beside each other.
-private struct CertificateFiles {
+struct CertificateFiles {
     let stem: String
 
     private var all: [(path: String, member: String, isSecret: Bool)] {

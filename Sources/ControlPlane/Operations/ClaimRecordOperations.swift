@@ -1,0 +1,255 @@
+import Fleet
+import HTTPTypes
+import JSON
+import Registry
+
+/// Claims with terms: made, limited, stopped, ended and given new certificates.
+package enum ClaimRecordOperations {
+    private static let terms = [
+        "templates", "budget", "registrationsPerUnit", "pendingMax", "perMinute", "notBefore",
+        "notAfter", "networks", "serials", "shifts", "station", "lot",
+    ]
+    /// A claim's certificate where nothing else is said.
+    private static let validityDaysDefault = 365
+    private static let validityDaysMax = 3650
+
+    package static let all: [Operation] = [
+        Operation(
+            "CreateClaim", .post, "/slipway/claims",
+            members: ["name", "validityDays"] + Self.terms,
+            summary: "A claim with its terms and its first certificate", handle: Self.create),
+        Operation(
+            "ListClaims", .get, "/slipway/claims", query: ["after", "limit"],
+            summary: "Every claim with its terms and what it has spent", handle: Self.list),
+        Operation(
+            "DescribeClaim", .get, "/slipway/claims/{claim}",
+            summary: "One claim: terms, spend against budget, certificates", handle: Self.describe),
+        Operation(
+            "ListClaimSpend", .get, "/slipway/claims/{claim}/spend", query: ["after", "limit"],
+            summary: "What a claim has spent, by hour and station", handle: Self.spend),
+        Operation(
+            "LimitClaim", .put, "/slipway/claims/{claim}/terms", members: Self.terms,
+            summary: "Other terms for a claim; those not named stay, null takes one away",
+            handle: Self.limit),
+        Operation(
+            "SetClaimStatus", .put, "/slipway/claims/{claim}/status",
+            members: ["status", "reason"],
+            summary: "DISABLED stops a claim, ACTIVE lets it go on, REVOKED ends it",
+            handle: Self.setStatus),
+        Operation(
+            "RotateClaim", .post, "/slipway/claims/{claim}/certificates",
+            members: ["validityDays", "keepOld"],
+            summary: "A new certificate for a claim; the old ones are revoked",
+            handle: Self.rotate),
+    ]
+
+    // MARK: Making
+
+    private static func create(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let now = services.clock.now
+        var terms = ClaimTerms(
+            name: try ClaimName(try request.text("name")), createdAt: now,
+            createdBy: request.actor.person)
+        try ClaimTermsBody(request).apply(to: &terms)
+        guard let templates = terms.templates else {
+            throw FleetError(.invalidRequest, "/templates is missing: name those it may use")
+        }
+        try Claims.check(terms)
+        let keys = Claims.keys(terms.name).union(templates.map { .template($0) })
+        // Before a key is made for a claim that cannot be.
+        try await Self.requireTemplates(templates, services)
+        let made = try await Self.issue(request, terms, services)
+        _ = try await services.decide(
+            keys.union([.certificate(made.issuance.certificate.id)]),
+            by: request.actor
+        ) { view, now throws(FleetError) in
+            try made.issuance.create(in: view, at: now)
+        }
+        return try await Self.answer(terms.name, made, services)
+    }
+
+    private static func rotate(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let name = try request.name("claim", as: ClaimName.self)
+        let keepsOld = try request.optionalFlag("keepOld") ?? false
+        let terms = try Claims.existing(
+            name, in: try await services.store.load([.claimTerms(name)]))
+        let made = try await Self.issue(request, terms, services)
+        _ = try await services.decide(
+            by: request.actor,
+            load: { store async throws(FleetError) in
+                let view = try await store.load(Claims.keys(name))
+                let ids = view.certificates(ofClaim: name)
+                var keys = Claims.keys(name).union([.certificate(made.issuance.certificate.id)])
+                var policies: Set<RecordKey> = []
+                for id in ids {
+                    keys.formUnion([.certificate(id), .policiesOfTarget(.certificate(id))])
+                }
+                let second = try await store.load(keys)
+                for id in ids {
+                    policies.formUnion(
+                        second.policiesOfTarget(.certificate(id)).map { .policy($0) })
+                }
+                return try await store.load(keys.union(policies))
+            }
+        ) { view, now throws(FleetError) in
+            try made.issuance.rotate(keepingOld: keepsOld, in: view, at: now)
+        }
+        return try await Self.answer(name, made, services)
+    }
+
+    private static func requireTemplates(
+        _ templates: [TemplateName], _ services: ControlPlaneServices
+    ) async throws(FleetError) {
+        let view = try await services.store.load(Set(templates.map { .template($0) }))
+        for template in templates { _ = try Templates.existing(template, in: view) }
+    }
+
+    private struct Made {
+        let issuance: ClaimIssuance
+        let pair: KeyPair
+    }
+
+    private static func issue(
+        _ request: OperationRequest, _ terms: ClaimTerms, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> Made {
+        let days = try request.optionalInteger("validityDays") ?? Self.validityDaysDefault
+        guard (1...Self.validityDaysMax).contains(days) else {
+            throw FleetError(
+                .invalidRequest, "/validityDays is \(days); it must be 1 to \(Self.validityDaysMax)"
+            )
+        }
+        let issuing = try services.requireIssuing()
+        let pair = try await issuing.keyPairs.next()
+        let now = services.clock.now
+        let issued = try await issuing.issuer.issueClaim(
+            publicKey: pair.publicKey, validitySeconds: Int64(days) * 86_400, at: now)
+        return Made(
+            issuance: ClaimIssuance(
+                issued, for: terms, in: services.realm, by: request.actor, at: now), pair: pair)
+    }
+
+    private static func answer(
+        _ name: ClaimName, _ made: Made, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        var answer = try await Self.described(name, services)
+        answer["certificateId"] = .string(made.issuance.certificate.id.rawValue)
+        answer["certificatePem"] = .string(made.issuance.certificate.pem)
+        answer["keyPair"] = .object(KeyPairShape.json(made.pair))
+        return .object(answer)
+    }
+
+    // MARK: Changing
+
+    private static func limit(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let name = try request.name("claim", as: ClaimName.self)
+        let body = try ClaimTermsBody(request)
+        try await Self.requireTemplates(body.templates ?? [], services)
+        _ = try await services.decide(Claims.keys(name), by: request.actor) {
+            view, now throws(FleetError) in
+            try Claims.limit(name, in: view, realm: services.realm, at: now) {
+                terms throws(FleetError) in try body.apply(to: &terms)
+            }
+        }
+        return .object(try await Self.described(name, services))
+    }
+
+    private static func setStatus(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let name = try request.name("claim", as: ClaimName.self)
+        let text = try request.text("status")
+        guard let status = ClaimTerms.Status(rawValue: text) else {
+            throw FleetError(
+                .invalidRequest,
+                "/status must be ACTIVE, DISABLED or REVOKED, not '\(text.clipped)'")
+        }
+        let reason = try request.optionalText("reason")
+        _ = try await services.decide(
+            by: request.actor,
+            load: { store async throws(FleetError) in
+                let view = try await store.load(Claims.keys(name))
+                let ids = view.certificates(ofClaim: name)
+                return try await store.load(
+                    Claims.keys(name).union(ids.map { .certificate($0) }))
+            }
+        ) { view, now throws(FleetError) in
+            status == .revoked
+                ? try Claims.revoke(name, reason: reason, in: view, at: now)
+                : try Claims.setStatus(name, status, reason: reason, in: view, at: now)
+        }
+        return .object(try await Self.described(name, services))
+    }
+
+    // MARK: Reading
+
+    private static func list(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let limit = try request.queryInteger("limit") ?? ListQuery.limitMax
+        let page = try await services.store.page(
+            ListQuery(.claimTerms, after: request.query["after"], limit: limit))
+        let all = page.records.compactMap { record -> ClaimTerms? in
+            if case .claimTerms(let terms) = record { terms } else { nil }
+        }
+        let view = try await services.store.load(Set(all.map { .claimSpent($0.name) }))
+        let claims = all.map { terms -> JSONValue in
+            .object(ClaimShape.json(terms, spent: view.count(.claimSpent(terms.name))))
+        }
+        return ["claims": .array(claims), "next": page.next.map { .string($0) } ?? nil]
+    }
+
+    private static func describe(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        .object(try await Self.described(try request.name("claim"), services))
+    }
+
+    private static func described(
+        _ name: ClaimName, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONObject {
+        let first = try await services.store.load([
+            .claimTerms(name), .certificatesOfClaim(name), .claimSpent(name),
+        ])
+        let terms = try Claims.existing(name, in: first)
+        let ids = first.certificates(ofClaim: name)
+        let second = try await services.store.load(
+            Set(ids.flatMap { [RecordKey.certificate($0), .pendingOfClaim($0)] }))
+        var answer = ClaimShape.json(terms, spent: first.count(.claimSpent(name)))
+        answer["certificates"] = .array(
+            ids.compactMap { id in
+                second.certificate(id).map { certificate in
+                    .object(
+                        .present(
+                            ("certificateId", .string(id.rawValue)),
+                            ("status", .string(certificate.status.rawValue)),
+                            ("notAfter", .string(certificate.notAfter.description)),
+                            ("pending", .int(second.count(.pendingOfClaim(id))))))
+                }
+            })
+        return answer
+    }
+
+    private static func spend(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let name = try request.name("claim", as: ClaimName.self)
+        _ = try Claims.existing(name, in: try await services.store.load([.claimTerms(name)]))
+        let limit = try request.queryInteger("limit") ?? ListQuery.limitMax
+        let page = try await services.store.page(
+            ListQuery(.claimHours(name), after: request.query["after"], limit: limit))
+        let hours = page.records.compactMap { record -> JSONValue? in
+            guard case .claimHour(let hour) = record else { return nil }
+            return [
+                "hour": .string(hour.hour.description), "station": .string(hour.station),
+                "units": .int(hour.units), "repeats": .int(hour.repeats),
+            ]
+        }
+        return ["spend": .array(hours), "next": page.next.map { .string($0) } ?? nil]
+    }
+}

@@ -1,0 +1,50 @@
+import Fleet
+import Synchronization
+
+/// How many certificates a claim may still ask for in this minute. A bucket that fills evenly, in
+/// memory: a restart forgives what was asked before it.
+final class ClaimRates: Sendable {
+    private struct Bucket {
+        /// Thousandths of a certificate.
+        var level: Int64
+        var at: UnixTime
+    }
+
+    /// One for each claim that has a rate, so as many as operators made.
+    private let buckets = Mutex<[ClaimName: Bucket]>([:])
+
+    /// - Throws: `FleetError.claimBusy` where the claim has asked for too many.
+    func take(_ terms: ClaimTerms, at now: UnixTime) throws(FleetError) {
+        guard let rate = terms.perMinute else { return }
+        let full = Int64(rate) * 1000
+        let isThere = self.buckets.withLock { buckets in
+            var bucket = buckets[terms.name] ?? Bucket(level: full, at: now)
+            // A clock that jumped back fills nothing, and one that jumped ahead no more than full.
+            let elapsed = min(60_000, max(0, now.milliseconds - bucket.at.milliseconds))
+            bucket.level = min(full, bucket.level + elapsed * Int64(rate) / 60)
+            bucket.at = now
+            defer { buckets[terms.name] = bucket }
+            guard bucket.level >= 1000 else { return false }
+            bucket.level -= 1000
+            return true
+        }
+        guard isThere else {
+            throw FleetError(
+                .claimBusy, "claim '\(terms.name)' asks for more than \(rate) certificates a minute"
+            )
+        }
+    }
+}
+
+extension Provisioner {
+    /// Whether the claim may ask for a certificate, before any work is put into one.
+    func admit(_ publisher: Publisher) async throws(FleetError) {
+        let view = try await self.ports.store.load(
+            ClaimStanding.keysToCreate(publisher.principal))
+        try Speaker.check(publisher.principal, in: view)
+        let standing = ClaimStanding(publisher, in: view, creating: true)
+        let now = self.ports.clock.now
+        try standing.checkCreation(at: now)
+        if let terms = standing.terms { try self.rates.take(terms, at: now) }
+    }
+}
