@@ -36,7 +36,12 @@ package enum TemplateHistoryOperations {
     ) async throws(FleetError) -> JSONValue {
         let name: TemplateName = try request.name("templateName")
         let body = try request.text("templateBody")
-        _ = try TemplateChecker.document(of: body, named: name)
+        let known = try await services.store.load([.template(name)]).template(name)
+        var context = TemplateLint.Context()
+        context.realm = services.realm
+        context.kind = known?.kind
+        let lint = try TemplateLint.report(of: body, in: context)
+        try lint.requireSound(name)
         var revision = Templates.Revision(
             name: name, body: body, author: request.actor.identity)
         revision.message = try request.optionalText("message")
@@ -68,7 +73,8 @@ package enum TemplateHistoryOperations {
                 ("created", .bool(version != nil)),
                 ("digest", .string(ContentDigest.sha256(of: body))),
                 ("defaultVersionId", .int(after.defaultVersionID)),
-                ("enabled", .bool(after.enabled))))
+                ("enabled", .bool(after.enabled)),
+                ("findings", .array(lint.findings.map { .object($0.json) }))))
     }
 
     private static func history(

@@ -1,5 +1,5 @@
 /// The name that a misspelt one was probably meant to be.
-enum NearestName {
+package enum NearestName {
     /// A letter too many, too few, wrong, or two that changed places: at most so many of those,
     /// and no more than one for every three letters.
     private static let editsMax = 2
@@ -7,7 +7,7 @@ enum NearestName {
     /// A longer word is no misspelt name.
     private static let lettersMax = 96
 
-    static func of(_ word: String, among names: some Sequence<String>) -> String? {
+    package static func of(_ word: String, among names: some Sequence<String>) -> String? {
         let letters = Array(word.lowercased().utf8)
         guard letters.count <= Self.lettersMax else { return nil }
         let allowed = min(Self.editsMax, letters.count / Self.lettersPerEdit)

@@ -15,6 +15,9 @@ enum SubjectParameters {
         "SERIALNUMBER": "SerialNumber", "2.5.4.5": "SerialNumber",
     ]
 
+    /// Every parameter that a subject can fill.
+    static let all = Set(Self.names.values.map { Self.prefix + $0 })
+
     /// - Parameter subject: RFC 4514, such as `CN=pump-1,O=Acme`; of an attribute that stands
     ///   there twice the certificate's first counts.
     /// - Throws: `FleetError.invalidRequest` for a text that names no attribute.

@@ -1,5 +1,6 @@
 import Fleet
 import JSON
+import Policies
 
 /// Reads values, references and intrinsic functions, and notes everything that it does not
 /// understand instead of stopping at the first.
@@ -7,11 +8,28 @@ struct ExpressionParser {
     /// The parser of JSON bounds nesting already; this bounds what one template may cost to render.
     static let expressionsMax = 4096
 
+    /// Each name that is referred to, and where: judged even where the rest makes no document.
+    struct Reference: Hashable {
+        let name: String
+        let pointer: JSONPointer
+    }
+
+    static let functions = [
+        "Ref", "Fn::Join", "Fn::Sub", "Fn::Select", "Fn::Split", "Fn::FindInMap",
+    ]
+
     private(set) var findings: [TemplateFinding] = []
+    private(set) var references: [Reference] = []
     private var count = 0
 
-    mutating func report(_ message: String, at pointer: JSONPointer) {
-        self.findings.append(TemplateFinding(message, at: pointer))
+    mutating func report(
+        _ message: String, at pointer: JSONPointer, expected: String? = nil,
+        nearest: String? = nil, isAboutKey: Bool = false
+    ) {
+        self.findings.append(
+            TemplateFinding(
+                message, at: pointer, expected: expected, nearest: nearest,
+                isAboutKey: isAboutKey))
     }
 
     /// A value that becomes one text; nil, and a finding, where it cannot.
@@ -28,12 +46,17 @@ struct ExpressionParser {
         case .object(let object): return self.function(object, at: pointer)
         case .number, .bool:
             self.report(
-                "\(value.kindName) stands where text belongs; put it in quotes", at: pointer)
+                "\(value.kindName) stands where text belongs; put it in quotes", at: pointer,
+                expected: Self.textExpected)
         case .null, .array:
-            self.report("\(value.kindName) stands where text belongs", at: pointer)
+            self.report(
+                "\(value.kindName) stands where text belongs", at: pointer,
+                expected: Self.textExpected)
         }
         return nil
     }
+
+    private static let textExpected = "text in quotes, a Ref, or a function that makes text"
 
     /// A value that becomes a list: an array of texts, or `Fn::Split`.
     mutating func list(_ value: JSONValue, at pointer: JSONPointer) -> TemplateListExpression? {
@@ -84,8 +107,10 @@ struct ExpressionParser {
             form = nil
         default:
             self.report(
-                "'\(member.key)' is not understood; known are Ref, Fn::Join, Fn::Sub, Fn::Select, "
-                    + "Fn::Split and Fn::FindInMap", at: inner)
+                "'\(member.key.clipped)' is not understood; known are Ref, Fn::Join, Fn::Sub, "
+                    + "Fn::Select, Fn::Split and Fn::FindInMap", at: inner,
+                expected: "one of " + Self.functions.joined(separator: ", "),
+                nearest: NearestName.of(member.key, among: Self.functions), isAboutKey: true)
             form = nil
         }
         guard let expression = form.map({ TemplateExpression($0, at: pointer) }) else { return nil }
@@ -104,6 +129,7 @@ struct ExpressionParser {
             self.report("Ref takes the name of a parameter", at: pointer)
             return nil
         }
+        self.references.append(Reference(name: name, pointer: pointer))
         return .reference(name)
     }
 
@@ -237,8 +263,12 @@ extension ExpressionParser {
                     pieces.append(TemplateExpression(.literal(literal), at: pointer))
                     literal = ""
                 }
-                pieces.append(
-                    variables[name] ?? TemplateExpression(.reference(name), at: pointer))
+                if let variable = variables[name] {
+                    pieces.append(variable)
+                } else {
+                    self.references.append(Reference(name: name, pointer: pointer))
+                    pieces.append(TemplateExpression(.reference(name), at: pointer))
+                }
             }
         }
         literal += String(rest)

@@ -1,10 +1,15 @@
 import Fleet
 import JSON
+import Policies
 import Registry
 
 /// The `Resources` section: one thing, one certificate, any number of policies. An operator's
 /// template may do without the certificate.
 extension TemplateParser {
+    private static let types = [
+        "AWS::IoT::Thing", "AWS::IoT::Certificate", "AWS::IoT::Policy",
+    ]
+
     /// A document of resources alone; the other sections are put in by the caller.
     mutating func resources(_ value: JSONValue, at section: JSONPointer) -> TemplateDocument? {
         var things: [TemplateDocument.ThingResource] = []
@@ -27,10 +32,11 @@ extension TemplateParser {
                 }
             case "AWS::IoT::Policy":
                 if let policy = self.policy(name, resource, at: place) { policies.append(policy) }
-            default:
+            case let type:
                 self.report(
-                    "the Type is one of AWS::IoT::Thing, AWS::IoT::Certificate, AWS::IoT::Policy",
-                    at: place.appending("Type"))
+                    "the Type is one of " + Self.types.joined(separator: ", "),
+                    at: place.appending("Type"),
+                    nearest: type.flatMap { NearestName.of($0, among: Self.types) })
             }
         }
         let complete = things.count + certificates.count + policies.count == declared
@@ -161,7 +167,11 @@ extension TemplateParser {
                 self.report(
                     "expected one of "
                         + TemplateDocument.Override.allCases.map(\.rawValue)
-                        .joined(separator: ", "), at: inside.appending(key))
+                        .joined(separator: ", "), at: inside.appending(key),
+                    nearest: value.stringValue.flatMap {
+                        NearestName.of(
+                            $0, among: TemplateDocument.Override.allCases.map(\.rawValue))
+                    })
                 continue
             }
             guard settings[property] == nil else {

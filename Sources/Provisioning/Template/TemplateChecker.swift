@@ -1,5 +1,6 @@
 package import Fleet
 import JSON
+import Policies
 import Registry
 
 /// Judges a template before anything relies on it, and finds all that is wrong at once.
@@ -10,25 +11,37 @@ package enum TemplateChecker {
         package let findings: [TemplateFinding]
     }
 
+    /// - Parameter bytesMax: of the text; more is refused unread.
     package static func check(
-        _ body: String, for purpose: TemplateDocument.Purpose = .fleet
+        _ body: String, for purpose: TemplateDocument.Purpose = .fleet,
+        bytesMax: Int = Limits.templateBodyBytesMax
     ) -> Report {
-        guard body.utf8.count <= Limits.templateBodyBytesMax else {
+        guard body.utf8.count <= bytesMax else {
             return Self.refused(
-                "the template has \(body.utf8.count) bytes; at most "
-                    + "\(Limits.templateBodyBytesMax)")
+                "the template has \(body.utf8.count) bytes; at most \(bytesMax)", nil)
         }
         let root: JSONValue
-        do { root = try JSONParser.parse(body) } catch {
-            return Self.refused("the template is no JSON: \(error)")
+        do {
+            root = try JSONParser.parse(
+                body, limits: JSONLimits(bytesMax: bytesMax, depthMax: TemplateLimits.depthMax))
+        } catch {
+            return Self.refused(
+                "the template is no JSON: \(error.message)",
+                JSONSourceMap.Position(line: error.line, column: error.column))
         }
         var parser = TemplateParser(for: purpose)
         let document = parser.parse(root)
-        var findings = parser.findings
+        var findings = parser.findings + Self.undeclared(in: parser)
         if let document {
-            findings += Self.undeclared(in: document)
             findings += Self.unmapped(in: document)
             if findings.isEmpty { findings += Self.trial(of: document) }
+        }
+        if !findings.isEmpty {
+            let map = JSONSourceMap(of: body, depthMax: TemplateLimits.depthMax)
+            findings = findings.map { $0.located(by: map, in: root) }.sorted { left, right in
+                guard let first = left.position, let second = right.position else { return false }
+                return first < second
+            }
         }
         return Report(document: findings.isEmpty ? document : nil, findings: findings)
     }
@@ -62,18 +75,28 @@ package enum TemplateChecker {
         return document
     }
 
-    private static func refused(_ message: String) -> Report {
-        Report(document: nil, findings: [TemplateFinding(message, at: .root)])
+    private static func refused(
+        _ message: String, _ position: JSONSourceMap.Position?
+    ) -> Report {
+        Report(
+            document: nil,
+            findings: [
+                TemplateFinding(message, at: .root, rule: .unreadable, position: position)
+            ])
     }
 
-    private static func undeclared(in document: TemplateDocument) -> [TemplateFinding] {
-        let declared = Set(document.parameters.map(\.name))
-        return document.expressions.compactMap { expression in
-            guard case .reference(let name) = expression.form, !declared.contains(name),
-                PseudoParameter(rawValue: name) == nil
+    private static func undeclared(in parser: TemplateParser) -> [TemplateFinding] {
+        let declared = Set(parser.declared)
+        let known = parser.declared + PseudoParameter.allCases.map(\.rawValue)
+        return parser.expressions.references.compactMap { reference in
+            guard !declared.contains(reference.name),
+                PseudoParameter(rawValue: reference.name) == nil
             else { return nil }
             return TemplateFinding(
-                "'\(name.clipped)' is not declared under Parameters", at: expression.pointer)
+                "'\(reference.name.clipped)' is not declared under Parameters",
+                at: reference.pointer, rule: .undeclaredParameter,
+                expected: "the name of a parameter",
+                nearest: NearestName.of(reference.name, among: known))
         }
     }
 
@@ -84,16 +107,22 @@ package enum TemplateChecker {
                 let name = map.literal
             else { return nil }
             guard let rows = document.mappings[name] else {
-                return TemplateFinding("there is no map '\(name.clipped)'", at: map.pointer)
+                return TemplateFinding(
+                    "there is no map '\(name.clipped)'", at: map.pointer, rule: .unknownMapEntry,
+                    nearest: NearestName.of(name, among: document.mappings.keys.sorted()))
             }
             guard let key = top.literal else { return nil }
             guard let cells = rows[key] else {
                 return TemplateFinding(
-                    "map '\(name.clipped)' has no key '\(key.clipped)'", at: top.pointer)
+                    "map '\(name.clipped)' has no key '\(key.clipped)'", at: top.pointer,
+                    rule: .unknownMapEntry,
+                    nearest: NearestName.of(key, among: rows.keys.sorted()))
             }
             guard let key = second.literal, cells[key] == nil else { return nil }
             return TemplateFinding(
-                "map '\(name.clipped)' has no '\(key.clipped)' there", at: second.pointer)
+                "map '\(name.clipped)' has no '\(key.clipped)' there", at: second.pointer,
+                rule: .unknownMapEntry,
+                nearest: NearestName.of(key, among: cells.keys.sorted()))
         }
     }
 

@@ -118,6 +118,9 @@ package struct TemplateDocument: Hashable, Sendable {
     package var certificate: CertificateResource?
     package var policies: [PolicyResource]
     package var deviceConfiguration: [Attribute]
+    /// Under `Slipway`, which AWS's tools carry along.
+    package var certificateDemands: CertificateDemands?
+    package var lintExceptions: [LintException] = []
 
     package init(
         parameters: [Parameter] = [], mappings: [String: [String: [String: String]]] = [:],
@@ -137,6 +140,7 @@ package struct TemplateDocument: Hashable, Sendable {
         var roots = [self.thing.name] + self.thing.attributes.map(\.value) + self.thing.groups
         roots += [self.thing.typeName, self.thing.billingGroup].compactMap { $0 }
         roots += self.deviceConfiguration.map(\.value)
+        roots += self.certificateDemands?.expressions ?? []
         var all = roots.flatMap(\.descendants) + (self.certificate?.expressions ?? [])
         for policy in self.policies {
             switch policy.source {

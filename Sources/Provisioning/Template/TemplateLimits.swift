@@ -6,4 +6,6 @@ package enum TemplateLimits {
     package static let renderedBytesMax = 16 * 1024
     /// AWS: policy document, without white space. Joined parameters must stay inside as well.
     package static let policyDocumentBytesMax = 8 * 1024
+    /// Nesting of arrays and objects in a template: functions sixty deep within each other.
+    package static let depthMax = 192
 }

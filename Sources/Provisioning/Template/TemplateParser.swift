@@ -1,11 +1,15 @@
 import Fleet
 import JSON
+import Policies
 
 /// Turns a template's JSON into a `TemplateDocument`, noting all that it does not understand:
 /// what a template cannot say, it must not seem to say (AWS looks at much of this at use only).
 struct TemplateParser {
     let purpose: TemplateDocument.Purpose
     var expressions = ExpressionParser()
+    /// What the sections that stand by themselves say, known though the rest makes no document.
+    private(set) var declared: [String] = []
+    private(set) var maps: [String: [String: [String: String]]] = [:]
 
     init(for purpose: TemplateDocument.Purpose) { self.purpose = purpose }
 
@@ -14,11 +18,16 @@ struct TemplateParser {
         guard
             let members = self.object(
                 root, at: .root,
-                allowing: ["Parameters", "Mappings", "Resources", "DeviceConfiguration"])
+                allowing: [
+                    "Parameters", "Mappings", "Resources", "DeviceConfiguration", "Slipway",
+                ])
         else { return nil }
         let parameters = self.parameters(members["Parameters"])
         let mappings = self.mappings(members["Mappings"])
         let configuration = self.deviceConfiguration(members["DeviceConfiguration"])
+        let slipway = self.slipway(members["Slipway"])
+        self.declared = parameters.map(\.name)
+        self.maps = mappings
         guard let resources = members["Resources"] else {
             self.report("the template has no Resources", at: .root)
             return nil
@@ -29,13 +38,19 @@ struct TemplateParser {
         document.parameters = parameters
         document.mappings = mappings
         document.deviceConfiguration = configuration
+        document.certificateDemands = slipway.certificate
+        document.lintExceptions = slipway.exceptions
         return document
     }
 
     var findings: [TemplateFinding] { self.expressions.findings }
 
-    mutating func report(_ message: String, at pointer: JSONPointer) {
-        self.expressions.report(message, at: pointer)
+    mutating func report(
+        _ message: String, at pointer: JSONPointer, expected: String? = nil,
+        nearest: String? = nil, isAboutKey: Bool = false
+    ) {
+        self.expressions.report(
+            message, at: pointer, expected: expected, nearest: nearest, isAboutKey: isAboutKey)
     }
 
     // MARK: Sections
@@ -55,7 +70,12 @@ struct TemplateParser {
                 continue
             }
             if body["Type"]?.stringValue != "String" {
-                self.report("the only Type is \"String\"", at: place.appending("Type"))
+                self.report(
+                    "the only Type is \"String\"", at: place.appending("Type"),
+                    expected: "\"String\"",
+                    nearest: body["Type"]?.stringValue.flatMap {
+                        NearestName.of($0, among: ["String"])
+                    })
             }
             if name.isEmpty || name.count > Limits.parameterKeyCharactersMax {
                 self.report(
@@ -119,24 +139,29 @@ struct TemplateParser {
         _ value: JSONValue, at pointer: JSONPointer, allowing known: [String]?
     ) -> JSONObject? {
         guard let object = value.objectValue else {
-            self.report("expected an object, found \(value.kindName)", at: pointer)
+            self.report(
+                "expected an object, found \(value.kindName)", at: pointer, expected: "an object")
             return nil
         }
         if let known {
             for key in object.keys where !known.contains(key) {
                 self.report(
                     "'\(key.clipped)' is not understood here; known are "
-                        + known.joined(separator: ", "), at: pointer.appending(key))
+                        + known.joined(separator: ", "), at: pointer.appending(key),
+                    expected: "one of " + known.joined(separator: ", "),
+                    nearest: NearestName.of(key, among: known), isAboutKey: true)
             }
         }
         return object
     }
 
     /// A literal text; absent is nil without a finding.
-    private mutating func plainText(_ value: JSONValue?, at pointer: JSONPointer) -> String? {
+    mutating func plainText(_ value: JSONValue?, at pointer: JSONPointer) -> String? {
         guard let value else { return nil }
         guard let text = value.stringValue else {
-            self.report("expected text in quotes, found \(value.kindName)", at: pointer)
+            self.report(
+                "expected text in quotes, found \(value.kindName)", at: pointer,
+                expected: "text in quotes")
             return nil
         }
         return text

@@ -14,7 +14,8 @@ struct PutTemplate: AsyncParsableCommand {
             slipway template put pump.json --name pump --enable --hook serial-allowlist
             slipway template put pump.json --no-default
 
-            The file's name is the template's, unless --name says another. The body that is the \
+            The service lints the body: an error refuses it, and warnings are printed ('slipway \
+            template lint' says them beforehand). The file's name is the template's, unless --name says another. The body that is the \
             default already makes no version. A new template is not enabled until --enable.
             """)
 
@@ -45,6 +46,8 @@ struct PutTemplate: AsyncParsableCommand {
                 "PutProvisioningTemplate", path: ["templateName": name.rawValue],
                 body: .object(request))
             guard !self.json else { return Terminal.say(answer) }
+            for finding in answer["findings"]?.arrayValue ?? [] where finding["severity"] != "note"
+            { self.complain(finding) }
             self.tell(name, answer)
         } catch { throw Failure.exit(error) }
     }
@@ -56,6 +59,15 @@ struct PutTemplate: AsyncParsableCommand {
         }
         let file = self.file.split(separator: "/").last.map(String.init) ?? self.file
         return try TemplateName(file.hasSuffix(".json") ? String(file.dropLast(5)) : file)
+    }
+
+    /// What the service's lint says of a template that it has stored all the same.
+    private func complain(_ finding: JSONValue) {
+        func text(_ key: String) -> String { finding[key]?.stringValue ?? "" }
+        let place = "\(finding["line"]?.intValue ?? 1):\(finding["column"]?.intValue ?? 1)"
+        Terminal.complain(
+            "\(self.file):\(place): \(text("severity")): \(text("pointer")): \(text("message")) "
+                + "[\(text("rule"))]")
     }
 
     private func tell(_ name: TemplateName, _ answer: JSONValue) {

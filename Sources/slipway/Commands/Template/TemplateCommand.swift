@@ -11,7 +11,7 @@ struct TemplateCommand: AsyncParsableCommand {
             work on the database itself.
             """,
         subcommands: [
-            DryRunTemplate.self, TestTemplates.self,
+            LintTemplates.self, DryRunTemplate.self, TestTemplates.self,
             PutTemplate.self, ListTemplates.self, ShowTemplate.self, TemplateVersions.self,
             DefaultTemplate.self, DiffTemplate.self, EnableTemplate.self, DisableTemplate.self,
             DeleteTemplate.self, PruneTemplate.self, ExportTemplate.self,

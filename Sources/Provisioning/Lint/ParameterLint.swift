@@ -1,0 +1,125 @@
+import Fleet
+import JSON
+
+/// Parameters: who fills them, and what for.
+extension TemplateLint {
+    mutating func lintParameters() throws(FleetError) {
+        let used = Set(
+            self.document.expressions.flatMap { expression -> [String] in
+                if case .reference(let name) = expression.form { [name] } else { [] }
+            })
+        let sample = try self.context.subject.map { text throws(FleetError) in
+            try SubjectParameters.of(text)
+        }
+        let section = JSONPointer(tokens: ["Parameters"])
+        for parameter in self.document.parameters
+        where PseudoParameter(rawValue: parameter.name) == nil {
+            let place = section.appending(parameter.name)
+            if !used.contains(parameter.name) {
+                self.report(
+                    .unusedParameter,
+                    "nothing refers to '\(parameter.name.clipped)'; only a hook would see it",
+                    at: place, isAboutKey: true)
+            }
+            if self.isJustInTime {
+                self.lintSubject(parameter, sample: sample, at: place)
+            } else if self.context.kind != nil, SubjectParameters.all.contains(parameter.name) {
+                self.report(
+                    .defaultAlways,
+                    "no certificate's subject fills '\(parameter.name.clipped)' in a template of "
+                        + "type FLEET_PROVISIONING; a device could send what it likes",
+                    at: place, isAboutKey: true)
+            }
+        }
+    }
+
+    private mutating func lintSubject(
+        _ parameter: TemplateDocument.Parameter, sample: [String: String]?,
+        at place: JSONPointer
+    ) {
+        let name = parameter.name.clipped
+        guard SubjectParameters.all.contains(parameter.name) else {
+            if parameter.defaultValue == nil {
+                self.report(
+                    .unfillableParameter,
+                    "no certificate's subject fills '\(name)', so that no device is registered",
+                    at: place,
+                    expected: "one of " + SubjectParameters.all.sorted().joined(separator: ", "),
+                    isAboutKey: true)
+            } else {
+                self.report(
+                    .defaultAlways,
+                    "no certificate's subject fills '\(name)': it is always its default",
+                    at: place, isAboutKey: true)
+            }
+            return
+        }
+        guard parameter.defaultValue == nil else { return }
+        if let sample {
+            guard sample[parameter.name] == nil else { return }
+            self.report(
+                .subjectLacksAttribute,
+                "the subject '\((self.context.subject ?? "").clipped)' does not fill '\(name)', "
+                    + "which has no default", at: place, isAboutKey: true)
+        } else {
+            self.report(
+                .requiredSubject,
+                "a certificate whose subject does not fill '\(name)' is not registered; a default "
+                    + "would let it be", at: place, isAboutKey: true)
+        }
+    }
+
+    // MARK: Mappings
+
+    private struct Lookup {
+        let top: TemplateExpression
+        let second: TemplateExpression
+    }
+
+    /// Rows and cells that no lookup asks for, and cells that one asks for in vain.
+    mutating func lintMappings() {
+        var lookups: [String: [Lookup]] = [:]
+        for case .findInMap(let map, let top, let second) in self.document.expressions.map(\.form) {
+            // A map that a parameter names could be any.
+            guard let name = map.literal else { return }
+            lookups[name, default: []].append(Lookup(top: top, second: second))
+        }
+        let section = JSONPointer(tokens: ["Mappings"])
+        for (name, rows) in self.document.mappings.sorted(by: { $0.key < $1.key }) {
+            let place = section.appending(name)
+            guard let asking = lookups[name] else {
+                self.report(
+                    .unreachableMapping, "nothing looks anything up in map '\(name.clipped)'",
+                    at: place, isAboutKey: true)
+                continue
+            }
+            for (row, cells) in rows.sorted(by: { $0.key < $1.key }) {
+                self.lintRow(row, cells, asking, at: place.appending(row))
+            }
+        }
+    }
+
+    private mutating func lintRow(
+        _ row: String, _ cells: [String: String], _ lookups: [Lookup], at place: JSONPointer
+    ) {
+        let asking = lookups.filter { $0.top.literal.map { $0 == row } ?? true }
+        guard !asking.isEmpty else {
+            self.report(
+                .unreachableMapping, "no lookup reaches the row '\(row.clipped)'", at: place,
+                isAboutKey: true)
+            return
+        }
+        for cell in cells.keys.sorted()
+        where !asking.contains(where: { $0.second.literal.map { $0 == cell } ?? true }) {
+            self.report(
+                .unreachableMapping, "no lookup reaches '\(cell.clipped)' of this row",
+                at: place.appending(cell), isAboutKey: true)
+        }
+        for cell in Set(asking.compactMap(\.second.literal)).sorted() where cells[cell] == nil {
+            self.report(
+                .mappingGap,
+                "the row '\(row.clipped)' has no '\(cell.clipped)', which is looked up in it: a "
+                    + "device with this row is refused", at: place, isAboutKey: true)
+        }
+    }
+}

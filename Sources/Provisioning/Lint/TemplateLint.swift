@@ -1,0 +1,148 @@
+package import Fleet
+import JSON
+package import Policies
+import Registry
+
+/// What is probably not meant in a template that can be read: names that every device shares,
+/// parameters that nothing fills, policies that reach further than their device.
+package struct TemplateLint {
+    /// What is known beside the template's own text.
+    package struct Context: Sendable {
+        /// nil where it has to be guessed from the parameters.
+        package var kind: ProvisioningTemplate.Kind?
+        package var realm = Realm.standard
+        /// A certificate's subject as the authority makes them (RFC 4514).
+        package var subject: String?
+        /// The policy of the claim whose devices use the template, with the template's name.
+        package var claim: (policy: PolicyDocument, template: TemplateName)?
+        package var bytesMax = Limits.templateBodyBytesMax
+
+        package init() {}
+    }
+
+    package struct Report: Sendable {
+        /// In the order of their places.
+        package let findings: [TemplateFinding]
+        /// What the template's own exceptions keep back, each with its reason.
+        package let ignored: [(finding: TemplateFinding, reason: String)]
+
+        init(
+            findings: [TemplateFinding],
+            ignored: [(finding: TemplateFinding, reason: String)]
+        ) {
+            self.findings = findings
+            self.ignored = ignored
+        }
+
+        /// Of a file that nobody could read.
+        package init(unreadable error: FleetError) {
+            self.init(
+                findings: [TemplateFinding(error.message, at: .root, rule: .unreadable)],
+                ignored: [])
+        }
+
+        package var worst: PolicyFinding.Severity? {
+            self.findings.map(\.rule.severity).max()
+        }
+
+        /// - Throws: `FleetError.invalidRequest` with every error.
+        package func requireSound(_ name: TemplateName) throws(FleetError) {
+            let errors = self.findings.filter { $0.rule.severity == .error }
+            guard !errors.isEmpty else { return }
+            throw FleetError(
+                .invalidRequest,
+                "template '\(name)' is refused: "
+                    + errors.map(\.description).joined(separator: "; "),
+                resource: name.rawValue)
+        }
+    }
+
+    let document: TemplateDocument
+    let context: Context
+    private(set) var findings: [TemplateFinding] = []
+
+    /// - Throws: `FleetError.invalidRequest` for a sample subject that is none.
+    package static func report(
+        of body: String, in context: Context = Context()
+    ) throws(FleetError) -> Report {
+        let checked = TemplateChecker.check(body, bytesMax: context.bytesMax)
+        guard let document = checked.document else {
+            return Report(findings: checked.findings, ignored: [])
+        }
+        var lint = TemplateLint(document: document, context: context)
+        try lint.lintParameters()
+        lint.lintMappings()
+        lint.lintNames()
+        lint.lintTakeover()
+        lint.lintPolicies()
+        try lint.lintClaim()
+        return lint.sorted(in: body)
+    }
+
+    private init(document: TemplateDocument, context: Context) {
+        self.document = document
+        self.context = context
+    }
+
+    mutating func report(
+        _ rule: TemplateRule, _ message: String, at pointer: JSONPointer,
+        expected: String? = nil, isAboutKey: Bool = false
+    ) {
+        self.findings.append(
+            TemplateFinding(
+                message, at: pointer, rule: rule, expected: expected, isAboutKey: isAboutKey))
+    }
+
+    /// Whether certificates' subjects fill the parameters.
+    var isJustInTime: Bool {
+        if let kind = self.context.kind { return kind == .jitp }
+        return self.document.parameters.contains { SubjectParameters.all.contains($0.name) }
+    }
+
+    var thingPointer: JSONPointer {
+        JSONPointer(tokens: ["Resources", self.document.thing.logicalName])
+    }
+
+    // MARK: Exceptions
+
+    private mutating func sorted(in body: String) -> Report {
+        var used: Set<Int> = []
+        var ignored: [(finding: TemplateFinding, reason: String)] = []
+        var kept: [TemplateFinding] = []
+        for finding in self.findings {
+            let exception = self.document.lintExceptions.first { exception in
+                guard exception.rule == finding.rule.id, finding.rule.severity != .error else {
+                    return false
+                }
+                guard let place = exception.at else { return true }
+                let pointer = finding.pointer.description
+                return pointer == place || pointer.hasPrefix(place + "/")
+            }
+            guard let exception else {
+                kept.append(finding)
+                continue
+            }
+            used.insert(exception.index)
+            ignored.append((finding, exception.reason))
+        }
+        let list = JSONPointer(tokens: ["Slipway", "Lint", "Ignore"])
+        for exception in self.document.lintExceptions where !used.contains(exception.index) {
+            kept.append(
+                TemplateFinding(
+                    "nothing here breaks '\(exception.rule)'; take the exception away",
+                    at: list.appending(exception.index), rule: .unusedException))
+        }
+        // It has been read once, so it can be parsed.
+        let limits = JSONLimits(
+            bytesMax: self.context.bytesMax, depthMax: TemplateLimits.depthMax)
+        let root = (try? JSONParser.parse(body, limits: limits)) ?? .null
+        let map = JSONSourceMap(of: body, depthMax: TemplateLimits.depthMax)
+        let located = kept.map { $0.located(by: map, in: root) }.sorted { left, right in
+            let start = JSONSourceMap.Position(line: 1, column: 1)
+            return (left.position ?? start, left.rule.id) < (right.position ?? start, right.rule.id)
+        }
+        return Report(
+            findings: located,
+            ignored: ignored.map { ($0.finding.located(by: map, in: root), $0.reason) })
+    }
+}

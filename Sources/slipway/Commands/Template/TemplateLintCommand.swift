@@ -1,0 +1,128 @@
+import ArgumentParser
+import Fleet
+import Foundation
+import JSON
+import Policies
+import Provisioning
+
+struct LintTemplates: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lint",
+        abstract: "Find what is wrong with templates, and what is probably not meant.",
+        discussion: """
+            slipway template lint Templates/gateway.json
+            slipway template lint --json Templates/*.json
+            slipway template lint --sarif Templates/*.json > templates.sarif
+            slipway template lint jitp.json --type JITP --subject 'CN=pump-1,O=Acme'
+            slipway template lint pump.json --claim-policy claim.json
+
+            Each finding is a line FILE:LINE:COLUMN: SEVERITY: what it is [RULE]. A warning or \
+            note that is meant is kept back by the template itself, with a reason:
+              "Slipway": {"Lint": {"Ignore": [{"Rule": "takes-over-thing", "Reason": "why"}]}}
+            The type is NAME.settings.json's, where that lies beside. Files NAME.settings.json, \
+            NAME.parameters.json, NAME.test.json and NAME.golden.json are passed over.
+
+            Exit code: 2 where a template would be refused (error), 1 where it does something \
+            that it should not (warning), 0 where there is nothing but notes.
+            """)
+
+    @Argument(help: "Templates; - is standard input") var files: [String] = []
+    @Flag(help: "Print the findings as JSON") var json = false
+    @Flag(help: "Print the findings as SARIF 2.1.0, for code hosts") var sarif = false
+    @Flag(help: "Print every rule and its severity") var rules = false
+    @Flag(name: .customLong("show-ignored"), help: "Also what the templates' exceptions keep back")
+    var showsIgnored = false
+    @Option(help: "FLEET_PROVISIONING or JITP") var type: String?
+    @Option(help: "A subject as the authority makes them; it has to fill the parameters")
+    var subject: String?
+    @Option(help: "The policy of the claim whose devices use the template")
+    var claimPolicy: String?
+    @Option(help: "The template's name; else the file's") var name: String?
+    @Option(help: "The service's region") var region = Realm.standard.region
+    @Option(help: "The service's account") var account = Realm.standard.account
+
+    private static let companions = ["settings", "parameters", "test", "golden"]
+
+    func run() async throws {
+        if self.rules { return self.listRules() }
+        let code: Int32
+        do throws(FleetError) { code = try await self.lintAll() } catch {
+            Terminal.complain("slipway: \(error.message)")
+            throw ExitCode(2)
+        }
+        guard code == 0 else { throw ExitCode(code) }
+    }
+
+    private func lintAll() async throws(FleetError) -> Int32 {
+        let files = self.files.filter { file in
+            !Self.companions.contains { file.hasSuffix(".\($0).json") }
+        }
+        guard !files.isEmpty else {
+            throw FleetError(.invalidRequest, "say which templates")
+        }
+        var report = TemplateLintReport()
+        for file in files { report.add(file, try await self.lint(file)) }
+        if self.sarif {
+            Terminal.say(report.sarif)
+        } else if self.json {
+            Terminal.say(report.json(ignored: self.showsIgnored))
+        } else {
+            for line in report.lines(ignored: self.showsIgnored) { Terminal.say(line) }
+            Terminal.complain(report.summary)
+        }
+        return report.exitCode
+    }
+
+    private func lint(_ file: String) async throws(FleetError) -> TemplateLint.Report {
+        let body: String
+        do { body = try await TextFile.read(file) } catch {
+            return TemplateLint.Report(unreadable: error)
+        }
+        var context = TemplateLint.Context()
+        context.realm = try Realm(region: self.region, account: self.account)
+        context.subject = self.subject
+        context.kind = try await self.kind(beside: file)
+        if let path = self.claimPolicy {
+            let policy = try await PolicyFile(path: path).document(.device)
+            context.claim = (policy, try self.templateName(file))
+        }
+        return try TemplateLint.report(of: body, in: context)
+    }
+
+    private func kind(
+        beside file: String
+    ) async throws(FleetError) -> ProvisioningTemplate.Kind? {
+        if let type = self.type {
+            guard let kind = ProvisioningTemplate.Kind(rawValue: type) else {
+                throw FleetError(
+                    .invalidRequest,
+                    "--type is FLEET_PROVISIONING or JITP, not '\(type.clipped)'")
+            }
+            return kind
+        }
+        guard file.hasSuffix(".json") else { return nil }
+        let settings = file.dropLast(".json".count) + ".settings.json"
+        guard FileManager.default.fileExists(atPath: String(settings)) else { return nil }
+        return try TemplateSettings(json: try await TextFile.read(String(settings))).kind
+    }
+
+    private func templateName(_ file: String) throws(FleetError) -> TemplateName {
+        if let name = self.name { return try TemplateName(name) }
+        let last = file.split(separator: "/").last.map(String.init) ?? file
+        return try TemplateName(last.hasSuffix(".json") ? String(last.dropLast(5)) : last)
+    }
+
+    private func listRules() {
+        if self.json {
+            let rules = TemplateRule.all.map { rule -> JSONValue in
+                [
+                    "rule": .string(rule.id), "severity": .string(rule.severity.rawValue),
+                    "summary": .string(rule.summary),
+                ]
+            }
+            return Terminal.say(.array(rules))
+        }
+        let rows = TemplateRule.all.map { [$0.id, $0.severity.rawValue, $0.summary] }
+        for line in Terminal.table([["RULE", "SEVERITY", "ABOUT"]] + rows) { Terminal.say(line) }
+    }
+}

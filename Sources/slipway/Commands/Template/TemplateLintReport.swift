@@ -1,0 +1,127 @@
+import Fleet
+import JSON
+import Policies
+import Provisioning
+
+/// The findings of some templates, as people and as machines read them.
+struct TemplateLintReport {
+    private var files: [(path: String, report: TemplateLint.Report)] = []
+
+    mutating func add(_ path: String, _ report: TemplateLint.Report) {
+        self.files.append((path, report))
+    }
+
+    private var findings: [(path: String, finding: TemplateFinding)] {
+        self.files.flatMap { file in file.report.findings.map { (file.path, $0) } }
+    }
+
+    var exitCode: Int32 {
+        switch self.files.compactMap(\.report.worst).max() {
+        case .error?: 2
+        case .warning?: 1
+        case .note?, nil: 0
+        }
+    }
+
+    // MARK: People
+
+    func lines(ignored: Bool) -> [String] {
+        var lines = self.findings.map { Self.line($0.path, $0.finding) }
+        for file in self.files where ignored {
+            lines += file.report.ignored.map {
+                Self.line(file.path, $0.finding) + " (ignored: \($0.reason.clipped))"
+            }
+        }
+        return lines
+    }
+
+    private static func line(_ path: String, _ finding: TemplateFinding) -> String {
+        let place = finding.position.map { ":\($0.line):\($0.column)" } ?? ""
+        let pointer =
+            finding.pointer == .root
+            ? "" : finding.pointer.tokens.map { "/" + $0.clipped }.joined() + ": "
+        let hint = finding.nearest.map { "; did you mean '\($0)'?" } ?? ""
+        return "\(path)\(place): \(finding.rule.severity.rawValue): \(pointer)"
+            + "\(finding.message)\(hint) [\(finding.rule.id)]"
+    }
+
+    var summary: String {
+        func count(_ severity: PolicyFinding.Severity) -> String {
+            let count = self.findings.filter { $0.finding.rule.severity == severity }.count
+            return "\(count) \(severity.rawValue)\(count == 1 ? "" : "s")"
+        }
+        let ignored = self.files.reduce(0) { $0 + $1.report.ignored.count }
+        return "\(count(.error)), \(count(.warning)), \(count(.note)), \(ignored) ignored"
+    }
+
+    // MARK: Machines
+
+    func json(ignored: Bool) -> JSONValue {
+        var all = self.findings.map { JSONValue.object(Self.json($0.path, $0.finding)) }
+        for file in self.files where ignored {
+            for (finding, reason) in file.report.ignored {
+                var object = Self.json(file.path, finding)
+                object["ignored"] = .string(reason)
+                all.append(.object(object))
+            }
+        }
+        return .array(all)
+    }
+
+    private static func json(_ path: String, _ finding: TemplateFinding) -> JSONObject {
+        var object = finding.json
+        object["file"] = .string(path)
+        return object
+    }
+
+    /// SARIF 2.1.0 (OASIS): one run, every rule that was broken, and suppressions.
+    var sarif: JSONValue {
+        var results = self.findings.map { JSONValue.object(Self.result($0.path, $0.finding)) }
+        for file in self.files {
+            for (finding, reason) in file.report.ignored {
+                var result = Self.result(file.path, finding)
+                result["suppressions"] = [
+                    ["kind": "inSource", "justification": .string(reason)]
+                ]
+                results.append(.object(result))
+            }
+        }
+        let rules = TemplateRule.all.map { rule -> JSONValue in
+            [
+                "id": .string(rule.id), "shortDescription": ["text": .string(rule.summary)],
+                "defaultConfiguration": ["level": .string(rule.severity.rawValue)],
+            ]
+        }
+        return [
+            "$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
+            "runs": [
+                [
+                    "tool": ["driver": ["name": "slipway", "rules": .array(rules)]],
+                    "columnKind": "utf16CodeUnits", "results": .array(results),
+                ]
+            ],
+        ]
+    }
+
+    private static func result(_ path: String, _ finding: TemplateFinding) -> JSONObject {
+        let hint = finding.nearest.map { "; did you mean '\($0)'?" } ?? ""
+        return [
+            "ruleId": .string(finding.rule.id), "level": .string(finding.rule.severity.rawValue),
+            "message": ["text": .string(finding.message + hint)],
+            "locations": [
+                [
+                    "physicalLocation": [
+                        "artifactLocation": ["uri": .string(path)],
+                        "region": [
+                            "startLine": .int(finding.position?.line ?? 1),
+                            "startColumn": .int(finding.position?.column ?? 1),
+                        ],
+                    ],
+                    "logicalLocations": [
+                        ["fullyQualifiedName": .string(finding.pointer.description)]
+                    ],
+                ]
+            ],
+        ]
+    }
+}

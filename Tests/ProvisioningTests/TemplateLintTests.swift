@@ -1,0 +1,249 @@
+import Fleet
+import JSON
+import Policies
+import Provisioning
+import Testing
+
+/// A template that has nothing against it, around the pieces a test is about.
+private func soundTemplate(
+    name: String = #"{"Fn::Sub": "t-${X}"}"#, thing: String = "",
+    parameters: String = #""X": {"Type": "String"}"#, policies: [String] = [],
+    overrides: String = #"{"AttributePayload": "FAIL"}"#, sections: String = ""
+) -> String {
+    template(
+        thing: #"{"ThingName": \#(name)\#(thing)}"#, policies: policies,
+        sections: #", "Parameters": {\#(parameters)}\#(sections)"#, overrides: overrides)
+}
+
+private func findings(
+    _ body: String, _ context: TemplateLint.Context = .init()
+) throws -> [TemplateFinding] {
+    try TemplateLint.report(of: body, in: context).findings
+}
+
+@Suite struct TemplateLintTests {
+    @Test func aSoundTemplateHasNotesOnly() throws {
+        let found = try findings(soundTemplate())
+        #expect(found.map(\.rule.id) == ["name-from-parameter"], "\(found)")
+    }
+
+    /// Every rule of a template's own, by a template that breaks it.
+    @Test(arguments: [
+        (
+            "unused-parameter", "/Parameters/Y",
+            soundTemplate(parameters: #""X": {"Type": "String"}, "Y": {"Type": "String"}"#)
+        ),
+        (
+            "undeclared-parameter", "/Resources/thing/Properties/ThingName/Ref",
+            soundTemplate(name: #"{"Ref": "XX"}"#)
+        ),
+        (
+            "constant-thing-name", "/Resources/thing/Properties/ThingName",
+            soundTemplate(
+                name: #""pump""#, thing: #", "AttributePayload": {"x": {"Ref": "X"}}"#)
+        ),
+        (
+            "takes-over-thing", "/Resources/thing/OverrideSettings",
+            soundTemplate(overrides: #"{"AttributePayload": "MERGE"}"#)
+        ),
+        ("takes-over-thing", "/Resources/thing", soundTemplate(overrides: "{}")),
+        (
+            "unreachable-mapping", "/Mappings/M",
+            soundTemplate(sections: #", "Mappings": {"M": {"a": {"b": "c"}}}"#)
+        ),
+        (
+            "unreachable-mapping", "/Mappings/M/z",
+            soundTemplate(
+                thing: #", "AttributePayload": {"x": {"Fn::FindInMap": ["M", "a", "b"]}}"#,
+                sections: #", "Mappings": {"M": {"a": {"b": "c"}, "z": {"b": "c"}}}"#)
+        ),
+        (
+            "unreachable-mapping", "/Mappings/M/a/z",
+            soundTemplate(
+                thing: #", "AttributePayload": {"x": {"Fn::FindInMap": ["M", "a", "b"]}}"#,
+                sections: #", "Mappings": {"M": {"a": {"b": "c", "z": "c"}}}"#)
+        ),
+        (
+            "mapping-gap", "/Mappings/M/z",
+            soundTemplate(
+                thing: #", "AttributePayload": {"x": {"Fn::FindInMap": ["M", {"Ref": "X"}, "b"]}}"#,
+                sections: #", "Mappings": {"M": {"a": {"b": "c"}, "z": {}}}"#)
+        ),
+        (
+            "unknown-map-entry", "/Resources/thing/Properties/AttributePayload/x/Fn::FindInMap/0",
+            soundTemplate(
+                thing: #", "AttributePayload": {"x": {"Fn::FindInMap": ["Maps", "a", "b"]}}"#,
+                sections: #", "Mappings": {"Map": {"a": {"b": "c"}}}"#)
+        ),
+        (
+            "invalid-name", "/Resources/thing/Properties/ThingName/Fn::Sub",
+            soundTemplate(name: #"{"Fn::Sub": "a b-${X}"}"#)
+        ),
+        (
+            "invalid-name", "/Parameters/X/Default",
+            soundTemplate(parameters: #""X": {"Type": "String", "Default": "a b"}"#)
+        ),
+        (
+            "invalid-name", "/Mappings/M/a/b",
+            soundTemplate(
+                thing: #", "ThingGroups": [{"Fn::FindInMap": ["M", {"Ref": "X"}, "b"]}]"#,
+                sections: #", "Mappings": {"M": {"a": {"b": "a group"}}}"#)
+        ),
+        (
+            "reaches-other-things", "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource",
+            soundTemplate(policies: [
+                inlinePolicy(resource: #""arn:aws:iot:local:000000000000:topic/a/*""#)
+            ])
+        ),
+        (
+            "shared-client-id", "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource",
+            soundTemplate(policies: [
+                inlinePolicy(
+                    resource: #""arn:aws:iot:local:000000000000:client/pump""#,
+                    action: #""iot:Connect""#)
+            ])
+        ),
+        (
+            "policy-wildcard-resource",
+            "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource",
+            soundTemplate(policies: [inlinePolicy(resource: #""*""#)])
+        ),
+        (
+            "policy-subscribe-on-topic",
+            "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource",
+            soundTemplate(policies: [
+                inlinePolicy(
+                    resource:
+                        #"{"Fn::Sub": "arn:aws:iot:${AWS::Region}:${AWS::AccountId}:topic/t-${X}"}"#,
+                    action: #""iot:Subscribe""#)
+            ])
+        ),
+        (
+            "policy-publish-on-topicfilter",
+            "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource",
+            soundTemplate(policies: [
+                inlinePolicy(
+                    resource:
+                        #"{"Fn::Sub": "arn:aws:iot:${AWS::Region}:${AWS::AccountId}:topicfilter/t-${X}"}"#
+                )
+            ])
+        ),
+        (
+            "unused-exception", "/Slipway/Lint/Ignore/0",
+            soundTemplate(
+                sections:
+                    #", "Slipway": {"Lint": {"Ignore": [{"Rule": "mapping-gap", "Reason": "r"}]}}"#)
+        ),
+        (
+            "grammar", "/Slipway/Lint/Ignore/0",
+            soundTemplate(
+                sections: #", "Slipway": {"Lint": {"Ignore": [{"Rule": "mapping-gap"}]}}"#)
+        ),
+        ("unreadable", "", #"{"a": 1, "a": 2}"#),
+    ])
+    func everyRuleIsFoundAtItsPlace(_ rule: String, _ pointer: String, _ body: String) throws {
+        let found = try findings(body)
+        #expect(
+            found.contains { $0.rule.id == rule && $0.pointer.description == pointer },
+            "\(found.map { "\($0.rule.id) \($0)" })")
+        #expect(found.allSatisfy { $0.position != nil })
+    }
+
+    @Test func aParameterOfTheNameKeepsTopicsApart() throws {
+        let found = try findings(
+            soundTemplate(
+                parameters: #""X": {"Type": "String"}, "Site": {"Type": "String"}"#,
+                policies: [
+                    inlinePolicy(
+                        resource:
+                            #"{"Fn::Sub": "arn:aws:iot:${AWS::Region}:${AWS::AccountId}:topic/${X}/*"}"#
+                    ),
+                    inlinePolicy(
+                        resource:
+                            #"{"Fn::Sub": "arn:aws:iot:${AWS::Region}:${AWS::AccountId}:topic/${Site}/*"}"#
+                    ),
+                ]))
+        let reaching = found.filter { $0.rule == .reachesOtherThings }
+        #expect(reaching.map { $0.pointer.tokens[1] } == ["p1"])
+        #expect(reaching.first?.message.contains("{Site}/*") == true)
+    }
+
+    @Test func whatIsIgnoredIsKeptBackWithItsReason() throws {
+        let report = try TemplateLint.report(
+            of: soundTemplate(
+                overrides: "{}",
+                sections: """
+                    , "Slipway": {"Lint": {"Ignore": [{"Rule": "takes-over-thing",
+                     "At": "/Resources/thing", "Reason": "devices come back"}]}}
+                    """))
+        #expect(report.findings.map(\.rule.id) == ["name-from-parameter"])
+        #expect(report.ignored.map(\.reason) == ["devices come back"])
+    }
+
+    @Test func aSubjectFillsParametersOrTheyAreNamed() throws {
+        let common = "AWS::IoT::Certificate::CommonName"
+        let body = soundTemplate(
+            name: #"{"Fn::Join": ["-", [{"Ref": "\#(common)"}, {"Ref": "X"}, {"Ref": "Y"}]]}"#,
+            parameters: #"""
+                "\#(common)": {"Type": "String"}, "X": {"Type": "String"},
+                "Y": {"Type": "String", "Default": "y"}
+                """#)
+        let plain = Set(try findings(body).map(\.rule.id))
+        #expect(
+            plain.isSuperset(of: ["unfillable-parameter", "default-always", "required-subject"]))
+        var context = TemplateLint.Context()
+        context.subject = "O=Acme"
+        #expect(try findings(body, context).contains { $0.rule == .subjectLacksAttribute })
+        context.subject = "CN=pump-1"
+        #expect(try findings(body, context).contains { $0.rule == .subjectLacksAttribute } == false)
+    }
+
+    @Test func aClaimThatCannotReachTheTemplateIsNamed() throws {
+        var context = TemplateLint.Context()
+        let document = try PolicyDocument.parse(
+            #"""
+            {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iot:Publish",
+             "Resource": "arn:aws:iot:local:000000000000:topic/$aws/provisioning-templates/other/*"}}
+            """#)
+        context.claim = (document, TemplateName(checked: "pump"))
+        #expect(
+            try findings(soundTemplate(), context).filter { $0.rule == .claimCannotReach }.count
+                == 4)
+    }
+
+    /// Line and column, found, expected and the nearest name.
+    @Test func anErrorSaysWhereAndWhatAndWhatWasMeant() throws {
+        let body = """
+            {"Parameters": {"Serial": {"Type": "String"}},
+             "Resources": {
+              "thing": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": {"Ref": "Serail"},
+                "AtributePayload": {}}},
+              "certificate": {"Type": "AWS::IoT::Certificat"}}}
+            """
+        let found = TemplateChecker.check(body).findings
+        let undeclared = try #require(found.first { $0.rule == .undeclaredParameter })
+        #expect(undeclared.nearest == "Serial")
+        #expect(undeclared.found == "'Serail'")
+        #expect(undeclared.position == JSONSourceMap.Position(line: 3, column: 75))
+        let member = try #require(found.first { $0.pointer.tokens.last == "AtributePayload" })
+        #expect(member.nearest == "AttributePayload")
+        #expect(member.position == JSONSourceMap.Position(line: 4, column: 5))
+        let type = try #require(found.first { $0.pointer.tokens.last == "Type" })
+        #expect(type.nearest == "AWS::IoT::Certificate")
+        #expect(type.description.contains("(line 5, column"))
+        #expect(found.count == 3, "\(found)")
+    }
+
+    /// Sixty functions within each other render; more than the bound is one error.
+    @Test func deepNestingIsNoTrap() throws {
+        func nested(_ count: Int) -> String {
+            let open = String(repeating: #"{"Fn::Join":["",["#, count: count)
+            return open + #"{"Ref":"X"}"# + String(repeating: "]]}", count: count)
+        }
+        let rendered = try render(soundTemplate(name: nested(60)), ["X": "deep"])
+        #expect(rendered.thing.rawValue == "deep")
+        let refused = TemplateChecker.check(soundTemplate(name: nested(70))).findings
+        #expect(refused.map(\.rule) == [.unreadable])
+        #expect(refused.first?.message.contains("nested deeper") == true)
+    }
+}
