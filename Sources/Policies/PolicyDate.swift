@@ -1,10 +1,11 @@
 /// The dates of a condition: `2026-11-24`, `2026-11-24T14:05:00Z`, with a fraction or an offset
 /// if need be (W3C's profile of ISO 8601), or seconds since 1970.
-enum PolicyDate {
+package enum PolicyDate {
     /// Seconds beyond the year 9999 either way are no date.
     private static let secondsMax: Int64 = 253_402_300_799
 
-    static func milliseconds(_ text: String) -> Int64? {
+    /// - Returns: since 1970; nil for what is no date.
+    package static func milliseconds(_ text: String) -> Int64? {
         if let seconds = Int64(text) {
             guard (-Self.secondsMax...Self.secondsMax).contains(seconds) else { return nil }
             return seconds * 1000
