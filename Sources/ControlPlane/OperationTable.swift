@@ -22,6 +22,7 @@ package enum OperationTable {
         PolicyAttachmentOperations.all,
         PolicyOperations.all,
         RegistrationOperations.all,
+        RevocationOperations.all,
         RoleOperations.all,
         SearchOperations.all,
         StatusOperations.all,

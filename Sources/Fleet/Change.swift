@@ -29,7 +29,12 @@ package enum Change: Hashable, Sendable {
     case setProvenance(CertificateID, Provenance)
     /// Keeps the first time only.
     case recordFirstSeen(CertificateID, at: UnixTime)
+    /// Its revocation stays, and so does it stay on the CRL.
     case deleteCertificate(CertificateID)
+    /// In place of an earlier one: a hold can become final.
+    case putRevocation(Revocation)
+    /// Takes a certificateHold back. Any other revocation stays.
+    case releaseHold(CertificateID)
 
     /// A policy with the versions it has: how one comes to be.
     case putPolicy(Policy)

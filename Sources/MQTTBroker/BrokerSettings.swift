@@ -64,4 +64,6 @@ enum BrokerLimits {
     static let outputBytesKept = 16 * 1024
     /// Time a closed connection has to take its last packet before the socket goes.
     static let tlsShutdownSeconds: Int64 = 2
+    /// The same for a principal that may no longer speak.
+    static let refusedCloseMilliseconds: Int64 = 250
 }

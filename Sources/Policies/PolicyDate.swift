@@ -4,6 +4,7 @@ package enum PolicyDate {
     /// Seconds beyond the year 9999 either way are no date.
     private static let secondsMax: Int64 = 253_402_300_799
 
+    /// - Returns: since 1970; nil for what is no date.
     package static func milliseconds(_ text: String) -> Int64? {
         if let seconds = Int64(text) {
             guard (-Self.secondsMax...Self.secondsMax).contains(seconds) else { return nil }

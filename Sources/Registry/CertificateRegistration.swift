@@ -55,10 +55,15 @@ package struct CertificateRegistration: Hashable, Sendable {
         }
         preconditions += try KeyReuse.check(
             self.inspected.publicKey, as: .certificateValidation, in: view)
+        let record = self.record(by: actor, now)
+        var changes: [Change] = [.putCertificate(record)]
+        if self.status == .revoked {
+            changes.append(.putRevocation(Revocation(of: record, .unspecified, at: now)))
+        }
         return ChangeSet(
             action: self.authority == nil
                 ? "RegisterCertificateWithoutCA" : "RegisterCertificate",
-            preconditions: preconditions, changes: [.putCertificate(self.record(by: actor, now))])
+            preconditions: preconditions, changes: changes)
     }
 
     private func record(by actor: Actor, _ now: UnixTime) -> Certificate {

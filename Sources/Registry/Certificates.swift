@@ -28,14 +28,51 @@ package enum Certificates {
         }
         var changed = set
         changed.changes = [.setCertificateStatus(id, status, reason: reason, at: now)]
+        if status == .revoked {
+            changed.changes.append(
+                .putRevocation(Revocation(of: certificate, .unspecified, at: now)))
+        } else if status == .active, certificate.status == .inactive {
+            // Where it was on hold; otherwise this changes nothing.
+            changed.changes.append(.releaseHold(id))
+        }
         return changed
+    }
+
+    /// Revokes for good, or puts on hold: then the certificate is INACTIVE, is on the CRL, and
+    /// comes back when it is set to ACTIVE. Revoking what is revoked changes nothing; the first
+    /// reason stays.
+    /// - Parameter note: why, in the words of whoever asked.
+    /// - Throws: `FleetError.notFound`; `.certificateState` for a hold on what is revoked.
+    package static func revoke(
+        _ id: CertificateID, _ reason: RevocationReason, note: String?, in view: RegistryView,
+        at now: UnixTime
+    ) throws(FleetError) -> ChangeSet {
+        guard let certificate = view.certificate(id) else { throw Self.missing(id) }
+        var set = ChangeSet(
+            action: "RevokeCertificate", preconditions: [view.asSeen(.certificate(id))],
+            detail: ["reason": .string(reason.rawValue)])
+        let status: Certificate.Status = reason == .certificateHold ? .inactive : .revoked
+        if certificate.status == .revoked {
+            guard status == .revoked else {
+                throw FleetError(
+                    .certificateState, "certificate \(id) is revoked, which no hold takes back",
+                    resource: id.rawValue)
+            }
+            return set
+        }
+        set.changes = [
+            .setCertificateStatus(id, status, reason: note ?? reason.rawValue, at: now),
+            .putRevocation(Revocation(of: certificate, reason, at: now)),
+        ]
+        return set
     }
 
     /// AWS: DeleteCertificate. An active certificate stays, and so does one that a thing or a
     /// policy still hangs on.
     /// - Parameter force: AWS `forceDelete`: policies that are attached do not keep it.
+    /// - Parameter cascade: neither policies nor things do; the things stay, without it.
     package static func delete(
-        _ id: CertificateID, force: Bool = false, in view: RegistryView
+        _ id: CertificateID, force: Bool = false, cascade: Bool = false, in view: RegistryView
     ) throws(FleetError) -> ChangeSet {
         guard let certificate = view.certificate(id) else { throw Self.missing(id) }
         guard certificate.status != .active else {
@@ -43,12 +80,13 @@ package enum Certificates {
                 .certificateState, "an active certificate cannot be deleted; deactivate it first",
                 resource: id.rawValue)
         }
-        guard force || view.policiesOfTarget(.certificate(id)).isEmpty else {
+        guard force || cascade || view.policiesOfTarget(.certificate(id)).isEmpty else {
             throw FleetError(
                 .deleteConflict, "Certificate policies must be detached before deletion",
                 resource: id.rawValue)
         }
-        guard view.thingsOfCertificate(id).isEmpty else {
+        let things = view.thingsOfCertificate(id)
+        guard cascade || things.isEmpty else {
             throw FleetError(
                 .deleteConflict, "Things must be detached before deletion (certificate \(id))",
                 resource: id.rawValue)
@@ -56,9 +94,10 @@ package enum Certificates {
         return ChangeSet(
             action: "DeleteCertificate",
             preconditions: [
-                view.asSeen(.certificate(id)), .absent(.thingsOfCertificate(id)),
-            ] + (force ? [] : [.absent(.policiesOfTarget(.certificate(id)))]),
-            changes: [.deleteCertificate(id)])
+                view.asSeen(.certificate(id)), view.asSeen(.thingsOfCertificate(id)),
+            ] + (force || cascade ? [] : [.absent(.policiesOfTarget(.certificate(id)))]),
+            changes: things.map { .detachThingPrincipal($0.thing, id) }
+                + [.deleteCertificate(id)])
     }
 
     /// What `delete` has to see.

@@ -13,6 +13,7 @@ enum Schema {
         Self.wholeRegistry, Self.policyHistory, Self.access, Self.registrationTasks,
         Self.search, Self.templateHistory,
         Self.claims,
+        Self.revocations,
     ]
 
     static var version: Int { Self.steps.count }

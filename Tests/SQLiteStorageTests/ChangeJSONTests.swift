@@ -32,6 +32,9 @@ import Testing
             .setCertificateStatus(Samples.certificateID(1), .active, reason: nil, at: Samples.time),
             .setProvenance(Samples.certificateID(1), Samples.provenance(1, registered: true)),
             .recordFirstSeen(Samples.certificateID(1), at: Samples.time),
+            .putRevocation(
+                Revocation(of: Samples.certificate(1), .keyCompromise, at: Samples.time)),
+            .releaseHold(Samples.certificateID(1)),
             .deleteCertificate(Samples.certificateID(1)), .deletePolicy(Samples.policyName(1)),
             .addPolicyVersion(
                 Samples.policyName(1),

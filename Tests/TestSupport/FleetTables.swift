@@ -16,6 +16,7 @@ struct FleetTables {
     private var things: [CertificateID: Set<ThingName>] = [:]
     private var certificatesByKey: [PublicKeyFingerprint: Set<CertificateID>] = [:]
     private var authoritiesByKey: [PublicKeyFingerprint: Set<CertificateID>] = [:]
+    private(set) var revocations: [CertificateID: Revocation] = [:]
     private(set) var connectivity: [ThingName: ConnectivityNote] = [:]
     var allowlistEntries: [AllowlistName: Set<SerialNumber>] = [:]
     var claimSpending = ClaimSpending()
@@ -209,6 +210,9 @@ extension FleetTables {
             try self.updateCertificate(id, revision) { $0.provenance = provenance }
         case .recordFirstSeen(let id, let time): try self.recordFirstSeen(id, time, revision)
         case .deleteCertificate(let id): self.deleteCertificate(id)
+        case .putRevocation(let record): self.revocations[record.certificate] = record
+        case .releaseHold(let id):
+            if self.revocations[id]?.reason == .certificateHold { self.revocations[id] = nil }
         case .putPolicy(let policy): self.put(.policy(policy.name), .policy(policy), revision)
         case .addPolicyVersion(let name, let version, let isDefault):
             try self.require(.policy(name))

@@ -2,7 +2,9 @@ package import Fleet
 internal import Synchronization
 
 /// The fleet's store as a test double: the same answers as the real one, without a disk.
-package final class InMemoryFleetStore: FleetStore, AllowlistDrafts, ConnectivityStore {
+package final class InMemoryFleetStore: FleetStore, AllowlistDrafts, ConnectivityStore,
+    RevocationStore
+{
     private struct State {
         var tables = FleetTables()
         var log: [Commit] = []
@@ -71,6 +73,38 @@ package final class InMemoryFleetStore: FleetStore, AllowlistDrafts, Connectivit
                 subscriber.continuation.yield(commit)
             }
             return .success(commit)
+        }
+    }
+
+    // MARK: RevocationStore
+
+    package func revocations(
+        of issuer: CertificateID, buckets: ClosedRange<Int>, endingAfter: UnixTime,
+        after: Revocation?, limit: Int
+    ) async throws(FleetError) -> [Revocation] {
+        func place(_ record: Revocation) -> (Int, String) { (record.bucket, record.serialNumber) }
+        let all = self.state.withLock { Array($0.tables.revocations.values) }
+        return Array(
+            all.filter { record in
+                record.issuerID == issuer && buckets.contains(record.bucket)
+                    && record.notAfter >= endingAfter
+                    && after.map { place(record) > place($0) } ?? true
+            }.sorted { place($0) < place($1) }.prefix(limit))
+    }
+
+    package func standing(
+        of serialNumber: String, issuer: CertificateID
+    ) async throws(FleetError) -> CertificateStanding {
+        self.state.withLock { state in
+            let revoked = state.tables.revocations.values.first {
+                $0.issuerID == issuer && $0.serialNumber == serialNumber
+            }
+            if let revoked { return .revoked(revoked) }
+            let isKnown = state.tables.records.values.contains { entry in
+                guard case .certificate(let found) = entry.record else { return false }
+                return found.issuerID == issuer && found.serialNumber == serialNumber
+            }
+            return isKnown ? .good : .unknown
         }
     }
 

@@ -5,7 +5,7 @@ internal import Testing
 /// What every store owes its callers. Each check is given a store of its own, empty; the suite of
 /// an adapter runs them all.
 package struct StorageConformance: Sendable, CustomStringConvertible {
-    package typealias Store = any FleetStore & AllowlistDrafts
+    package typealias Store = any FleetStore & AllowlistDrafts & RevocationStore
 
     let name: String
     package let check: @Sendable (Store) async throws -> Void
@@ -17,6 +17,7 @@ package struct StorageConformance: Sendable, CustomStringConvertible {
         StorageConformance.raceChecks, StorageConformance.registryListingChecks,
         StorageConformance.logChecks, StorageConformance.listingChecks,
         StorageConformance.allowlistChecks, StorageConformance.taskChecks,
+        StorageConformance.revocationChecks,
         StorageConformance.randomChecks,
         StorageConformance.claimChecks,
     ].flatMap { $0 }

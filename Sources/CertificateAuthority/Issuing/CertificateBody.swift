@@ -10,6 +10,8 @@ struct CertificateBody {
     let subject: SubjectName
     let key: SubjectKey
     let role: CertificateRole
+    /// Where its standing can be asked for; nil where nothing is published.
+    var publication: RevocationPublication?
 
     func der() throws(FleetError) -> [UInt8] {
         let subject = try self.subject.der()
@@ -63,6 +65,21 @@ struct CertificateBody {
         if let usage = self.role.extendedKeyUsage {
             try coder.appendExtension(OID.extendedKeyUsage, critical: false) { value in
                 try value.appendConstructedNode(identifier: .sequence) { try $0.serialize(usage) }
+            }
+        }
+        if let publication, let issuer = self.issuer.id {
+            try coder.appendExtension(OID.crlDistributionPoints, critical: false) {
+                $0.serializeRawBytes(
+                    publication.distributionPoints(of: self.serial, issuer: issuer))
+            }
+            try coder.appendExtension(OID.authorityInfoAccess, critical: false) {
+                $0.serializeRawBytes(publication.informationAccess(issuer: issuer))
+            }
+        }
+        if self.role == .ocspResponder {
+            // Nobody asks the responder about itself (RFC 6960 4.2.2.2.1).
+            try coder.appendExtension(OID.ocspNoCheck, critical: false) {
+                try $0.serialize(ASN1Null())
             }
         }
         let names = self.role.alternativeNames

@@ -12,11 +12,13 @@ package enum CertificateRole: Hashable, Sendable {
     case gateway([SubjectAlternativeName])
     case claim
     case device
+    /// Signs OCSP answers in its issuer's name (RFC 6960 4.2.2.2), and nothing else.
+    case ocspResponder
 
     var isAuthority: Bool {
         switch self {
         case .rootAuthority, .issuingAuthority: true
-        case .gateway, .claim, .device: false
+        case .gateway, .claim, .device, .ocspResponder: false
         }
     }
 
@@ -25,7 +27,7 @@ package enum CertificateRole: Hashable, Sendable {
         switch self {
         case .rootAuthority: 1
         case .issuingAuthority: 0
-        case .gateway, .claim, .device: nil
+        case .gateway, .claim, .device, .ocspResponder: nil
         }
     }
 
@@ -40,13 +42,14 @@ package enum CertificateRole: Hashable, Sendable {
         case .rootAuthority, .issuingAuthority: nil
         case .gateway: OID.serverAuth
         case .claim, .device: OID.clientAuth
+        case .ocspResponder: OID.ocspSigning
         }
     }
 
     var alternativeNames: [SubjectAlternativeName] {
         switch self {
         case .gateway(let names): names
-        case .rootAuthority, .issuingAuthority, .claim, .device: []
+        case .rootAuthority, .issuingAuthority, .claim, .device, .ocspResponder: []
         }
     }
 
@@ -55,7 +58,7 @@ package enum CertificateRole: Hashable, Sendable {
         switch self {
         case .rootAuthority: nil
         case .issuingAuthority: .root
-        case .gateway, .claim, .device: .issuing
+        case .gateway, .claim, .device, .ocspResponder: .issuing
         }
     }
 }
@@ -74,6 +77,8 @@ package struct CertificateProfile: Hashable, Sendable {
     package let backdateSeconds: Int64
     /// The subject where a request brings none.
     package let subject: SubjectName
+    /// Where the certificates say that their standing can be asked for; nil: they say nothing.
+    package var publication: RevocationPublication?
 
     /// - Throws: `FleetError.invalidRequest` unless the validity is 1 second to 1000 years, the
     ///   backdating shorter than the validity, and a gateway has names.

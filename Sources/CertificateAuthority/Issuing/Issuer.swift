@@ -52,10 +52,11 @@ package final class Issuer: CertificateIssuer {
     package func issueClaim(
         publicKey: [UInt8], validitySeconds: Int64, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {
-        let profile = try CertificateProfile(
+        var profile = try CertificateProfile(
             role: .claim, validitySeconds: validitySeconds,
             backdateSeconds: self.profile.backdateSeconds,
             subject: CertificateProfile.claim.subject)
+        profile.publication = self.profile.publication
         return try self.authority.sign(
             self.authority.prepare(
                 profile, subject: nil, key: SubjectKey(der: publicKey, rules: self.rules), at: now,

@@ -32,7 +32,9 @@ extension ProfileLint {
     ///   this service's mistake, never the device's.
     static func approve(_ body: CertificateBody) throws(FleetError) -> PreparedCertificate {
         let tbs = try body.der()
-        let lint = ProfileLint(role: body.role, issuer: body.issuer, key: body.key)
+        let lint = ProfileLint(
+            role: body.role, issuer: body.issuer, key: body.key, publication: body.publication,
+            serial: body.serial)
         let findings = lint.findings(in: tbs)
         guard findings.isEmpty else {
             throw FleetError(

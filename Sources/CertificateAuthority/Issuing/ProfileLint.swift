@@ -37,12 +37,16 @@ struct ProfileLint {
         case keyUsage = "keyUsage not critical or not the role's (RFC 5280 4.2.1.3)"
         case extendedKeyUsage = "extendedKeyUsage not the role's alone (RFC 5280 4.2.1.12)"
         case alternativeName = "subjectAltName not the profile's names (RFC 5280 4.2.1.6)"
+        case publication = "CRL or OCSP address not the profile's (RFC 5280 4.2.1.13, 4.2.2.1)"
+        case ocspNoCheck = "id-pkix-ocsp-nocheck not the responder's (RFC 6960 4.2.2.2.1)"
         case selfIssued = "issuer and subject of a root differ, or of another are the same"
     }
 
     let role: CertificateRole
     let issuer: IssuerIdentity
     let key: SubjectKey
+    var publication: RevocationPublication?
+    var serial: CertificateSerial?
 
     func findings(in tbs: [UInt8]) -> [Finding] {
         guard let node = try? DER.parse(tbs), let fields = CertificateFields(node) else {
@@ -167,7 +171,7 @@ struct ProfileLint {
         case .issuingAuthority:
             constraints = [0x30, 0x06, 0x01, 0x01, 0xFF, 0x02, 0x01, 0x00]
             usage = [0x03, 0x02, 0x01, 0x06]
-        case .gateway, .claim, .device:
+        case .gateway, .claim, .device, .ocspResponder:
             constraints = [0x30, 0x00]
             usage = [0x03, 0x02, 0x07, 0x80]
         }
@@ -188,6 +192,16 @@ struct ProfileLint {
                     identifier: OID.extendedKeyUsage, isCritical: false,
                     value: Self.wrapped(0x30, Self.wrapped(0x06, purposes + [0x02])),
                     rule: .extendedKeyUsage))
+        case .ocspResponder:
+            expected.append(
+                Expected(
+                    identifier: OID.extendedKeyUsage, isCritical: false,
+                    value: Self.wrapped(0x30, Self.wrapped(0x06, purposes + [0x09])),
+                    rule: .extendedKeyUsage))
+            expected.append(
+                Expected(
+                    identifier: OID.ocspNoCheck, isCritical: false, value: [0x05, 0x00],
+                    rule: .ocspNoCheck))
         case .gateway(let names):
             expected.append(
                 Expected(
@@ -204,6 +218,18 @@ struct ProfileLint {
                 Expected(
                     identifier: OID.subjectAlternativeName, isCritical: false,
                     value: Self.wrapped(0x30, list), rule: .alternativeName))
+        }
+        if let publication, let serial, let issuer = self.issuer.id {
+            let shard = publication.distributionPoints(of: serial, issuer: issuer)
+            let access = publication.informationAccess(issuer: issuer)
+            for (identifier, value) in [
+                (OID.crlDistributionPoints, shard), (OID.authorityInfoAccess, access),
+            ] {
+                expected.append(
+                    Expected(
+                        identifier: identifier, isCritical: false, value: value,
+                        rule: .publication))
+            }
         }
         return expected
     }

@@ -9,7 +9,7 @@ package struct SigningAuthority: ~Copyable, Sendable {
     package let certificate: CertificateFacts
     package let role: Authority.Role
     let identity: IssuerIdentity
-    private let key: SigningKey
+    let key: SigningKey
 
     /// - Throws: `FleetError.certificateValidation` unless `certificate` is an authority's, `key`
     ///   is its key, and it can state a key identifier.
@@ -101,7 +101,8 @@ package struct SigningAuthority: ~Copyable, Sendable {
                 try Self.moment(now, plus: -profile.backdateSeconds), self.identity.notBefore),
             notAfter: min(
                 try Self.moment(now, plus: profile.validitySeconds), self.identity.notAfter),
-            subject: subject, key: key, role: profile.role)
+            subject: subject, key: key, role: profile.role,
+            publication: profile.publication)
         return try ProfileLint.approve(body)
     }
 

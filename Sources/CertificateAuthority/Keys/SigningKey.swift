@@ -124,6 +124,24 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
         }
     }
 
+    /// Signs a CRL or an OCSP answer (RFC 5280 5.1, RFC 6960 4.2.1), DER.
+    func sign(_ statement: StatusStatement) throws(FleetError) -> [UInt8] {
+        let signature = try Self.signature(
+            over: statement.tbs, key: self.key, digest: self.digest)
+        let scheme = self.scheme
+        return try encodeDER("statement") { coder in
+            try coder.appendConstructedNode(identifier: .sequence) { outer in
+                outer.serializeRawBytes(statement.tbs)
+                try scheme.serialize(into: &outer)
+                outer.appendPrimitiveNode(identifier: .bitString) { bits in
+                    bits.append(0)
+                    bits += signature
+                }
+                outer.serializeRawBytes(statement.trailer)
+            }
+        }
+    }
+
     private static func signature(
         over bytes: [UInt8], key: OpaquePointer, digest: OpaquePointer
     ) throws(FleetError) -> [UInt8] {

@@ -48,6 +48,12 @@ final class AuthorityLoader: Sendable {
         }
     }
 
+    /// Whether the certificate is ACTIVE in the store at this moment, announced or not.
+    func isActive(_ id: CertificateID) async -> Bool {
+        let view = try? await self.store.load([.certificate(id)])
+        return view?.certificate(id)?.status == .active
+    }
+
     /// What the store has now. A change that is announced meanwhile makes it stale, which
     /// `isCurrent` tells.
     func load(_ id: CertificateID) async throws(FleetError) -> LoadedPrincipal {

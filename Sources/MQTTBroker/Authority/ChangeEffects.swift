@@ -53,6 +53,8 @@ struct ChangeEffects: Sendable {
         // Nothing of these is read to judge a connection; a first sight, above all, must not make
         // every new device be judged twice.
         case .setProvenance, .recordFirstSeen, .deletePolicyVersion,
+            // The status that comes with it is what counts here.
+            .putRevocation, .releaseHold,
             .addPolicyVersion(_, _, isDefault: false), .putThingType, .deleteThingType,
             .putBillingGroup, .setBillingGroup, .deleteBillingGroup, .setTags,
             .putEventConfigurations, .putIndexingConfiguration,

@@ -101,6 +101,11 @@ enum ConnectionEnd: Sendable {
         }
     }
 
+    /// Whether the principal may no longer speak, nor hear.
+    var isRefusal: Bool {
+        if case .principalRefused = self { true } else { false }
+    }
+
     /// Whether the end is something an operator should see without asking for it.
     var isNotable: Bool {
         switch self {

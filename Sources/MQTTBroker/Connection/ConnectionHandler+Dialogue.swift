@@ -2,6 +2,7 @@ import Fleet
 import Logging
 import MQTT
 import NIOCore
+import NIOSSL
 
 extension MonotonicMilliseconds {
     static var now: MonotonicMilliseconds {
@@ -157,9 +158,11 @@ extension ConnectionHandler {
         self.deadline?.cancel()
         self.keepAliveCheck?.cancel()
         self.logEnd(end, wasLive: wasLive)
+        // What waited for somebody who may no longer hear it is not sent either.
+        if end.isRefusal { self.output = ByteBuffer() }
         if let packet = lastWord ?? self.lastWord(for: end) { self.write(packet) }
         if wasLive {
-            if end.publishesWill { self.publishWill() }
+            if end.publishesWill { self.publishWill(at: end) }
             self.environment.directory.release(
                 self.machine.clientID, by: self.shard.holder(self.number))
             // Whoever took the identifier over has a later session, which counts.
@@ -173,6 +176,22 @@ extension ConnectionHandler {
         for request in self.requests.values { request.cancel() }
         self.flushOutput()
         self.context?.close(promise: nil)
+        if end.isRefusal { self.closeSocketSoon() }
+    }
+
+    /// A peer that was told to go has a moment to take its last packet; TLS would wait longer for
+    /// an answer, and whoever is silent would keep the socket that long.
+    private func closeSocketSoon() {
+        let bound = NIOLoopBound(self, eventLoop: self.shard.eventLoop)
+        let delay = TimeAmount.milliseconds(BrokerLimits.refusedCloseMilliseconds)
+        self.shard.eventLoop.scheduleTask(in: delay) {
+            guard let context = bound.value.context,
+                let tls = try? context.pipeline.syncOperations.context(
+                    handlerType: NIOSSLServerHandler.self)
+            else { return }
+            // From here outwards: past TLS, straight to the socket.
+            tls.close(mode: .all, promise: nil)
+        }
     }
 
     /// What the version has to say about an end that the machine does not know of yet.
@@ -185,6 +204,25 @@ extension ConnectionHandler {
             }
         if case .close(let closing) = action { return closing.packet }
         return nil
+    }
+
+    /// A revocation may be committed and not yet announced: the registry is asked before a will
+    /// is published, and one that cannot be asked publishes none.
+    private func publishWill(at end: ConnectionEnd) {
+        guard self.connect?.will != nil, let id = self.certificateID else { return }
+        // The loop ends with the server, and has no time to ask.
+        if case .serverStopping = end { return self.publishWill() }
+        let loader = self.environment.loader
+        let eventLoop = self.shard.eventLoop
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        Task {
+            let isActive = await loader.isActive(id)
+            eventLoop.execute {
+                guard isActive else { return }
+                bound.value.publishWill()
+                bound.value.shard.flush()
+            }
+        }
     }
 
     private func publishWill() {

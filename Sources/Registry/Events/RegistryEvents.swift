@@ -108,6 +108,7 @@ private struct EventDraft {
         case .putBillingGroup, .setBillingGroup, .deleteBillingGroup, .setTags,
             .putEventConfigurations, .putIndexingConfiguration, .putCertificate,
             .setCertificateStatus, .setProvenance, .recordFirstSeen, .deleteCertificate, .putPolicy,
+            .putRevocation, .releaseHold,
             .deletePolicy, .addPolicyVersion,
             .setDefaultPolicyVersion, .deletePolicyVersion, .putAccessKey, .deleteAccessKey,
             .putRole, .deleteRole, .attachPolicy,

@@ -42,6 +42,8 @@ extension Change {
             .recordFirstSeen(try $0.id("certificate"), at: try $0.time("at"))
         },
         "deleteCertificate": { .deleteCertificate(try $0.id("certificate")) },
+        "putRevocation": { .putRevocation(try Revocation(json: $0.value("record"))) },
+        "releaseHold": { .releaseHold(try $0.id("certificate")) },
         "putPolicy": { .putPolicy(try Policy(json: $0.value("record"))) },
         "addPolicyVersion": {
             .addPolicyVersion(

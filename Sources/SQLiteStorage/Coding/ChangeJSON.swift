@@ -52,6 +52,9 @@ extension Change {
                 ("at", RecordJSON.time(time)))
         case .deleteCertificate(let id):
             Self.of("deleteCertificate", ("certificate", RecordJSON.id(id)))
+        case .putRevocation(let record): Self.put("putRevocation", record.json)
+        case .releaseHold(let id):
+            Self.of("releaseHold", ("certificate", RecordJSON.id(id)))
         case .putPolicy(let record): Self.put("putPolicy", record.json)
         case .addPolicyVersion(let name, let version, let isDefault):
             Self.of(

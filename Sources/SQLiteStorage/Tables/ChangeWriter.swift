@@ -57,6 +57,8 @@ struct ChangeWriter {
         case .recordFirstSeen(let id, let time):
             try CertificateTables.recordFirstSeen(id, at: time, revision, db)
         case .deleteCertificate(let id): try CertificateTables.delete(id, db)
+        case .putRevocation(let record): try RevocationTable.put(record, revision, db)
+        case .releaseHold(let id): try RevocationTable.releaseHold(id, db)
         case .putClaim(let record): try CertificateTables.put(record, revision, db)
         case .deleteClaim(let id): try CertificateTables.deleteClaim(id, db)
         case .putClaimTerms(let record): try ClaimTables.put(record, revision, db)
@@ -131,6 +133,7 @@ struct ChangeWriter {
             .setTags, .putEventConfigurations, .putIndexingConfiguration, .putCertificate,
             .setCertificateStatus,
             .setProvenance, .recordFirstSeen, .deleteCertificate, .putPolicy, .deletePolicy,
+            .putRevocation, .releaseHold,
             .setDefaultPolicyVersion, .deletePolicyVersion,
             .detachPolicy, .detachThingPrincipal, .putTemplate, .deleteTemplate,
             .putTemplateVersion, .deleteTemplateVersion, .putHook, .deleteClaim, .putClaimTerms,

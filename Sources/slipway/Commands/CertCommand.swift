@@ -54,19 +54,6 @@ extension CertCommand {
         }
     }
 
-    struct Revoke: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Revoke a certificate for good; its live connections are dropped.")
-
-        @Argument(help: "The certificate id: 64 hex digits") var id: String
-        @Option(help: "Why, for the audit log") var reason: String?
-        @OptionGroup(title: "Settings") var settings: LocationOptions
-
-        func run() async throws {
-            try await CertCommand.set(self.id, "REVOKED", self.reason, self.settings)
-        }
-    }
-
     struct Deactivate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a certificate INACTIVE; its live connections are dropped.")

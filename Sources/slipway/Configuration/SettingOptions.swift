@@ -46,6 +46,17 @@ struct SettingOptions: ParsableArguments {
     @Option(help: "Lines of bulk registrations at work at once")
     var bulkLineWorkers: String?
 
+    @Option(help: "The address that CRL and OCSP are served on")
+    var revocationHost: String?
+    @Option(help: "The port of CRL and OCSP; 0 takes a free one")
+    var revocationPort: String?
+    @Option(help: "The http:// URL that certificates name for CRL and OCSP")
+    var revocationUrl: String?
+    @Option(help: "Parts of the CRL that certificates name: a power of two")
+    var revocationShards: String?
+    @Option(help: "Seconds from a CRL's thisUpdate to its nextUpdate")
+    var revocationLifeSeconds: String?
+
     @Option(help: "Where keys and certificates lie")
     var pkiDirectory: String?
     @Option(help: "A file with the passphrase of the CA keys")
@@ -95,6 +106,9 @@ struct SettingOptions: ParsableArguments {
             "api.host": self.apiHost, "api.port": self.apiPort, "api.tls": self.apiTls,
             "rights.region": self.rightsRegion, "rights.fourEyes": self.rightsFourEyes,
             "bulk.sources": self.bulkSources, "bulk.lineWorkers": self.bulkLineWorkers,
+            "revocation.host": self.revocationHost, "revocation.port": self.revocationPort,
+            "revocation.url": self.revocationUrl, "revocation.shards": self.revocationShards,
+            "revocation.lifeSeconds": self.revocationLifeSeconds,
             "pki.directory": self.pkiDirectory, "pki.passphraseFile": self.pkiPassphraseFile,
             "pki.passphraseDescriptor": self.pkiPassphraseDescriptor,
             "data.directory": self.dataDirectory,

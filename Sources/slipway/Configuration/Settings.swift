@@ -44,6 +44,23 @@ enum Settings {
             "rights.fourEyes", .flag, default: "false",
             "whether a hook judges devices only once somebody other than its author approved it"),
 
+        Setting(
+            "revocation.host", .text, default: "127.0.0.1",
+            "the address that CRL and OCSP are served on, over plain HTTP"),
+        Setting(
+            "revocation.port", .integer(0...65_535), default: "0",
+            "their port; 0 takes a free one, which the log names"),
+        Setting(
+            "revocation.url", .text, default: "",
+            "the http:// URL under which the world reaches them, written into each certificate at "
+                + "issue; empty: nothing is written"),
+        Setting(
+            "revocation.shards", .integer(1...256), default: "16",
+            "parts of the CRL that certificates name, a power of two; those issued keep theirs"),
+        Setting(
+            "revocation.lifeSeconds", .integer(60...7_776_000), default: "86400",
+            "from a CRL's thisUpdate to its nextUpdate; signed anew when half is over"),
+
         Setting("pki.directory", .path, default: "pki", "where keys and certificates lie"),
         Setting(
             "pki.passphraseFile", .path, default: "",

@@ -23,6 +23,7 @@ struct Composition: Sendable {
     let sweep: PendingSweep
     let access: AccessParts
     let registration: RegistrationParts
+    let revocation: RevocationParts
     let broker: BrokerServer
     let logger: Logger
     let clock = SystemClock()
@@ -77,6 +78,12 @@ struct Composition: Sendable {
         self.sweep = PendingSweep(store: self.store, clock: clock)
         self.registration = try RegistrationParts(
             settings, installation, store: self.store, issuer: issuer, logger: logger)
+        self.revocation = try RevocationParts(
+            settings,
+            authority: try Ceremony(
+                installation: installation, gatewayNames: [], passphrase: passphrase, clock: clock,
+                entropy: entropy
+            ).openIssuing(), store: self.store, logger: logger)
         let material = try Self.tlsMaterial(installation)
         let dependencies = BrokerDependencies(
             store: self.store, connectivity: self.store,
@@ -117,13 +124,14 @@ struct Composition: Sendable {
             installation: installation, gatewayNames: [], passphrase: passphrase, clock: clock,
             entropy: entropy)
         let secondsPerDay: Int64 = 86_400
+        var profile = try CertificateProfile(
+            role: .device,
+            validitySeconds: Int64(settings.integer("device.validityDays")) * secondsPerDay,
+            backdateSeconds: Int64(settings.integer("device.backdateSeconds")),
+            subject: CertificateProfile.device.subject)
+        profile.publication = try RevocationParts.publication(settings)
         return try Issuer(
-            authority: try ceremony.openIssuing(),
-            profile: try CertificateProfile(
-                role: .device,
-                validitySeconds: Int64(settings.integer("device.validityDays")) * secondsPerDay,
-                backdateSeconds: Int64(settings.integer("device.backdateSeconds")),
-                subject: CertificateProfile.device.subject),
+            authority: try ceremony.openIssuing(), profile: profile,
             rules: KeyRules(allowsEd25519: settings.flag("keys.ed25519")), entropy: entropy)
     }
 

@@ -43,6 +43,12 @@ struct ServiceRun: Sendable {
                     .init(service: TaskRunning(parts: composition.registration)),
                     .init(service: Sweeping(composition: composition)),
                     .init(
+                        service: RevocationService(
+                            parts: composition.revocation, store: composition.store,
+                            logger: composition.logger,
+                            lifeSeconds: Int64(
+                                composition.settings.integer("revocation.lifeSeconds")))),
+                    .init(
                         service: RegistryAnnouncements(
                             store: composition.store, publisher: composition.broker,
                             realm: composition.realm, logger: composition.logger)),

@@ -97,12 +97,14 @@ extension CertCommand {
 
         @Argument(help: "The certificate id: 64 hex digits") var id: String
         @Flag(help: "Even where policies are attached") var force = false
+        @Flag(help: "Even where policies and things are; the things stay") var cascade = false
         @OptionGroup var options: CommandOptions
 
         func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
-            ControlCall(
-                "DeleteCertificate",
-                path: ["certificateId": try CertificateID(self.id).rawValue],
+            let path = ["certificateId": try CertificateID(self.id).rawValue]
+            guard !self.cascade else { return ControlCall("RemoveCertificate", path: path) }
+            return ControlCall(
+                "DeleteCertificate", path: path,
                 query: ["forceDelete": self.force ? "true" : nil])
         }
 

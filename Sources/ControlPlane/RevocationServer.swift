@@ -1,0 +1,168 @@
+package import Fleet
+import Foundation
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+package import Logging
+package import NIOCore
+
+/// Serves CRLs, OCSP and the authority's certificate over plain HTTP: what it serves is signed,
+/// and whoever checks a server's certificate would have to ask here first.
+package struct RevocationServer: Sendable {
+    package static let connectionsMax = 1024
+    package static let idleSecondsMax: Int64 = 30
+
+    private let host: String
+    private let port: Int
+    private let responder: RevocationResponder
+    private let logger: Logger
+
+    package init(
+        host: String, port: Int, publisher: any RevocationPublisher, clock: any WallClock,
+        logger: Logger
+    ) {
+        self.host = host
+        self.port = port
+        self.responder = RevocationResponder(publisher: publisher, clock: clock, logger: logger)
+        self.logger = logger
+    }
+
+    /// Serves until the surrounding task is cancelled or shut down gracefully.
+    /// - Parameter onRunning: called once requests are answered, with the address that is bound.
+    package func run(onRunning: @escaping @Sendable (SocketAddress?) async -> Void) async throws {
+        var quiet = self.logger
+        quiet.logLevel = .warning
+        let application = Application(
+            responder: self.responder,
+            server: .http1(configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
+            configuration: ApplicationConfiguration(
+                address: .hostname(self.host, port: self.port), serverName: "slipway",
+                availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
+            onServerRunning: { channel in await onRunning(channel.localAddress) }, logger: quiet)
+        try await application.run()
+    }
+}
+
+/// RFC 6960 appendix A and RFC 5019 sections 5 and 6 for OCSP; RFC 5280 4.2.1.13 for CRLs.
+struct RevocationResponder: HTTPResponder {
+    typealias Context = OperationContext
+
+    static let bodyBytesMax = 16 << 10
+    /// An OCSP request in a path: RFC 5019 uses GET up to 255 octets; longer ones are let pass.
+    static let pathBytesMax = 4 << 10
+
+    let publisher: any RevocationPublisher
+    let clock: any WallClock
+    let logger: Logger
+
+    func respond(to request: Request, context: OperationContext) async -> Response {
+        let path = String((request.head.path ?? "").prefix { $0 != "?" })
+        guard path.utf8.count <= Self.pathBytesMax else {
+            return Self.plain(.uriTooLong, "the path is longer than \(Self.pathBytesMax) bytes")
+        }
+        let isGet = request.method == .get || request.method == .head
+        if request.method == .post, path == "/ocsp" || path == "/ocsp/" {
+            return await self.ocsp(body: request)
+        }
+        guard isGet else {
+            return Self.plain(.methodNotAllowed, "ask with GET, or POST an OCSP request to /ocsp")
+        }
+        if let rest = Self.rest(of: path, after: "/ocsp/") { return await self.ocsp(path: rest) }
+        if let name = Self.rest(of: path, after: "/crl/") { return await self.list(name) }
+        if let name = Self.rest(of: path, after: "/ca/"),
+            let der = self.publisher.authority(named: name)
+        {
+            return Self.response(der, type: "application/pkix-cert", headers: HTTPFields())
+        }
+        return Self.plain(.notFound, "there is /crl/NAME.crl, /ca/NAME.cer and /ocsp")
+    }
+
+    private static func rest(of path: String, after prefix: String) -> String? {
+        path.hasPrefix(prefix) && path.utf8.count > prefix.utf8.count
+            ? String(path.dropFirst(prefix.count)) : nil
+    }
+
+    private func list(_ name: String) async -> Response {
+        do throws(FleetError) {
+            guard let list = try await self.publisher.list(named: name) else {
+                return Self.plain(.notFound, "there is no such list here")
+            }
+            return self.response(list, type: "application/pkix-crl")
+        } catch {
+            self.logger.error("a CRL cannot be made", metadata: ["error": "\(error)"])
+            return Self.plain(.serviceUnavailable, "the list cannot be made now; try again")
+        }
+    }
+
+    private func ocsp(body request: Request) async -> Response {
+        guard let buffer = try? await request.body.collect(upTo: Self.bodyBytesMax) else {
+            return Self.plain(.contentTooLarge, "a request has at most \(Self.bodyBytesMax) bytes")
+        }
+        let answer = await self.publisher.answer(ocsp: Array(buffer.readableBytesView))
+        // What was asked by POST is cached by nobody.
+        return Self.response(
+            answer.der, type: "application/ocsp-response", headers: [.cacheControl: "no-cache"])
+    }
+
+    /// RFC 6960 A.1: base64 of the request, percent-coded. Some clients leave `/` and `+` as they
+    /// are, so the whole rest of the path is it.
+    private func ocsp(path: String) async -> Response {
+        guard let text = path.removingPercentEncoding, let request = Data(base64Encoded: text)
+        else { return Self.plain(.badRequest, "what follows /ocsp/ is no base64") }
+        let answer = await self.publisher.answer(ocsp: Array(request))
+        return self.response(answer, type: "application/ocsp-response")
+    }
+
+    /// With the headers that let caches keep it for as long as it says (RFC 5019 section 6.2).
+    private func response(_ statement: PublishedStatement, type: String) -> Response {
+        var headers = HTTPFields()
+        if let thisUpdate = statement.thisUpdate, let nextUpdate = statement.nextUpdate {
+            let left = max(0, nextUpdate.seconds - self.clock.now.seconds)
+            headers[.cacheControl] =
+                "max-age=\(left), public, no-transform, must-revalidate"
+            headers[.lastModified] = Self.httpDate(thisUpdate)
+            headers[.expires] = Self.httpDate(nextUpdate)
+            headers[.eTag] = "\"\(Self.tag(statement.der))\""
+            headers[.date] = Self.httpDate(self.clock.now)
+        } else {
+            headers[.cacheControl] = "no-cache"
+        }
+        return Self.response(statement.der, type: type, headers: headers)
+    }
+
+    /// FNV-1a, 64 bits: it tells versions apart, and protects nothing.
+    private static func tag(_ bytes: [UInt8]) -> String {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in bytes.suffix(256) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return String(hash, radix: 16)
+    }
+
+    /// RFC 9110 5.6.7: `Tue, 24 Nov 2026 14:05:00 GMT`.
+    static func httpDate(_ time: UnixTime) -> String {
+        let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+        let months = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ]
+        // 2026-11-24T14:05:00.000Z; the first day of 1970 was a Thursday.
+        let text = Array(time.description)
+        let month = (Int(String(text[5..<7])) ?? 1) - 1
+        let day = Int(max(0, time.seconds) / 86_400 % 7)
+        return "\(days[day]), \(String(text[8..<10])) \(months[month]) \(String(text[0..<4])) "
+            + "\(String(text[11..<19])) GMT"
+    }
+
+    private static func response(
+        _ bytes: [UInt8], type: String, headers: HTTPFields
+    ) -> Response {
+        var headers = headers
+        headers[.contentType] = type
+        return Response(
+            status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    private static func plain(_ status: HTTPResponse.Status, _ message: String) -> Response {
+        Response(
+            status: status, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: message + "\n")))
+    }
+}

@@ -1,0 +1,102 @@
+package import Fleet
+internal import GRDB
+internal import JSON
+
+/// Revocations: their SQL, both ways.
+enum RevocationTable {
+    static let columns =
+        "certificate, issuer_id, serial_number, not_after, reason, revoked_at"
+
+    static func revocation(_ row: inout RowReader) throws -> Revocation {
+        Revocation(
+            certificate: try row.certificateID(), issuerID: try row.optionalCertificateID(),
+            serialNumber: try row.text(), notAfter: try row.time(), reason: try row.oneOf(),
+            revokedAt: try row.time())
+    }
+
+    static func put(_ record: Revocation, _ revision: Revision, _ db: Database) throws {
+        try db.run(
+            """
+            INSERT INTO revocations (\(Self.columns), bucket, revision)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (certificate) DO UPDATE SET issuer_id = excluded.issuer_id,
+                serial_number = excluded.serial_number, bucket = excluded.bucket,
+                not_after = excluded.not_after, reason = excluded.reason,
+                revoked_at = excluded.revoked_at, revision = excluded.revision
+            """,
+            row: [
+                record.certificate.rawValue, record.issuerID?.rawValue,
+                record.serialNumber.storable, record.notAfter.milliseconds,
+                record.reason.rawValue, record.revokedAt.milliseconds, record.bucket, revision,
+            ])
+    }
+
+    static func releaseHold(_ id: CertificateID, _ db: Database) throws {
+        try db.run(
+            "DELETE FROM revocations WHERE certificate = ? AND reason = ?", id.rawValue,
+            RevocationReason.certificateHold.rawValue)
+    }
+}
+
+extension SQLiteFleetStore: RevocationStore {
+    package func revocations(
+        of issuer: CertificateID, buckets: ClosedRange<Int>, endingAfter: UnixTime,
+        after: Revocation?, limit: Int
+    ) async throws(FleetError) -> [Revocation] {
+        let (bucket, serial) = (after?.bucket ?? buckets.lowerBound, after?.serialNumber ?? "")
+        return try await self.read { db in
+            try db.all(
+                """
+                SELECT \(RevocationTable.columns) FROM revocations
+                WHERE issuer_id = ? AND (bucket, serial_number) > (?, ?) AND bucket <= ?
+                    AND not_after >= ?
+                ORDER BY bucket, serial_number LIMIT ?
+                """,
+                issuer.rawValue, bucket, serial, buckets.upperBound, endingAfter.milliseconds,
+                limit, of: "revocations"
+            ) { try RevocationTable.revocation(&$0) }
+        }
+    }
+
+    package func standing(
+        of serialNumber: String, issuer: CertificateID
+    ) async throws(FleetError) -> CertificateStanding {
+        let bucket = Int(serialNumber.suffix(2), radix: 16) ?? 0
+        return try await self.readBriefly { db in
+            let revocation = try db.first(
+                """
+                SELECT \(RevocationTable.columns) FROM revocations
+                WHERE issuer_id = ? AND bucket = ? AND serial_number = ?
+                """, issuer.rawValue, bucket, serialNumber, of: "revocations"
+            ) { try RevocationTable.revocation(&$0) }
+            if let revocation { return .revoked(revocation) }
+            let known = try db.first(
+                "SELECT 1 FROM certificates WHERE serial_number = ? AND issuer_id = ?",
+                serialNumber, issuer.rawValue, of: "certificates"
+            ) { try $0.int64() }
+            return known == nil ? .unknown : .good
+        }
+    }
+}
+
+extension Revocation {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("certificate", RecordJSON.id(self.certificate)),
+            ("issuerID", RecordJSON.id(self.issuerID)),
+            ("serialNumber", .string(self.serialNumber)),
+            ("notAfter", RecordJSON.time(self.notAfter)),
+            ("reason", .string(self.reason.rawValue)),
+            ("revokedAt", RecordJSON.time(self.revokedAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a revocation")
+        self.init(
+            certificate: try fields.id("certificate"),
+            issuerID: try fields.optionalID("issuerID"),
+            serialNumber: try fields.text("serialNumber"),
+            notAfter: try fields.time("notAfter"), reason: try fields.oneOf("reason"),
+            revokedAt: try fields.time("revokedAt"))
+    }
+}

@@ -1,0 +1,217 @@
+"""CRL and OCSP, judged by OpenSSL and pkilint."""
+
+import base64
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+import aws
+from gateway import free_port
+
+
+class Line:
+    """A gateway that publishes, and certificates of its own making."""
+
+    def __init__(self, gateway, port, folder):
+        self.gateway = gateway
+        self.url = f"http://127.0.0.1:{port}"
+        self.folder = folder
+
+    def certificate(self, name):
+        answer = aws.cli(
+            self.gateway, "iot", "create-keys-and-certificate", "--set-as-active")
+        path = self.folder / f"{name}.pem"
+        path.write_text(answer["certificatePem"])
+        return answer["certificateId"], path
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+            return answer.read(), answer.headers
+
+    def crl(self, path):
+        target = self.folder / "list.pem"
+        der, _ = self.get(path)
+        (self.folder / "list.der").write_bytes(der)
+        target.write_text(
+            aws.openssl("crl", "-inform", "DER", "-in", self.folder / "list.der"))
+        return target
+
+    def whole(self):
+        identity = aws.openssl(
+            "x509", "-in", self.gateway.issuing_ca, "-noout", "-fingerprint", "-sha256")
+        return identity.strip().split("=")[1].replace(":", "").lower()[:16]
+
+    def ocsp(self, certificate, *more):
+        return subprocess.run(
+            ["openssl", "ocsp", "-issuer", self.gateway.issuing_ca, "-cert", certificate,
+             "-url", self.url + "/ocsp", "-CAfile", self.chain(), "-resp_text", *more],
+            capture_output=True, text=True, timeout=60)
+
+    def chain(self):
+        path = self.folder / "chain.pem"
+        path.write_text(self.gateway.ca.read_text() + self.gateway.issuing_ca.read_text())
+        return path
+
+    def verify(self, certificate, crl):
+        return subprocess.run(
+            ["openssl", "verify", "-crl_check", "-CAfile", self.chain(), "-CRLfile", crl,
+             certificate], capture_output=True, text=True, timeout=60)
+
+    def shard(self, certificate):
+        text = aws.openssl("x509", "-in", certificate, "-noout", "-text")
+        urls = [line.split("URI:")[1] for line in text.splitlines()
+                if "URI:" in line and line.strip().endswith(".crl")]
+        assert len(urls) == 1, text
+        return urls[0].removeprefix(self.url)
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory):
+    from gateway import Gateway
+
+    port = free_port()
+    folder = tmp_path_factory.mktemp("revocation")
+    instance = Gateway(folder / "gateway", settings={
+        "revocation-port": port, "revocation-url": f"http://127.0.0.1:{port}",
+        "keys-algorithm": "P_256"}).start()
+    instance.wait_for_log("CRL and OCSP are served")
+    yield Line(instance, port, folder)
+    assert instance.stop() == 0, instance.log_text()
+
+
+def until(check):
+    """The list follows the commit; nobody waits for it."""
+    deadline = time.monotonic() + 20
+    while not check():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_openssl_follows_a_revocation_and_its_reason(line):
+    identity, path = line.certificate("lost")
+    _, other = line.certificate("kept")
+    shard = line.shard(path)
+    assert line.verify(path, line.crl(shard)).returncode == 0
+    good = line.ocsp(path)
+    assert f"{path}: good" in good.stdout and "Response verify OK" in good.stderr, good
+
+    line.gateway.run(f"cert revoke {identity} --reason keyCompromise")
+    until(lambda: "certificate revoked" in line.verify(path, line.crl(shard)).stderr)
+    assert "Key Compromise" in aws.openssl(
+        "crl", "-in", line.crl(f"/crl/{line.whole()}.crl"), "-noout", "-text")
+    assert line.verify(other, line.crl(line.shard(other))).returncode == 0
+    revoked = line.ocsp(path)
+    assert f"{path}: revoked" in revoked.stdout and "keyCompromise" in revoked.stdout, revoked
+    assert "Response verify OK" in revoked.stderr
+
+
+def test_a_hold_is_released_and_a_deleted_certificate_stays_revoked(line):
+    identity, path = line.certificate("held")
+    line.gateway.run(f"cert revoke {identity} --reason certificateHold")
+    assert f"{path}: revoked" in line.ocsp(path).stdout
+    line.gateway.run(f"cert activate {identity}")
+    assert f"{path}: good" in line.ocsp(path).stdout
+    line.gateway.run(f"cert revoke {identity}")
+    line.gateway.run(f"cert delete {identity} --cascade")
+    assert f"{path}: revoked" in line.ocsp(path).stdout
+    shard = line.shard(path)
+    until(lambda: "certificate revoked" in line.verify(path, line.crl(shard)).stderr)
+
+
+def test_numbers_rise_and_every_list_says_when_the_next_comes(line):
+    numbers = []
+    for _ in range(3):
+        identity, _ = line.certificate("counted")
+        line.gateway.run(f"cert revoke {identity}")
+        def rose():
+            text = aws.openssl("crl", "-in", line.crl(f"/crl/{line.whole()}.crl"), "-noout",
+                               "-crlnumber", "-nextupdate")
+            number = int(text.splitlines()[0].split("=")[1], 16)
+            assert "nextUpdate=" in text
+            if numbers and number <= numbers[-1]:
+                return False
+            numbers.append(number)
+            return True
+        until(rose)
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_get_request_is_cached_and_a_nonce_is_not(line):
+    _, path = line.certificate("asked")
+    request = line.folder / "request.der"
+    subprocess.run(
+        ["openssl", "ocsp", "-issuer", line.gateway.issuing_ca, "-cert", path, "-no_nonce",
+         "-reqout", request], check=True, capture_output=True, timeout=60)
+    encoded = base64.b64encode(request.read_bytes()).decode()
+    answer, headers = line.get("/ocsp/" + urllib.request.quote(encoded, safe=""))
+    assert "max-age=" in headers["Cache-Control"] and headers["Expires"] and headers["ETag"]
+    assert headers["Content-Type"] == "application/ocsp-response"
+    assert line.get("/ocsp/" + encoded)[0] == answer
+    nonced = line.ocsp(path, "-nonce")
+    assert "OCSP Nonce" in nonced.stdout and "WARNING: no nonce" not in nonced.stderr
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"\x30", b"\x30\x80\x00\x00", b"\x30\x84\xff\xff\xff\xff", b"\x00" * 9000,
+    b"\x30\x03\x02\x01\x00", bytes(range(256))])
+def test_what_is_no_request_is_malformed(line, body):
+    request = urllib.request.Request(line.url + "/ocsp", data=body, headers={
+        "Content-Type": "application/ocsp-request"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.read() == b"\x30\x03\x0a\x01\x01"
+
+
+@pytest.mark.parametrize("path", ["/", "/crl/", "/crl/x.crl", "/ca/x.cer", "/crl/../var/fleet.db"])
+def test_there_is_nothing_else(line, path):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        line.get(path)
+    assert refused.value.code == 404
+
+
+def test_pkilint_finds_no_error(line):
+    identity, path = line.certificate("linted")
+    line.gateway.run(f"cert revoke {identity} --reason superseded")
+    until(lambda: "certificate revoked" in line.verify(path, line.crl(line.shard(path))).stderr)
+    bin_folder = aws.__file__ and __import__("sys").prefix + "/bin/"
+    for list_path in (line.shard(path), f"/crl/{line.whole()}.crl"):
+        (line.folder / "linted.der").write_bytes(line.get(list_path)[0])
+        done = subprocess.run(
+            [bin_folder + "lint_crl", "lint", "--type", "CRL", "--profile", "PKIX", "-s",
+             "ERROR", line.folder / "linted.der"], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+    answer = line.folder / "answer.der"
+    assert line.ocsp(path, "-respout", answer).returncode == 0
+    done = subprocess.run(
+        [bin_folder + "lint_ocsp_response", "lint", "-s", "ERROR", answer],
+        capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_many_are_revoked_by_a_plan_that_must_still_be_true(line):
+    identity, path = line.certificate("planned")
+    key = line.gateway.query(
+        f"SELECT public_key FROM certificates WHERE id = '{identity}'")[0][0]
+    where = ["cert", "revoke", "--where", f"key={key}"]
+
+    def run(*more):
+        words = line.gateway.arguments("cert revoke")
+        return subprocess.run(
+            words + ["--where", f"key={key}", *more], capture_output=True, text=True, timeout=60)
+
+    preview = run("--json")
+    assert preview.returncode == 2, preview
+    plan = json.loads(preview.stdout)
+    assert plan["count"] == 1 and plan["certificates"] == [identity], where
+    assert f"{path}: good" in line.ocsp(path).stdout
+    stale = run("--plan", "0" * 64)
+    assert stale.returncode == 1 and plan["plan"] in stale.stderr
+    assert f"{path}: good" in line.ocsp(path).stdout
+    done = run("--plan", plan["plan"], "--reason", "keyCompromise")
+    assert done.returncode == 0, done
+    assert f"{path}: revoked" in line.ocsp(path).stdout
+    # Broken off or repeated, the same plan goes on where it was.
+    assert json.loads(run("--plan", plan["plan"], "--json").stdout)["changed"] == 0

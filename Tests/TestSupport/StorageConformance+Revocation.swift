@@ -1,0 +1,83 @@
+package import Fleet
+internal import Testing
+
+extension StorageConformance {
+    static let revocationChecks = [
+        StorageConformance(name: "a revocation outlives its certificate") {
+            try await Self.outlivesItsCertificate($0)
+        },
+        StorageConformance(name: "only a hold is released") {
+            try await Self.onlyAHoldIsReleased($0)
+        },
+        StorageConformance(name: "revocations are read in pages, by bucket, unexpired") {
+            try await Self.readInPages($0)
+        },
+    ]
+
+    private static let issuer = Samples.certificateID(900)
+
+    private static func revocation(
+        _ number: Int, serial: String, reason: RevocationReason = .keyCompromise,
+        notAfter: UnixTime = UnixTime(seconds: 2_000_000_000)
+    ) -> Revocation {
+        Revocation(
+            certificate: Samples.certificateID(number), issuerID: Self.issuer,
+            serialNumber: serial, notAfter: notAfter, reason: reason, revokedAt: Samples.time)
+    }
+
+    private static func all(
+        _ store: Store, buckets: ClosedRange<Int> = 0...255, after: Revocation? = nil,
+        limit: Int = 100
+    ) async throws -> [Revocation] {
+        try await store.revocations(
+            of: Self.issuer, buckets: buckets, endingAfter: Samples.time, after: after,
+            limit: limit)
+    }
+
+    private static func outlivesItsCertificate(_ store: Store) async throws {
+        let certificate = Samples.certificate(1)
+        let record = Revocation(of: certificate, .keyCompromise, at: Samples.time)
+        try await store.make(.putCertificate(certificate))
+        guard let issuer = certificate.issuerID else { return }
+        #expect(
+            try await store.standing(of: certificate.serialNumber, issuer: issuer) == .good)
+        try await store.make(.putRevocation(record), .deleteCertificate(certificate.id))
+        #expect(
+            try await store.standing(of: certificate.serialNumber, issuer: issuer)
+                == .revoked(record))
+        #expect(try await store.standing(of: "0123", issuer: issuer) == .unknown)
+    }
+
+    private static func onlyAHoldIsReleased(_ store: Store) async throws {
+        let held = Self.revocation(1, serial: "53aa", reason: .certificateHold)
+        let final = Self.revocation(2, serial: "53ab")
+        try await store.make(.putRevocation(held), .putRevocation(final))
+        try await store.make(.releaseHold(final.certificate), .releaseHold(held.certificate))
+        #expect(try await Self.all(store) == [final])
+        try await store.make(.putRevocation(held))
+        let ended = Self.revocation(1, serial: "53aa", reason: .superseded)
+        try await store.make(.putRevocation(ended), .releaseHold(held.certificate))
+        #expect(try await Self.all(store) == [ended, final])
+    }
+
+    private static func readInPages(_ store: Store) async throws {
+        let records = [
+            Self.revocation(1, serial: "53ff00"), Self.revocation(2, serial: "53000f"),
+            Self.revocation(3, serial: "53010f"), Self.revocation(4, serial: "5300ff"),
+        ]
+        for record in records { try await store.make(.putRevocation(record)) }
+        try await store.make(
+            .putRevocation(
+                Self.revocation(5, serial: "530077", notAfter: UnixTime(seconds: 1))))
+        #expect(try await Self.all(store) == records)
+        var pages: [Revocation] = []
+        var after: Revocation?
+        repeat {
+            let page = try await Self.all(store, after: after, limit: 1)
+            pages += page
+            after = page.last
+        } while after != nil
+        #expect(pages == records)
+        #expect(try await Self.all(store, buckets: 0x0F...0x0F) == Array(records[1...2]))
+    }
+}
