@@ -70,7 +70,8 @@ extension Provisioner {
         let template = try await self.template(name, request.template, in: view)
         try RegistrationRendering.check(request.parameters, for: template.document)
         let outcome = try await self.ask(
-            template, about: pending, request, publisher, memo: &hookCall)
+            template, about: pending, request, publisher,
+            claim: view.registry.claim(contents.claim), memo: &hookCall)
         CrashPoint.reached(.afterHook)
         let rendering = try RegistrationRendering(
             sent: request.parameters, overrides: outcome?.overrides ?? [:],

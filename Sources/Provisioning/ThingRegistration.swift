@@ -40,6 +40,7 @@ struct ThingRegistration {
             "thing": .string(plan.thing.name.rawValue),
             "certificate": .string(certificate.id.rawValue),
         ]
+        detail["hook"] = self.hook.map { .object($0.trace.summary) }
         for member in plan.detail.members { detail[member.key] = member.value }
         return Decided(
             plan: plan,
@@ -65,6 +66,7 @@ struct ThingRegistration {
             ?? Provenance.Origin(
                 flow: .operatorMade, claim: self.publisher.principal, clientID: nil,
                 sourceAddress: nil, requestedAt: self.pending.token.issuedAt)
+        let kept = self.hook?.trace.outcome.attributes ?? [:]
         return Provenance(
             origin: origin,
             registration: Provenance.Registration(
@@ -73,8 +75,8 @@ struct ThingRegistration {
                 hookDigest: self.hook?.script.digest, allowlist: self.hook?.allowlist?.list,
                 allowlistVersion: self.hook?.allowlist?.version,
                 clientID: self.publisher.clientID, sourceAddress: self.publisher.sourceAddress,
-                station: claim?.station ?? texts["Station"] ?? texts["station"],
-                lot: claim?.lot ?? texts["Lot"] ?? texts["lot"],
+                station: claim?.station ?? kept["station"] ?? texts["Station"] ?? texts["station"],
+                lot: claim?.lot ?? kept["lot"] ?? texts["Lot"] ?? texts["lot"],
                 parameters: texts, registeredAt: self.at))
     }
 }

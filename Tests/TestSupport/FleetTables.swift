@@ -30,7 +30,7 @@ extension FleetTables {
     func entry(_ key: RecordKey) -> RegistryView.Entry? {
         switch key {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
+            .templateVersion, .hook, .hookVersion, .claim, .authority, .ownershipToken, .allowlist, .tags,
             .accessKey, .role, .eventConfigurations, .indexingConfiguration,
             .registrationCode, .registrationTask, .registeredLine:
             self.records[key]
@@ -229,7 +229,9 @@ extension FleetTables {
         case .putTemplateVersion(let version):
             self.put(
                 .templateVersion(version.template, version.id), .templateVersion(version), revision)
-        case .putHook(let hook): self.put(.hook(hook.name), .hook(hook), revision)
+        case .putHook(let hook):
+            self.put(.hook(hook.name), .hook(hook), revision)
+            self.put(.hookVersion(hook.name, hook.digest), .hook(hook.asVersion), revision)
         case .putClaim(let claim):
             try self.require(.certificate(claim.certificate))
             self.put(.claim(claim.certificate), .claim(claim), revision)

@@ -60,7 +60,7 @@ extension RecordLoader {
             ).map { .versionNumbers($0) }
         case .allowlistEntry(let list, let serial): try self.entry(serial, of: list)
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
+            .templateVersion, .hook, .hookVersion, .claim, .authority, .ownershipToken, .allowlist, .tags,
             .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
             .registrationTask, .registeredLine:
             nil
