@@ -29,9 +29,14 @@ static void *allocate(void *context, void *block, size_t old_bytes, size_t bytes
 }
 
 static void count(lua_State *L, lua_Debug *record) {
-    (void)record;
     sandbox *box = sandbox_of(L);
-    box->budget -= lua_gethookcount(L);
+    if (record->event == LUA_HOOKLINE) {
+        size_t line = record->currentline > 0 ? (size_t)record->currentline : 0;
+        if (line >= 1 && line <= box->call->lines_count) box->call->lines[line - 1] = 1;
+        box->budget -= 1;
+    } else {
+        box->budget -= lua_gethookcount(L);
+    }
     if (box->spent != SLIPWAY_HOOK_RETURNED || box->budget <= 0) {
         sandbox_spend(L, SLIPWAY_HOOK_OUT_OF_INSTRUCTIONS);
     }
@@ -72,6 +77,8 @@ static void open_environment(lua_State *L) {
     sandbox_open_base(L);
     sandbox_open_strings(L);
     sandbox_open_tables(L);
+    sandbox_open_text(L);
+    sandbox_open_time(L);
     sandbox_open_host(L);
     lua_pushvalue(L, -1);
     lua_setfield(L, -2, "_G");
@@ -91,7 +98,8 @@ static int run_protected(lua_State *L) {
     // What the script is charged with begins here.
     box->budget = (int64_t)call->limits.instructions_max;
     box->peak = box->used;
-    lua_sethook(L, count, LUA_MASKCOUNT, SANDBOX_COUNT_STEP);
+    int lines = call->lines != NULL ? LUA_MASKLINE : 0;
+    lua_sethook(L, count, LUA_MASKCOUNT | lines, SANDBOX_COUNT_STEP);
 
     lua_pushfstring(L, "=%s", call->name);
     // Text only: the loader of binary chunks trusts its input.
@@ -169,6 +177,61 @@ void slipway_hook_run(const slipway_hook_call *call, slipway_hook_result *result
     int64_t granted = (int64_t)call->limits.instructions_max;
     result->instructions = (uint64_t)(granted > left ? granted - left : 0);
     result->memory_bytes_peak = box.peak;
+    lua_close(L);
+    free(box.out);
+    free(box.reply);
+}
+
+// The compiled chunk grows in the sandbox's output, which an error cannot leak.
+static int keep_chunk(lua_State *L, const void *part, size_t bytes, void *context) {
+    (void)L;
+    sandbox *box = context;
+    if (box->out_capacity - box->out_bytes < bytes) {
+        size_t capacity = (box->out_capacity + bytes) * 2;
+        char *moved = realloc(box->out, capacity);
+        if (moved == NULL) return 1;
+        box->out = moved;
+        box->out_capacity = capacity;
+    }
+    if (bytes > 0) memcpy(box->out + box->out_bytes, part, bytes);
+    box->out_bytes += bytes;
+    return 0;
+}
+
+static int compile_protected(lua_State *L) {
+    sandbox *box = sandbox_of(L);
+    const slipway_hook_call *call = box->call;
+    lua_pushfstring(L, "=%s", call->name);
+    int status = luaL_loadbufferx(
+        L, call->source, call->source_bytes, lua_tostring(L, -1), "t");
+    if (status == LUA_ERRSYNTAX) box->result->status = SLIPWAY_HOOK_NOT_LUA;
+    if (status != LUA_OK) return lua_error(L);
+    if (lua_dump(L, keep_chunk, box, 0) != 0) return luaL_error(L, "no memory for the chunk");
+    return 0;
+}
+
+void slipway_hook_compile(
+    const char *name, const char *source, size_t source_bytes, size_t memory_bytes_max,
+    slipway_hook_result *result
+) {
+    memset(result, 0, sizeof *result);
+    slipway_hook_call call = {
+        .name = name, .source = source, .source_bytes = source_bytes,
+        .limits = {.memory_bytes_max = memory_bytes_max},
+    };
+    sandbox box = {.call = &call, .result = result, .budget = INT64_MAX / 2};
+    lua_State *L = lua_newstate(allocate, &box);
+    if (L == NULL) {
+        const char *text = "there is no memory to compile the script in";
+        result->status = SLIPWAY_HOOK_OUT_OF_MEMORY;
+        set_text(result, text, strlen(text));
+        return;
+    }
+    *(sandbox **)lua_getextraspace(L) = &box;
+    lua_pushcfunction(L, compile_protected);
+    int status = lua_pcall(L, 0, 0, 0);
+    if (status != LUA_OK) explain(L, &box, status);
+    else set_text(result, box.out != NULL ? box.out : "", box.out_bytes);
     lua_close(L);
     free(box.out);
 }

@@ -21,8 +21,12 @@
 #define SANDBOX_VALUES_MAX 250
 // How deep JSON may nest; the codec recurses.
 #define SANDBOX_JSON_DEPTH_MAX 64
-// An allowlist look-up leaves the process; it is paid for like this many instructions.
+// A question leaves the process; it is paid for like this many instructions.
 #define SANDBOX_LOOKUP_STEPS 1000
+// 31 December 9999, 23:59:59.
+#define SANDBOX_TIME_MAX 253402300799
+// The most that registry.count counts to.
+#define SANDBOX_COUNT_MAX 100000
 
 typedef struct sandbox {
     const slipway_hook_call *call;
@@ -37,6 +41,8 @@ typedef struct sandbox {
     // The JSON encoder's output. It belongs to the sandbox so that an error cannot leak it.
     char *out;
     size_t out_bytes, out_capacity;
+    // The answer to the last question, for the same reason.
+    char *reply;
 } sandbox;
 
 static inline sandbox *sandbox_of(lua_State *L) { return *(sandbox **)lua_getextraspace(L); }
@@ -56,6 +62,8 @@ void sandbox_open_base(lua_State *L);
 void sandbox_open_strings(lua_State *L);
 void sandbox_open_tables(lua_State *L);
 void sandbox_open_host(lua_State *L);
+void sandbox_open_text(lua_State *L);
+void sandbox_open_time(lua_State *L);
 
 // Pushes the value's text as `tostring` gives it: never an address.
 const char *sandbox_text(lua_State *L, int index, size_t *bytes);

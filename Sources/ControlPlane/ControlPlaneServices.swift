@@ -32,6 +32,13 @@ package struct ControlPlaneServices: Sendable {
     package var access: AccessServices?
     /// What is wrong with a hook's text; nil where nothing tells, for want of a sandbox.
     package var checkHook: (@Sendable (HookScript) async -> String?)?
+    /// Runs a hook's tests, and throws where they are not understood; nil for the same want.
+    package var testHook:
+        (
+            @Sendable (HookScript, JSONValue) async throws(FleetError) -> (
+                cases: Int, failures: [String]
+            )
+        )?
     /// Tries registrations; beside a service it can ask no hook.
     package var trial: DryRun
     /// nil beside a service, for the same want.

@@ -21,6 +21,8 @@ package enum Limits {
     /// AWS REST: certificatePem, caCertificatePem, caCertificate, verificationCertificate.
     package static let certificatePEMBytesMax = 65_536
     package static let hookSourceBytesMax = 64 * 1024
+    /// Texts that one hook may have had; none is ever taken away.
+    package static let hookVersionsMax = 1000
     /// AWS allows 5 versions, 10 policies for a certificate and 2 for a group: protections of a
     /// service that others use too.
     package static let policyVersionsMax = 1000

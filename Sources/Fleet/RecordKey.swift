@@ -12,6 +12,8 @@ package enum RecordKey: Hashable, Sendable {
     case template(TemplateName)
     case templateVersion(TemplateName, Int)
     case hook(HookName)
+    /// A text that the hook has or had, by digest.
+    case hookVersion(HookName, String)
     case claim(CertificateID)
     case claimTerms(ClaimName)
     /// The same terms, by a certificate of the claim.
@@ -68,7 +70,7 @@ package enum RecordKey: Hashable, Sendable {
     package var namesOneRecord: Bool {
         switch self {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .claim, .claimTerms, .termsOfClaim, .authority,
+            .templateVersion, .hook, .hookVersion, .claim, .claimTerms, .termsOfClaim, .authority,
             .ownershipToken, .allowlist, .tags,
             .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
             .registrationTask, .registeredLine:

@@ -96,6 +96,12 @@ package struct RegistryView: Sendable {
         }
     }
 
+    package func hookVersion(_ name: HookName, _ digest: String) -> HookScript? {
+        let entry = self.entry(.hookVersion(name, digest))
+        if case .hook(let record)? = entry?.record { return record }
+        return nil
+    }
+
     package func hook(_ name: HookName) -> HookScript? {
         if case .hook(let record)? = self.entry(.hook(name))?.record { record } else { nil }
     }

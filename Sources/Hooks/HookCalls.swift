@@ -8,6 +8,10 @@ struct HookCall: Sendable {
     let script: HookScript
     /// nil where the script is only to be looked at.
     let request: HookRequest?
+    /// Who answers the script's questions.
+    let lookup: any AllowlistLookup
+    /// Receives the lines that were run; nil where nobody wants to know.
+    let lines: (@Sendable ([Int]) -> Void)?
     let waitsUntil: ContinuousClock.Instant
     let answer: CheckedContinuation<HookOutcome, Never>
 }

@@ -1,5 +1,6 @@
 package import Fleet
 import Glibc
+import Synchronization
 
 /// The `PreProvisioningHook` port on killable child processes: one call at a time in each, a
 /// bounded queue before them, a deadline on every call.
@@ -24,17 +25,18 @@ package final class HookPool: PreProvisioningHook {
 
     private let settings: HookSettings
     private let calls: HookCalls
+    private let lookup: any AllowlistLookup
 
     /// Starts the threads and their workers.
     package init(
         settings: HookSettings, program: Program = .thisExecutable, lookup: any AllowlistLookup
     ) {
         self.settings = settings
+        self.lookup = lookup
         self.calls = HookCalls(threads: settings.workers, waitingMax: settings.callsWaitingMax)
         for index in 0..<settings.workers {
             let thread = HookThread(
-                index: index, calls: self.calls, settings: settings, program: program,
-                lookup: lookup)
+                index: index, calls: self.calls, settings: settings, program: program)
             if !Self.start(thread) { self.calls.threadEnded() }
         }
     }
@@ -42,13 +44,25 @@ package final class HookPool: PreProvisioningHook {
     deinit { self.calls.close() }
 
     package func run(_ script: HookScript, request: HookRequest) async -> HookOutcome {
-        await self.enqueue(script, request)
+        await self.enqueue(script, request, self.lookup, nil)
+    }
+
+    /// Runs the script against another world than the service's, as tests of hooks do.
+    /// - Returns: the outcome, and the lines that were run.
+    package func trace(
+        _ script: HookScript, request: HookRequest, in world: any AllowlistLookup
+    ) async -> (outcome: HookOutcome, lines: [Int]) {
+        let lines = Mutex<[Int]>([])
+        let outcome = await self.enqueue(script, request, world) { run in
+            lines.withLock { $0 = run }
+        }
+        return (outcome, lines.withLock { $0 })
     }
 
     /// Loads the script in a worker without calling it.
     /// - Returns: what is wrong with it, nil where nothing is.
     package func check(_ script: HookScript) async -> String? {
-        switch await self.enqueue(script, nil).verdict {
+        switch await self.enqueue(script, nil, self.lookup, nil).verdict {
         case .allowed: nil
         case .denied: "the script was not loaded"
         case .timedOut: "loading the script took longer than the deadline"
@@ -69,13 +83,16 @@ package final class HookPool: PreProvisioningHook {
     /// What each living worker has given up, in no order.
     package var containments: [WorkerContainment] { self.calls.containments }
 
-    private func enqueue(_ script: HookScript, _ request: HookRequest?) async -> HookOutcome {
+    private func enqueue(
+        _ script: HookScript, _ request: HookRequest?, _ lookup: any AllowlistLookup,
+        _ lines: (@Sendable ([Int]) -> Void)?
+    ) async -> HookOutcome {
         guard script.source.utf8.count <= Limits.hookSourceBytesMax else {
             return .failed("the script has more than \(Limits.hookSourceBytesMax) bytes")
         }
         return await withCheckedContinuation { continuation in
             let call = HookCall(
-                script: script, request: request,
+                script: script, request: request, lookup: lookup, lines: lines,
                 waitsUntil: .now + .milliseconds(self.settings.waitMillisecondsMax),
                 answer: continuation)
             if let refusal = self.calls.add(call) {

@@ -1,5 +1,7 @@
 import CLuaShims
 import Fleet
+import Glibc
+import JSON
 
 /// How one run of a script ended: its answer as JSON text, or the reason there is none.
 struct SandboxResult: Hashable, Sendable {
@@ -10,14 +12,16 @@ struct SandboxResult: Hashable, Sendable {
     let text: [UInt8]
     let log: [String]
     let cost: HookOutcome.Cost
+    /// The lines that were run, ascending, where the call asked for them.
+    var lines: [Int] = []
 }
 
 /// Runs one script once, in a fresh Lua state inside this process. It stops what a script does by
 /// accident or by malice in Lua; what it does to Lua itself, the process around it must stop, so
 /// only a `HookWorker` and tests use this.
 enum HookSandbox {
-    /// Answers whether a list holds a serial; nil where that could not be found out.
-    typealias Lookup = (_ list: String, _ serial: String) -> Bool?
+    /// Answers a question; nil where it could not be answered.
+    typealias Lookup = (HookQuestion) -> JSONValue?
 
     static func run(_ call: WorkerCall, lookup: Lookup) -> SandboxResult {
         withoutActuallyEscaping(lookup) { escaping in
@@ -33,18 +37,24 @@ enum HookSandbox {
         // A pointer to an empty array may be nil, which means "no request" in C.
         let source = call.source.isEmpty ? [UInt8(ascii: " ")] : call.source
         let request = call.request.map { $0.isEmpty ? [UInt8(ascii: " ")] : $0 }
+        var lines = [UInt8](
+            repeating: 0, count: call.traced ? source.count { $0 == 0x0A } + 1 : 0)
         call.script.withCString { name in
             source.withUnsafeBytes { source in
-                Self.withOptionalBytes(request) { request in
+                Self.withOptionalBytes(request, call.claim, &lines) { request, claim, lines in
                     var settings = slipway_hook_call()
                     settings.name = name
                     settings.source = source.baseAddress?.assumingMemoryBound(to: CChar.self)
                     settings.source_bytes = source.count
                     settings.request = request.baseAddress?.assumingMemoryBound(to: CChar.self)
                     settings.request_bytes = request.count
+                    settings.claim = claim.baseAddress?.assumingMemoryBound(to: CChar.self)
+                    settings.claim_bytes = claim.count
                     settings.time_seconds = call.timeSeconds
                     settings.limits = Self.limits(call)
-                    settings.lookup = Self.lookup
+                    settings.ask = Self.ask
+                    settings.lines = lines.baseAddress
+                    settings.lines_count = lines.count
                     settings.context = Unmanaged.passUnretained(context).toOpaque()
                     slipway_hook_run(&settings, &result)
                 }
@@ -58,14 +68,26 @@ enum HookSandbox {
             cost: HookOutcome.Cost(
                 instructions: Int(clamping: result.instructions),
                 bytes: Int(clamping: result.memory_bytes_peak),
-                microseconds: Int(elapsed / 1000)))
+                microseconds: Int(elapsed / 1000)),
+            lines: lines.indices.filter { lines[$0] != 0 }.map { $0 + 1 })
     }
 
+    /// No request, and no lines to watch, are pointers to nothing.
     private static func withOptionalBytes(
-        _ bytes: [UInt8]?, _ body: (UnsafeRawBufferPointer) -> Void
+        _ bytes: [UInt8]?, _ more: [UInt8], _ lines: inout [UInt8],
+        _ body: (
+            UnsafeRawBufferPointer, UnsafeRawBufferPointer, UnsafeMutableBufferPointer<UInt8>
+        ) -> Void
     ) {
-        guard let bytes else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
-        bytes.withUnsafeBytes(body)
+        let none = UnsafeRawBufferPointer(start: nil, count: 0)
+        more.withUnsafeBytes { more in
+            lines.withUnsafeMutableBufferPointer { lines in
+                let watched = lines.isEmpty ? .init(start: nil, count: 0) : lines
+                let more = more.isEmpty ? none : more
+                guard let bytes else { return body(none, more, watched) }
+                bytes.withUnsafeBytes { body($0, more, watched) }
+            }
+        }
     }
 
     private static func limits(_ call: WorkerCall) -> slipway_hook_limits {
@@ -109,18 +131,37 @@ enum HookSandbox {
 
     /// Called from C with no Lua frame above it that could jump: the jump, where there is one,
     /// happens after this has returned.
-    private static let lookup: slipway_hook_lookup = { context, list, listBytes, serial, bytes in
-        guard let context, let list, let serial else { return -1 }
+    private static let ask: slipway_hook_ask = {
+        context, kind, first, firstBytes, second, secondBytes, answer, answerBytes in
+        guard let context, let first, let second, let answer, let answerBytes else { return -1 }
         let asker = Unmanaged<LookupContext>.fromOpaque(context).takeUnretainedValue()
-        let listText = UnsafeRawBufferPointer(start: list, count: listBytes)
-        let serialText = UnsafeRawBufferPointer(start: serial, count: bytes)
-        guard let listName = String(validating: listText, as: UTF8.self),
-            let serialNumber = String(validating: serialText, as: UTF8.self)
+        let texts = [
+            UnsafeRawBufferPointer(start: first, count: firstBytes),
+            UnsafeRawBufferPointer(start: second, count: secondBytes),
+        ].compactMap { String(validating: $0, as: UTF8.self) }
+        guard texts.count == 2, let question = Self.question(kind, texts[0], texts[1]),
+            let value = asker.ask(question)
         else { return -1 }
-        switch asker.ask(listName, serialNumber) {
-        case true?: return 1
-        case false?: return 0
-        case nil: return -1
+        let bytes = JSONPrinter.bytes(value)
+        guard let place = malloc(max(1, bytes.count)) else { return -1 }
+        for (index, byte) in bytes.enumerated() {
+            place.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
+        }
+        answer.pointee = place.assumingMemoryBound(to: CChar.self)
+        answerBytes.pointee = bytes.count
+        return 0
+    }
+
+    private static func question(
+        _ kind: slipway_hook_question, _ first: String, _ second: String
+    ) -> HookQuestion? {
+        switch kind {
+        case SLIPWAY_HOOK_ALLOWLIST_CONTAINS: .allowlistContains(list: first, serial: second)
+        case SLIPWAY_HOOK_ALLOWLIST_GET: .allowlistGet(list: first, serial: second)
+        case SLIPWAY_HOOK_REGISTRY_THING: .registryThing(name: first)
+        case SLIPWAY_HOOK_REGISTRY_COUNT:
+            Int(second).map { .registryCount(query: first, most: $0) }
+        default: nil
         }
     }
 }

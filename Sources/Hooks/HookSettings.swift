@@ -45,6 +45,9 @@ package enum HookLimits {
     package static let logBytesMax = 8 << 10
     package static let lookupsMax = 64
     package static let denyReasonCharactersMax = 256
+    package static let reasonCodeCharactersMax = 64
+    /// Attributes that one answer may have kept.
+    package static let attributesMax = 16
     /// One message between service and worker.
     package static let frameBytesMax = 2 << 20
     /// What the worker's process may map beyond the script's memory: messages and stacks.

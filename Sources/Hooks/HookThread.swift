@@ -12,22 +12,19 @@ struct HookThread: ~Copyable {
     private let settings: HookSettings
     private let executable: String
     private let arguments: [String]
-    private let lookup: any AllowlistLookup
     private var pace = RespawnPace(now: .now)
     private var process: WorkerProcess?
     private var callsServed = 0
     private var microsecondsUsed = 0
 
     init(
-        index: Int, calls: HookCalls, settings: HookSettings, program: HookPool.Program,
-        lookup: any AllowlistLookup
+        index: Int, calls: HookCalls, settings: HookSettings, program: HookPool.Program
     ) {
         self.index = index
         self.calls = calls
         self.settings = settings
         self.executable = program.path
         self.arguments = program.arguments
-        self.lookup = lookup
     }
 
     mutating func run() {
@@ -91,10 +88,11 @@ struct HookThread: ~Copyable {
     /// One call, from the request to its end, with the look-ups between.
     private mutating func converse(_ call: HookCall) -> HookOutcome {
         let deadline = ContinuousClock.now + .milliseconds(self.settings.deadlineMilliseconds)
-        var reads: [HookOutcome.AllowlistRead] = []
+        var reads: [HookRead] = []
         var unanswered: String?
         let frame = WorkerCall(
-            script: call.script, request: call.request, settings: self.settings
+            script: call.script, request: call.request, settings: self.settings,
+            traced: call.lines != nil
         ).frame
         guard let bytes = frame.encoded() else {
             return .failed("the request is larger than \(HookLimits.frameBytesMax) bytes")
@@ -103,17 +101,18 @@ struct HookThread: ~Copyable {
             try self.process?.send(bytes, before: deadline)
             while let frame = try self.process?.receive(before: deadline) {
                 switch WorkerReport(frame) {
-                case .lookup(let list, let serial)?:
+                case .question(let question)?:
                     guard reads.count < HookLimits.lookupsMax else { throw .lost }
-                    let answer = try self.answer(list, serial, before: deadline)
+                    let answer = try Self.answer(question, from: call.lookup, before: deadline)
                     switch answer {
                     case .success(let read): reads.append(read)
-                    case .failure(let error): unanswered = error.message
+                    case .failure(let error):
+                        unanswered = "\(question.subject) could not be asked: \(error.message)"
                     }
-                    let found = (try? answer.get())?.found
                     try self.process?.send(
-                        WorkerLookupAnswer(found: found).frame, before: deadline)
+                        WorkerAnswer((try? answer.get())?.answer).frame, before: deadline)
                 case .ended(let result)?:
+                    call.lines?(result.lines)
                     return Self.outcome(
                         result, isCheck: call.request == nil, reads: reads, unanswered: unanswered)
                 case .ready?, nil: throw .lost
@@ -125,29 +124,22 @@ struct HookThread: ~Copyable {
             let verdict: HookOutcome.Verdict =
                 error == .timedOut
                 ? .timedOut : .failed(cause: "the hook worker ended during the call")
-            return HookOutcome(verdict: verdict, reads: reads, log: [])
+            return HookOutcome(
+                verdict: verdict, reads: reads.compactMap(\.allowlist), log: [], questions: reads)
         }
     }
 
     /// Asks the store. The thread waits, as the script does; the deadline goes on running.
-    private func answer(
-        _ list: String, _ serial: String, before deadline: ContinuousClock.Instant
-    ) throws(WorkerProcess.Failure) -> Result<HookOutcome.AllowlistRead, FleetError> {
-        let name: AllowlistName
-        do throws(FleetError) { name = try AllowlistName(list) } catch { return .failure(error) }
-        // What cannot be a serial number is on no list; the store need not see it.
-        guard (try? SerialNumber(serial)) != nil else {
-            return .success(
-                .init(list: name, serial: serial.clipped, version: nil, found: false))
-        }
+    private static func answer(
+        _ question: HookQuestion, from lookup: any AllowlistLookup,
+        before deadline: ContinuousClock.Instant
+    ) throws(WorkerProcess.Failure) -> Result<HookRead, FleetError> {
         let answer = LookupAnswer()
-        let lookup = self.lookup
         // Urgent: a worker and its device's deadline wait for it, whatever else is queued.
         Task(priority: .high) {
             do throws(FleetError) {
-                let (found, version) = try await lookup.contains(name, serial)
-                answer.set(
-                    .success(.init(list: name, serial: serial, version: version, found: found)))
+                let read = try await lookup.answer(question)
+                answer.set(.success(read))
             } catch { answer.set(.failure(error)) }
         }
         guard let result = answer.wait(until: deadline) else { throw .timedOut }
@@ -155,39 +147,50 @@ struct HookThread: ~Copyable {
     }
 
     private static func outcome(
-        _ result: SandboxResult, isCheck: Bool, reads: [HookOutcome.AllowlistRead],
-        unanswered: String?
+        _ result: SandboxResult, isCheck: Bool, reads: [HookRead], unanswered: String?
     ) -> HookOutcome {
-        let verdict: HookOutcome.Verdict
+        let said: HookContract.Answer
         if let unanswered {
             // Whatever the script made of it: its answer rests on something nobody knew.
-            verdict = .failed(cause: "the allowlist could not be asked: \(unanswered)")
+            said = .failed(unanswered)
         } else if result.status != .returned {
-            verdict = .failed(
-                cause:
-                    String(decoding: result.text, as: UTF8.self)
+            said = .failed(
+                String(decoding: result.text, as: UTF8.self)
                     .oneLine(scalarsMax: HookLimits.causeBytesMax))
         } else if isCheck {
-            verdict = .allowed(parameterOverrides: [:])
+            said = HookContract.Answer(.allowed(parameterOverrides: [:]))
         } else {
             do throws(JSONError) {
-                verdict = HookContract.verdict(try JSONParser.parse(result.text))
+                said = HookContract.answer(try JSONParser.parse(result.text))
             } catch {
-                verdict = .failed(cause: "the hook's answer is not JSON: \(error)")
+                said = .failed("the hook's answer is not JSON: \(error)")
             }
         }
         let log = result.log.map { $0.oneLine(scalarsMax: HookLimits.logBytesMax) }
-        return HookOutcome(verdict: verdict, reads: reads, log: log, cost: result.cost)
+        return HookOutcome(
+            verdict: said.verdict, reads: reads.compactMap(\.allowlist), log: log,
+            cost: result.cost, questions: reads, reasonCode: said.reasonCode,
+            attributes: said.attributes)
+    }
+}
+
+extension HookQuestion {
+    /// Whom it is for, as an error says it.
+    fileprivate var subject: String {
+        switch self {
+        case .allowlistContains, .allowlistGet: "the allowlist"
+        case .registryThing, .registryCount: "the registry"
+        }
     }
 }
 
 /// Hands one answer from a task to the thread that waits for it.
 private final class LookupAnswer: Sendable {
-    private typealias Answer = Result<HookOutcome.AllowlistRead, FleetError>
+    private typealias Answer = Result<HookRead, FleetError>
     private let value = Mutex<Answer?>(nil)
     private let arrived = DispatchSemaphore(value: 0)
 
-    func set(_ answer: Result<HookOutcome.AllowlistRead, FleetError>) {
+    func set(_ answer: Result<HookRead, FleetError>) {
         self.value.withLock { $0 = answer }
         self.arrived.signal()
     }
@@ -195,7 +198,7 @@ private final class LookupAnswer: Sendable {
     /// nil where nothing has come by then.
     func wait(
         until deadline: ContinuousClock.Instant
-    ) -> Result<HookOutcome.AllowlistRead, FleetError>? {
+    ) -> Result<HookRead, FleetError>? {
         let left = deadline - ContinuousClock.now
         let microseconds = max(0, Int(left / .microseconds(1)))
         _ = self.arrived.wait(timeout: .now() + .microseconds(microseconds))

@@ -1,4 +1,5 @@
 import CLuaShims
+import Fleet
 import Glibc
 import JSON
 
@@ -24,9 +25,7 @@ package enum HookWorker {
         guard socket.send(WorkerReport.ready(ready).frame) else { _exit(EXIT_FAILURE) }
         while let frame = socket.receive() {
             guard let call = WorkerCall(frame) else { _exit(EXIT_FAILURE) }
-            let result = HookSandbox.run(call) { list, serial in
-                Self.ask(list, serial, over: socket)
-            }
+            let result = HookSandbox.run(call) { Self.ask($0, over: socket) }
             guard socket.send(WorkerReport.ended(result).frame) else { _exit(EXIT_FAILURE) }
         }
         _exit(EXIT_SUCCESS)
@@ -41,12 +40,12 @@ package enum HookWorker {
         }
     }
 
-    private static func ask(_ list: String, _ serial: String, over socket: WorkerSocket) -> Bool? {
-        guard socket.send(WorkerReport.lookup(list: list, serial: serial).frame) else { return nil }
-        guard let frame = socket.receive(), let answer = WorkerLookupAnswer(frame) else {
+    private static func ask(_ question: HookQuestion, over socket: WorkerSocket) -> JSONValue? {
+        guard socket.send(WorkerReport.question(question).frame) else { return nil }
+        guard let frame = socket.receive(), let answer = WorkerAnswer(frame) else {
             _exit(EXIT_FAILURE)
         }
-        return answer.found
+        return answer.value
     }
 }
 

@@ -1,8 +1,8 @@
 import Fleet
 import JSON
 
-/// What the service asks of a worker. The script is attached first, the request's JSON second; a
-/// call without a request only looks whether the script can be loaded.
+/// What the service asks of a worker. The script is attached first, the claim's JSON second, the
+/// request's third; a call without a request only looks whether the script can be loaded.
 struct WorkerCall: Hashable {
     let script: String
     let source: [UInt8]
@@ -10,24 +10,42 @@ struct WorkerCall: Hashable {
     let timeSeconds: Int64
     let instructionsMax: Int
     let memoryBytesMax: Int
+    /// The table `claim`, as JSON.
+    let claim: [UInt8]
+    /// Whether the lines that run are to be reported.
+    let traced: Bool
 
     var frame: WorkerFrame {
         WorkerFrame(
             head: [
                 "call": .string(self.script), "time": .int(Int(self.timeSeconds)),
                 "instructions": .int(self.instructionsMax),
-                "bytes": .int(self.memoryBytesMax),
+                "bytes": .int(self.memoryBytesMax), "traced": .bool(self.traced),
             ],
-            attachments: [self.source] + (self.request.map { [$0] } ?? []))
+            attachments: [self.source, self.claim] + (self.request.map { [$0] } ?? []))
     }
 
     init(
-        script: HookScript, request: HookRequest?, settings: HookSettings
+        script: HookScript, request: HookRequest?, settings: HookSettings, traced: Bool = false
     ) {
+        self.claim = JSONPrinter.bytes(.object(request?.claim ?? [:]))
+        self.traced = traced
         self.script = script.name.rawValue
         self.source = Array(script.source.utf8)
         self.request = request.map { JSONPrinter.bytes(HookContract.request($0)) }
         self.timeSeconds = request?.time.seconds ?? 0
+        self.instructionsMax = settings.instructionsMax
+        self.memoryBytesMax = settings.memoryBytesMax
+    }
+
+    /// A call with an empty request.
+    init(script: HookScript, settings: HookSettings) {
+        self.script = script.name.rawValue
+        self.source = Array(script.source.utf8)
+        self.request = Array("{}".utf8)
+        self.claim = self.request ?? []
+        self.traced = false
+        self.timeSeconds = 0
         self.instructionsMax = settings.instructionsMax
         self.memoryBytesMax = settings.memoryBytesMax
     }
@@ -37,11 +55,14 @@ struct WorkerCall: Hashable {
             let time = frame.head["time"]?.intValue,
             let instructions = frame.head["instructions"]?.intValue, instructions > 0,
             let bytes = frame.head["bytes"]?.intValue, bytes > 0,
-            (1...2).contains(frame.attachments.count)
+            let traced = frame.head["traced"]?.boolValue,
+            (2...3).contains(frame.attachments.count)
         else { return nil }
         self.script = script
         self.source = frame.attachments[0]
-        self.request = frame.attachments.count == 2 ? frame.attachments[1] : nil
+        self.claim = frame.attachments[1]
+        self.request = frame.attachments.count == 3 ? frame.attachments[2] : nil
+        self.traced = traced
         self.timeSeconds = Int64(time)
         self.instructionsMax = instructions
         self.memoryBytesMax = bytes
@@ -51,7 +72,7 @@ struct WorkerCall: Hashable {
 /// What a worker says: that it is ready, that it wants to know something, or how a call ended.
 enum WorkerReport: Hashable {
     case ready(WorkerContainment)
-    case lookup(list: String, serial: String)
+    case question(HookQuestion)
     case ended(SandboxResult)
 
     var frame: WorkerFrame {
@@ -63,8 +84,10 @@ enum WorkerReport: Hashable {
                     "systemCalls": .bool(containment.systemCalls),
                 ]
             ])
-        case .lookup(let list, let serial):
-            WorkerFrame(head: ["lookup": .string(list), "serial": .string(serial)])
+        case .question(let question):
+            WorkerFrame(head: [
+                "question": .string(question.function), "arguments": .array(question.arguments),
+            ])
         case .ended(let result):
             WorkerFrame(
                 head: [
@@ -73,6 +96,7 @@ enum WorkerReport: Hashable {
                     "instructions": .int(result.cost.instructions),
                     "bytes": .int(result.cost.bytes),
                     "microseconds": .int(result.cost.microseconds),
+                    "lines": .array(result.lines.map { .int($0) }),
                 ],
                 attachments: [result.text])
         }
@@ -84,9 +108,11 @@ enum WorkerReport: Hashable {
                 let systemCalls = ready["systemCalls"]?.boolValue
             else { return nil }
             self = .ready(WorkerContainment(process: process, systemCalls: systemCalls))
-        } else if let list = frame.head["lookup"]?.stringValue {
-            guard let serial = frame.head["serial"]?.stringValue else { return nil }
-            self = .lookup(list: list, serial: serial)
+        } else if let function = frame.head["question"]?.stringValue {
+            guard let arguments = frame.head["arguments"]?.arrayValue,
+                let question = HookQuestion(function: function, arguments: arguments)
+            else { return nil }
+            self = .question(question)
         } else {
             guard
                 let status = frame.head["ended"]?.stringValue.flatMap(
@@ -96,6 +122,7 @@ enum WorkerReport: Hashable {
                 let instructions = frame.head["instructions"]?.intValue,
                 let bytes = frame.head["bytes"]?.intValue,
                 let microseconds = frame.head["microseconds"]?.intValue,
+                let lines = frame.head["lines"]?.arrayValue,
                 frame.attachments.count == 1
             else { return nil }
             self = .ended(
@@ -103,25 +130,31 @@ enum WorkerReport: Hashable {
                     status: status, text: frame.attachments[0],
                     log: log.compactMap(\.stringValue),
                     cost: HookOutcome.Cost(
-                        instructions: instructions, bytes: bytes, microseconds: microseconds)))
+                        instructions: instructions, bytes: bytes, microseconds: microseconds),
+                    lines: lines.compactMap(\.intValue)))
         }
     }
 }
 
-/// The service's answer to a look-up; nil where it could not be made.
-struct WorkerLookupAnswer: Hashable {
-    let found: Bool?
+/// The service's answer to a question; nil where it could not be answered.
+struct WorkerAnswer: Hashable {
+    let value: JSONValue?
 
-    init(found: Bool?) { self.found = found }
+    init(_ value: JSONValue?) { self.value = value }
 
     var frame: WorkerFrame {
-        WorkerFrame(head: ["found": self.found.map { .bool($0) } ?? .null])
+        WorkerFrame(
+            head: ["answered": .bool(self.value != nil)],
+            attachments: self.value.map { [JSONPrinter.bytes($0)] } ?? [])
     }
 
     init?(_ frame: WorkerFrame) {
-        switch frame.head["found"] {
-        case .bool(let found)?: self.found = found
-        case .null?: self.found = nil
+        switch frame.head["answered"] {
+        case .bool(false)?: self.value = nil
+        case .bool(true)?:
+            guard let bytes = frame.attachments.first, let value = try? JSONParser.parse(bytes)
+            else { return nil }
+            self.value = value
         default: return nil
         }
     }

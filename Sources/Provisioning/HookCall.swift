@@ -9,10 +9,21 @@ struct HookCall: Sendable {
         let overrides: [String: String]
         /// The list that let the device in; else the first one asked.
         let allowlist: HookOutcome.AllowlistRead?
+        /// All of it, for whoever keeps traces.
+        let trace: HookTrace
     }
 
     let outcome: Outcome
     let templateDigest: String
+
+    /// What a hook is told of the claim.
+    static func facts(_ publisher: Publisher, _ claim: Claim?) -> JSONObject {
+        var facts: JSONObject = ["certificateId": .string(publisher.principal.rawValue)]
+        facts["label"] = (claim?.label).map { .string($0) }
+        facts["station"] = (claim?.station).map { .string($0) }
+        facts["lot"] = (claim?.lot).map { .string($0) }
+        return facts
+    }
 }
 
 extension Provisioner {
@@ -22,7 +33,8 @@ extension Provisioner {
     /// - Returns: nil where the template has no hook.
     func ask(
         _ template: UsableTemplate, about pending: TokenJudgement.Pending,
-        _ request: RegisterThingRequest, _ publisher: Publisher, memo: inout HookCall?
+        _ request: RegisterThingRequest, _ publisher: Publisher, claim: Claim?,
+        memo: inout HookCall?
     ) async throws(FleetError) -> HookCall.Outcome? {
         let script: HookScript
         switch template.hook {
@@ -31,6 +43,16 @@ extension Provisioner {
             self.announce(.hookLogged(name, ["the script is missing; every device is refused"]))
             throw HookVerdict.refused(nil)
         case .script(let found): script = found
+        }
+        guard script.enabled else {
+            self.announce(
+                .hookLogged(
+                    script.name,
+                    [
+                        "the hook is disabled; every device is refused until somebody enables it: "
+                            + "slipway hook enable \(script.name)"
+                    ]))
+            throw HookVerdict.refused(nil)
         }
         if self.settings.requiresHookApproval, script.approval == nil {
             self.announce(
@@ -47,19 +69,21 @@ extension Provisioner {
         {
             return memo.outcome
         }
-        let answer = await self.ports.hook.run(
-            script,
-            request: HookRequest(
-                claimCertificateID: publisher.principal,
-                certificateID: pending.certificate.id, certificatePEM: pending.certificate.pem,
-                templateARN: self.settings.realm.template(template.record.name),
-                clientID: publisher.clientID, parameters: request.document,
-                time: self.ports.clock.now))
+        let question = HookRequest(
+            claimCertificateID: publisher.principal,
+            certificateID: pending.certificate.id, certificatePEM: pending.certificate.pem,
+            templateARN: self.settings.realm.template(template.record.name),
+            clientID: publisher.clientID, parameters: request.document,
+            time: self.ports.clock.now, claim: HookCall.facts(publisher, claim))
+        let answer = await self.ports.hook.run(script, request: question)
+        let trace = HookTrace(script: script, request: question, outcome: answer)
+        self.announce(.hookAnswered(trace))
         if !answer.log.isEmpty { self.announce(.hookLogged(script.name, answer.log)) }
         let overrides = try self.overrides(answer.verdict, by: script)
         let outcome = HookCall.Outcome(
             script: script, overrides: overrides,
-            allowlist: answer.reads.first(where: \.found) ?? answer.reads.first)
+            allowlist: answer.reads.first(where: \.found) ?? answer.reads.first,
+            trace: trace)
         memo = HookCall(outcome: outcome, templateDigest: template.version.digest)
         return outcome
     }

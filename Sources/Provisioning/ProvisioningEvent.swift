@@ -14,6 +14,8 @@ package enum ProvisioningEvent: Sendable {
     case refused(Refused)
     /// Lines that a hook wrote with `log`.
     case hookLogged(HookName, [String])
+    /// What a hook was asked, what it said, and what that cost.
+    case hookAnswered(HookTrace)
     /// The audit queue was full, and this many refusals are in the log only.
     case refusalsNotAudited(Int)
 

@@ -72,7 +72,8 @@ extension Provisioner {
         try standing.checkRegistration(by: template.record.name, at: now)
         try RegistrationRendering.check(request.parameters, for: template.document)
         let outcome = try await self.ask(
-            template, about: pending, request, publisher, memo: &hookCall)
+            template, about: pending, request, publisher,
+            claim: view.registry.claim(contents.claim), memo: &hookCall)
         CrashPoint.reached(.afterHook)
         let rendering = try RegistrationRendering(
             sent: request.parameters, overrides: outcome?.overrides ?? [:],

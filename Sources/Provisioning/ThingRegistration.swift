@@ -45,6 +45,7 @@ struct ThingRegistration {
             "thing": .string(plan.thing.name.rawValue),
             "certificate": .string(certificate.id.rawValue),
         ]
+        detail["hook"] = self.hook.map { .object($0.trace.summary) }
         for member in plan.detail.members { detail[member.key] = member.value }
         return Decided(
             plan: plan,
@@ -70,6 +71,7 @@ struct ThingRegistration {
             ?? Provenance.Origin(
                 flow: .operatorMade, claim: self.publisher.principal, clientID: nil,
                 sourceAddress: nil, requestedAt: self.pending.token.issuedAt)
+        let kept = self.hook?.trace.outcome.attributes ?? [:]
         return Provenance(
             origin: origin,
             registration: Provenance.Registration(
@@ -78,8 +80,9 @@ struct ThingRegistration {
                 hookDigest: self.hook?.script.digest, allowlist: self.hook?.allowlist?.list,
                 allowlistVersion: self.hook?.allowlist?.version,
                 clientID: self.publisher.clientID, sourceAddress: self.publisher.sourceAddress,
-                station: self.standing.station ?? texts["Station"] ?? texts["station"],
-                lot: self.standing.lot ?? texts["Lot"] ?? texts["lot"],
+                station: self.standing.station ?? kept["station"] ?? texts["Station"]
+                    ?? texts["station"],
+                lot: self.standing.lot ?? kept["lot"] ?? texts["Lot"] ?? texts["lot"],
                 parameters: texts, registeredAt: self.at))
     }
 }

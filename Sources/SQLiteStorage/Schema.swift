@@ -14,6 +14,7 @@ enum Schema {
         Self.search, Self.templateHistory,
         Self.claims,
         Self.revocations,
+        Self.hookVersions,
     ]
 
     static var version: Int { Self.steps.count }

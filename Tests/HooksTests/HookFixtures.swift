@@ -36,7 +36,7 @@ enum HookFixtures {
     /// Runs the script in this process, without a worker around it.
     static func runHere(
         _ source: String, parameters: JSONObject = [:], settings: HookSettings? = nil,
-        lookup: HookSandbox.Lookup = { _, _ in nil }
+        lookup: HookSandbox.Lookup = { _ in nil }
     ) throws -> SandboxResult {
         let call = WorkerCall(
             script: try Self.script(source), request: try Self.request(parameters: parameters),

@@ -93,7 +93,7 @@ import Testing
         var asked = 0
         let result = try HookFixtures.runHere(
             "return function() for i = 1, 1000 do allowlist.contains('demo', 'x') end end",
-            lookup: { _, _ in
+            lookup: { _ in
                 asked += 1
                 return true
             })
@@ -189,7 +189,8 @@ import Testing
 
     @Test(arguments: [
         #"{}"#, #"{"ready":1}"#, #"{"ready":{"process":1,"systemCalls":true}}"#,
-        #"{"lookup":"a"}"#, #"{"lookup":1,"serial":"x"}"#, #"{"ended":"well"}"#,
+        #"{"question":"a"}"#, #"{"question":"registry.thing","arguments":[1]}"#,
+        #"{"ended":"well"}"#,
         #"{"ended":"returned","log":[],"instructions":1,"bytes":1,"microseconds":1}"#,
         #"{"ended":"returned","log":1,"instructions":1,"bytes":1,"microseconds":1}"#,
     ])
@@ -208,12 +209,12 @@ import Testing
             cost: .init(instructions: 1, bytes: 2, microseconds: 3))
         for report in [
             WorkerReport.ready(.init(process: true, systemCalls: false)),
-            .lookup(list: "a", serial: "b"), .ended(result),
+            .question(.allowlistGet(list: "a", serial: "b")), .ended(result),
         ] {
             #expect(WorkerReport(report.frame) == report)
         }
-        for found in [true, false, nil] {
-            #expect(WorkerLookupAnswer(WorkerLookupAnswer(found: found).frame)?.found == found)
+        for value in [true, ["serial": "x"], JSONValue.null, nil] {
+            #expect(WorkerAnswer(WorkerAnswer(value).frame)?.value == value)
         }
     }
 }

@@ -176,6 +176,34 @@ import Testing
         Probe("a huge error", "error(('x'):rep(1e6))"),
         Probe("look-ups without end", "while true do allowlist.contains('demo', 'x') end"),
         Probe("log without end", "while true do log(('x'):rep(1000)) end"),
+        Probe("things without end", "while true do pcall(registry.thing, 'x') end"),
+        Probe("counts without end", "while true do pcall(registry.count, '*', 9) end"),
+        Probe("entries without end", "while true do pcall(allowlist.get, 'demo', 'x') end"),
+        Probe(
+            "split of much again and again",
+            "local s = ('a,'):rep(50000) while true do text.split(s, ',') end"),
+        Probe(
+            "split by a long separator",
+            "local s = ('a'):rep(400000) while true do text.split(s, s:sub(2) .. 'b') end"),
+        Probe("trim of much", "local s = (' '):rep(1000000) while true do text.trim(s) end"),
+        Probe("luhn of much", "local s = ('1'):rep(1000000) while true do text.luhn(s) end"),
+        Probe("mod97 of much", "local s = ('A'):rep(1000000) while true do text.mod97(s) end"),
+        Probe(
+            "starts with much",
+            "local s = ('A'):rep(1000000) while true do text.starts(s, s) end"),
+        Probe("dates without end", "while true do time.utc(time.now()) end"),
+        Probe("a date of another age", "return time.utc(math.maxinteger)"),
+        Probe("a question with zeros in it", "return allowlist.get('demo\\0', 'x')"),
+        Probe("a question that is no text", "return registry.thing('\\xFF\\xFE')"),
+        Probe("a question as long as memory", "return registry.thing(('x'):rep(1500000))"),
+        Probe("claim that loops", "while true do claim = {claim} end"),
+        Probe(
+            "reason code of another kind",
+            "return {allowProvisioning = false, reasonCode = {'a'}}"),
+        Probe(
+            "attributes without end",
+            "local t = {} for i = 1, 99 do t['k' .. i] = 'v' end "
+                + "return {allowProvisioning = true, attributes = t}"),
         Probe("no such list name", "return allowlist.contains('no such list!', 'x')"),
         Probe("an argument of another type", "return allowlist.contains({}, 1)"),
     ]

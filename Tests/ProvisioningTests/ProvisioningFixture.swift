@@ -181,7 +181,7 @@ struct ProvisioningFixture {
 
     func putHook(_ name: String = "gate", source: String = "return 1") async throws {
         let name = try HookName(name)
-        let view = try await self.store.load([.hook(name)])
+        let view = try await self.store.load(HookScripts.keys(name, source: source))
         let set = try HookScripts.put(
             name, source: source, by: "ada", in: view, at: self.clock.now)
         _ = try await self.store.commit(set, by: .service("test"))

@@ -171,7 +171,7 @@ let denyConnect = """
     @Test func aHookIsReplacedByDigestAndTheAuditNamesBoth() async throws {
         let name = HookName(checked: "h")
         let put: (String) async throws -> ChangeSet = { source in
-            try await self.fixture.apply([.hook(name)]) {
+            try await self.fixture.apply(HookScripts.keys(name, source: source)) {
                 try HookScripts.put(
                     name, source: source, by: "ada", in: $0, at: self.fixture.clock.now)
             }

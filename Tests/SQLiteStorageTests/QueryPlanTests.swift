@@ -44,6 +44,7 @@ import Testing
         .authoritiesByCreation(.descending, template: nil),
         .authoritiesByCreation(.ascending, template: TemplateName(checked: "line")),
         .versionsOfTemplate(TemplateName(checked: "line")),
+        .versionsOfHook(HookName(checked: "allowlist")),
         .allowlistEntries(Samples.listName), .ownershipTokensExpired(before: Samples.time),
         .commits, .claimTerms, .claimHours(Samples.claimTerms.name),
     ]

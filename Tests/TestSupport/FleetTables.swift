@@ -32,7 +32,8 @@ extension FleetTables {
     func entry(_ key: RecordKey) -> RegistryView.Entry? {
         switch key {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .claim, .claimTerms, .authority, .ownershipToken, .allowlist,
+            .templateVersion, .hook, .hookVersion, .claim, .claimTerms, .authority, .ownershipToken,
+            .allowlist,
             .tags,
             .accessKey, .role, .eventConfigurations, .indexingConfiguration,
             .registrationCode, .registrationTask, .registeredLine:
@@ -241,7 +242,9 @@ extension FleetTables {
         case .putTemplateVersion(let version):
             self.put(
                 .templateVersion(version.template, version.id), .templateVersion(version), revision)
-        case .putHook(let hook): self.put(.hook(hook.name), .hook(hook), revision)
+        case .putHook(let hook):
+            self.put(.hook(hook.name), .hook(hook), revision)
+            self.put(.hookVersion(hook.name, hook.digest), .hook(hook.asVersion), revision)
         case .putClaim(let claim):
             try self.require(.certificate(claim.certificate))
             self.put(.claim(claim.certificate), .claim(claim), revision)

@@ -34,7 +34,7 @@ struct InMemoryPage {
             switch subject {
             case .commits, .ownershipTokensExpired, .policiesByCreation, .certificatesByCreation,
                 .certificatesOfIssuer, .authoritiesByCreation, .versionsOfTemplate,
-                .registrationTasks, .claimHours:
+                .versionsOfHook, .registrationTasks, .claimHours:
                 let number = after.split(separator: ":").first.flatMap { Int64($0) } ?? 0
                 self.init(number: number, text: after)
             case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
@@ -68,7 +68,8 @@ struct InMemoryPage {
             .thingGroups,
             .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
             .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
-            .versionsOfTemplate, .ownershipTokensExpired, .commits, .search, .values:
+            .versionsOfTemplate, .versionsOfHook, .ownershipTokensExpired, .commits, .search,
+            .values:
             .ascending
         }
     }
@@ -121,6 +122,12 @@ struct InMemoryPage {
         case .versionsOfTemplate(let name):
             self.tables.versions(of: name).map {
                 (SortKey(number: Int64($0.id), text: String($0.id)), .templateVersion($0))
+            }
+        case .versionsOfHook(let name):
+            self.tables.records.compactMap { key, entry in
+                guard case .hookVersion(name, _) = key, case .hook(let hook) = entry.record
+                else { return nil }
+                return (SortKey(number: Int64(hook.version), text: "\(hook.version)"), entry.record)
             }
         case .policiesByCreation, .certificatesByCreation, .certificatesOfIssuer,
             .authoritiesByCreation, .ownershipTokensExpired, .registrationTasks:

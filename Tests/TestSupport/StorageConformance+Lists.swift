@@ -27,6 +27,7 @@ extension StorageConformance {
                 (.policiesByCreation(.ascending), 1), (.certificatesByCreation(.descending), 3),
                 (.authoritiesByCreation(.ascending, template: nil), 1),
                 (.versionsOfTemplate(TemplateName(checked: "line")), 1),
+                (.versionsOfHook(Samples.hook.name), 1),
                 (.allowlistEntries(Samples.listName), 1),
                 (.ownershipTokensExpired(before: UnixTime(milliseconds: .max)), 2),
                 (.registrationTasks(nil), 2), (.registrationTasks(.failed), 1),

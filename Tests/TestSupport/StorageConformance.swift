@@ -356,6 +356,7 @@ extension StorageConformance {
     /// One key of each case.
     package static var everyKey: [RecordKey] {
         self.everyRecord.map(\.0) + [
+            .hookVersion(Samples.hook.name, Samples.hook.digest),
             .allowlist(Samples.listName), .documentOfThing(Samples.thingName(1)),
             .groupsOfThing(Samples.thingName(1)),
             .groupRecordsOfThing(Samples.thingName(1)), .childrenOfGroup(Samples.groupName(1)),

@@ -27,10 +27,24 @@ typedef struct slipway_hook_limits {
     uint32_t lookups_max;
 } slipway_hook_limits;
 
-// Whether the list holds the serial: 1 or 0, and -1 where it could not be asked. The strings are
-// not terminated. Must not touch the Lua state; the caller raises for it once it has returned.
-typedef int (*slipway_hook_lookup)(
-    void *context, const char *list, size_t list_bytes, const char *serial, size_t serial_bytes);
+// What a script can ask the service, each with up to two texts.
+typedef enum slipway_hook_question {
+    // allowlist.contains(list, serial): true or false.
+    SLIPWAY_HOOK_ALLOWLIST_CONTAINS = 0,
+    // allowlist.get(list, serial): the entry's fields, or null.
+    SLIPWAY_HOOK_ALLOWLIST_GET = 1,
+    // registry.thing(name): the thing's fields, or null.
+    SLIPWAY_HOOK_REGISTRY_THING = 2,
+    // registry.count(query, most): a number no larger than the second text says.
+    SLIPWAY_HOOK_REGISTRY_COUNT = 3,
+} slipway_hook_question;
+
+// Answers a question with one JSON value, in memory from malloc that the caller frees. Returns 0,
+// or -1 where it could not be answered. The strings are not terminated. Must not touch the Lua
+// state; the caller raises for it once it has returned.
+typedef int (*slipway_hook_ask)(
+    void *context, slipway_hook_question question, const char *first, size_t first_bytes,
+    const char *second, size_t second_bytes, char **answer, size_t *answer_bytes);
 
 typedef struct slipway_hook_call {
     // What errors call the script; terminated.
@@ -40,11 +54,18 @@ typedef struct slipway_hook_call {
     // The request as one JSON value. NULL only loads the script and looks at what it returns.
     const char *request;
     size_t request_bytes;
+    // The table `claim`, as one JSON object; NULL for an empty one.
+    const char *claim;
+    size_t claim_bytes;
     // What time.now() says.
     int64_t time_seconds;
     slipway_hook_limits limits;
-    slipway_hook_lookup lookup;
+    slipway_hook_ask ask;
     void *context;
+    // Where not NULL: one byte for each line of the source, counted from 1, set to 1 when the line
+    // was run. For tests of hooks; a line costs as much as an instruction more.
+    uint8_t *lines;
+    size_t lines_count;
 } slipway_hook_call;
 
 typedef struct slipway_hook_result {
@@ -63,5 +84,12 @@ typedef struct slipway_hook_result {
 // Runs the call to its end. The result is filled in whatever happens, and is the caller's to free.
 void slipway_hook_run(const slipway_hook_call *call, slipway_hook_result *result);
 void slipway_hook_result_free(slipway_hook_result *result);
+
+// Compiles the script without running it: the text is the compiled chunk with its line numbers
+// (Lua 5.4's own format, to be read and never to be loaded), or what is wrong with the script. The
+// compiler's memory is bounded by `memory_bytes_max`.
+void slipway_hook_compile(
+    const char *name, const char *source, size_t source_bytes, size_t memory_bytes_max,
+    slipway_hook_result *result);
 
 #endif

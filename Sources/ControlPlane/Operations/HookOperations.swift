@@ -13,13 +13,30 @@ package enum HookOperations {
             "DescribeHook", .get, "/slipway/hooks/{hookName}", summary: "One hook with its text",
             target: Self.target, handle: Self.describe),
         Operation(
-            "PutHook", .put, "/slipway/hooks/{hookName}", members: ["source"],
+            "PutHook", .put, "/slipway/hooks/{hookName}",
+            members: ["source", "message", "tests"],
             summary: "A hook's text, in place of the one before", target: Self.target,
             handle: Self.put),
         Operation(
             "ApproveHook", .post, "/slipway/hooks/{hookName}/approval", members: ["digest"],
             summary: "Vouch for a text that somebody else wrote", target: Self.target,
             handle: Self.approve),
+        Operation(
+            "ListHookVersions", .get, "/slipway/hooks/{hookName}/versions", query: ["after"],
+            summary: "Every text a hook has had, oldest first", target: Self.target,
+            handle: Self.versions),
+        Operation(
+            "DescribeHookVersion", .get, "/slipway/hooks/{hookName}/versions/{digest}",
+            summary: "One text a hook has or had, by the beginning of its digest or its number",
+            target: Self.target, handle: Self.describeVersion),
+        Operation(
+            "EnableHook", .post, "/slipway/hooks/{hookName}/enabled", members: ["digest"],
+            summary: "Put a hook, or one of its earlier texts, in force", target: Self.target,
+            handle: Self.enable),
+        Operation(
+            "DisableHook", .delete, "/slipway/hooks/{hookName}/enabled",
+            summary: "Let a hook refuse every device", target: Self.target,
+            handle: Self.disable),
     ]
 
     private static let target: Operation.Target = { request, realm throws(FleetError) in
@@ -59,6 +76,7 @@ package enum HookOperations {
                     + "it with 'slipway serve'")
         }
         let author = request.actor.person
+        let message = try request.optionalText("message")
         if let problem = await check(
             HookScript(name: name, source: source, digest: "", createdAt: services.clock.now))
         {
@@ -66,11 +84,19 @@ package enum HookOperations {
                 .invalidRequest, "the hook '\(name)' does not load: \(problem)",
                 resource: name.rawValue)
         }
-        _ = try await services.decide([.hook(name)], by: request.actor) {
-            view, now throws(FleetError) in
-            try HookScripts.put(name, source: source, by: author, in: view, at: now)
+        var tested = 0
+        if let tests = request.body["tests"], tests != .null {
+            tested = try await Self.test(source, tests, as: name, services)
         }
-        return .object(Self.json(try await Self.existing(name, services)))
+        _ = try await services.decide(
+            HookScripts.keys(name, source: source), by: request.actor
+        ) { view, now throws(FleetError) in
+            try HookScripts.put(
+                name, source: source, by: author, message: message, in: view, at: now)
+        }
+        var answer = Self.json(try await Self.existing(name, services))
+        answer["casesPassed"] = .int(tested)
+        return .object(answer)
     }
 
     private static func approve(
@@ -86,7 +112,7 @@ package enum HookOperations {
         return .object(Self.json(try await Self.existing(name, services)))
     }
 
-    private static func existing(
+    static func existing(
         _ name: HookName, _ services: ControlPlaneServices
     ) async throws(FleetError) -> HookScript {
         guard let hook = try await services.store.load([.hook(name)]).hook(name) else {
@@ -95,11 +121,13 @@ package enum HookOperations {
         return hook
     }
 
-    private static func json(_ hook: HookScript) -> JSONObject {
+    static func json(_ hook: HookScript) -> JSONObject {
         .present(
-            ("name", .name(hook.name)), ("digest", .string(hook.digest)),
+            ("name", .name(hook.name)), ("version", .int(hook.version)),
+            ("enabled", .bool(hook.enabled)), ("digest", .string(hook.digest)),
             ("createdAt", .string(hook.createdAt.description)),
             ("author", hook.author.map { .string($0) }),
+            ("message", hook.message.map { .string($0) }),
             ("approver", (hook.approval?.approver).map { .string($0) }),
             ("approvedAt", (hook.approval?.approvedAt).map { .string($0.description) }))
     }

@@ -31,6 +31,8 @@ package struct ListQuery: Hashable, Sendable {
         /// - Parameter template: only those that provision by it.
         case authoritiesByCreation(ListOrder, template: TemplateName?)
         case versionsOfTemplate(TemplateName)
+        /// Oldest first.
+        case versionsOfHook(HookName)
 
         /// Newest first; nil for every status.
         case registrationTasks(RegistrationTask.Status?)

@@ -11,10 +11,14 @@ package struct HookRequest: Sendable {
     package let parameters: JSONObject
     /// The request's time: the only clock a hook can see.
     package let time: UnixTime
+    /// What is known of the claim: `certificateId`, and `label`, `station` and `lot` where it has
+    /// them.
+    package let claim: JSONObject
 
     package init(
         claimCertificateID: CertificateID, certificateID: CertificateID, certificatePEM: String,
-        templateARN: ARN, clientID: String, parameters: JSONObject, time: UnixTime
+        templateARN: ARN, clientID: String, parameters: JSONObject, time: UnixTime,
+        claim: JSONObject = [:]
     ) {
         self.claimCertificateID = claimCertificateID
         self.certificateID = certificateID
@@ -23,6 +27,7 @@ package struct HookRequest: Sendable {
         self.clientID = clientID
         self.parameters = parameters
         self.time = time
+        self.claim = claim
     }
 }
 
@@ -67,15 +72,26 @@ package struct HookOutcome: Sendable {
         }
     }
     package let verdict: Verdict
+    /// The lists among `questions`.
     package let reads: [AllowlistRead]
+    /// Everything the script asked, in that order.
+    package let questions: [HookRead]
+    /// A word of the script's own for why it denied, for machines.
+    package let reasonCode: String?
+    /// What the script wants kept with the registration: station, lot, and the like.
+    package let attributes: [String: String]
     /// What the script wrote with `log`.
     package let log: [String]
     /// nil where the script did not come to its end, or never began.
     package let cost: Cost?
 
     package init(
-        verdict: Verdict, reads: [AllowlistRead], log: [String], cost: Cost? = nil
+        verdict: Verdict, reads: [AllowlistRead], log: [String], cost: Cost? = nil,
+        questions: [HookRead] = [], reasonCode: String? = nil, attributes: [String: String] = [:]
     ) {
+        self.questions = questions
+        self.reasonCode = reasonCode
+        self.attributes = attributes
         self.verdict = verdict
         self.reads = reads
         self.log = log

@@ -90,7 +90,17 @@ package struct HookScript: Hashable, Sendable {
     /// Who wrote this text, as `Actor.person` tells people apart; nil for one from before that was
     /// kept.
     package let author: String?
+    /// Why, in the author's words.
+    package let message: String?
+    /// Counts the hook's texts from 1.
+    package let version: Int
     package var approval: Approval?
+    /// A hook that is not enabled lets nobody in.
+    package var enabled: Bool
+    /// The number of the newest text, which need not be this one.
+    package var latestVersion: Int
+    /// The digest of the file that was last loaded; nil for a hook that comes from no file.
+    package var loadedDigest: String?
 
     /// Somebody has read this very text, and lets it judge devices.
     package struct Approval: Hashable, Sendable {
@@ -105,13 +115,30 @@ package struct HookScript: Hashable, Sendable {
 
     package init(
         name: HookName, source: String, digest: String, createdAt: UnixTime,
-        author: String? = nil, approval: Approval? = nil
+        author: String? = nil, message: String? = nil, version: Int = 1,
+        approval: Approval? = nil, enabled: Bool = true, latestVersion: Int? = nil,
+        loadedDigest: String? = nil
     ) {
+        self.message = message
+        self.version = version
+        self.enabled = enabled
+        self.latestVersion = latestVersion ?? version
+        self.loadedDigest = loadedDigest
         self.name = name
         self.source = source
         self.digest = digest
         self.createdAt = createdAt
         self.author = author
         self.approval = approval
+    }
+}
+
+extension HookScript {
+    /// The text as a version remembers it: without what is said of the hook as a whole.
+    package var asVersion: HookScript {
+        HookScript(
+            name: self.name, source: self.source, digest: self.digest, createdAt: self.createdAt,
+            author: self.author, message: self.message, version: self.version,
+            approval: self.approval)
     }
 }

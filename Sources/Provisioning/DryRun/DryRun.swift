@@ -212,6 +212,11 @@ package final class DryRun: Sendable {
             return try HookVerdict.overrides(verdict, by: nil)
         }
         if case .source = request.hook {
+        } else if !script.enabled {
+            report.hook = DryRunReport.Hook(
+                name: script.name, digest: script.digest,
+                verdict: .failed(cause: "the hook is disabled"), log: [])
+            throw HookVerdict.refused(nil)
         } else if self.requiresHookApproval, script.approval == nil {
             report.hook = DryRunReport.Hook(
                 name: script.name, digest: script.digest,

@@ -162,6 +162,10 @@ package struct RegistrySketch: Sendable {
 }
 
 extension RegistrySketch: AllowlistLookup {
+    package func thing(_ name: ThingName) async throws(FleetError) -> JSONObject? {
+        self.things[name]?.hookFields
+    }
+
     /// The lists of the sketch, each in its first version.
     package func contains(
         _ list: AllowlistName, _ serial: String

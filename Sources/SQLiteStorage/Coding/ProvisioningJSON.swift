@@ -63,18 +63,26 @@ extension HookScript {
             ("digest", .string(self.digest)), ("createdAt", RecordJSON.time(self.createdAt)),
             ("author", RecordJSON.text(self.author)),
             ("approver", RecordJSON.text(self.approval?.approver)),
-            ("approvedAt", RecordJSON.time(self.approval?.approvedAt)))
+            ("approvedAt", RecordJSON.time(self.approval?.approvedAt)),
+            ("message", RecordJSON.text(self.message)), ("version", .int(self.version)),
+            ("enabled", .bool(self.enabled)), ("latestVersion", .int(self.latestVersion)),
+            ("loadedDigest", RecordJSON.text(self.loadedDigest)))
     }
 
+    /// Records from before hooks had versions say nothing of them.
     init(json: JSONValue?) throws {
         let fields = try JSONFields(json, "a hook")
         self.init(
             name: try fields.name("name"), source: try fields.text("source"),
             digest: try fields.text("digest"), createdAt: try fields.time("createdAt"),
             author: try fields.optionalText("author"),
+            message: try fields.optionalText("message"),
+            version: try fields.optionalInt("version") ?? 1,
             approval: try fields.optionalText("approver").map {
                 Approval(approver: $0, approvedAt: try fields.time("approvedAt"))
-            })
+            }, enabled: json?["enabled"] != .bool(false),
+            latestVersion: try fields.optionalInt("latestVersion"),
+            loadedDigest: try fields.optionalText("loadedDigest"))
     }
 }
 

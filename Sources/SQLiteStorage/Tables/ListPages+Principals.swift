@@ -249,4 +249,20 @@ extension ListPages {
         }
         return Self.cut(rows, query)
     }
+
+    func versions(of hook: HookName, _ query: ListQuery) throws -> ListPage {
+        guard let after = query.after.map({ Int64($0) }) ?? 0 else {
+            throw Self.badPlace(query.after ?? "")
+        }
+        let rows = try self.rows(
+            """
+            SELECT \(ProvisioningTables.hookVersionColumns) FROM hook_versions
+            WHERE hook = ? AND number > ? ORDER BY number LIMIT ?
+            """, [hook.rawValue, after], limit: query.limit + 1, of: "hook_versions"
+        ) { row in
+            let version = try ProvisioningTables.hookVersion(&row)
+            return (String(version.version), .hook(version))
+        }
+        return Self.cut(rows, query)
+    }
 }

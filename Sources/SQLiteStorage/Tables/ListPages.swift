@@ -39,6 +39,7 @@ struct ListPages {
         case .authoritiesByCreation(let order, let template):
             try self.authorities(order, template, query)
         case .versionsOfTemplate(let name): try self.versions(of: name, query)
+        case .versionsOfHook(let name): try self.versions(of: name, query)
         case .certificates:
             try self.named(query, "certificates", CertificateTables.certificateColumns, "id") {
                 .certificate(try CertificateTables.certificate(&$0))

@@ -83,31 +83,6 @@ enum ProvisioningTables {
             "DELETE FROM template_versions WHERE template = ? AND id = ?", template.rawValue, id)
     }
 
-    static let hookColumns = "name, source, digest, created_at, author, approver, approved_at"
-
-    static func hook(_ row: inout RowReader) throws -> HookScript {
-        HookScript(
-            name: try row.name(), source: try row.text(), digest: try row.text(),
-            createdAt: try row.time(), author: try row.optionalText(),
-            approval: try row.optionalText().map {
-                HookScript.Approval(approver: $0, approvedAt: try row.time())
-            })
-    }
-
-    static func put(_ hook: HookScript, _ revision: Revision, _ db: Database) throws {
-        try db.run(
-            """
-            INSERT INTO hooks (\(Self.hookColumns), revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (name) DO UPDATE SET source = excluded.source, digest = excluded.digest,
-                created_at = excluded.created_at, author = excluded.author,
-                approver = excluded.approver, approved_at = excluded.approved_at,
-                revision = excluded.revision
-            """,
-            hook.name.rawValue, hook.source.storable, hook.digest.storable,
-            hook.createdAt.milliseconds, hook.author, hook.approval?.approver,
-            hook.approval?.approvedAt.milliseconds, revision)
-    }
-
     // MARK: Ownership tokens
 
     static let tokenColumns = """

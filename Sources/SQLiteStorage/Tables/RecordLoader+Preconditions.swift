@@ -51,6 +51,11 @@ extension RecordLoader {
                 "SELECT revision FROM template_versions WHERE template = ? AND id = ?",
                 name.rawValue, id, of: "template_versions"
             ) { try $0.int64() }
+        case .hookVersion(let name, let digest):
+            try self.db.first(
+                "SELECT revision FROM hook_versions WHERE hook = ? AND digest = ?",
+                name.rawValue, digest.storable, of: "hook_versions"
+            ) { try $0.int64() }
         case .hook(let name): try self.revision("hooks", "name = ?", name.rawValue)
         case .claim(let id): try self.revision("claims", "certificate = ?", id.rawValue)
         case .claimTerms(let name): try self.revision("claim_terms", "name = ?", name.rawValue)

@@ -67,7 +67,7 @@ extension RecordLoader {
                 name.rawValue)
         case .allowlistEntry(let list, let serial): try self.entry(serial, of: list)
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .claim, .claimTerms, .termsOfClaim, .authority,
+            .templateVersion, .hook, .hookVersion, .claim, .claimTerms, .termsOfClaim, .authority,
             .ownershipToken, .allowlist, .tags,
             .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
             .registrationTask, .registeredLine:

@@ -43,6 +43,11 @@ struct RecordLoader {
                 "template_versions", ProvisioningTables.templateVersionColumns,
                 "template = ? AND id = ?", name.rawValue, id
             ) { .templateVersion(try ProvisioningTables.templateVersion(&$0)) }
+        case .hookVersion(let name, let digest):
+            try self.one(
+                "hook_versions", ProvisioningTables.hookVersionColumns,
+                "hook = ? AND digest = ?", name.rawValue, digest.storable
+            ) { .hook(try ProvisioningTables.hookVersion(&$0)) }
         case .hook(let name):
             try self.one("hooks", ProvisioningTables.hookColumns, "name = ?", name.rawValue) {
                 .hook(try ProvisioningTables.hook(&$0))

@@ -27,9 +27,10 @@ struct FleetFiles: Sendable {
         var report = Report()
         for file in hookFiles {
             let changed = try await self.commit(by: actor) { () async throws(FleetError) in
-                try HookScripts.put(
+                try HookScripts.load(
                     file.name, source: file.source, by: actor.person,
-                    in: try await self.store.load([.hook(file.name)]), at: self.clock.now)
+                    in: try await self.store.load(
+                        HookScripts.keys(file.name, source: file.source)), at: self.clock.now)
             }
             report.hooks.append(file.name.rawValue)
             if changed { report.changes.append("hook \(file.name)") }

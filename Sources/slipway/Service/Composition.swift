@@ -239,6 +239,13 @@ struct Composition: Sendable {
         services.registrationFiles = self.registration.files
         let hooks = self.hooks
         services.checkHook = { await hooks.check($0) }
+        services.testHook = { script, tests async throws(FleetError) in
+            let results = try await HookTestFile(json: tests).run(script, in: hooks)
+            return (
+                results.count,
+                results.flatMap { result in result.failures.map { "\(result.name): \($0)" } }
+            )
+        }
         let store = self.store
         let csrReader = CSRReader(self.settings)
         services.trial = DryRun(

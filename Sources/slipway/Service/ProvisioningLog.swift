@@ -44,10 +44,28 @@ struct ProvisioningLog: Sendable {
                 self.logger.info(
                     "hook", metadata: ["hook": "\(hook)", "line": "\(line.clipped)"])
             }
+        case .hookAnswered(let trace): self.log(trace)
         case .refusalsNotAudited(let count):
             self.logger.error(
                 "refusals are in this log only: the audit log could not take them",
                 metadata: ["count": "\(count)"])
         }
+    }
+}
+
+extension ProvisioningLog {
+    /// One line for each call of a hook, with its cost; a call that came to no end has none.
+    private func log(_ trace: HookTrace) {
+        let outcome = trace.outcome
+        self.logger.info(
+            "hook answered",
+            metadata: [
+                "hook": "\(trace.hook)", "digest": "\(trace.digest.prefix(12))",
+                "verdict": "\(outcome.verdict.word)", "reason": "\(outcome.reasonCode ?? "-")",
+                "reads": "\(outcome.questions.count)",
+                "instructions": "\(outcome.cost.map { "\($0.instructions)" } ?? "-")",
+                "bytes": "\(outcome.cost.map { "\($0.bytes)" } ?? "-")",
+                "microseconds": "\(outcome.cost.map { "\($0.microseconds)" } ?? "-")",
+            ])
     }
 }

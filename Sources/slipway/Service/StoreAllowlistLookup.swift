@@ -1,8 +1,14 @@
 import Fleet
+import JSON
+import Registry
 
-/// Answers the one question a hook may ask, from the store.
+/// Answers what a hook may ask, from the store.
 struct StoreAllowlistLookup: AllowlistLookup {
     let store: any FleetStore
+
+    /// Reads of the store that one count may take. A query that finds little in a large fleet may
+    /// look at stretches without a hit; a hook must not wait for all of them.
+    private static let readsPerCountMax = 100
 
     func contains(
         _ list: AllowlistName, _ serial: String
@@ -15,5 +21,24 @@ struct StoreAllowlistLookup: AllowlistLookup {
         }
         let view = try await self.store.load([.allowlist(list), .allowlistEntry(list, name)])
         return (view.isOnAllowlist(list, name), view.allowlist(list)?.version)
+    }
+
+    func thing(_ name: ThingName) async throws(FleetError) -> JSONObject? {
+        try await self.store.load([.thing(name)]).thing(name)?.hookFields
+    }
+
+    func count(_ query: String, most: Int) async throws(FleetError) -> Int {
+        let parsed = try FleetQuery.parse(query)
+        var total = 0
+        var place: String?
+        for _ in 0..<Self.readsPerCountMax {
+            let page = try await self.store.page(
+                ListQuery(.values(of: .version, where: parsed), after: place))
+            for case .fieldValue(_, let count) in page.records { total += count }
+            place = page.next
+            if place == nil || total >= most { return min(total, most) }
+        }
+        throw FleetError(
+            .invalidQuery, "the query '\(query.clipped)' looks at too much of the fleet to count")
     }
 }

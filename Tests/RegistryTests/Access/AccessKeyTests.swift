@@ -178,7 +178,7 @@ import Testing
     private let name = HookName(checked: "gate")
 
     private func put(_ source: String, by author: String = "ada") async throws -> HookScript {
-        try await self.fixture.apply([.hook(self.name)]) {
+        try await self.fixture.apply(HookScripts.keys(self.name, source: source)) {
             try HookScripts.put(
                 self.name, source: source, by: author, in: $0, at: self.fixture.clock.now)
         }

@@ -109,7 +109,7 @@ extension String {
     fileprivate var oneLine: String { self.replacing("\n", with: " ").replacing("\r", with: " ") }
 
     /// For an attribute or text; what XML 1.0 cannot hold is a question mark.
-    fileprivate var xml: String {
+    var xml: String {
         var text = ""
         for scalar in self.unicodeScalars {
             switch scalar {

@@ -1,0 +1,284 @@
+import Fleet
+package import JSON
+
+/// What `slipway hook check` says of a script without running it.
+package struct HookFinding: Hashable, Sendable {
+    package enum Kind: String, Sendable {
+        case syntax, forbiddenName, undeclaredGlobal, globalAssignment, missingReturn, closeVariable
+        case tooLarge
+    }
+    package let kind: Kind
+    /// Counted from 1.
+    package let line: Int
+    package let message: String
+
+    package var json: JSONValue {
+        [
+            "kind": .string(self.kind.rawValue), "line": .int(self.line),
+            "message": .string(self.message),
+        ]
+    }
+}
+
+/// Checks scripts on the compiled form, so that comments, strings and locals cannot mislead it.
+package enum HookLint {
+    /// Names of plain Lua that hooks do without, and what there is instead.
+    private static let forbidden: [String: String] = [
+        "os": "a hook sees no clock and no system; time.now() is the request's time",
+        "io": "a hook has no files", "debug": "a hook cannot look into Lua",
+        "package": "a hook is one file", "require": "a hook is one file",
+        "load": "a hook makes no code", "loadstring": "a hook makes no code",
+        "loadfile": "a hook is one file", "dofile": "a hook is one file",
+        "coroutine": "a hook has no coroutines",
+        "collectgarbage": "a hook does not see the collector",
+        "print": "log(...) writes to the service's log",
+    ]
+
+    /// - Returns: what is wrong, by line; nothing where nothing is.
+    package static func findings(name: String, source: String) -> [HookFinding] {
+        guard source.utf8.count <= Limits.hookSourceBytesMax else {
+            return [
+                HookFinding(
+                    kind: .tooLarge, line: 1,
+                    message: "the script has \(source.utf8.count) bytes; at most "
+                        + "\(Limits.hookSourceBytesMax)")
+            ]
+        }
+        let chunk: LuaChunk
+        do throws(LuaChunk.Failure) { chunk = try LuaChunk(name: name, source: source) } catch {
+            switch error {
+            case .notLua(let message): return [Self.syntax(message, name: name)]
+            case .unreadable:
+                return [
+                    HookFinding(
+                        kind: .syntax, line: 1, message: "the compiled script cannot be read")
+                ]
+            }
+        }
+        let known = Self.knownNames
+        let declared = Set(chunk.functions.flatMap { $0.globals(set: true).map(\.name) })
+        var findings: [HookFinding] = []
+        for function in chunk.functions {
+            findings += Self.names(in: function, known: known, declared: declared)
+            for (index, word) in function.code.enumerated()
+            where word.operation == LuaOperation.toBeClosed {
+                findings.append(
+                    HookFinding(
+                        kind: .closeVariable, line: function.line(index),
+                        message: "a variable with <close> is not allowed"))
+            }
+        }
+        findings += Self.returns(chunk.main)
+        var seen: Set<HookFinding> = []
+        return findings.filter { seen.insert($0).inserted }.sorted {
+            ($0.line, $0.message) < ($1.line, $1.message)
+        }
+    }
+
+    /// The lines on which something can run; empty for what is no Lua.
+    package static func executableLines(name: String, source: String) -> [Int] {
+        (try? LuaChunk(name: name, source: source))?.executableLines ?? []
+    }
+
+    /// Lua says "name:line: what".
+    private static func syntax(_ message: String, name: String) -> HookFinding {
+        guard message.hasPrefix("\(name):") else {
+            return HookFinding(kind: .syntax, line: 1, message: message)
+        }
+        let rest = message.dropFirst(name.count + 1)
+        let digits = rest.prefix { $0.isNumber }
+        return HookFinding(
+            kind: .syntax, line: Int(digits) ?? 1,
+            message: rest.dropFirst(digits.count + 2).trimmed)
+    }
+
+    private static func names(
+        in function: LuaChunk.Function, known: [String: Set<String>], declared: Set<String>
+    ) -> [HookFinding] {
+        var findings: [HookFinding] = []
+        for use in function.globals(set: true) {
+            findings.append(
+                HookFinding(
+                    kind: .globalAssignment, line: use.line,
+                    message: known[use.name] == nil
+                        ? "'\(use.name)' is assigned as a global; make it local"
+                        : "'\(use.name)' is the sandbox's; call a variable of your own otherwise"))
+        }
+        for use in function.globals(set: false) {
+            if let members = known[use.name] {
+                guard let member = use.member, !members.isEmpty, !members.contains(member) else {
+                    continue
+                }
+                findings.append(
+                    HookFinding(
+                        kind: .forbiddenName, line: use.line,
+                        message: "there is no '\(use.name).\(member)' in a hook"))
+            } else if let hint = Self.forbidden[use.name] {
+                findings.append(
+                    HookFinding(
+                        kind: .forbiddenName, line: use.line,
+                        message: "'\(use.name)' is not allowed: \(hint)"))
+            } else if !declared.contains(use.name) {
+                findings.append(
+                    HookFinding(
+                        kind: .undeclaredGlobal, line: use.line,
+                        message: "'\(use.name)' is declared nowhere"))
+            }
+        }
+        return findings
+    }
+
+    /// A hook returns a function, and every way through that function returns an answer.
+    private static func returns(_ main: LuaChunk.Function) -> [HookFinding] {
+        let ends = main.code.indices.dropLast().filter {
+            LuaOperation.returns.contains(main.code[$0].operation)
+        }
+        guard !ends.isEmpty else {
+            return [
+                HookFinding(
+                    kind: .missingReturn, line: max(1, main.line(main.code.count - 1)),
+                    message: "the file returns nothing; it must end with 'return function(request)'"
+                )
+            ]
+        }
+        var findings: [HookFinding] = []
+        for end in ends {
+            guard let hook = main.closure(returnedAt: end), hook.fallsOffItsEnd else { continue }
+            findings.append(
+                HookFinding(
+                    kind: .missingReturn, line: hook.line(hook.code.count - 1),
+                    message: "the function that begins on line \(hook.lineDefined) can end without "
+                        + "an answer, which denies the device"))
+        }
+        return findings
+    }
+
+    /// The environment's names, each with its members; asked of the sandbox itself.
+    private static let knownNames: [String: Set<String>] = {
+        let script = HookScript(
+            name: HookName(checked: "names"),
+            source: """
+                return function()
+                    local names = {}
+                    for name, value in pairs(_G) do
+                        names[name] = {}
+                        if type(value) == "table" and name ~= "_G" and name ~= "claim" then
+                            for member in pairs(value) do names[name][member] = true end
+                        end
+                    end
+                    return names
+                end
+                """, digest: "", createdAt: UnixTime(milliseconds: 0))
+        let call = WorkerCall(
+            script: script, settings: HookSettings(workers: 1))
+        let result = HookSandbox.run(call) { _ in nil }
+        guard let names = try? JSONParser.parse(result.text).objectValue else { return [:] }
+        var known: [String: Set<String>] = [:]
+        for (name, members) in names.members {
+            known[name] = Set(members.objectValue?.keys.map { $0 } ?? [])
+        }
+        return known
+    }()
+}
+
+extension Substring {
+    fileprivate var trimmed: String {
+        String(self.drop { $0 == " " })
+    }
+}
+
+extension LuaChunk.Function {
+    struct GlobalUse {
+        let name: String
+        let member: String?
+        let line: Int
+    }
+
+    func line(_ instruction: Int) -> Int {
+        self.lines.indices.contains(instruction) ? self.lines[instruction] : self.lineDefined
+    }
+
+    /// The globals that are read, or set. A global is a field of the upvalue `_ENV`.
+    func globals(set: Bool) -> [GlobalUse] {
+        let operation = set ? LuaOperation.setGlobal : LuaOperation.getGlobal
+        return self.code.enumerated().compactMap { index, word in
+            guard word.operation == operation else { return nil }
+            let (upvalue, key) =
+                set ? (word.argumentA, word.argumentB) : (word.argumentB, word.argumentC)
+            guard self.upvalues.indices.contains(upvalue), self.upvalues[upvalue] == "_ENV",
+                self.constants.indices.contains(key), let name = self.constants[key]
+            else { return nil }
+            var member: String?
+            if !set, index + 1 < self.code.count {
+                let next = self.code[index + 1]
+                if next.operation == LuaOperation.getField, next.argumentB == word.argumentA,
+                    self.constants.indices.contains(next.argumentC)
+                {
+                    member = self.constants[next.argumentC]
+                }
+            }
+            return GlobalUse(name: name, member: member, line: self.line(index))
+        }
+    }
+
+    /// The function that the return at `end` gives, where it is one that was made here.
+    func closure(returnedAt end: Int) -> LuaChunk.Function? {
+        var register = self.code[end].argumentA
+        for index in self.code[..<end].indices.reversed() {
+            let word = self.code[index]
+            guard word.argumentA == register else { continue }
+            if word.operation == LuaOperation.move {
+                register = word.argumentB
+            } else if word.operation == LuaOperation.closure,
+                self.functions.indices.contains(word.argumentBx)
+            {
+                return self.functions[word.argumentBx]
+            }
+        }
+        return nil
+    }
+
+    /// Whether the return that the compiler puts behind every function's end can be reached.
+    var fallsOffItsEnd: Bool {
+        let last = self.code.count - 1
+        var reached: Set<Int> = []
+        var rest = [0]
+        while let index = rest.popLast() {
+            guard self.code.indices.contains(index), reached.insert(index).inserted else {
+                continue
+            }
+            rest += self.successors(of: index)
+        }
+        return reached.contains(last)
+    }
+
+    private func successors(of index: Int) -> [Int] {
+        let word = self.code[index]
+        let next = index + 1
+        switch word.operation {
+        case LuaOperation.returns, LuaOperation.tailCall: return []
+        case LuaOperation.call where self.callsError(at: index): return []
+        case LuaOperation.jump: return [next + word.jump]
+        case LuaOperation.tests: return [next, next + 1]
+        case LuaOperation.falseAndSkip: return [next + 1]
+        case LuaOperation.forLoop, LuaOperation.genericLoop:
+            return [next, next - word.argumentBx]
+        case LuaOperation.forPrepare: return [next, next + word.argumentBx + 1]
+        case LuaOperation.genericPrepare: return [next + word.argumentBx]
+        default: return [next]
+        }
+    }
+
+    /// `error(...)` does not come back.
+    private func callsError(at index: Int) -> Bool {
+        let register = self.code[index].argumentA
+        for earlier in self.code[..<index].indices.reversed() {
+            let word = self.code[earlier]
+            guard word.argumentA == register, word.operation != LuaOperation.jump else { continue }
+            return word.operation == LuaOperation.getGlobal
+                && self.constants.indices.contains(word.argumentC)
+                && self.constants[word.argumentC] == "error"
+        }
+        return false
+    }
+}

@@ -1,0 +1,158 @@
+package import Fleet
+package import JSON
+
+/// A world as somebody describes it in a few lines of JSON, for a hook to be tried in: lists,
+/// things, counts, or the reads that another run recorded.
+package struct HookSketch: AllowlistLookup, Sendable {
+    private var lists: [String: [String: JSONObject]] = [:]
+    private var things: [String: JSONObject] = [:]
+    private var counts: [String: Int] = [:]
+    private var reads: [HookRead]?
+
+    private static let members = ["allowlists", "things", "counts", "reads"]
+
+    /// Nothing at all.
+    package init() {}
+
+    /// - Parameter json: `allowlists`, each a list of serial numbers or an object of entries by
+    ///   serial number; `things` by name, each with `type` and `attributes`; `counts` by query;
+    ///   `reads` as a trace has them. Where there are `reads`, nothing else answers.
+    /// - Throws: `FleetError.invalidRequest`, naming the place that is wrong.
+    package init(json: JSONValue?) throws(FleetError) {
+        guard let json, json != .null else { return }
+        let object = try HookTestFile.object(json, at: "/world", knowing: Self.members)
+        try self.readLists(object["allowlists"])
+        if let things = object["things"] {
+            for (name, thing) in try HookTestFile.object(things, at: "/world/things").members {
+                let place = "/world/things/\(name.clipped)"
+                var fields = try HookTestFile.object(
+                    thing, at: place, knowing: ["type", "attributes", "version"])
+                fields["name"] = .string(name)
+                if fields["attributes"] == nil { fields["attributes"] = [:] }
+                if fields["version"] == nil { fields["version"] = 1 }
+                self.things[name] = fields
+            }
+        }
+        if let counts = object["counts"] {
+            for (query, count) in try HookTestFile.object(counts, at: "/world/counts").members {
+                guard let count = count.intValue, count >= 0 else {
+                    throw HookTestFile.wrong("/world/counts/\(query.clipped)", "is no count")
+                }
+                self.counts[query] = count
+            }
+        }
+        if let reads = object["reads"] {
+            var recorded: [HookRead] = []
+            for read in reads.arrayValue ?? [] { recorded.append(try HookRead(json: read)) }
+            self.reads = recorded
+        }
+    }
+
+    private mutating func readLists(_ value: JSONValue?) throws(FleetError) {
+        guard let value else { return }
+        for (name, body) in try HookTestFile.object(value, at: "/world/allowlists").members {
+            let place = "/world/allowlists/\(name.clipped)"
+            var entries: [String: JSONObject] = [:]
+            if let serials = body.arrayValue {
+                for serial in serials {
+                    guard let serial = serial.stringValue else {
+                        throw HookTestFile.wrong(place, "is a list of serial numbers in quotes")
+                    }
+                    entries[serial] = ["serial": .string(serial)]
+                }
+            } else {
+                for (serial, entry) in try HookTestFile.object(body, at: place).members {
+                    var fields = try HookTestFile.object(entry, at: "\(place)/\(serial.clipped)")
+                    if fields["serial"] == nil { fields["serial"] = .string(serial) }
+                    entries[serial] = fields
+                }
+            }
+            self.lists[name] = entries
+        }
+    }
+
+    package func contains(
+        _ list: AllowlistName, _ serial: String
+    ) async throws(FleetError) -> (found: Bool, version: Int?) {
+        let asked = HookQuestion.allowlistContains(list: list.rawValue, serial: serial)
+        if let read = try self.recorded(asked) { return (read.answer == true, read.version) }
+        guard let entries = self.lists[list.rawValue] else { return (false, nil) }
+        return (entries[serial] != nil, 1)
+    }
+
+    package func entry(
+        _ list: AllowlistName, _ serial: String
+    ) async throws(FleetError) -> (fields: JSONObject?, version: Int?) {
+        let asked = HookQuestion.allowlistGet(list: list.rawValue, serial: serial)
+        if let read = try self.recorded(asked) { return (read.answer.objectValue, read.version) }
+        guard let entries = self.lists[list.rawValue] else { return (nil, nil) }
+        return (entries[serial], 1)
+    }
+
+    package func thing(_ name: ThingName) async throws(FleetError) -> JSONObject? {
+        if let read = try self.recorded(.registryThing(name: name.rawValue)) {
+            return read.answer.objectValue
+        }
+        return self.things[name.rawValue]
+    }
+
+    package func count(_ query: String, most: Int) async throws(FleetError) -> Int {
+        if let read = try self.recorded(.registryCount(query: query, most: most)) {
+            return read.answer.intValue ?? 0
+        }
+        return min(self.counts[query] ?? 0, most)
+    }
+
+    /// nil where nothing is recorded at all.
+    private func recorded(_ question: HookQuestion) throws(FleetError) -> HookRead? {
+        guard let reads = self.reads else { return nil }
+        let arguments = question.arguments.map { JSONPrinter.print($0) }
+        guard let read = reads.first(where: { $0.question == question }) else {
+            throw FleetError(
+                .notFound,
+                "\(question.function)(\(arguments.joined(separator: ", "))) is not among the "
+                    + "recorded reads")
+        }
+        return read
+    }
+}
+
+/// A request as somebody writes it down to try a hook with.
+package enum HookRequestFile {
+    private static let members = [
+        "claimCertificateId", "certificateId", "certificatePem", "templateArn", "clientId",
+        "parameters", "time", "claim",
+    ]
+    /// 1 January 2026, 12:00 UTC: a request that names no time has this one, so that what it comes
+    /// to is the same tomorrow.
+    private static let time = 1_767_268_800
+
+    /// - Parameter json: the fields a hook is invoked with, `parameters` at least; `time` in whole
+    ///   seconds since 1970 and `claim` beside them.
+    /// - Throws: `FleetError.invalidRequest`, naming what is wrong.
+    package static func request(_ json: JSONValue) throws(FleetError) -> HookRequest {
+        let object = try HookTestFile.object(json, at: "the request", knowing: Self.members)
+        guard let parameters = object["parameters"]?.objectValue else {
+            throw HookTestFile.wrong("/parameters", "is an object")
+        }
+        let claim = try object["claim"].map { value throws(FleetError) in
+            try HookTestFile.object(value, at: "/claim")
+        }
+        let seconds = object["time"]?.intValue ?? Self.time
+        guard object["time"] == nil || object["time"]?.intValue != nil, seconds >= 0 else {
+            throw HookTestFile.wrong("/time", "is a number of whole seconds since 1970")
+        }
+        let id = String(repeating: "0", count: 64)
+        let certificate = try CertificateID(object["certificateId"]?.stringValue ?? id)
+        let claimed = try CertificateID(object["claimCertificateId"]?.stringValue ?? id)
+        var facts: JSONObject = ["certificateId": .string(claimed.rawValue)]
+        for (key, value) in claim?.members ?? [] { facts[key] = value }
+        let arn = object["templateArn"]?.stringValue.map { ARN(rawValue: $0) }
+        return HookRequest(
+            claimCertificateID: claimed, certificateID: certificate,
+            certificatePEM: object["certificatePem"]?.stringValue ?? "",
+            templateARN: arn ?? Realm.standard.template(TemplateName(checked: "test")),
+            clientID: object["clientId"]?.stringValue ?? "test",
+            parameters: parameters, time: UnixTime(seconds: Int64(seconds)), claim: facts)
+    }
+}

@@ -1,0 +1,160 @@
+import ArgumentParser
+import ControlPlane
+import Fleet
+import Foundation
+import JSON
+
+struct HookCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hook",
+        abstract: "Pre-provisioning hooks: written, tried, tested, kept by version.",
+        discussion: """
+            slipway hook check Hooks/serial-allowlist.lua
+            slipway hook run Hooks/serial-allowlist.lua --request request.json --world world.json
+            slipway hook test Hooks/
+            slipway hook put serial-allowlist Hooks/serial-allowlist.lua -m "Ask for the lot too"
+            slipway hook diff serial-allowlist 1 2
+            slipway hook enable serial-allowlist 1
+
+            With rights.fourEyes a hook judges devices only once somebody other than its author \
+            has approved that very text. Whoever works on the service's own machine, at its \
+            socket or in the Hooks folder, counts as one person.
+            """,
+        subcommands: [
+            CheckHook.self, RunHook.self, TestHooks.self, List.self, Show.self, Put.self,
+            DiffHook.self, EnableHook.self, DisableHook.self, Approve.self,
+        ])
+}
+
+extension HookCommand {
+    struct List: ListingCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Every hook, or every version of one.")
+
+        @Argument(help: "A hook's name, for its versions") var name: String?
+        @OptionGroup var options: CommandOptions
+
+        func listing(_ access: ControlAccess) throws(FleetError) -> Listing {
+            guard let name = self.name else {
+                return Listing(
+                    ControlCall("ListHooks"), "hooks", .after(sized: false),
+                    [
+                        .init("HOOK", "name"), .init("VERSION", "version"),
+                        .init("ENABLED", "enabled"), .init("AUTHOR", "author"),
+                        .init("APPROVED BY", "approver"), .init("DIGEST", "digest"),
+                    ])
+            }
+            return Listing(
+                ControlCall("ListHookVersions", path: try HookCommand.path(name)), "versions",
+                .after(sized: false),
+                [
+                    .init("VERSION", "version"), .init("IN FORCE", "inForce"),
+                    .init("AUTHOR", "author"), .init("CREATED", "createdAt"),
+                    .init("MESSAGE", "message"), .init("DIGEST", "digest"),
+                ])
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "A hook's text.",
+            discussion: """
+                slipway hook show serial-allowlist
+                slipway hook show serial-allowlist --version 2
+                """)
+
+        @Argument(help: "The hook's name") var name: String
+        @Option(help: "A version's number, or the beginning of its digest; else the one in force")
+        var version: String?
+        @Flag(help: "Print JSON") var json = false
+        @OptionGroup(title: "Settings") var settings: LocationOptions
+
+        func run() async throws {
+            do throws(FleetError) {
+                let access = try await ControlAccess.open(self.settings)
+                let answer = try await HookCommand.text(self.name, self.version, access)
+                guard !self.json else { return Terminal.say(answer) }
+                Terminal.say(answer["source"]?.stringValue ?? "")
+            } catch { throw Failure.exit(error) }
+        }
+    }
+
+    struct Put: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Store a hook's text as a new version; its tests run first.",
+            discussion: """
+                slipway hook put line-3 Hooks/line-3.lua -m "Only hardware B from today"
+
+                The service loads the text and runs the tests that lie beside the file \
+                (line-3.test.json); a text that fails one is not stored. The new version is in \
+                force at once; 'slipway hook enable NAME VERSION' goes back to an earlier one.
+
+                Exit code: 0 stored, 1 refused.
+                """)
+
+        @Argument(help: "The hook's name") var name: String
+        @Argument(help: "The Lua file; - is standard input") var file: String
+        @Option(name: .shortAndLong, help: "Why, for whoever reads the list of versions")
+        var message: String?
+        @Option(help: "The tests; else NAME.test.json beside the file, where there is one")
+        var tests: String?
+        @Flag(help: "Print JSON") var json = false
+        @OptionGroup(title: "Settings") var settings: LocationOptions
+
+        func run() async throws {
+            do throws(FleetError) {
+                let source = try await TextFile.read(self.file)
+                var body: JSONObject = ["source": .string(source)]
+                body["message"] = self.message.map { .string($0) }
+                if let tests = self.tests ?? HookFiles.tests(beside: self.file) {
+                    body["tests"] = try await TemplateInput.json(tests)
+                }
+                let access = try await ControlAccess.openRunning(self.settings)
+                let answer = try await access.perform(
+                    "PutHook", path: try HookCommand.path(self.name), body: .object(body))
+                guard !self.json else { return Terminal.say(answer) }
+                let cases = answer["casesPassed"]?.intValue ?? 0
+                Terminal.say(
+                    "\(self.name) version \(answer["version"]?.intValue ?? 0) has digest "
+                        + "\(answer["digest"]?.stringValue ?? ""); "
+                        + (cases == 0 ? "no tests" : "\(cases) tests passed"))
+            } catch { throw Failure.exit(error) }
+        }
+    }
+
+    struct Approve: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Vouch for a hook that somebody else wrote.")
+
+        @Argument(help: "The hook's name") var name: String
+        @Argument(help: "The digest of the text you have read") var digest: String
+        @Flag(help: "Print JSON") var json = false
+        @OptionGroup(title: "Settings") var settings: LocationOptions
+
+        func run() async throws {
+            do throws(FleetError) {
+                let access = try await ControlAccess.open(self.settings)
+                let answer = try await access.perform(
+                    "ApproveHook", path: try HookCommand.path(self.name),
+                    body: ["digest": .string(self.digest)])
+                guard !self.json else { return Terminal.say(answer) }
+                Terminal.say(
+                    "\(self.name) is approved by \(answer["approver"]?.stringValue ?? "")")
+            } catch { throw Failure.exit(error) }
+        }
+    }
+
+    /// A hook's text in force, or a version's.
+    static func text(
+        _ name: String, _ version: String?, _ access: ControlAccess
+    ) async throws(FleetError) -> JSONValue {
+        var path = try Self.path(name)
+        guard let version else { return try await access.perform("DescribeHook", path: path) }
+        path["digest"] = version
+        return try await access.perform("DescribeHookVersion", path: path)
+    }
+
+    static func path(_ name: String) throws(FleetError) -> [String: String] {
+        ["hookName": try HookName(name).rawValue]
+    }
+}

@@ -1,0 +1,166 @@
+import Fleet
+import Foundation
+import JSON
+import Testing
+
+@testable import Hooks
+
+/// What an author has before a hook judges a device: the check, and the tests beside the hook.
+@Suite struct HookAuthoringTests {
+    private func kinds(_ source: String) -> [String] {
+        HookLint.findings(name: "probe", source: source).map { "\($0.line) \($0.kind.rawValue)" }
+    }
+
+    @Test(arguments: [
+        ("return function() return {allowProvisioning = true} end", []),
+        ("return function(r)\n  x(", ["2 syntax"]),
+        ("local t = 1\nreturn function() return os.time() end", ["2 forbiddenName"]),
+        ("return function() return string.dump end", ["1 forbiddenName"]),
+        ("return function()\n  return wrong\nend", ["2 undeclaredGlobal"]),
+        ("count = 0\nreturn function() return {count} end", ["1 globalAssignment"]),
+        ("string = nil\nreturn function() return {} end", ["1 globalAssignment"]),
+        ("local x = 1", ["1 missingReturn"]),
+        ("return function(r)\n  if r.a then return {} end\nend", ["3 missingReturn"]),
+        ("local f = function() end\nreturn f", ["1 missingReturn"]),
+        ("return function() while true do if time.now() then return {} end end end", []),
+        ("return function(r)\n  if r then return {} end\n  error('no')\nend", []),
+        ("return function(r)\n  for i = 1, 3 do return {} end\nend", ["3 missingReturn"]),
+        ("return function(r)\n  for k in pairs(r) do return {} end\n  return {}\nend", []),
+        ("return function(r)\n  local x <close> = nil\n  return {}\nend", ["2 closeVariable"]),
+        ("-- os.time()\nreturn function() return {'os'} end", []),
+        ("local os = 1\nreturn function() return os end", []),
+        ("\u{1B}Lua", ["1 syntax"]),
+    ])
+    func findsWhatIsWrongWithItsLine(source: String, expected: [String]) {
+        #expect(self.kinds(source) == expected)
+    }
+
+    @Test func tooMuchIsNotCompiled() {
+        let source = String(repeating: " ", count: Limits.hookSourceBytesMax + 1)
+        #expect(self.kinds(source) == ["1 tooLarge"])
+    }
+
+    @Test func linesOfAllFunctionsAreExecutable() {
+        let source = "local a = 1\n\n-- nothing\nreturn function()\n  return a\nend\n"
+        #expect(HookLint.executableLines(name: "p", source: source) == [1, 4, 5, 6])
+    }
+
+    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Hooks")
+
+    static let shipped: [String] = {
+        let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path)
+        return (names ?? []).filter { $0.hasSuffix(".lua") }.map { String($0.dropLast(4)) }.sorted()
+    }()
+
+    @Test(arguments: Self.shipped)
+    func shippedHookPassesItsTestsAndTheyRunEveryLine(name: String) async throws {
+        let source = try String(
+            contentsOf: Self.folder.appendingPathComponent("\(name).lua"), encoding: .utf8)
+        let json = try JSONParser.parse(
+            String(
+                contentsOf: Self.folder.appendingPathComponent("\(name).test.json"),
+                encoding: .utf8))
+        #expect(HookLint.findings(name: name, source: source).isEmpty)
+        let pool = HookFixtures.pool()
+        let results = try await HookTestFile(json: json).run(
+            try HookFixtures.script(source, name: name), in: pool)
+        for result in results { #expect(result.failures.isEmpty, "\(result.name)") }
+        let ran = Set(results.flatMap(\.lines))
+        let lines = HookLint.executableLines(name: name, source: source)
+        let missed = lines.filter { !ran.contains($0) }
+        #expect(missed.isEmpty, "no case runs these lines")
+        await pool.shutdown()
+    }
+
+    @Test(arguments: [
+        #"{}"#, #"{"cases":[]}"#, #"{"cases":[{}]}"#, #"{"cases":[{"request":{}}]}"#,
+        #"{"cases":[{"request":{"parameters":{}},"expect":{}}]}"#,
+        #"{"cases":[{"request":{"parameters":{},"x":1},"expect":{"allow":true}}]}"#,
+        #"{"cases":[{"request":{"parameters":{}},"expect":{"allow":true,"alow":1}}]}"#,
+        #"{"world":{"lists":{}},"cases":[{"request":{"parameters":{}},"expect":{"allow":true}}]}"#,
+        #"{"world":{"counts":{"*":-1}},"cases":[{"request":{"parameters":{}},"#
+            + #""expect":{"allow":true}}]}"#,
+    ])
+    func testsThatNobodyUnderstandsAreRefused(text: String) throws {
+        let json = try JSONParser.parse(text)
+        #expect(throws: FleetError.self) { try HookTestFile(json: json) }
+    }
+
+    @Test func aCaseThatFailsSaysInWhat() async throws {
+        let test = try HookTestFile(
+            json: [
+                "cases": [
+                    [
+                        "request": ["parameters": [:]],
+                        "expect": [
+                            "allow": true, "reasonCode": "none", "denyReason": "never",
+                            "attributes": ["a": "b"],
+                        ],
+                    ]
+                ]
+            ])
+        let pool = HookFixtures.pool()
+        let results = await test.run(
+            try HookFixtures.script(
+                "return function() return {allowProvisioning = false, denyReason = 'so'} end"),
+            in: pool)
+        let failures = try #require(results.first?.failures)
+        #expect(failures.count == 4)
+        #expect(failures.first == "allow is false, not true: so")
+        await pool.shutdown()
+    }
+
+    /// The same request, reads and time: the same answer and the same cost in instructions.
+    @Test func aRecordedRunIsReplayed() async throws {
+        let script = try HookFixtures.script(
+            """
+            return function(request)
+                local entry = allowlist.get("demo", request.parameters.SerialNumber)
+                local thing = registry.thing("unit-1")
+                local count = registry.count("attributes.a:b", 10)
+                local order = {}
+                for key in pairs({c = 1, a = 2, b = 3}) do order[#order + 1] = key end
+                return {
+                    allowProvisioning = true, attributes = {lot = entry.lot, station = claim.station},
+                    parameterOverrides = {
+                        Found = thing.attributes.site .. count, Now = tostring(time.now()),
+                        Order = table.concat(order),
+                    },
+                }
+            end
+            """)
+        let world = try HookSketch(
+            json: [
+                "allowlists": ["demo": ["unit-1": ["lot": "L1"]]],
+                "things": ["unit-1": ["attributes": ["site": "berlin"]]],
+                "counts": ["attributes.a:b": 12],
+            ])
+        let request = try HookRequestFile.request([
+            "parameters": ["SerialNumber": "unit-1"], "time": 1_800_000_000,
+            "claim": ["station": "line-3"],
+        ])
+        let pool = HookFixtures.pool()
+        let (first, _) = await pool.trace(script, request: request, in: world)
+        #expect(
+            first.verdict
+                == .allowed(parameterOverrides: [
+                    "Found": "berlin10", "Now": "1800000000", "Order": "abc",
+                ]))
+        #expect(first.attributes == ["lot": "L1", "station": "line-3"])
+        #expect(first.questions.map(\.question.function).count == 3)
+        let trace = HookTrace(script: script, request: request, outcome: first).json
+        let recorded = try HookSketch(json: ["reads": try #require(trace["reads"])])
+        for _ in 0..<3 {
+            let (again, _) = await pool.trace(script, request: request, in: recorded)
+            #expect(again.verdict == first.verdict)
+            #expect(again.questions == first.questions)
+            #expect(again.cost?.instructions == first.cost?.instructions)
+            #expect(again.cost?.bytes == first.cost?.bytes)
+        }
+        let (unrecorded, _) = await pool.trace(
+            script, request: request, in: try HookSketch(json: ["reads": []]))
+        #expect(unrecorded.verdict.cause?.contains("not among the recorded reads") == true)
+        await pool.shutdown()
+    }
+}
