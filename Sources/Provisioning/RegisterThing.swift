@@ -55,7 +55,7 @@ extension Provisioner {
         _ request: RegisterThingRequest, with contents: OwnershipTokenMint.Contents,
         for publisher: Publisher, hookCall: inout HookCall?
     ) async throws(FleetError) -> JSONObject {
-        let now = self.ports.clock.now
+        let now = try self.issuingTime()
         let name = try? TemplateName(request.template)
         let view = try await self.loadStart(contents, template: name)
         try Speaker.check(publisher.principal, in: view.registry)
@@ -67,7 +67,9 @@ extension Provisioner {
             return try self.replay(redemption, contents, publisher)
         case .pending(let found): pending = found
         }
+        Attempt.current?.judged(pending)
         let template = try await self.template(name, request.template, in: view)
+        Attempt.current?.found(template)
         try RegistrationRendering.check(request.parameters, for: template.document)
         let outcome = try await self.ask(
             template, about: pending, request, publisher, memo: &hookCall)
@@ -83,10 +85,12 @@ extension Provisioner {
         let registry = try await self.loadRegistry(
             rendering.rendered, for: pending.certificate)
         let decided = try registration.decide(in: registry)
+        Attempt.current?.planned(decided.plan)
         CrashPoint.reached(.beforeRegisterCommit)
         _ = try await self.ports.store.commit(
             decided.changeSet, by: .principal(publisher.principal, from: publisher.sourceAddress))
         CrashPoint.reached(.afterRegisterCommit)
+        Attempt.current?.committed()
         self.announce(
             .thingRegistered(
                 .init(
@@ -172,6 +176,7 @@ extension Provisioner {
         else {
             throw FleetError(.internalFailure, "a stored answer cannot be read")
         }
+        Attempt.current?.replayed(name, contents.certificate)
         self.announce(
             .thingRegistered(
                 .init(

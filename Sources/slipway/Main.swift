@@ -35,6 +35,7 @@ struct Slipway: AsyncParsableCommand {
             RegisterThingsCommand.self,
             TemplateCommand.self,
             ConfigCommand.self, OperationsCommand.self, EnvCommand.self,
+            TraceCommand.self, ReasonsCommand.self,
         ])
 
     static let versionText = "0.1.0"
