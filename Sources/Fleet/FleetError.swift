@@ -68,6 +68,10 @@ package struct FleetError: Error, Hashable, Sendable, CustomStringConvertible {
     package let message: String
     /// The name or ARN of what the refusal is about, where there is one.
     package let resource: String?
+    /// Why, as a number that devices and operators share; nil where the code says it all.
+    package var reason: RefusalReason?
+    /// The name of the parameter or field at fault, never its value.
+    package var parameter: String?
 
     package init(_ code: Code, _ message: String, resource: String? = nil) {
         self.code = code

@@ -20,8 +20,8 @@ extension Provisioner {
         try await self.perform(.createKeysAndCertificate, for: publisher) {
             () async throws(FleetError) -> CreatedCertificate in
             try await self.admit(publisher)
-            let now = self.ports.clock.now
-            let pair = try await self.ports.keyPairs.next()
+            let now = try self.issuingTime()
+            let pair = try await self.keyPair()
             CrashPoint.reached(.afterKeyPair)
             let issued = try await self.ports.issuer.issue(publicKey: pair.publicKey, at: now)
             CrashPoint.reached(.afterSign)
@@ -40,7 +40,7 @@ extension Provisioner {
         try await self.perform(.createCertificateFromCSR, for: publisher) {
             () async throws(FleetError) -> CreatedCertificate in
             try await self.admit(publisher)
-            let now = self.ports.clock.now
+            let now = try self.issuingTime()
             let issued = try await self.ports.issuer.issue(csr: csr, at: now)
             CrashPoint.reached(.afterSign)
             let token = try await self.register(
@@ -76,6 +76,7 @@ extension Provisioner {
                 set, by: .principal(publisher.principal, from: publisher.sourceAddress))
         }
         CrashPoint.reached(.afterCreateCommit)
+        Attempt.current?.created(issued)
         self.announce(.certificateCreated(issued.id, creation.origin))
         return Secret(minted.text)
     }
@@ -110,7 +111,10 @@ struct CertificateCreation {
         var origin = self.origin
         origin.station = standing.station
         origin.lot = standing.lot
-        let sharers = try KeyReuse.check(self.issued.publicKey, as: .invalidCSR, in: view)
+        let sharers: [Precondition]
+        do throws(FleetError) {
+            sharers = try KeyReuse.check(self.issued.publicKey, as: .invalidCSR, in: view)
+        } catch { throw error.because(.keyNotFree) }
         let certificate = Certificate(
             issued: self.issued, kind: .device, status: .pendingActivation, reason: nil,
             at: self.at, provenance: Provenance(origin: origin))
@@ -136,7 +140,8 @@ enum Speaker {
         guard view.certificate(principal)?.status == .active else {
             throw FleetError(
                 .accessDenied, "the certificate of this connection is not active",
-                resource: principal.rawValue)
+                resource: principal.rawValue
+            ).because(.claimNotActive)
         }
     }
 }

@@ -41,7 +41,7 @@ extension Provisioner {
         case nil: return nil
         case .missing(let name):
             self.announce(.hookLogged(name, ["the script is missing; every device is refused"]))
-            throw HookVerdict.refused(nil)
+            throw HookVerdict.refused(nil).because(.hookFailed)
         case .script(let found): script = found
         }
         guard script.enabled else {
@@ -62,7 +62,7 @@ extension Provisioner {
                         "the script has not been approved; every device is refused until somebody "
                             + "other than its author does: slipway hook approve \(script.name)"
                     ]))
-            throw HookVerdict.refused(nil)
+            throw HookVerdict.refused(nil).because(.hookFailed)
         }
         if let memo, memo.outcome.script.digest == script.digest,
             memo.templateDigest == template.version.digest
@@ -78,6 +78,7 @@ extension Provisioner {
         let answer = await self.ports.hook.run(script, request: question)
         let trace = HookTrace(script: script, request: question, outcome: answer)
         self.announce(.hookAnswered(trace))
+        Attempt.current?.asked(script, answer)
         if !answer.log.isEmpty { self.announce(.hookLogged(script.name, answer.log)) }
         let overrides = try self.overrides(answer.verdict, by: script)
         let outcome = HookCall.Outcome(
@@ -96,7 +97,8 @@ extension Provisioner {
             if let problem = ParameterRules.problem(in: overrides) {
                 self.announce(.hookLogged(script.name, ["parameterOverrides: \(problem)"]))
             }
-        case .busy: throw self.tooMany("too many devices ask the hook at once")
+        case .busy:
+            throw self.tooMany("too many devices ask the hook at once").because(.hookBusy)
         case .failed(let cause):
             self.announce(.hookLogged(script.name, ["failed: \(cause)"]))
         case .denied, .timedOut: break

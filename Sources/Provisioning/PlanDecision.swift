@@ -189,6 +189,7 @@ package struct PlanDecision {
     /// What the registry forbids is what the template or the device asked for.
     private static func asParameters(_ error: FleetError) -> FleetError {
         FleetError(.invalidParameters, error.message, resource: error.resource)
+            .because(.resourceMissing)
     }
 
     private func conflict(_ what: String) -> FleetError {
@@ -252,7 +253,8 @@ package struct PlanDecision {
         switch (choice, existing) {
         case (.existing(let name), nil):
             throw FleetError(
-                .invalidParameters, "there is no policy '\(name)'", resource: name.rawValue)
+                .invalidParameters, "there is no policy '\(name)'", resource: name.rawValue
+            ).because(.resourceMissing)
         case (.existing(let name), .some):
             return ProvisioningPlan.PlannedPolicy(name: name, newDocument: nil)
         case (.inline(let name, let document, let pointer), nil):
@@ -271,7 +273,8 @@ package struct PlanDecision {
                 throw FleetError(
                     .resourceConflict,
                     "policy '\(name)' exists with another document than the template's",
-                    resource: name.rawValue)
+                    resource: name.rawValue
+                ).because(.policyConflict)
             }
             return ProvisioningPlan.PlannedPolicy(name: name, newDocument: nil)
         }

@@ -38,6 +38,8 @@ package final class Provisioner: Sendable {
         /// Four eyes: a hook that nobody but its author has read judges no device, and so every
         /// device is refused.
         package var requiresHookApproval: Bool
+        /// What becomes of a serial number that is seen again.
+        package var enrolment = EnrolmentSettings()
 
         package init(
             realm: Realm, inFlightMax: Int = 512, retryAfterSeconds: Int = 2,
@@ -61,6 +63,8 @@ package final class Provisioner: Sendable {
     private let observe: @Sendable (ProvisioningEvent) -> Void
     private let refusals = RefusalQueue()
     private let inFlight = Mutex(0)
+    private let turnedAway = Atomic(0)
+    let issuingClock: IssuingClock
 
     package init(
         ports: Ports, mint: OwnershipTokenMint, settings: Settings,
@@ -70,6 +74,7 @@ package final class Provisioner: Sendable {
         self.mint = mint
         self.settings = settings
         self.observe = observe
+        self.issuingClock = IssuingClock(ports.clock)
     }
 
     /// Writes refusals to the audit log for as long as the service lives. Returns after
@@ -82,6 +87,11 @@ package final class Provisioner: Sendable {
 
     package func stopRecordingRefusals() { self.refusals.finish() }
 
+    /// Requests under way now, for a gauge.
+    package var inFlightCount: Int { self.inFlight.withLock { $0 } }
+    /// Requests that found no room since the start, each of which was told when to come back.
+    package var turnedAwayCount: Int { self.turnedAway.load(ordering: .relaxed) }
+
     func announce(_ event: ProvisioningEvent) { self.observe(event) }
 
     // MARK: What all use cases share
@@ -93,8 +103,10 @@ package final class Provisioner: Sendable {
         _ body: () async throws(FleetError) -> Result
     ) async throws(FleetError) -> Result {
         guard self.enter() else {
+            self.turnedAway.wrappingAdd(1, ordering: .relaxed)
             // Not audited: a flood must not become a flood of writes.
-            let error = self.tooMany("too many requests at once")
+            let error = self.tooMany("too many requests at once").because(.tooManyAtOnce)
+            Attempt.current?.refused(error, cause: nil)
             self.observe(
                 .refused(
                     .init(
@@ -147,7 +159,10 @@ package final class Provisioner: Sendable {
                 .init(
                     operation: operation, template: template, error: told, cause: cause,
                     publisher: publisher)))
+        Attempt.current?.refused(told, cause: cause)
         var detail: JSONObject = ["clientId": .string(publisher.clientID)]
+        detail["reasonCode"] = .int(told.explainedReason.rawValue)
+        detail["correlationId"] = Attempt.current.map { .string($0.id) }
         detail["template"] = template.map { .string($0.clipped) }
         detail["cause"] = cause.map { .string($0) }
         let isQueued = self.refusals.add(
@@ -161,6 +176,7 @@ package final class Provisioner: Sendable {
     /// device learns only whether to come back.
     private func toldToDevice(_ error: FleetError) -> FleetError {
         let hidden = FleetError(.internalFailure, "the service could not complete the request")
+            .because(error.reason ?? .internalFailure)
         guard error.code != .unauthorized else { return hidden }
         guard error.code != .claimRefused else {
             // A claim that is in wrong hands must not tell them what to try next.
@@ -170,7 +186,7 @@ package final class Provisioner: Sendable {
         switch Rejection.status(of: error.code) {
         case 429:
             return error.code == .tooManyRequests && error.message.contains("retry after")
-                ? error : self.tooMany("the service is busy")
+                ? error : self.tooMany("the service is busy").because(error.explainedReason)
         case 500: return hidden
         default: return error
         }

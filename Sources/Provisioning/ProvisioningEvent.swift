@@ -18,6 +18,12 @@ package enum ProvisioningEvent: Sendable {
     case hookAnswered(HookTrace)
     /// The audit queue was full, and this many refusals are in the log only.
     case refusalsNotAudited(Int)
+    /// A request of the dialogue from its beginning to its answer, step by step.
+    case attempted(AttemptRecord)
+    /// The clock shows less than it did: nothing is issued until it has caught up.
+    case clockWentBack(seconds: Int64)
+    /// It has caught up.
+    case clockCaughtUp
 
     package struct Registration: Sendable {
         package let thing: ThingName

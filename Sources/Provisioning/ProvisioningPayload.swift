@@ -36,11 +36,13 @@ enum ProvisioningPayload {
         let field = "certificateSigningRequest"
         guard let text = try Self.text(field, in: object), !text.isEmpty else {
             throw FleetError(.invalidPayload, "\(field) is missing")
+                .because(.fieldMissing, parameter: field)
         }
         guard text.count <= Limits.csrCharactersMax else {
             throw FleetError(
                 .invalidCSR,
-                "\(field) has \(text.count) characters; at most \(Limits.csrCharactersMax)")
+                "\(field) has \(text.count) characters; at most \(Limits.csrCharactersMax)"
+            ).because(.csrTooLong, parameter: field)
         }
         return text
     }
@@ -63,18 +65,21 @@ enum ProvisioningPayload {
         case .bool, .number, .string, .array:
             let kind = object["parameters"]?.kindName ?? ""
             throw FleetError(.invalidPayload, "parameters is \(kind); it must be an object")
+                .because(.fieldOfWrongKind, parameter: "parameters")
         }
         var parameters: [String: String] = [:]
         for (name, value) in members.members {
             guard let text = value.stringValue else {
                 throw FleetError(
                     .invalidPayload,
-                    "parameters/\(name.clipped) is \(value.kindName); it must be a string")
+                    "parameters/\(name.clipped) is \(value.kindName); it must be a string"
+                ).because(.fieldOfWrongKind, parameter: name)
             }
             parameters[name] = text
         }
         if let problem = ParameterRules.problem(in: parameters) {
             throw FleetError(.invalidParameters, "parameters: \(problem)")
+                .because(.parametersTooLarge)
         }
         return parameters
     }
@@ -87,7 +92,8 @@ enum ProvisioningPayload {
         case .string(let text): return text
         case .some(let value):
             throw FleetError(
-                .invalidPayload, "\(field) is \(value.kindName); it must be a string")
+                .invalidPayload, "\(field) is \(value.kindName); it must be a string"
+            ).because(.fieldOfWrongKind, parameter: field)
         }
     }
 
@@ -100,15 +106,30 @@ enum ProvisioningPayload {
         }
     }
 
+    /// What an accepted reply says of the time, in seconds since 1970: a device without a clock of
+    /// its own may set it before it checks anything. AWS's reply has no such member, and its
+    /// clients pass over it.
+    static let serverTimeField = "serverTime"
+
+    /// The accepted reply of RegisterThing.
+    static func encode(
+        registered answer: JSONObject, as format: ProvisioningTopic.Format, at now: UnixTime
+    ) -> ReservedReply.Payload {
+        var object = answer
+        object[Self.serverTimeField] = .int(Int(now.seconds))
+        return .open(Self.encode(object, as: format))
+    }
+
     /// The accepted reply of both create operations.
     static func encode(
-        _ created: CreatedCertificate, as format: ProvisioningTopic.Format
+        _ created: CreatedCertificate, as format: ProvisioningTopic.Format, at now: UnixTime
     ) -> ReservedReply.Payload {
         var object: JSONObject = [
             "certificateId": .string(created.certificate.rawValue),
             "certificatePem": .string(created.pem),
         ]
         object["certificateOwnershipToken"] = created.ownershipToken.expose { .string($0) }
+        object[Self.serverTimeField] = .int(Int(now.seconds))
         let open = Self.encode(object, as: format)
         guard let key = created.privateKeyPEM else { return .open(open) }
         return .secret(Secret(key.expose { Self.insert(pem: $0, into: open, as: format) }))
@@ -130,8 +151,8 @@ enum ProvisioningPayload {
                 pem.withBytes { for byte in $0 { output.write(jsonStringByte: byte) } }
                 output.write("\"}".utf8)
             case .cbor:
-                // RFC 8949 section 3: a map of three members begins with A3, one of four with A4.
-                output.write(CollectionOfOne(0xA4))
+                // RFC 8949 section 3: a map of four members begins with A4, one of five with A5.
+                output.write(CollectionOfOne(0xA5))
                 output.write(open.dropFirst())
                 output.write(CBOREncoder.encode("privateKey"))
                 output.write(Self.textHead(pem.count))
@@ -180,8 +201,14 @@ package struct Rejection: Hashable, Sendable {
     package let statusCode: Int
     package let errorCode: String
     package let errorMessage: String
+    /// The same refusal as a number of our own, and what goes with it.
+    package let reason: RefusalReason
+    /// The name of the parameter at fault.
+    package let parameter: String?
 
     package init(_ error: FleetError) {
+        self.reason = error.explainedReason
+        self.parameter = error.parameter
         (self.statusCode, self.errorCode) = Self.code(error.code)
         self.errorMessage = error.message
     }
@@ -217,10 +244,20 @@ package struct Rejection: Hashable, Sendable {
         }
     }
 
-    var object: JSONObject {
-        [
+    /// AWS's three members as they always are, and ours behind them.
+    func object(correlationID: String) -> JSONObject {
+        var object: JSONObject = [
             "statusCode": .int(self.statusCode), "errorCode": .string(self.errorCode),
             "errorMessage": .string(self.errorMessage),
         ]
+        let told = self.reason.explanation
+        object["reasonCode"] = .int(self.reason.rawValue)
+        object["reason"] = .string(self.reason.name)
+        object["step"] = .string(told.step.rawValue)
+        object["parameter"] = self.parameter.map { .string($0) }
+        object["retryable"] = .bool(told.isRetryable)
+        object["retryAfterSeconds"] = told.retryAfterSeconds.map { .int($0) }
+        object["correlationId"] = .string(correlationID)
+        return object
     }
 }

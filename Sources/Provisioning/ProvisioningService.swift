@@ -15,18 +15,29 @@ package struct ProvisioningService: ReservedTopicService {
         topic: String, payload: [UInt8], from publisher: Publisher
     ) async -> [ReservedReply] {
         guard let topic = ProvisioningTopic(topic) else { return [] }
-        let reply: ReservedReply
+        let attempt = self.provisioner.attempt(at: topic, from: publisher)
+        let reply = await Attempt.$current.withValue(attempt) {
+            await self.reply(topic, payload, from: publisher, as: attempt)
+        }
+        self.provisioner.announce(.attempted(attempt.record))
+        CrashPoint.reached(.beforeReply)
+        return [reply]
+    }
+
+    private func reply(
+        _ topic: ProvisioningTopic, _ payload: [UInt8], from publisher: Publisher,
+        as attempt: Attempt
+    ) async -> ReservedReply {
         do {
-            reply = ReservedReply(
+            return ReservedReply(
                 topic: topic.accepted,
                 payload: try await self.answer(topic, payload, from: publisher))
         } catch {
-            reply = ReservedReply(
+            return ReservedReply(
                 topic: topic.rejected,
-                payload: ProvisioningPayload.encode(Rejection(error).object, as: topic.format))
+                payload: ProvisioningPayload.encode(
+                    Rejection(error).object(correlationID: attempt.id), as: topic.format))
         }
-        CrashPoint.reached(.beforeReply)
-        return [reply]
     }
 
     private func answer(
@@ -40,7 +51,7 @@ package struct ProvisioningService: ReservedTopicService {
             }
             return ProvisioningPayload.encode(
                 try await self.provisioner.createKeysAndCertificate(for: publisher),
-                as: topic.format)
+                as: topic.format, at: self.provisioner.ports.clock.now)
         case .createCertificateFromCSR:
             let csr = try self.read(.createCertificateFromCSR, from: publisher) {
                 () throws(FleetError) in
@@ -49,17 +60,17 @@ package struct ProvisioningService: ReservedTopicService {
             }
             return ProvisioningPayload.encode(
                 try await self.provisioner.createCertificate(csr: csr, for: publisher),
-                as: topic.format)
+                as: topic.format, at: self.provisioner.ports.clock.now)
         case .registerThing(let template):
             let request = try self.read(.registerThing, of: template, from: publisher) {
                 () throws(FleetError) in
                 try ProvisioningPayload.registerThing(
                     ProvisioningPayload.object(payload, as: topic.format), template: template)
             }
-            return .open(
-                ProvisioningPayload.encode(
-                    try await self.provisioner.registerThing(request, for: publisher),
-                    as: topic.format))
+            Attempt.current?.names(serial: self.provisioner.serial(in: request.parameters))
+            return ProvisioningPayload.encode(
+                registered: try await self.provisioner.registerThing(request, for: publisher),
+                as: topic.format, at: self.provisioner.ports.clock.now)
         }
     }
 
@@ -71,5 +82,25 @@ package struct ProvisioningService: ReservedTopicService {
         do { return try body() } catch {
             throw self.provisioner.refuse(error, operation, template: template, publisher)
         }
+    }
+}
+
+extension Provisioner {
+    /// The record of what becomes of one request.
+    func attempt(at topic: ProvisioningTopic, from publisher: Publisher) -> Attempt {
+        let (operation, template): (ProvisioningOperation, String?) =
+            switch topic.request {
+            case .createKeysAndCertificate: (.createKeysAndCertificate, nil)
+            case .createCertificateFromCSR: (.createCertificateFromCSR, nil)
+            case .registerThing(let template): (.registerThing, template)
+            }
+        return Attempt(
+            operation, template: template, publisher: publisher, clock: self.ports.clock,
+            entropy: self.ports.entropy)
+    }
+
+    /// What the device calls its serial number.
+    func serial(in parameters: [String: String]) -> String? {
+        parameters[self.settings.enrolment.serialParameter]
     }
 }

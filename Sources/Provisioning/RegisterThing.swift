@@ -55,7 +55,7 @@ extension Provisioner {
         _ request: RegisterThingRequest, with contents: OwnershipTokenMint.Contents,
         for publisher: Publisher, hookCall: inout HookCall?
     ) async throws(FleetError) -> JSONObject {
-        let now = self.ports.clock.now
+        let now = try self.issuingTime()
         let name = try? TemplateName(request.template)
         let view = try await self.loadStart(contents, template: name)
         try Speaker.check(publisher.principal, in: view.registry)
@@ -67,7 +67,9 @@ extension Provisioner {
             return try self.replay(redemption, contents, publisher)
         case .pending(let found): pending = found
         }
+        Attempt.current?.judged(pending)
         let template = try await self.template(name, request.template, in: view)
+        Attempt.current?.found(template)
         let standing = ClaimStanding(publisher, in: view.registry)
         try standing.checkRegistration(by: template.record.name, at: now)
         try RegistrationRendering.check(request.parameters, for: template.document)
@@ -87,10 +89,12 @@ extension Provisioner {
             rendering.rendered, for: pending.certificate,
             and: standing.keysToSpend(on: rendering.rendered.thing))
         let decided = try registration.decide(in: registry)
+        Attempt.current?.planned(decided.plan)
         CrashPoint.reached(.beforeRegisterCommit)
         _ = try await self.ports.store.commit(
             decided.changeSet, by: .principal(publisher.principal, from: publisher.sourceAddress))
         CrashPoint.reached(.afterRegisterCommit)
+        Attempt.current?.committed()
         self.announce(
             .thingRegistered(
                 .init(
@@ -177,6 +181,7 @@ extension Provisioner {
         else {
             throw FleetError(.internalFailure, "a stored answer cannot be read")
         }
+        Attempt.current?.replayed(name, contents.certificate)
         self.announce(
             .thingRegistered(
                 .init(

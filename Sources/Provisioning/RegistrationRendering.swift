@@ -13,6 +13,7 @@ package struct RegistrationRendering: Sendable {
     ) throws(FleetError) {
         if let problem = ParameterRules.problem(in: sent, declared: document.parameters) {
             throw FleetError(.invalidParameters, "parameters: \(problem)")
+                .because(.parameterMisspelt)
         }
     }
 
@@ -67,7 +68,8 @@ enum TemplateGate {
             return FleetError(
                 .templateDisabled,
                 "provisioning template '\(record.name)' is of type \(record.kind.rawValue), "
-                    + "which RegisterThing cannot use", resource: record.name.rawValue)
+                    + "which RegisterThing cannot use", resource: record.name.rawValue
+            ).because(.templateOfAnotherType)
         }
         return nil
     }
@@ -84,7 +86,9 @@ enum HookVerdict {
     ) throws(FleetError) -> [String: String] {
         switch verdict {
         case .allowed(let overrides):
-            guard ParameterRules.problem(in: overrides) == nil else { throw Self.refused(nil) }
+            guard ParameterRules.problem(in: overrides) == nil else {
+                throw Self.refused(nil).because(.hookFailed)
+            }
             return overrides
         case .denied(let reason): throw Self.refused(reason)
         case .timedOut:
@@ -93,13 +97,15 @@ enum HookVerdict {
                 resource: name?.rawValue)
         case .busy:
             throw FleetError(.tooManyRequests, "too many devices ask the hook at once")
-        case .failed: throw Self.refused(nil)
+                .because(.hookBusy)
+        case .failed: throw Self.refused(nil).because(.hookFailed)
         }
     }
 
     static func refused(_ reason: String?) -> FleetError {
         let text = reason.map { String($0.prefix(Self.denyReasonCharactersMax)) } ?? ""
         return FleetError(
-            .accessDenied, text.isEmpty ? "the pre-provisioning hook refused this device" : text)
+            .accessDenied, text.isEmpty ? "the pre-provisioning hook refused this device" : text
+        ).because(.hookDenied)
     }
 }

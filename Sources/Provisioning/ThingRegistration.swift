@@ -107,12 +107,14 @@ enum KeyOwnership {
             if let taken = view.thingsOfCertificate(other).first(where: { $0.thing != thing }) {
                 throw FleetError(
                     .resourceConflict, "this key already belongs to thing '\(taken.thing)'",
-                    resource: taken.thing.rawValue)
+                    resource: taken.thing.rawValue
+                ).because(.copiedImage)
             }
             guard view.certificate(other)?.status != .revoked else {
                 throw FleetError(
                     .resourceConflict, "this key belongs to a revoked certificate",
-                    resource: other.rawValue)
+                    resource: other.rawValue
+                ).because(.keyOfRevokedCertificate)
             }
         }
     }

@@ -19,13 +19,14 @@ enum TokenJudgement {
     ) throws(FleetError) -> OwnershipTokenMint.Contents {
         let isEmpty = token.expose { $0.isEmpty }
         guard !isEmpty else {
-            throw Self.refused("Certificate ownership token cannot be empty.")
+            throw Self.refused("Certificate ownership token cannot be empty.", .tokenEmpty)
         }
         guard let contents = token.expose({ mint.contents(of: $0) }) else {
-            throw Self.refused("the certificate ownership token is unknown")
+            throw Self.refused("the certificate ownership token is unknown", .tokenUnknown)
         }
         guard contents.claim == publisher.principal else {
-            throw Self.refused("the certificate ownership token was given to another claim")
+            throw Self.refused(
+                "the certificate ownership token was given to another claim", .tokenOfAnotherClaim)
         }
         return contents
     }
@@ -37,10 +38,11 @@ enum TokenJudgement {
         let endsAt = contents.issuedAt.advanced(bySeconds: Limits.ownershipTokenSeconds)
         guard now < endsAt else { throw Self.expired }
         guard let token = view.ownershipToken(contents.hash) else {
-            throw Self.refused("the certificate ownership token is unknown")
+            throw Self.refused("the certificate ownership token is unknown", .tokenUnknown)
         }
         guard token.claim == contents.claim, token.certificate == contents.certificate else {
-            throw Self.refused("the certificate ownership token was given to another claim")
+            throw Self.refused(
+                "the certificate ownership token was given to another claim", .tokenOfAnotherClaim)
         }
         guard now < token.expiresAt else { throw Self.expired }
         if let redemption = token.redemption {
@@ -49,25 +51,26 @@ enum TokenJudgement {
             else {
                 throw Self.refused(
                     "the certificate ownership token is already used, with another template or "
-                        + "other parameters")
+                        + "other parameters", .tokenUsed)
             }
             return .answered(redemption)
         }
         guard let certificate = view.certificate(contents.certificate) else {
-            throw Self.refused("the certificate of this ownership token is gone")
+            throw Self.refused(
+                "the certificate of this ownership token is gone", .certificateGone)
         }
         guard certificate.status == .pendingActivation else {
             throw Self.refused(
                 "the certificate of this ownership token is \(certificate.status.rawValue) and "
-                    + "no longer waits for a thing")
+                    + "no longer waits for a thing", .certificateNotPending)
         }
         return .pending(Pending(token: token, certificate: certificate))
     }
 
     private static let expired = Self.refused(
-        "the certificate ownership token is expired; create another certificate")
+        "the certificate ownership token is expired; create another certificate", .tokenExpired)
 
-    private static func refused(_ message: String) -> FleetError {
-        FleetError(.invalidOwnershipToken, message)
+    private static func refused(_ message: String, _ reason: RefusalReason) -> FleetError {
+        FleetError(.invalidOwnershipToken, message).because(reason)
     }
 }

@@ -36,6 +36,7 @@ struct Slipway: AsyncParsableCommand {
             TemplateCommand.self,
             ClaimCommand.self,
             ConfigCommand.self, OperationsCommand.self, EnvCommand.self,
+            TraceCommand.self, ReasonsCommand.self,
         ])
 
     static let versionText = "0.1.0"

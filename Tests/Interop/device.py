@@ -38,7 +38,9 @@ class Reply:
 
     def expect_rejected(self, status, code):
         assert not self.accepted, self
-        assert set(self.document) == {"statusCode", "errorCode", "errorMessage"}, self
+        extra = {"reasonCode", "reason", "step", "retryable", "correlationId"}
+        assert set(self.document) - {"parameter", "retryAfterSeconds"} == {
+            "statusCode", "errorCode", "errorMessage"} | extra, self
         assert (self.document["statusCode"], self.document["errorCode"]) == (status, code), self
         assert self.document["errorMessage"], self
         return self.document["errorMessage"]

@@ -36,6 +36,7 @@ import Testing
         #expect(
             Set(reply.object.keys) == [
                 "certificateId", "certificatePem", "privateKey", "certificateOwnershipToken",
+                "serverTime",
             ])
         #expect(reply.object["privateKey"] == .string(FakeKeyPairs.pem))
     }
@@ -61,6 +62,7 @@ import Testing
         #expect(
             registered.object == [
                 "deviceConfiguration": ["site": "lab"], "thingName": "sensor-A7",
+                "serverTime": .int(Int(fixture.clock.now.seconds)),
             ])
     }
 
@@ -128,7 +130,11 @@ import Testing
         let reply = try await self.ask(
             fixture, topic, Array(body.replacing("TOKEN", with: token).utf8))
         #expect(reply.topic == topic + "/rejected")
-        #expect(Set(reply.object.keys) == ["statusCode", "errorCode", "errorMessage"])
+        #expect(reply.object.keys.prefix(3) == ["statusCode", "errorCode", "errorMessage"])
+        let reason = try #require(
+            reply.object["reasonCode"]?.intValue.flatMap(RefusalReason.init(rawValue:)))
+        #expect(reply.object["reason"] == .string(reason.name))
+        #expect(reply.object["correlationId"]?.stringValue?.count == 16)
         #expect(reply.object["statusCode"] == .int(status))
         #expect(reply.object["errorCode"] == .string(code))
         #expect(reply.object["errorMessage"]?.stringValue?.isEmpty == false)

@@ -60,6 +60,18 @@ package final class KeyPairPool: KeyPairSource {
     /// Requests waiting for a pair now, for a gauge.
     package var waitingCount: Int { self.workshop.waitingCount }
 
+    /// What became of those who asked, since the start.
+    package struct Counts: Hashable, Sendable {
+        /// Pairs handed out, each once.
+        package var taken = 0
+        /// Of those who asked, how many found nothing ready and had to wait.
+        package var missed = 0
+        /// How many were turned away, since too many waited already.
+        package var refused = 0
+    }
+
+    package var counts: Counts { self.workshop.counts }
+
     package func next() async throws(FleetError) -> KeyPair {
         let ticket = self.workshop.ticket()
         defer { self.workshop.forget(ticket) }
@@ -118,6 +130,7 @@ private final class Workshop: Sendable {
         var waiters: [Waiter] = []
         var cancelled: Set<Int> = []
         var making = 0
+        var counts = KeyPairPool.Counts()
         var lastTicket = 0
         var isStopped = false
     }
@@ -139,6 +152,8 @@ private final class Workshop: Sendable {
     var readyCount: Int { self.state.withLock { $0.ready.count } }
     var waitingCount: Int { self.state.withLock { $0.waiters.count } }
 
+    var counts: KeyPairPool.Counts { self.state.withLock { $0.counts } }
+
     func begin() {
         for _ in 0..<self.settings.threads { self.wake.signal() }
     }
@@ -154,14 +169,19 @@ private final class Workshop: Sendable {
         let answer: Answer? = self.state.withLock { state in
             if state.isStopped { return .failure(Self.stopped) }
             if state.cancelled.remove(ticket) != nil { return .failure(Self.cancelled) }
-            if !state.ready.isEmpty { return .success(state.ready.removeFirst()) }
+            if !state.ready.isEmpty {
+                state.counts.taken += 1
+                return .success(state.ready.removeFirst())
+            }
             guard state.waiters.count < self.settings.waitersMax else {
+                state.counts.refused += 1
                 return .failure(
                     FleetError(
                         .tooManyRequests,
                         "\(state.waiters.count) already wait for a key pair: try again later, or "
                             + "send a certificate signing request"))
             }
+            state.counts.missed += 1
             state.waiters.append(Waiter(ticket: ticket, continuation: continuation))
             return nil
         }
@@ -227,7 +247,10 @@ private final class Workshop: Sendable {
     private func finishOne(_ answer: Answer) -> Bool {
         let (waiter, goesOn): (Waiter?, Bool) = self.state.withLock { state in
             state.making -= 1
-            if !state.waiters.isEmpty { return (state.waiters.removeFirst(), true) }
+            if !state.waiters.isEmpty {
+                if case .success = answer { state.counts.taken += 1 }
+                return (state.waiters.removeFirst(), true)
+            }
             guard case .success(let pair) = answer, !state.isStopped else { return (nil, false) }
             if state.ready.count < self.settings.depth { state.ready.append(pair) }
             return (nil, true)

@@ -1,9 +1,9 @@
-import Fleet
+package import Fleet
 import Foundation
 
 /// A file that is only ever appended to, and begun anew when it is large: `access.log` is the
 /// newest, `access.log.1` the one before, and so on to the last, which is removed.
-struct RotatedFile: Sendable {
+package struct RotatedFile: Sendable {
     static let fileMode: mode_t = 0o600
 
     private let path: String
@@ -15,7 +15,7 @@ struct RotatedFile: Sendable {
     private var linesLost = 0
 
     /// - Throws: `FleetError.invalidRequest` where the file cannot be opened.
-    init(path: String, bytesMax: Int, filesMax: Int) throws(FleetError) {
+    package init(path: String, bytesMax: Int, filesMax: Int) throws(FleetError) {
         self.path = path
         self.bytesMax = bytesMax
         self.filesMax = max(1, filesMax)
@@ -27,7 +27,7 @@ struct RotatedFile: Sendable {
     }
 
     /// - Returns: what to tell the operator, where lines are being lost since this call.
-    mutating func append(_ bytes: [UInt8], lines: Int) -> String? {
+    package mutating func append(_ bytes: [UInt8], lines: Int) -> String? {
         if self.size > 0, self.size + bytes.count > self.bytesMax { self.rotate() }
         guard self.descriptor >= 0 || self.open(), self.write(bytes) else {
             let isFirst = self.linesLost == 0
@@ -38,7 +38,7 @@ struct RotatedFile: Sendable {
         return nil
     }
 
-    mutating func close() {
+    package mutating func close() {
         guard self.descriptor >= 0 else { return }
         Foundation.close(self.descriptor)
         self.descriptor = -1

@@ -108,6 +108,7 @@ package struct TemplateRenderer {
             ? ""
             : " (from \(names.map(\.clipped).joined(separator: ", ")) at \(expression.pointer))"
         return FleetError(.invalidParameters, message + origin)
+            .because(.parameterRefused, parameter: names.first)
     }
 }
 
@@ -132,7 +133,8 @@ extension TemplateRenderer {
                 // The first sentence is AWS's own, which device software is known to look for.
                 throw FleetError(
                     .invalidParameters,
-                    "Cannot resolve reference value: \(name.clipped) (at \(expression.pointer))")
+                    "Cannot resolve reference value: \(name.clipped) (at \(expression.pointer))"
+                ).because(.parameterMissing, parameter: name)
             }
             return text
         case .join(let separator, let list):

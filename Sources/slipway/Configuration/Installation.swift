@@ -50,6 +50,8 @@ struct Installation: Sendable {
     /// The first credential, in the form that AWS's tools read.
     var awsCredentials: String { "\(self.data)/aws-credentials" }
     var accessLog: String { "\(self.data)/access.log" }
+    /// Every request of the provisioning dialogue, step by step (`slipway trace`).
+    var attemptLog: String { "\(self.data)/attempts.log" }
     var registrationTasks: String { "\(self.data)/tasks" }
     var demoSerials: String { "\(self.data)/demo-serials.txt" }
     var demoDevices: String { "\(self.data)/demo-devices" }

@@ -89,6 +89,16 @@ struct SettingOptions: ParsableArguments {
     var provisioningInFlightMax: String?
     @Option(help: "Seconds between looks for expired tokens")
     var provisioningSweepSeconds: String?
+    @Option(help: "The template parameter that carries the serial number")
+    var enrolmentSerialParameter: String?
+    @Option(help: "The same key and serial again: allow, replace, refuse or hold")
+    var enrolmentOnRetry: String?
+    @Option(help: "Another key at the same station soon: allow, replace, refuse or hold")
+    var enrolmentOnRework: String?
+    @Option(help: "Another key elsewhere or later: allow, replace, refuse or hold")
+    var enrolmentOnElsewhere: String?
+    @Option(help: "Seconds that another key at the same station counts as rework")
+    var enrolmentReworkSeconds: String?
     @Option(help: "trace, debug, info, notice, warning or error")
     var logLevel: String?
     @Option(help: "Seconds for open requests to finish at a stop")
@@ -122,6 +132,11 @@ struct SettingOptions: ParsableArguments {
             "hook.workers": self.hookWorkers,
             "provisioning.inFlightMax": self.provisioningInFlightMax,
             "provisioning.sweepSeconds": self.provisioningSweepSeconds,
+            "enrolment.serialParameter": self.enrolmentSerialParameter,
+            "enrolment.onRetry": self.enrolmentOnRetry,
+            "enrolment.onRework": self.enrolmentOnRework,
+            "enrolment.onElsewhere": self.enrolmentOnElsewhere,
+            "enrolment.reworkSeconds": self.enrolmentReworkSeconds,
             "log.level": self.logLevel, "shutdown.graceSeconds": self.shutdownGraceSeconds,
         ]
         return given.compactMapValues { $0 }

@@ -100,6 +100,23 @@ enum Settings {
             "how often expired ownership tokens are looked for"),
 
         Setting(
+            "enrolment.serialParameter", .text, default: "SerialNumber",
+            "the template parameter that carries the serial number"),
+        Setting(
+            "enrolment.onRetry", .choice(["allow", "replace", "refuse", "hold"]),
+            default: "replace", "the same key again under the same serial"),
+        Setting(
+            "enrolment.onRework", .choice(["allow", "replace", "refuse", "hold"]),
+            default: "replace",
+            "another key for a serial at the same station, within enrolment.reworkSeconds"),
+        Setting(
+            "enrolment.onElsewhere", .choice(["allow", "replace", "refuse", "hold"]),
+            default: "hold", "another key for a serial anywhere else, or later"),
+        Setting(
+            "enrolment.reworkSeconds", .integer(0...31_536_000), default: "28800",
+            "how long another key at the same station counts as rework"),
+
+        Setting(
             "bulk.sources", .list, default: "",
             "where bulk registrations may read: NAME=FOLDER or NAME=http(s)://HOST/PREFIX/"),
         Setting(

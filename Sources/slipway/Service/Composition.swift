@@ -21,6 +21,7 @@ struct Composition: Sendable {
     let hooks: HookPool
     let provisioner: Provisioner
     let sweep: PendingSweep
+    let attempts: AttemptLog
     let access: AccessParts
     let registration: RegistrationParts
     let revocation: RevocationParts
@@ -65,16 +66,19 @@ struct Composition: Sendable {
                 waitersMax: isP256 ? Self.p256WaitersMax : Self.rsaWaitersMax))
         self.hooks = Self.hookPool(settings, store: self.store)
         try await Self.refuseBrokenHooks(self.hooks, self.store)
-        let log = ProvisioningLog(logger: logger)
+        self.attempts = try AttemptLog(path: installation.attemptLog, logger: logger)
+        let log = ProvisioningLog(logger: logger, attempts: self.attempts)
+        var provisioning = Provisioner.Settings(
+            realm: realm, inFlightMax: settings.integer("provisioning.inFlightMax"),
+            requiresHookApproval: settings.flag("rights.fourEyes"))
+        provisioning.enrolment = EnrolmentParts.settings(settings)
         self.provisioner = Provisioner(
             ports: Provisioner.Ports(
                 store: self.store, issuer: issuer, keyPairs: self.keyPairs, hook: self.hooks,
                 clock: clock, entropy: entropy),
             mint: mint,
-            settings: Provisioner.Settings(
-                realm: realm, inFlightMax: settings.integer("provisioning.inFlightMax"),
-                requiresHookApproval: settings.flag("rights.fourEyes")),
-            observe: { log.note($0) })
+            settings: provisioning, observe: { log.note($0) })
+        try await EnrolmentParts.seedClock(of: self.provisioner, from: self.store)
         self.sweep = PendingSweep(store: self.store, clock: clock)
         self.registration = try RegistrationParts(
             settings, installation, store: self.store, issuer: issuer, logger: logger)
@@ -220,6 +224,7 @@ struct Composition: Sendable {
         await self.hooks.shutdown()
         self.keyPairs.shutdown()
         self.access.log.close()
+        self.attempts.close()
         await self.store.close()
     }
 

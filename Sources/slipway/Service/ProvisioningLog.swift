@@ -6,6 +6,7 @@ import Provisioning
 /// told and, where that is less, what was not told.
 struct ProvisioningLog: Sendable {
     let logger: Logger
+    let attempts: AttemptLog
 
     func note(_ event: ProvisioningEvent) {
         switch event {
@@ -45,6 +46,12 @@ struct ProvisioningLog: Sendable {
                     "hook", metadata: ["hook": "\(hook)", "line": "\(line.clipped)"])
             }
         case .hookAnswered(let trace): self.log(trace)
+        case .attempted(let record): self.attempts.append(record)
+        case .clockWentBack(let seconds):
+            self.logger.critical(
+                "the clock went back; nothing is issued until it has caught up",
+                metadata: ["seconds": "\(seconds)"])
+        case .clockCaughtUp: self.logger.notice("the clock has caught up; issuing goes on")
         case .refusalsNotAudited(let count):
             self.logger.error(
                 "refusals are in this log only: the audit log could not take them",

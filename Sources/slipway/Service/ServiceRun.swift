@@ -114,6 +114,14 @@ struct ServiceRun: Sendable {
             "messagesDroppedSlow": .int(counters.messagesDroppedSlow),
             "reservedRequests": .int(counters.reservedRequests),
             "keyPairsReady": .int(composition.keyPairs.readyCount),
+            "keyPairsWaiting": .int(composition.keyPairs.waitingCount),
+            "keyPairsDepth": .int(composition.settings.integer("keys.ready")),
+            "keyPairsTaken": .int(composition.keyPairs.counts.taken),
+            "keyPairsMissed": .int(composition.keyPairs.counts.missed),
+            "keyPairsRefused": .int(composition.keyPairs.counts.refused),
+            "clockSecondsBehind": .int(Int(composition.provisioner.clockSecondsBehind)),
+            "provisioningInFlight": .int(composition.provisioner.inFlightCount),
+            "provisioningTurnedAway": .int(composition.provisioner.turnedAwayCount),
         ]
     }
 }

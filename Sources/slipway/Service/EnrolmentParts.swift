@@ -1,0 +1,33 @@
+import Fleet
+import Provisioning
+import SQLiteStorage
+
+/// What the service's settings say of serial numbers that are seen again, and what the store knows
+/// of the time.
+enum EnrolmentParts {
+    static func settings(_ resolved: ResolvedSettings) -> EnrolmentSettings {
+        var enrolment = EnrolmentSettings()
+        enrolment.serialParameter = resolved.text("enrolment.serialParameter")
+        func policy(
+            _ key: String, _ standard: EnrolmentSettings.Policy
+        ) -> EnrolmentSettings.Policy {
+            // Only the four words get through the settings.
+            EnrolmentSettings.Policy(rawValue: resolved.text(key)) ?? standard
+        }
+        enrolment.onRetry = policy("enrolment.onRetry", enrolment.onRetry)
+        enrolment.onRework = policy("enrolment.onRework", enrolment.onRework)
+        enrolment.onElsewhere = policy("enrolment.onElsewhere", enrolment.onElsewhere)
+        enrolment.reworkSeconds = Int64(resolved.integer("enrolment.reworkSeconds"))
+        return enrolment
+    }
+
+    /// The newest record says how late it is at least.
+    static func seedClock(
+        of provisioner: Provisioner, from store: SQLiteFleetStore
+    ) async throws(FleetError) {
+        let latest = try await store.latestSequence()
+        guard latest > 0 else { return }
+        let page = try await store.page(ListQuery(.commits, after: String(latest - 1), limit: 1))
+        for case .commit(let commit) in page.records { provisioner.clockHasShown(commit.time) }
+    }
+}
