@@ -52,7 +52,7 @@ extension Provisioner {
                         "the hook is disabled; every device is refused until somebody enables it: "
                             + "slipway hook enable \(script.name)"
                     ]))
-            throw HookVerdict.refused(nil)
+            throw HookVerdict.refused(nil).because(.hookFailed)
         }
         if self.settings.requiresHookApproval, script.approval == nil {
             self.announce(
