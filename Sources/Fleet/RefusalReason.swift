@@ -100,12 +100,13 @@ extension RefusalReason {
         case .invalidCSR: self = .csrRefused
         case .invalidParameters: self = .parameterRefused
         case .invalidOwnershipToken: self = .tokenUnknown
-        case .accessDenied: self = .accessDenied
+        // A suspect claim learns no more than that; the log says why.
+        case .accessDenied, .claimRefused: self = .accessDenied
         case .templateNotFound: self = .templateUnknown
         case .templateDisabled: self = .templateDisabled
         case .resourceConflict: self = .thingConflict
         case .hookTimeout: self = .hookTimedOut
-        case .tooManyRequests: self = .tooManyAtOnce
+        case .tooManyRequests, .claimBusy: self = .tooManyAtOnce
         case .throttled, .limitExceeded, .serviceUnavailable: self = .storeBusy
         case .conflict: self = .raceLost
         case .invalidRequest, .unauthorized, .notFound, .alreadyExists, .deleteConflict,
