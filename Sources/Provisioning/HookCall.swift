@@ -56,6 +56,7 @@ extension Provisioner {
                 clientID: publisher.clientID, parameters: request.document,
                 time: self.ports.clock.now))
         if !answer.log.isEmpty { self.announce(.hookLogged(script.name, answer.log)) }
+        try await self.refuseHeld(answer)
         let overrides = try self.overrides(answer.verdict, by: script)
         let outcome = HookCall.Outcome(
             script: script, overrides: overrides,

@@ -45,7 +45,9 @@ import Testing
         .authoritiesByCreation(.ascending, template: TemplateName(checked: "line")),
         .versionsOfTemplate(TemplateName(checked: "line")),
         .allowlistEntries(Samples.listName), .ownershipTokensExpired(before: Samples.time),
-        .commits, .claimTerms, .claimHours(Samples.claimTerms.name),
+        .allowlistUnits(Samples.listName), .allowlistVersions(Samples.listName),
+        .allowlistHistory(Samples.listName, Samples.serial(1)), .commits, .claimTerms,
+        .claimHours(Samples.claimTerms.name),
     ]
 
     /// Runs `body` on an empty fleet and returns the plan of every statement it ran.
