@@ -5,6 +5,7 @@ package enum OperationTable {
         AccountOperations.all,
         AggregationOperations.all,
         AllowlistOperations.all,
+        AllowlistUnitOperations.all,
         AuthorityOperations.all,
         AuthorizationOperations.all,
         BillingGroupOperations.all,

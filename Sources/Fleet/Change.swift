@@ -85,6 +85,8 @@ package enum Change: Hashable, Sendable {
     case publishAllowlist(AllowlistDraft, at: UnixTime)
     case addAllowlistEntries(AllowlistName, [SerialNumber], at: UnixTime)
     case removeAllowlistEntries(AllowlistName, [SerialNumber], at: UnixTime)
+    /// What has become of a unit, kept with all that became of it before.
+    case setAllowlistStanding(AllowlistName, SerialNumber, AllowlistStanding)
 }
 
 /// What a decision relied upon. The store checks each inside the transaction; one that no longer

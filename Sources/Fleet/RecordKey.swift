@@ -65,6 +65,8 @@ package enum RecordKey: Hashable, Sendable {
     case certificatesOfClaim(ClaimName)
     /// Present where the serial is on the list in its current version.
     case allowlistEntry(AllowlistName, SerialNumber)
+    /// The same, with all that is known of it.
+    case allowlistUnit(AllowlistName, SerialNumber)
 
     /// Whether the key names one record, which has a revision, or a set, which has none.
     package var namesOneRecord: Bool {
@@ -80,7 +82,8 @@ package enum RecordKey: Hashable, Sendable {
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .claimSpent,
-            .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry:
+            .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry,
+            .allowlistUnit:
             false
         }
     }
@@ -120,6 +123,8 @@ package enum Record: Hashable, Sendable {
     case thingPrincipals([ThingPrincipal])
     case versionNumbers([Int])
     case allowlistEntry(SerialNumber)
+    case allowlistUnit(AllowlistUnit)
+    case allowlistStanding(AllowlistStanding)
     case count(Int)
     case claimHour(ClaimHour)
 

@@ -80,6 +80,7 @@ extension Provisioner {
         self.announce(.hookAnswered(trace))
         Attempt.current?.asked(script, answer)
         if !answer.log.isEmpty { self.announce(.hookLogged(script.name, answer.log)) }
+        try await self.refuseHeld(answer)
         let overrides = try self.overrides(answer.verdict, by: script)
         let outcome = HookCall.Outcome(
             script: script, overrides: overrides,

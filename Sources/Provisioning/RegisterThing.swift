@@ -87,7 +87,7 @@ extension Provisioner {
             newThingID: self.ports.entropy.resourceID(), at: now, standing: standing)
         let registry = try await self.loadRegistry(
             rendering.rendered, for: pending.certificate,
-            and: standing.keysToSpend(on: rendering.rendered.thing))
+            and: standing.keysToSpend(on: rendering.rendered.thing).union(registration.unitKeys))
         let decided = try registration.decide(in: registry)
         Attempt.current?.planned(decided.plan)
         CrashPoint.reached(.beforeRegisterCommit)

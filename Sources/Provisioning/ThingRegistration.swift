@@ -20,6 +20,11 @@ struct ThingRegistration {
     let at: UnixTime
     let standing: ClaimStanding
 
+    private var passage: AllowlistPassage? { AllowlistPassage(self.hook?.allowlist) }
+
+    /// The entry of the list that the hook found the device on.
+    var unitKeys: Set<RecordKey> { self.passage.map { [$0.key] } ?? [] }
+
     func decide(in view: RegistryView) throws(FleetError) -> Decided {
         let certificate = self.pending.certificate
         let others = KeyOwnership.others(of: certificate, in: view)
@@ -38,6 +43,10 @@ struct ThingRegistration {
             on: plan.thing.name, parameters: self.rendering.parameters.texts,
             station: self.provenance.station, in: view, at: self.at)
         changes += spending?.changes ?? []
+        let passage = try self.passage?.changeSet(
+            certificate: certificate, thing: plan.thing.name, station: self.provenance.station,
+            parameters: self.rendering.parameters.texts, in: view, at: self.at)
+        changes += passage?.changes ?? []
         var detail: JSONObject = [
             "template": .string(self.template.record.name.rawValue),
             "templateVersion": .int(self.template.version.id),
@@ -53,7 +62,7 @@ struct ThingRegistration {
                 action: ProvisioningOperation.registerThing.rawValue,
                 preconditions: relied.map(self.start.asSeen) + plan.preconditions
                     + others.map { view.asSeen(.certificate($0)) }
-                    + (spending?.preconditions ?? []),
+                    + (spending?.preconditions ?? []) + (passage?.preconditions ?? []),
                 changes: changes, detail: detail))
     }
 

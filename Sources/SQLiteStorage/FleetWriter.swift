@@ -8,7 +8,7 @@ struct WriteRequest: Sendable {
         case commit([Precondition], AuditDraft)
         case refusal(AuditDraft)
         case beginDraft(AllowlistName, AllowlistDraft.Mode)
-        case appendToDraft([SerialNumber], AllowlistDraft)
+        case appendToDraft([AllowlistFacts], AllowlistDraft)
         case discardDraft(AllowlistDraft)
         case noteConnectivity([ConnectivityNote], run: Int64)
         /// Runs outside any transaction: checkpoints, backups, and tests that spoil things.
@@ -18,7 +18,7 @@ struct WriteRequest: Sendable {
     enum Answer: Sendable {
         case commit(Commit)
         case draft(AllowlistDraft)
-        case count(Int)
+        case appended(AllowlistAppended)
         case done
     }
 
@@ -170,7 +170,7 @@ struct FleetWriter: ~Copyable {
         case .beginDraft(let list, let mode):
             return .draft(try AllowlistTables.begin(list, mode: mode, db))
         case .appendToDraft(let serials, let draft):
-            return .count(try AllowlistTables.append(serials, to: draft, db))
+            return .appended(try AllowlistTables.append(serials, to: draft, db))
         case .discardDraft(let draft):
             try AllowlistTables.discard(draft, db)
             return .done

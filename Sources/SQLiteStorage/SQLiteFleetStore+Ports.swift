@@ -113,19 +113,25 @@ extension SQLiteFleetStore: AllowlistDrafts {
 
     /// In pieces, one after the other, so that other requests come in between.
     package func append(
-        _ serials: [SerialNumber], to draft: AllowlistDraft
-    ) async throws(FleetError) -> Int {
-        var added = 0
+        entries serials: [AllowlistFacts], to draft: AllowlistDraft
+    ) async throws(FleetError) -> AllowlistAppended {
+        var sum = AllowlistAppended()
         var start = 0
         repeat {
             let end = min(start + StorageLimits.draftRowsPerRequestMax, serials.count)
             let piece = Array(serials[start..<end])
-            guard case .count(let count) = try await self.write(.appendToDraft(piece, draft))
+            guard case .appended(let count) = try await self.write(.appendToDraft(piece, draft))
             else { throw Self.wrongAnswer }
-            added += count
+            sum.add(count)
             start = end
         } while start < serials.count
-        return added
+        return sum
+    }
+
+    package func removed(
+        by draft: AllowlistDraft, limit: Int
+    ) async throws(FleetError) -> [SerialNumber] {
+        try await self.read { db in try AllowlistTables.removed(by: draft, limit: limit, db) }
     }
 
     package func discard(_ draft: AllowlistDraft) async throws(FleetError) {

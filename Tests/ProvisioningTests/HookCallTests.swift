@@ -47,6 +47,9 @@ import Testing
 
     @Test func overridesWinOverTheDevicesOwnValues() async throws {
         let fixture = try await self.fixture()
+        try await fixture.put([
+            .addAllowlistEntries(self.list, [try SerialNumber("A7")], at: fixture.clock.now)
+        ])
         fixture.hook.answer(
             .allowed(parameterOverrides: ["SerialNumber": "Z", "Site": "plant"]),
             reads: [

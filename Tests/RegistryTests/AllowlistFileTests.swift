@@ -13,10 +13,44 @@ import Testing
         return findings + file.finish()
     }
 
+    private static func entries(_ text: String) -> [AllowlistFacts] {
+        Self.read(Array(text.utf8), inPiecesOf: .max).compactMap { finding in
+            if case .serial(let entry, _) = finding { entry } else { nil }
+        }
+    }
+
+    @Test func otherColumnsSayMoreOfAUnit() throws {
+        let key = String(repeating: "ab", count: 32)
+        let text = """
+            Lot,Serial Number,key_fingerprint,MAC Address,Hardware-Type,state,site,
+            L1, A1 ,\(key.uppercased()),02-AB-00-00-00-01,mk2,held,"plant, north",x
+            ,A2,,,,,,
+            L3,A3
+            """
+        var first = AllowlistFacts(serial: try SerialNumber("A1"), lot: "L1", firstState: .held)
+        first.key = try PublicKeyFingerprint(key)
+        first.mac = "02:ab:00:00:00:01"
+        first.hardwareType = "mk2"
+        first.attributes = ["site": "plant, north"]
+        #expect(
+            Self.entries(text) == [
+                first, AllowlistFacts(serial: try SerialNumber("A2")),
+                AllowlistFacts(serial: try SerialNumber("A3"), lot: "L3"),
+            ])
+    }
+
+    @Test(arguments: [
+        "serial,key\nA,12\n", "serial,mac\nA,02:00\n", "serial,state\nA,provisioned\n",
+        "serial,lot,Lot\nA,x,y\n",
+    ])
+    func aFieldThatMakesNoSenseIsABadLine(_ text: String) {
+        #expect(Self.serials(text).contains { $0.hasSuffix(":bad") })
+    }
+
     private static func serials(_ text: String) -> [String] {
         Self.read(Array(text.utf8), inPiecesOf: .max).map { finding in
             switch finding {
-            case .serial(let serial, let line): "\(line):\(serial)"
+            case .serial(let entry, let line): "\(line):\(entry.serial)"
             case .badLine(let line, _): "\(line):bad"
             }
         }

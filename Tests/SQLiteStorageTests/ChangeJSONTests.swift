@@ -18,6 +18,7 @@ import Testing
             .deleteTemplate(TemplateName(checked: "line")),
             .deleteTemplateVersion(TemplateName(checked: "line"), 3),
             .deleteClaim(Samples.certificateID(1)), .deleteAuthority(Samples.certificateID(1)),
+            .setAllowlistStanding(Samples.listName, Samples.serial(1), Samples.standing),
             .spendClaim(Samples.spend(1, at: 0)), .deleteRegistrationCode,
             .deleteAccessKey(Samples.accessKeyID(1)),
             .deleteRole(Samples.role.name),

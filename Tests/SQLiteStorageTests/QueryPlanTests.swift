@@ -46,7 +46,9 @@ import Testing
         .versionsOfTemplate(TemplateName(checked: "line")),
         .versionsOfHook(HookName(checked: "allowlist")),
         .allowlistEntries(Samples.listName), .ownershipTokensExpired(before: Samples.time),
-        .commits, .claimTerms, .claimHours(Samples.claimTerms.name),
+        .allowlistUnits(Samples.listName), .allowlistVersions(Samples.listName),
+        .allowlistHistory(Samples.listName, Samples.serial(1)), .commits, .claimTerms,
+        .claimHours(Samples.claimTerms.name),
     ]
 
     /// Runs `body` on an empty fleet and returns the plan of every statement it ran.

@@ -1,6 +1,23 @@
 internal import Fleet
 
+/// What lists say of their units, what became of these, and the versions there were.
+struct AllowlistBooks {
+    var facts: [AllowlistName: [SerialNumber: AllowlistFacts]] = [:]
+    var history: [AllowlistName: [SerialNumber: [AllowlistStanding]]] = [:]
+    var versions: [AllowlistName: [Allowlist]] = [:]
+}
+
 extension FleetTables {
+    mutating func setStanding(
+        _ standing: AllowlistStanding, of serial: SerialNumber, on list: AllowlistName
+    ) throws(FleetError) {
+        // A list that was only ever drafted has rows too, and is none.
+        guard self.versionsTaken[list] != nil else {
+            throw .conflict("\(RecordKey.allowlist(list)) does not exist")
+        }
+        self.books.history[list, default: [:]][serial, default: []].append(standing)
+    }
+
     func allowlist(_ name: AllowlistName) -> Allowlist? {
         if case .allowlist(let list)? = self.records[.allowlist(name)]?.record { list } else { nil }
     }
@@ -17,6 +34,8 @@ extension FleetTables {
         _ body: (inout Set<SerialNumber>) -> Void
     ) {
         body(&self.allowlistEntries[name, default: []])
+        let listed = self.allowlistEntries[name, default: []]
+        self.books.facts[name] = self.books.facts[name]?.filter { listed.contains($0.key) }
         self.putAllowlist(name, version: self.takeVersion(name), time, revision)
     }
 
@@ -28,6 +47,8 @@ extension FleetTables {
             .allowlist(name),
             .allowlist(Allowlist(name: name, version: version, count: count, updatedAt: time)),
             revision)
+        self.books.versions[name, default: []].append(
+            Allowlist(name: name, version: version, count: count, updatedAt: time))
     }
 
     mutating func publish(
@@ -40,8 +61,12 @@ extension FleetTables {
             throw .conflict("allowlist \(draft.list) has changed since the draft was begun")
         }
         switch draft.mode {
-        case .merge: self.allowlistEntries[draft.list, default: []].formUnion(open.serials)
-        case .replace: self.allowlistEntries[draft.list] = open.serials
+        case .merge:
+            self.allowlistEntries[draft.list, default: []].formUnion(open.serials)
+            self.books.facts[draft.list, default: [:]].merge(open.facts) { $1 }
+        case .replace:
+            self.allowlistEntries[draft.list] = open.serials
+            self.books.facts[draft.list] = open.facts
         }
         self.drafts[draft.list]?[draft.version] = nil
         self.putAllowlist(draft.list, version: draft.version, time, revision)
@@ -56,13 +81,25 @@ extension FleetTables {
     }
 
     mutating func append(
-        _ serials: [SerialNumber], to draft: AllowlistDraft
-    ) throws(FleetError) -> Int {
+        _ entries: [AllowlistFacts], to draft: AllowlistDraft
+    ) throws(FleetError) -> AllowlistAppended {
         guard var open = self.drafts[draft.list]?[draft.version], open.draft == draft else {
             throw FleetError(
                 .notFound, "draft \(draft.version) of allowlist \(draft.list) is not open")
         }
         let before = open.serials.count
+        let listed = self.allowlistEntries[draft.list] ?? []
+        let serials = entries.map(\.serial)
+        var changed = 0
+        for entry in entries where !open.serials.contains(entry.serial) {
+            let unit = self.allowlistUnit(draft.list, entry.serial)
+            if let unit, unit.facts != entry, draft.mode == .replace || !entry.isBare {
+                changed += 1
+            } else if unit != nil, draft.mode == .merge {
+                continue
+            }
+            open.facts[entry.serial] = entry
+        }
         switch draft.mode {
         case .merge:
             open.serials.formUnion(
@@ -70,7 +107,23 @@ extension FleetTables {
         case .replace: open.serials.formUnion(serials)
         }
         self.drafts[draft.list]?[draft.version] = open
-        return open.serials.count - before
+        return AllowlistAppended(
+            inserted: open.serials.count - before,
+            added: serials.count { !listed.contains($0) }, changed: changed)
+    }
+
+    func allowlistUnit(_ list: AllowlistName, _ serial: SerialNumber) -> AllowlistUnit? {
+        guard self.allowlistEntries[list]?.contains(serial) == true else { return nil }
+        return AllowlistUnit(
+            facts: self.books.facts[list]?[serial] ?? AllowlistFacts(serial: serial),
+            standing: self.books.history[list]?[serial]?.last)
+    }
+
+    func removed(by draft: AllowlistDraft, limit: Int) -> [SerialNumber] {
+        guard draft.mode == .replace else { return [] }
+        let open = self.drafts[draft.list]?[draft.version]?.serials ?? []
+        let gone = (self.allowlistEntries[draft.list] ?? []).subtracting(open)
+        return Array(gone.sorted().prefix(limit))
     }
 
     mutating func discard(_ draft: AllowlistDraft) {

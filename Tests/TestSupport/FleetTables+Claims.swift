@@ -23,7 +23,7 @@ struct ClaimSpending {
 }
 
 extension FleetTables {
-    /// What the keys of claims name, besides records.
+    /// What the keys of claims, and of allowlists' units, name besides records.
     func claimEntry(_ key: RecordKey) -> RegistryView.Entry? {
         func counted(_ count: Int) -> RegistryView.Entry? {
             count > 0 ? RegistryView.Entry(record: .count(count), revision: 0) : nil
@@ -54,6 +54,10 @@ extension FleetTables {
             }
             return ids.isEmpty
                 ? nil : RegistryView.Entry(record: .certificates(ids.sorted()), revision: 0)
+        case .allowlistUnit(let list, let serial):
+            return self.allowlistUnit(list, serial).map {
+                RegistryView.Entry(record: .allowlistUnit($0), revision: 0)
+            }
         default: return nil
         }
     }

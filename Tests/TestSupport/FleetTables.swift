@@ -6,6 +6,7 @@ struct FleetTables {
     struct Draft {
         let draft: AllowlistDraft
         var serials: Set<SerialNumber> = []
+        var facts: [SerialNumber: AllowlistFacts] = [:]
     }
 
     /// Every record that a key of the first group names.
@@ -20,6 +21,7 @@ struct FleetTables {
     private(set) var connectivity: [ThingName: ConnectivityNote] = [:]
     var allowlistEntries: [AllowlistName: Set<SerialNumber>] = [:]
     var claimSpending = ClaimSpending()
+    var books = AllowlistBooks()
     /// By list and version, which no two drafts share.
     var drafts: [AllowlistName: [Int: Draft]] = [:]
     /// The newest version any draft or publication of a list has taken.
@@ -80,7 +82,8 @@ extension FleetTables {
                     .compactMap { self.principals[$0]?[id] })
         case .thingsOfCertificate(let id):
             Self.principals((self.things[id] ?? []).compactMap { self.principals[$0]?[id] })
-        case .termsOfClaim, .claimSpent, .claimUnit, .pendingOfClaim, .certificatesOfClaim:
+        case .termsOfClaim, .claimSpent, .claimUnit, .pendingOfClaim, .certificatesOfClaim,
+            .allowlistUnit:
             self.claimEntry(key)
         case .allowlistEntry(let list, let serial):
             if self.allowlistEntries[list]?.contains(serial) == true {
@@ -286,6 +289,8 @@ extension FleetTables {
         case .forgetRegisteredLines(let id, let number):
             self.forgetLines(of: id, through: number)
         case .publishAllowlist(let draft, let time): try self.publish(draft, time, revision)
+        case .setAllowlistStanding(let list, let serial, let standing):
+            try self.setStanding(standing, of: serial, on: list)
         case .addAllowlistEntries(let list, let serials, let time):
             self.update(list, time, revision) { $0.formUnion(serials) }
         case .removeAllowlistEntries(let list, let serials, let time):

@@ -164,14 +164,20 @@ package final class InMemoryFleetStore: FleetStore, AllowlistDrafts, Connectivit
     }
 
     package func append(
-        _ serials: [SerialNumber], to draft: AllowlistDraft
-    ) async throws(FleetError) -> Int {
-        let result: Result<Int, FleetError> = self.state.withLock { state in
+        entries: [AllowlistFacts], to draft: AllowlistDraft
+    ) async throws(FleetError) -> AllowlistAppended {
+        let result: Result<AllowlistAppended, FleetError> = self.state.withLock { state in
             do throws(FleetError) {
-                return .success(try state.tables.append(serials, to: draft))
+                return .success(try state.tables.append(entries, to: draft))
             } catch { return .failure(error) }
         }
         return try result.get()
+    }
+
+    package func removed(
+        by draft: AllowlistDraft, limit: Int
+    ) async throws(FleetError) -> [SerialNumber] {
+        self.state.withLock { $0.tables.removed(by: draft, limit: limit) }
     }
 
     package func discard(_ draft: AllowlistDraft) async throws(FleetError) {

@@ -34,12 +34,13 @@ struct InMemoryPage {
             switch subject {
             case .commits, .ownershipTokensExpired, .policiesByCreation, .certificatesByCreation,
                 .certificatesOfIssuer, .authoritiesByCreation, .versionsOfTemplate,
-                .versionsOfHook, .registrationTasks, .claimHours:
+                .versionsOfHook, .registrationTasks, .claimHours, .allowlistHistory,
+                .allowlistVersions:
                 let number = after.split(separator: ":").first.flatMap { Int64($0) } ?? 0
                 self.init(number: number, text: after)
             case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
                 .authorities, .allowlists, .accessKeys, .roles, .claimTerms, .allowlistEntries,
-                .thingsWhere,
+                .allowlistUnits, .thingsWhere,
                 .thingGroups,
                 .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
                 .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
@@ -64,7 +65,8 @@ struct InMemoryPage {
         case .registrationTasks: .descending
         case .things, .thingTypes, .certificates, .policies, .templates, .hooks, .claims,
             .authorities, .allowlists, .accessKeys, .roles, .claimTerms, .claimHours,
-            .allowlistEntries, .thingsWhere,
+            .allowlistEntries, .allowlistUnits, .allowlistHistory, .allowlistVersions,
+            .thingsWhere,
             .thingGroups,
             .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
             .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
@@ -92,6 +94,23 @@ struct InMemoryPage {
                 return (
                     SortKey(number: number, text: "\(number):\(hour.station)"), .claimHour(hour)
                 )
+            }
+        case .allowlistUnits(let list):
+            self.tables.allowlistEntries[list, default: []].compactMap { serial in
+                self.tables.allowlistUnit(list, serial).map {
+                    (SortKey(text: serial.rawValue), .allowlistUnit($0))
+                }
+            }
+        case .allowlistHistory(let list, let serial):
+            (self.tables.books.history[list]?[serial] ?? []).enumerated().map { index, row in
+                (
+                    SortKey(number: Int64(index + 1), text: String(index + 1)),
+                    .allowlistStanding(row)
+                )
+            }
+        case .allowlistVersions(let list):
+            (self.tables.books.versions[list] ?? []).map { row in
+                (SortKey(number: Int64(row.version), text: String(row.version)), .allowlist(row))
             }
         case .search(let search): self.found(search)
         case .values(let field, let search): self.values(of: field, search)

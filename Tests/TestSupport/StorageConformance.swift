@@ -20,6 +20,7 @@ package struct StorageConformance: Sendable, CustomStringConvertible {
         StorageConformance.revocationChecks,
         StorageConformance.randomChecks,
         StorageConformance.claimChecks,
+        StorageConformance.unitChecks,
     ].flatMap { $0 }
 
     static let actor = Actor(kind: .operator, identity: "ada", sourceAddress: "192.0.2.1")
@@ -372,6 +373,7 @@ extension StorageConformance {
             .principalsOfThing(Samples.thingName(1)),
             .thingsOfCertificate(Samples.certificateID(1)),
             .allowlistEntry(Samples.listName, Samples.serial(1)),
+            .allowlistUnit(Samples.listName, Samples.serial(1)),
             .termsOfClaim(Samples.certificateID(1)), .claimSpent(Samples.claimTerms.name),
             .claimUnit(Samples.claimTerms.name, Samples.thingName(1)),
             .pendingOfClaim(Samples.certificateID(1)),

@@ -19,7 +19,8 @@ package enum AllowlistOperations {
             query: ["after", "limit"],
             summary: "The serial numbers of an allowlist, in pages", handle: Self.entries),
         Operation(
-            "ImportAllowlist", .put, "/slipway/allowlists/{list}", query: ["mode"], streams: true,
+            "ImportAllowlist", .put, "/slipway/allowlists/{list}", query: ["mode", "dryRun"],
+            streams: true,
             summary: "A whole file, all of it or nothing", handle: Self.importFile),
         Operation(
             "AddAllowlistEntries", .post, "/slipway/allowlists/{list}/entries",
@@ -85,7 +86,8 @@ package enum AllowlistOperations {
         let allowlistImport = AllowlistImport(
             store: services.store, drafts: services.drafts, clock: services.clock)
         return try await allowlistImport.run(
-            name, mode: mode, chunks: request.stream, by: request.actor
+            name, mode: mode, chunks: request.stream, dryRun: try request.queryFlag("dryRun"),
+            by: request.actor
         ).json
     }
 
@@ -132,7 +134,7 @@ package enum AllowlistOperations {
         return serials
     }
 
-    private static func existing(
+    static func existing(
         _ name: AllowlistName, in view: RegistryView
     ) throws(FleetError) -> Allowlist {
         guard let list = view.allowlist(name) else {

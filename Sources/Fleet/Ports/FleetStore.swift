@@ -32,9 +32,25 @@ package protocol AllowlistDrafts: Sendable {
     func begin(
         _ list: AllowlistName, mode: AllowlistDraft.Mode
     ) async throws(FleetError) -> AllowlistDraft
-    /// - Returns: how many of `serials` were new to the list (merge) or to the draft (replace).
+    /// Writes entries to the draft; no serial number is in `entries` twice. In a merge an entry
+    /// that says something else takes the place of the one on the list.
     func append(
-        _ serials: [SerialNumber], to draft: AllowlistDraft
-    ) async throws(FleetError) -> Int
+        entries: [AllowlistFacts], to draft: AllowlistDraft
+    ) async throws(FleetError) -> AllowlistAppended
+    /// Serial numbers that publishing the draft takes off the list: the first `limit` of them.
+    func removed(
+        by draft: AllowlistDraft, limit: Int
+    ) async throws(FleetError) -> [SerialNumber]
     func discard(_ draft: AllowlistDraft) async throws(FleetError)
+}
+
+extension AllowlistDrafts {
+    /// Entries of which nothing is said.
+    /// - Returns: how many of `serials` were new to the list (merge) or to the draft (replace).
+    package func append(
+        _ serials: [SerialNumber], to draft: AllowlistDraft
+    ) async throws(FleetError) -> Int {
+        try await self.append(entries: serials.map { AllowlistFacts(serial: $0) }, to: draft)
+            .inserted
+    }
 }

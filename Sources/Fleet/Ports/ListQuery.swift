@@ -48,6 +48,12 @@ package struct ListQuery: Hashable, Sendable {
         /// What a claim spent, hour by hour and station by station, oldest first.
         case claimHours(ClaimName)
         case allowlistEntries(AllowlistName)
+        /// The same with all that is known of them.
+        case allowlistUnits(AllowlistName)
+        /// What became of a unit, oldest first.
+        case allowlistHistory(AllowlistName, SerialNumber)
+        /// The versions a list has had, oldest first: as records of the list.
+        case allowlistVersions(AllowlistName)
         /// Tokens whose time ended before the moment given, redeemed or not.
         case ownershipTokensExpired(before: UnixTime)
         /// The audit log, oldest first, refusals included.

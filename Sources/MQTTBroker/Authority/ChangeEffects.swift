@@ -65,7 +65,8 @@ struct ChangeEffects: Sendable {
             .putAccessKey, .deleteAccessKey, .putRole, .deleteRole,
             .putRegistrationTask, .setRegistrationTaskState, .deleteRegistrationTask,
             .recordRegisteredLine, .forgetRegisteredLines,
-            .publishAllowlist, .addAllowlistEntries, .removeAllowlistEntries:
+            .publishAllowlist, .addAllowlistEntries, .removeAllowlistEntries,
+            .setAllowlistStanding:
             break
         }
     }

@@ -15,13 +15,15 @@ package struct AllowlistFile: ~Copyable {
 
     /// One line's worth.
     package enum Finding: Hashable, Sendable {
-        case serial(SerialNumber, line: Int)
+        case serial(AllowlistFacts, line: Int)
         case badLine(Int, reason: String)
     }
 
     private var pending: [UInt8] = []
     private var lineNumber = 0
     private var column: Int?
+    /// What the other columns are, where there is a header.
+    private var header = AllowlistHeader()
     /// Inside a line that has outgrown the limit, until its end comes by.
     private var skippingLongLine = false
 
@@ -81,6 +83,11 @@ package struct AllowlistFile: ~Copyable {
         guard let column = self.column else {
             if let header = fields.firstIndex(where: Self.namesSerialColumn) {
                 self.column = header
+                switch AllowlistHeader.read(fields, serial: header) {
+                case .success(let read): self.header = read
+                case .failure(let problem):
+                    return .badLine(self.lineNumber, reason: problem.reason)
+                }
                 return nil
             }
             self.column = 0
@@ -104,7 +111,9 @@ package struct AllowlistFile: ~Copyable {
             return .badLine(self.lineNumber, reason: "is not valid UTF-8")
         }
         do throws(FleetError) {
-            return .serial(try SerialNumber(text), line: self.lineNumber)
+            let serial = try SerialNumber(text)
+            return .serial(
+                try self.header.facts(of: serial, in: fields), line: self.lineNumber)
         } catch {
             return .badLine(self.lineNumber, reason: error.message)
         }

@@ -14,8 +14,8 @@ package struct AllowlistImport: Sendable {
     /// Lines named in a report; more are counted only.
     package static let issuesListedMax = 100
 
-    private let store: any FleetStore
-    private let drafts: any AllowlistDrafts
+    let store: any FleetStore
+    let drafts: any AllowlistDrafts
     private let clock: any WallClock
 
     package init(store: any FleetStore, drafts: any AllowlistDrafts, clock: any WallClock) {
@@ -28,11 +28,12 @@ package struct AllowlistImport: Sendable {
     /// - Throws: `FleetError.invalidRequest` where the stream broke off or is too long; what the
     ///   store threw otherwise. The list is unchanged then.
     package func run<Chunks: AsyncSequence>(
-        _ list: AllowlistName, mode: AllowlistDraft.Mode, chunks: Chunks, by actor: Actor
+        _ list: AllowlistName, mode: AllowlistDraft.Mode, chunks: Chunks, dryRun: Bool = false,
+        by actor: Actor
     ) async throws(FleetError) -> AllowlistImportReport where Chunks.Element: Sequence<UInt8> {
         let draft = try await self.drafts.begin(list, mode: mode)
         do throws(FleetError) {
-            let report = try await self.fill(draft, chunks: chunks)
+            var report = try await self.fill(draft, chunks: chunks, dryRun: dryRun)
             guard report.badLineCount == 0 else {
                 try await self.drafts.discard(draft)
                 return report
@@ -41,6 +42,13 @@ package struct AllowlistImport: Sendable {
             guard report.serialsRead > 0 else {
                 throw FleetError(
                     .invalidRequest, "the file holds no serial number; nothing was imported")
+            }
+            report.removed = try await self.removed(by: draft, report)
+            if dryRun {
+                report.removedSample = try await self.drafts.removed(
+                    by: draft, limit: Self.sampleMax)
+                try await self.drafts.discard(draft)
+                return report
             }
             return try await self.publish(draft, report, by: actor)
         } catch {
@@ -52,11 +60,12 @@ package struct AllowlistImport: Sendable {
     }
 
     private func fill<Chunks: AsyncSequence>(
-        _ draft: AllowlistDraft, chunks: Chunks
+        _ draft: AllowlistDraft, chunks: Chunks, dryRun: Bool
     ) async throws(FleetError) -> AllowlistImportReport where Chunks.Element: Sequence<UInt8> {
         var file = AllowlistFile()
         var report = AllowlistImportReport(list: draft.list, mode: draft.mode)
-        var batch: [SerialNumber] = []
+        report.isDryRun = dryRun
+        var batch: [AllowlistFacts] = []
         var firstLines: [SerialNumber: Int32] = [:]
         var iterator = chunks.makeAsyncIterator()
         while true {
@@ -70,8 +79,8 @@ package struct AllowlistImport: Sendable {
             let findings: [AllowlistFile.Finding]
             if let chunk { findings = file.read(chunk) } else { findings = file.finish() }
             for finding in findings {
-                guard let serial = report.note(finding, firstLines: &firstLines) else { continue }
-                batch.append(serial)
+                guard let entry = report.note(finding, firstLines: &firstLines) else { continue }
+                batch.append(entry)
             }
             guard firstLines.count <= Self.serialsMax else {
                 throw FleetError(
@@ -81,7 +90,9 @@ package struct AllowlistImport: Sendable {
             // Once a line is bad nothing will be published, but reading on finds the others.
             if batch.count >= Self.batchSerials || chunk == nil {
                 if report.badLineCount == 0, !batch.isEmpty {
-                    report.added += try await self.drafts.append(batch, to: draft)
+                    let appended = try await self.drafts.append(entries: batch, to: draft)
+                    report.add(appended)
+                    if dryRun { try await self.sample(batch, of: draft, appended, into: &report) }
                 }
                 batch.removeAll(keepingCapacity: true)
             }
@@ -123,7 +134,17 @@ package struct AllowlistImportReport: Hashable, Sendable {
     /// Different serial numbers in the file.
     package var serialsRead = 0
     /// Of those, new to the list.
-    package var added = 0
+    package private(set) var added = 0
+    /// Of those, on the list with other facts.
+    package private(set) var changed = 0
+    /// On the list, and not in a file that becomes the whole list.
+    package var removed = 0
+    /// Nothing was published, and nothing was meant to be.
+    package var isDryRun = false
+    package var addedSample: [SerialNumber] = []
+    package var changedSample: [SerialNumber] = []
+    package var removedSample: [SerialNumber] = []
+    private(set) var inserted = 0
     package private(set) var duplicates: [Issue] = []
     package private(set) var duplicateCount = 0
     package private(set) var badLines: [Issue] = []
@@ -136,12 +157,19 @@ package struct AllowlistImportReport: Hashable, Sendable {
         self.mode = mode
     }
 
-    /// - Returns: the serial number, where the line holds one that the file did not hold before.
+    mutating func add(_ appended: AllowlistAppended) {
+        self.added += appended.added
+        self.changed += appended.changed
+        self.inserted += appended.inserted
+    }
+
+    /// - Returns: the entry, where the line holds one that the file did not hold before.
     fileprivate mutating func note(
         _ finding: AllowlistFile.Finding, firstLines: inout [SerialNumber: Int32]
-    ) -> SerialNumber? {
+    ) -> AllowlistFacts? {
         switch finding {
-        case .serial(let serial, let line):
+        case .serial(let entry, let line):
+            let serial = entry.serial
             let first = firstLines[serial]
             if let first {
                 self.duplicateCount += 1
@@ -152,7 +180,7 @@ package struct AllowlistImportReport: Hashable, Sendable {
                 return nil
             }
             firstLines[serial] = Int32(clamping: line)
-            return serial
+            return entry
         case .badLine(let line, let reason):
             self.badLineCount += 1
             if self.badLines.count < AllowlistImport.issuesListedMax {
@@ -166,6 +194,9 @@ package struct AllowlistImportReport: Hashable, Sendable {
         func issues(_ issues: [Issue]) -> JSONValue {
             .array(issues.map { ["line": .int($0.line), "message": .string($0.message)] })
         }
+        func serials(_ serials: [SerialNumber]) -> JSONValue {
+            .array(serials.map { .string($0.rawValue) })
+        }
         return [
             "list": .string(self.list.rawValue),
             "mode": .string(self.mode.rawValue),
@@ -174,7 +205,13 @@ package struct AllowlistImportReport: Hashable, Sendable {
             "count": self.published.map { .int($0.count) } ?? nil,
             "linesRead": .int(self.linesRead),
             "serialsRead": .int(self.serialsRead),
+            "dryRun": .bool(self.isDryRun),
             "added": .int(self.added),
+            "changed": .int(self.changed),
+            "removed": .int(self.removed),
+            "addedSample": serials(self.addedSample),
+            "changedSample": serials(self.changedSample),
+            "removedSample": serials(self.removedSample),
             "duplicateCount": .int(self.duplicateCount),
             "duplicates": issues(self.duplicates),
             "badLineCount": .int(self.badLineCount),

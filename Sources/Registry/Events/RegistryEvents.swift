@@ -118,7 +118,8 @@ private struct EventDraft {
             .putRegistrationCode,
             .deleteRegistrationCode, .putOwnershipToken, .redeemOwnershipToken,
             .deleteOwnershipToken, .publishAllowlist, .addAllowlistEntries,
-            .removeAllowlistEntries, .putRegistrationTask, .setRegistrationTaskState,
+            .removeAllowlistEntries, .setAllowlistStanding,
+            .putRegistrationTask, .setRegistrationTaskState,
             .deleteRegistrationTask, .recordRegisteredLine, .forgetRegisteredLines:
             break
         }

@@ -131,6 +131,11 @@ extension Change {
             .removeAllowlistEntries(
                 try $0.name("list"), try Self.serials($0), at: try $0.time("at"))
         },
+        "setAllowlistStanding": {
+            .setAllowlistStanding(
+                try $0.name("list"), try SerialNumber($0.text("serial")),
+                try AllowlistStanding(json: $0.value("standing")))
+        },
     ]
 
     init(json: JSONValue) throws {

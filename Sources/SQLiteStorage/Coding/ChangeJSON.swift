@@ -127,6 +127,10 @@ extension Change {
             Self.serials("addAllowlistEntries", list, serials, time)
         case .removeAllowlistEntries(let list, let serials, let time):
             Self.serials("removeAllowlistEntries", list, serials, time)
+        case .setAllowlistStanding(let list, let serial, let standing):
+            Self.of(
+                "setAllowlistStanding", ("list", RecordJSON.name(list)),
+                ("serial", .string(serial.rawValue)), ("standing", standing.json))
         }
     }
 

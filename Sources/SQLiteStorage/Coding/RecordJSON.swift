@@ -132,7 +132,7 @@ struct JSONFields {
     }
 
     func optionalMap(_ key: String) throws -> [String: String]? {
-        try self.object[key] == nil ? nil : self.map(key)
+        try self.object[key].map { _ in try self.map(key) }
     }
 
     func fingerprint(_ key: String) throws -> PublicKeyFingerprint {

@@ -68,23 +68,33 @@ enum AllowlistTables {
 
     /// One statement for many rows: SQLite takes the array apart, so that a row costs no binding.
     private static let insert = """
-        INSERT OR IGNORE INTO allowlist_entries (list_id, serial, version)
-        SELECT ?1, new.value, ?3 FROM json_each(?2) AS new
+        INSERT OR IGNORE INTO allowlist_entries (list_id, serial, version, facts)
+        SELECT ?1, new.value ->> 0, ?3, new.value ->> 1 FROM json_each(?2) AS new
         """
     private static let insertUnlessLive = """
         \(Self.insert) WHERE NOT EXISTS (
             SELECT 1 FROM allowlist_entries AS entry JOIN allowlist_batches AS batch
                 ON batch.list_id = entry.list_id AND batch.version = entry.version
-            WHERE entry.list_id = ?1 AND entry.serial = new.value AND batch.state = 1)
+            WHERE entry.list_id = ?1 AND entry.serial = new.value ->> 0 AND batch.state = 1)
         """
 
     private static func array(_ serials: [SerialNumber]) -> String {
         JSONPrinter.print(.array(serials.map { .string($0.rawValue) }))
     }
 
+    /// Pairs of a serial number and what is said of it.
+    private static func array(_ entries: [AllowlistFacts]) -> String {
+        JSONPrinter.print(
+            .array(
+                entries.map { entry in
+                    let said = entry.isBare ? JSONValue.null : .string(entry.storedText)
+                    return .array([.string(entry.serial.rawValue), said])
+                }))
+    }
+
     /// - Returns: how many were new.
     private static func insert(
-        _ serials: [SerialNumber], into list: Int64, version: Int, unlessLive: Bool,
+        _ serials: [AllowlistFacts], into list: Int64, version: Int, unlessLive: Bool,
         _ db: Database
     ) throws -> Int {
         try db.run(
@@ -101,6 +111,11 @@ enum AllowlistTables {
             UPDATE allowlists SET version = ?, entries = ?, updated_at = ?, revision = ?
             WHERE id = ?
             """, version, entries, time.milliseconds, revision, list.id)
+        try db.run(
+            """
+            INSERT INTO allowlist_versions (list_id, version, entries, made_at, revision)
+            VALUES (?, ?, ?, ?, ?)
+            """, list.id, version, entries, time.milliseconds, revision)
     }
 }
 
@@ -114,7 +129,8 @@ extension AllowlistTables {
         let list = try Self.findOrMake(name, db)
         let version = try Self.makeBatch(list, .live, mode: .merge, db)
         let added = try Self.insert(
-            serials, into: list.id, version: version, unlessLive: true, db)
+            serials.map { AllowlistFacts(serial: $0) }, into: list.id, version: version,
+            unlessLive: true, db)
         if added == 0 {
             try db.run(
                 "DELETE FROM allowlist_batches WHERE list_id = ? AND version = ?", list.id,
@@ -159,6 +175,7 @@ extension AllowlistTables {
             throw FleetError.conflict(
                 "allowlist \(draft.list) has changed since the draft was begun")
         }
+        try Self.supersede(by: draft, of: list, db)
         if draft.mode == .replace {
             try db.run(
                 "UPDATE allowlist_batches SET state = 2 WHERE list_id = ? AND state = 1", list.id)
@@ -200,22 +217,118 @@ extension AllowlistTables {
     }
 
     static func append(
-        _ serials: [SerialNumber], to draft: AllowlistDraft, _ db: Database
-    ) throws -> Int {
+        _ serials: [AllowlistFacts], to draft: AllowlistDraft, _ db: Database
+    ) throws -> AllowlistAppended {
         guard let (list, entries) = try Self.open(draft, db) else {
             throw FleetError(
                 .notFound, "draft \(draft.version) of allowlist \(draft.list) is not open")
         }
+        let listed = draft.mode == .replace ? try Self.compare(serials, with: list, db) : nil
+        let changed =
+            draft.mode == .merge && list.entries > 0 && serials.contains { !$0.isBare }
+            ? try Self.change(serials, to: draft, of: list, db) : listed?.changed ?? 0
         let added = try Self.insert(
             serials, into: list.id, version: draft.version, unlessLive: draft.mode == .merge, db)
         try db.run(
             "UPDATE allowlist_batches SET entries = ? WHERE list_id = ? AND version = ?",
             entries + added, list.id, draft.version)
-        return added
+        return AllowlistAppended(
+            inserted: added, added: listed.map { serials.count - $0.listed } ?? added,
+            changed: changed)
+    }
+
+    /// How many of the entries are on the list, and of how many it says something else.
+    private static func compare(
+        _ entries: [AllowlistFacts], with list: ListRow, _ db: Database
+    ) throws -> (listed: Int, changed: Int) {
+        guard list.entries > 0 else { return (0, 0) }
+        return try db.first(
+            """
+            SELECT count(*), ifnull(sum(entry.facts IS NOT new.value ->> 1), 0)
+            FROM json_each(?2) AS new
+            CROSS JOIN allowlist_entries AS entry
+                ON entry.list_id = ?1 AND entry.serial = new.value ->> 0
+            JOIN allowlist_batches AS batch
+                ON batch.list_id = ?1 AND batch.version = entry.version
+            WHERE batch.state = 1
+            """, list.id, Self.array(entries), of: "allowlist_entries"
+        ) { (listed: try $0.int(), changed: try $0.int()) } ?? (0, 0)
+    }
+
+    /// Puts those entries into the draft of which the list says something else, and remembers
+    /// them. A line that says nothing of its serial number changes nothing.
+    private static func change(
+        _ entries: [AllowlistFacts], to draft: AllowlistDraft, of list: ListRow, _ db: Database
+    ) throws -> Int {
+        let array = Self.array(entries)
+        try db.run(
+            """
+            INSERT OR IGNORE INTO allowlist_changed (list_id, version, serial, old_version)
+            SELECT ?1, ?3, entry.serial, entry.version
+            FROM json_each(?2) AS new
+            CROSS JOIN allowlist_entries AS entry
+                ON entry.list_id = ?1 AND entry.serial = new.value ->> 0
+            JOIN allowlist_batches AS batch
+                ON batch.list_id = ?1 AND batch.version = entry.version
+            WHERE batch.state = 1 AND new.value ->> 1 IS NOT NULL
+                AND entry.facts IS NOT new.value ->> 1
+            """, list.id, array, draft.version)
+        let changed = db.changesCount
+        guard changed > 0 else { return 0 }
+        try db.run(
+            """
+            INSERT OR IGNORE INTO allowlist_entries (list_id, serial, version, facts)
+            SELECT ?1, new.value ->> 0, ?3, new.value ->> 1
+            FROM json_each(?2) AS new CROSS JOIN allowlist_changed AS changed
+                ON changed.list_id = ?1 AND changed.version = ?3
+                AND changed.serial = new.value ->> 0
+            """, list.id, array, draft.version)
+        return changed
+    }
+
+    /// What the draft says otherwise goes from the batches it was in, so that a serial number
+    /// stays in one.
+    private static func supersede(
+        by draft: AllowlistDraft, of list: ListRow, _ db: Database
+    ) throws {
+        try db.run(
+            """
+            DELETE FROM allowlist_entries WHERE list_id = ?1 AND (serial, version) IN (
+                SELECT serial, old_version FROM allowlist_changed
+                WHERE list_id = ?1 AND version = ?2)
+            """, list.id, draft.version)
+        try Self.forgetChanged(by: draft, of: list, db)
+    }
+
+    private static func forgetChanged(
+        by draft: AllowlistDraft, of list: ListRow, _ db: Database
+    ) throws {
+        try db.run(
+            "DELETE FROM allowlist_changed WHERE list_id = ? AND version = ?", list.id,
+            draft.version)
+    }
+
+    /// Those that are on the list and not in the draft, as far as `limit` goes.
+    static func removed(
+        by draft: AllowlistDraft, limit: Int, _ db: Database
+    ) throws -> [SerialNumber] {
+        guard draft.mode == .replace, let list = try Self.find(draft.list, db) else { return [] }
+        return try db.all(
+            """
+            SELECT entry.serial FROM allowlist_entries AS entry
+            JOIN allowlist_batches AS batch
+                ON batch.list_id = entry.list_id AND batch.version = entry.version
+            WHERE entry.list_id = ?1 AND batch.state = 1 AND NOT EXISTS (
+                SELECT 1 FROM allowlist_entries AS new
+                WHERE new.list_id = ?1 AND new.serial = entry.serial AND new.version = ?2)
+            ORDER BY entry.serial LIMIT ?3
+            """, list.id, draft.version, limit, of: "allowlist_entries"
+        ) { try $0.text() }.compactMap { try? SerialNumber($0) }
     }
 
     static func discard(_ draft: AllowlistDraft, _ db: Database) throws {
         guard let (list, _) = try Self.open(draft, db) else { return }
+        try Self.forgetChanged(by: draft, of: list, db)
         try db.run(
             "UPDATE allowlist_batches SET state = 2 WHERE list_id = ? AND version = ?", list.id,
             draft.version)
@@ -224,5 +337,6 @@ extension AllowlistTables {
     /// At opening: nobody is left to finish what was being drafted.
     static func abandonDrafts(_ db: Database) throws {
         try db.run("UPDATE allowlist_batches SET state = 2 WHERE state = 0")
+        try db.run("DELETE FROM allowlist_changed")
     }
 }

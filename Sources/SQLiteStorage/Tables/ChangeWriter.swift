@@ -59,10 +59,7 @@ struct ChangeWriter {
         case .deleteCertificate(let id): try CertificateTables.delete(id, db)
         case .putRevocation(let record): try RevocationTable.put(record, revision, db)
         case .releaseHold(let id): try RevocationTable.releaseHold(id, db)
-        case .putClaim(let record): try CertificateTables.put(record, revision, db)
-        case .deleteClaim(let id): try CertificateTables.deleteClaim(id, db)
-        case .putClaimTerms(let record): try ClaimTables.put(record, revision, db)
-        case .spendClaim(let spend): try ClaimTables.spend(spend, db)
+        case .putClaim, .deleteClaim, .putClaimTerms, .spendClaim: try self.writeClaim(change)
         case .putAuthority(let record): try CertificateTables.put(record, revision, db)
         case .deleteAuthority(let id): try CertificateTables.deleteAuthority(id, db)
         case .putRegistrationCode(let record): try TagTables.put(record, revision, db)
@@ -84,8 +81,22 @@ struct ChangeWriter {
         case .putRegistrationTask, .setRegistrationTaskState, .deleteRegistrationTask,
             .recordRegisteredLine, .forgetRegisteredLines:
             try self.writeRegistrationTask(change)
-        case .publishAllowlist, .addAllowlistEntries, .removeAllowlistEntries:
+        case .publishAllowlist, .addAllowlistEntries, .removeAllowlistEntries,
+            .setAllowlistStanding:
             try self.writeAllowlist(change)
+        }
+    }
+
+    private func writeClaim(_ change: Change) throws {
+        let (db, revision) = (self.db, self.revision)
+        if case .putClaim(let record) = change {
+            try CertificateTables.put(record, revision, db)
+        } else if case .deleteClaim(let id) = change {
+            try CertificateTables.deleteClaim(id, db)
+        } else if case .putClaimTerms(let record) = change {
+            try ClaimTables.put(record, revision, db)
+        } else if case .spendClaim(let spend) = change {
+            try ClaimTables.spend(spend, db)
         }
     }
 
@@ -112,6 +123,8 @@ struct ChangeWriter {
             try AllowlistTables.add(serials, to: list, at: time, revision, db)
         } else if case .removeAllowlistEntries(let list, let serials, let time) = change {
             try AllowlistTables.remove(serials, from: list, at: time, revision, db)
+        } else if case .setAllowlistStanding(let list, let serial, let standing) = change {
+            try AllowlistUnitTables.set(standing, of: serial, on: list, revision, db)
         }
     }
 
@@ -142,7 +155,7 @@ struct ChangeWriter {
             .redeemOwnershipToken, .deleteOwnershipToken, .putAccessKey, .deleteAccessKey,
             .putRole, .deleteRole, .putRegistrationTask, .setRegistrationTaskState,
             .deleteRegistrationTask, .forgetRegisteredLines, .publishAllowlist,
-            .addAllowlistEntries, .removeAllowlistEntries:
+            .addAllowlistEntries, .removeAllowlistEntries, .setAllowlistStanding:
             "the change"
         }
     }

@@ -53,24 +53,13 @@ struct ListPages {
             try self.named(query, "hooks", ProvisioningTables.hookColumns, "name") {
                 .hook(try ProvisioningTables.hook(&$0))
             }
-        case .claims:
-            try self.named(query, "claims", CertificateTables.claimColumns, "certificate") {
-                .claim(try CertificateTables.claim(&$0))
-            }
-        case .claimTerms:
-            try self.named(query, "claim_terms", "terms", "name") {
-                .claimTerms(try ClaimTables.terms(&$0))
-            }
-        case .claimHours(let name): try ClaimTables.hours(of: name, query, self.db)
+        case .claims, .claimTerms, .claimHours: try self.claims(query)
         case .authorities:
             try self.named(query, "authorities", CertificateTables.authorityColumns, "id") {
                 .authority(try CertificateTables.authority(&$0))
             }
-        case .allowlists:
-            try self.named(
-                query, "allowlists", AllowlistTables.listColumns, "name",
-                also: "AND \(AllowlistTables.published)"
-            ) { .allowlist(try AllowlistTables.list(&$0)) }
+        case .allowlists, .allowlistUnits, .allowlistHistory, .allowlistVersions:
+            try self.allowlists(query)
         case .accessKeys: try self.accessKeys(query)
         case .roles: try self.roles(query)
         case .registrationTasks(let status): try self.registrationTasks(status, query)
@@ -103,7 +92,7 @@ struct ListPages {
             records: page.map(\.record), next: rows.count > page.count ? page.last?.key : nil)
     }
 
-    private func named(
+    func named(
         _ query: ListQuery, _ table: String, _ columns: String, _ key: String,
         also condition: String = "", decode: (inout RowReader) throws -> Fleet.Record
     ) throws -> ListPage {

@@ -86,7 +86,8 @@ extension RecordLoader {
             .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .claimSpent,
-            .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry:
+            .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry,
+            .allowlistUnit:
             try self.set(key).map { _ in 0 }
         }
     }

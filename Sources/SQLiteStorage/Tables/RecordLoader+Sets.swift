@@ -58,13 +58,8 @@ extension RecordLoader {
                     name.rawValue, of: "template_versions"
                 ) { try $0.int() }
             ).map { .versionNumbers($0) }
-        case .claimSpent(let name): try ClaimTables.spent(name, self.db)
-        case .claimUnit(let name, let thing): try ClaimTables.unit(name, thing, self.db)
-        case .pendingOfClaim(let id): try ClaimTables.pending(id, self.db)
-        case .certificatesOfClaim(let name):
-            try self.certificates(
-                "SELECT certificate FROM claims WHERE label = ? ORDER BY certificate",
-                name.rawValue)
+        case .claimSpent, .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistUnit:
+            try self.counted(key)
         case .allowlistEntry(let list, let serial): try self.entry(serial, of: list)
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
             .templateVersion, .hook, .hookVersion, .claim, .claimTerms, .termsOfClaim, .authority,
@@ -113,7 +108,7 @@ extension RecordLoader {
         ).map { .groups($0) }
     }
 
-    private func certificates(_ sql: String, _ key: String) throws -> Fleet.Record? {
+    func certificates(_ sql: String, _ key: String) throws -> Fleet.Record? {
         try Self.unlessEmpty(
             self.db.all(sql, key, of: "certificates") { try $0.certificateID() }
         ).map { .certificates($0) }

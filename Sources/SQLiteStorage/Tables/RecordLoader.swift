@@ -52,18 +52,7 @@ struct RecordLoader {
             try self.one("hooks", ProvisioningTables.hookColumns, "name = ?", name.rawValue) {
                 .hook(try ProvisioningTables.hook(&$0))
             }
-        case .claim(let id):
-            try self.one(
-                "claims", CertificateTables.claimColumns, "certificate = ?", id.rawValue
-            ) { .claim(try CertificateTables.claim(&$0)) }
-        case .claimTerms(let name):
-            try self.one("claim_terms", "terms", "name = ?", name.rawValue) {
-                .claimTerms(try ClaimTables.terms(&$0))
-            }
-        case .termsOfClaim(let id):
-            try self.one(
-                "claim_terms", "terms", ClaimTables.ofCertificate, id.rawValue
-            ) { .claimTerms(try ClaimTables.terms(&$0)) }
+        case .claim, .claimTerms, .termsOfClaim: try self.claim(key)
         case .authority(let id):
             try self.one(
                 "authorities", CertificateTables.authorityColumns, "id = ?", id.rawValue
@@ -72,11 +61,7 @@ struct RecordLoader {
             try self.one(
                 "ownership_tokens", ProvisioningTables.tokenColumns, "hash = ?", hash.rawValue
             ) { .ownershipToken(try ProvisioningTables.token(&$0)) }
-        case .allowlist(let name):
-            try self.one(
-                "allowlists", AllowlistTables.listColumns,
-                "name = ? AND \(AllowlistTables.published)", name.rawValue
-            ) { .allowlist(try AllowlistTables.list(&$0)) }
+        case .allowlist(let name): try self.allowlist(name)
         case .tags(let resource): try self.tags(of: resource)
         case .eventConfigurations: try self.eventConfigurations()
         case .indexingConfiguration:
@@ -91,7 +76,8 @@ struct RecordLoader {
             .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .claimSpent,
-            .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry:
+            .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry,
+            .allowlistUnit:
             try self.set(key).map { RegistryView.Entry(record: $0, revision: 0) }
         }
     }
@@ -102,7 +88,7 @@ struct RecordLoader {
         }
     }
 
-    private func one(
+    func one(
         _ table: String, _ columns: String, _ condition: String,
         _ arguments: (any DatabaseValueConvertible)...,
         decode: (inout RowReader) throws -> Fleet.Record

@@ -10,7 +10,10 @@ struct AllowlistCommand: AsyncParsableCommand {
         discussion: """
             Talks to the running service where there is one, else works on the database itself.
             """,
-        subcommands: [Import.self, Add.self, Remove.self, List.self, Show.self])
+        subcommands: [
+            Import.self, Export.self, Add.self, Remove.self, List.self, Show.self, Versions.self,
+            Unit.self, Hold.self, Release.self, Block.self, Lease.self,
+        ])
 }
 
 extension AllowlistCommand {
@@ -21,12 +24,21 @@ extension AllowlistCommand {
                 The file holds one serial number a line, or CSV with a column called serial, \
                 serial_number or SerialNumber (else the first column counts). A bad line keeps \
                 the whole file out; the report names it. Exit code 1 then.
+
+                Other columns say more of a unit: key_fingerprint (the device's key, SHA-256), \
+                mac, hardware_type, lot, and state (expected, held, blocked); whatever else there \
+                is becomes an attribute. What became of a unit is not touched by an import.
+
+                slipway allowlist import line units.csv --dry-run
+                slipway allowlist import line units.csv --replace
                 """)
 
         @Argument(help: "The list's name") var list: String
         @Argument(help: "The file; - is standard input") var file: String
         @Flag(help: "The file becomes the whole list: what it does not name is taken off")
         var replace = false
+        @Flag(help: "Say what would be added, changed and removed; change nothing")
+        var dryRun = false
         @Flag(help: "Print the report as JSON") var json = false
         @OptionGroup(title: "Settings") var settings: LocationOptions
 
@@ -36,9 +48,13 @@ extension AllowlistCommand {
                 let stream = try FileChunks(path: self.file)
                 let report = try await access.perform(
                     "ImportAllowlist", path: try AllowlistCommand.path(self.list),
-                    query: ["mode": self.replace ? "replace" : "merge"], stream: stream)
+                    query: [
+                        "mode": self.replace ? "replace" : "merge",
+                        "dryRun": self.dryRun ? "true" : "false",
+                    ], stream: stream)
                 if self.json { Terminal.say(report) } else { Self.tell(report) }
-                guard report["imported"]?.boolValue == true else { throw ExitCode(1) }
+                let isGood = self.dryRun && report["badLineCount"]?.intValue == 0
+                guard isGood || report["imported"]?.boolValue == true else { throw ExitCode(1) }
             } catch let error as FleetError {
                 throw Failure.exit(error)
             }
@@ -58,6 +74,9 @@ extension AllowlistCommand {
                     Terminal.complain("… and \(count - issues.count) more such lines")
                 }
             }
+            if report["dryRun"]?.boolValue == true, number("badLineCount") == 0 {
+                return Self.tellTrial(report)
+            }
             guard report["imported"]?.boolValue == true else {
                 Terminal.complain(
                     "slipway: nothing was imported: \(number("badLineCount")) of "
@@ -69,7 +88,25 @@ extension AllowlistCommand {
                 "\(report["list"]?.stringValue ?? ""): version \(number("version")), "
                     + "\(number("count")) serial numbers (\(number("added")) new, "
                     + "\(read - number("added")) already listed, "
-                    + "\(number("duplicateCount")) duplicate lines)")
+                    + "\(number("duplicateCount")) duplicate lines"
+                    + Self.more(number("changed"), number("removed")) + ")")
+        }
+
+        private static func more(_ changed: Int, _ removed: Int) -> String {
+            (changed > 0 ? ", \(changed) changed" : "")
+                + (removed > 0 ? ", \(removed) removed" : "")
+        }
+
+        private static func tellTrial(_ report: JSONValue) {
+            for kind in ["added", "changed", "removed"] {
+                let count = report[kind]?.intValue ?? 0
+                let sample = report["\(kind)Sample"]?.arrayValue ?? []
+                let names = sample.compactMap(\.stringValue).joined(separator: " ")
+                let rest = count > sample.count && count > 0 ? " …" : ""
+                Terminal.say("\(kind): \(count)" + (names.isEmpty ? "" : "  \(names)\(rest)"))
+            }
+            Terminal.say("doubled: \(report["duplicateCount"]?.intValue ?? 0)")
+            Terminal.say("nothing was changed: this was a dry run")
         }
     }
 
@@ -189,7 +226,7 @@ extension AllowlistCommand {
     }
 
     /// Judged before it becomes part of a path, in which `a/b` or nothing would be another request.
-    private static func path(_ list: String) throws(FleetError) -> [String: String] {
+    static func path(_ list: String) throws(FleetError) -> [String: String] {
         ["list": try AllowlistName(list).rawValue]
     }
 

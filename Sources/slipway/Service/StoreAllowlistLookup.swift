@@ -19,8 +19,8 @@ struct StoreAllowlistLookup: AllowlistLookup {
             let view = try await self.store.load([.allowlist(list)])
             return (false, view.allowlist(list)?.version)
         }
-        let view = try await self.store.load([.allowlist(list), .allowlistEntry(list, name)])
-        return (view.isOnAllowlist(list, name), view.allowlist(list)?.version)
+        let view = try await self.store.load([.allowlist(list), .allowlistUnit(list, name)])
+        return (view.allowlistUnit(list, name)?.admits == true, view.allowlist(list)?.version)
     }
 
     func thing(_ name: ThingName) async throws(FleetError) -> JSONObject? {

@@ -1,0 +1,124 @@
+/// What an allowlist says of one serial number.
+package struct AllowlistFacts: Hashable, Sendable {
+    package let serial: SerialNumber
+    /// The device's own key, SHA-256 of its SubjectPublicKeyInfo: no other gets the serial number.
+    package var key: PublicKeyFingerprint?
+    /// Lower-case hex with colons.
+    package var mac: String?
+    package var hardwareType: String?
+    package var lot: String?
+    /// Whatever else the file had columns for.
+    package var attributes: [String: String]
+    /// Where the unit begins, of which nothing has become yet: expected, held or blocked.
+    package var firstState: AllowlistStanding.State
+
+    package init(
+        serial: SerialNumber, key: PublicKeyFingerprint? = nil, mac: String? = nil,
+        hardwareType: String? = nil, lot: String? = nil, attributes: [String: String] = [:],
+        firstState: AllowlistStanding.State = .expected
+    ) {
+        self.serial = serial
+        self.key = key
+        self.mac = mac
+        self.hardwareType = hardwareType
+        self.lot = lot
+        self.attributes = attributes
+        self.firstState = firstState
+    }
+
+    /// Nothing but a serial number.
+    package var isBare: Bool {
+        self.key == nil && self.mac == nil && self.hardwareType == nil && self.lot == nil
+            && self.attributes.isEmpty && self.firstState == .expected
+    }
+}
+
+/// What has become of a unit, and since when.
+package struct AllowlistStanding: Hashable, Sendable {
+    package enum State: String, Sendable, CaseIterable {
+        /// On the list, and not seen yet.
+        case expected
+        /// Kept for one station, until a moment.
+        case leased
+        /// Registered.
+        case provisioned
+        /// Known and not yet released: the device is told to come again.
+        case held
+        /// For rework: it may be registered again.
+        case released
+        /// Known, and never to be registered.
+        case blocked
+    }
+
+    package var state: State
+    package var since: UnixTime
+    package var reason: String?
+    /// Who said so: a person, or the certificate of the claim.
+    package var by: String?
+    package var station: String?
+    /// When a lease ends by itself.
+    package var until: UnixTime?
+    package var thing: ThingName?
+
+    package init(
+        state: State, since: UnixTime, reason: String? = nil, by: String? = nil,
+        station: String? = nil, until: UnixTime? = nil, thing: ThingName? = nil
+    ) {
+        self.state = state
+        self.since = since
+        self.reason = reason
+        self.by = by
+        self.station = station
+        self.until = until
+        self.thing = thing
+    }
+}
+
+/// One unit of an allowlist.
+package struct AllowlistUnit: Hashable, Sendable {
+    package let facts: AllowlistFacts
+    /// nil where nothing has become of it yet.
+    package let standing: AllowlistStanding?
+
+    package init(facts: AllowlistFacts, standing: AllowlistStanding?) {
+        self.facts = facts
+        self.standing = standing
+    }
+
+    package var state: AllowlistStanding.State { self.standing?.state ?? self.facts.firstState }
+
+    /// Whether a device that presents the serial number may be let in, as far as the list goes.
+    package var admits: Bool { self.state != .held && self.state != .blocked }
+}
+
+/// What became of entries that were written to a draft.
+package struct AllowlistAppended: Hashable, Sendable {
+    /// New to the draft.
+    package var inserted = 0
+    /// Of those, not on the list as it was.
+    package var added = 0
+    /// On the list, which says something else of them.
+    package var changed = 0
+
+    package init(inserted: Int = 0, added: Int = 0, changed: Int = 0) {
+        self.inserted = inserted
+        self.added = added
+        self.changed = changed
+    }
+
+    package mutating func add(_ other: AllowlistAppended) {
+        self.inserted += other.inserted
+        self.added += other.added
+        self.changed += other.changed
+    }
+}
+
+extension RegistryView {
+    package func allowlistUnit(_ list: AllowlistName, _ serial: SerialNumber) -> AllowlistUnit? {
+        if case .allowlistUnit(let unit)? = self.entry(.allowlistUnit(list, serial))?.record {
+            unit
+        } else {
+            nil
+        }
+    }
+}

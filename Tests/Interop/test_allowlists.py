@@ -1,0 +1,96 @@
+"""Allowlists as records: imports that tell, hold versus unknown, what became of a unit."""
+
+import json
+
+import pytest
+
+from device import Device, Key
+from test_claims import register, slipway
+
+
+@pytest.fixture
+def line(make_gateway):
+    return make_gateway().start()
+
+
+def unit(gateway, serial):
+    return json.loads(slipway(gateway, "allowlist", "unit", "demo", serial, "--json"))
+
+
+def test_hold_is_not_unknown(line):
+    slipway(line, "allowlist", "hold", "demo", "SN-000007", "--reason", "burn-in")
+    with Device(line, client_id="held") as device:
+        device.subscribe_to_replies()
+        message = register(device, "SN-000007").expect_rejected(429, "TooManyRequests")
+        assert "not yet released; retry after" in message
+        register(device, "SN-NOBODY").expect_rejected(403, "AccessDenied")
+        slipway(line, "allowlist", "release", "demo", "SN-000007", "--reason", "burn-in passed")
+        register(device, "SN-000007").expect_accepted()
+    known = unit(line, "SN-000007")
+    assert (known["state"], known["thing"], known["station"]) == (
+        "provisioned", "sensor-SN-000007", "demo-station")
+    assert [entry["state"] for entry in known["history"]] == ["held", "released", "provisioned"]
+    assert [entry.get("reason") for entry in known["history"]] == [
+        "burn-in", "burn-in passed", None]
+
+
+def test_blocked_and_leased(line):
+    slipway(line, "allowlist", "block", "demo", "SN-000008", "--reason", "scrapped")
+    slipway(line, "allowlist", "lease", "demo", "SN-000009", "--station", "nest-3")
+    with Device(line, client_id="blocked") as device:
+        device.subscribe_to_replies()
+        register(device, "SN-000008").expect_rejected(403, "AccessDenied")
+        message = register(device, "SN-000009").expect_rejected(409, "ResourceConflict")
+        assert "in use at station 'nest-3'" in message
+    slipway(line, "allowlist", "lease", "demo", "SN-000008", "--station", "nest-3", code=1)
+    slipway(line, "allowlist", "release", "demo", "SN-NOBODY", "--reason", "x", code=1)
+
+
+def test_dry_run_import_and_export(line):
+    first = line.directory / "first.csv"
+    first.write_text("serial,lot,hardware_type,site\nU1,L1,mk1,north\nU2,L1,mk1,\nU3,,,\n")
+    slipway(line, "allowlist", "import", "units", str(first))
+    second = line.directory / "second.csv"
+    second.write_text("serial,lot,hardware_type,site,state\nU1,L1,mk1,north,\n"
+                      "U2,L2,mk2,\"a, b\",held\nU4,,,,\nU4,,,,\n")
+    told = json.loads(slipway(line, "allowlist", "import", "units", str(second), "--replace",
+                              "--dry-run", "--json"))
+    assert [told[name] for name in ("added", "changed", "removed", "duplicateCount")] == [
+        1, 1, 1, 1]
+    assert (told["addedSample"], told["changedSample"], told["removedSample"]) == (
+        ["U4"], ["U2"], ["U3"])
+    assert not told["imported"]
+    text = slipway(line, "allowlist", "import", "units", str(second), "--dry-run")
+    assert "added: 1  U4" in text and "changed: 1  U2" in text and "removed: 0" in text
+    assert "U4" not in slipway(line, "allowlist", "export", "units")
+    slipway(line, "allowlist", "import", "units", str(second), "--replace")
+    exported = slipway(line, "allowlist", "export", "units").splitlines()
+    assert exported[0] == ("serial,key_fingerprint,mac,hardware_type,lot,state,station,thing,"
+                           "since,site")
+    assert exported[1:] == ["U1,,,mk1,L1,expected,,,,north", 'U2,,,mk2,L2,held,,,,"a, b"',
+                            "U4,,,,,expected,,,,"]
+    assert slipway(line, "allowlist", "export", "units", "--state", "held").count("\n") == 2
+    # What was exported is what is there: importing it again changes nothing.
+    back = line.directory / "back.csv"
+    back.write_text(slipway(line, "allowlist", "export", "units", "--facts"))
+    again = json.loads(slipway(line, "allowlist", "import", "units", str(back), "--dry-run",
+                               "--json"))
+    assert (again["added"], again["removed"]) == (0, 0)
+    versions = slipway(line, "allowlist", "versions", "units").splitlines()
+    assert len(versions) == 3, versions
+
+
+def test_a_key_on_the_list_is_the_only_one(line):
+    from cryptography.hazmat.primitives import hashes, serialization
+    mine = Key()
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(mine.private.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
+    path = line.directory / "keys.csv"
+    path.write_text(f"serial,key_fingerprint\nSN-000010,{digest.finalize().hex()}\n")
+    slipway(line, "allowlist", "import", "demo", str(path))
+    with Device(line, client_id="keyed") as device:
+        device.subscribe_to_replies()
+        register(device, "SN-000010").expect_rejected(403, "AccessDenied")
+        register(device, "SN-000010", mine).expect_accepted()
+    assert unit(line, "SN-000010")["state"] == "provisioned"
