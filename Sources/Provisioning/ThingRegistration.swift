@@ -29,6 +29,8 @@ struct ThingRegistration {
         let certificate = self.pending.certificate
         let others = KeyOwnership.others(of: certificate, in: view)
         try KeyOwnership.check(others, for: self.rendering.rendered.thing, in: view)
+        try CertificateDemandJudge.check(
+            self.rendering.rendered.certificateDemands, of: .init(certificate))
         let plan = try self.rendering.plan(
             self.template.document, from: ProvisioningPlan.Source(self.template.version),
             certificate: certificate.id, newThingID: self.newThingID, in: view, at: self.at)

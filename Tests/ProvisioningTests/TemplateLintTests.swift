@@ -15,6 +15,10 @@ private func soundTemplate(
         sections: #", "Parameters": {\#(parameters)}\#(sections)"#, overrides: overrides)
 }
 
+private func arn(_ name: String) -> String {
+    #"{"Fn::Sub": "arn:aws:iot:${AWS::Region}:${AWS::AccountId}:\#(name)"}"#
+}
+
 private func findings(
     _ body: String, _ context: TemplateLint.Context = .init()
 ) throws -> [TemplateFinding] {
@@ -27,75 +31,87 @@ private func findings(
         #expect(found.map(\.rule.id) == ["name-from-parameter"], "\(found)")
     }
 
+    struct Broken: Sendable {
+        let rule: String
+        let pointer: String
+        let body: String
+
+        init(_ rule: String, _ pointer: String, _ body: String) {
+            self.rule = rule
+            self.pointer = pointer
+            self.body = body
+        }
+    }
+
     /// Every rule of a template's own, by a template that breaks it.
-    @Test(arguments: [
-        (
+    static let broken: [Broken] = [
+        Broken(
             "unused-parameter", "/Parameters/Y",
             soundTemplate(parameters: #""X": {"Type": "String"}, "Y": {"Type": "String"}"#)
         ),
-        (
+        Broken(
             "undeclared-parameter", "/Resources/thing/Properties/ThingName/Ref",
             soundTemplate(name: #"{"Ref": "XX"}"#)
         ),
-        (
+        Broken(
             "constant-thing-name", "/Resources/thing/Properties/ThingName",
             soundTemplate(
                 name: #""pump""#, thing: #", "AttributePayload": {"x": {"Ref": "X"}}"#)
         ),
-        (
+        Broken(
             "takes-over-thing", "/Resources/thing/OverrideSettings",
             soundTemplate(overrides: #"{"AttributePayload": "MERGE"}"#)
         ),
-        ("takes-over-thing", "/Resources/thing", soundTemplate(overrides: "{}")),
-        (
+        Broken("takes-over-thing", "/Resources/thing", soundTemplate(overrides: "{}")),
+        Broken(
             "unreachable-mapping", "/Mappings/M",
             soundTemplate(sections: #", "Mappings": {"M": {"a": {"b": "c"}}}"#)
         ),
-        (
+        Broken(
             "unreachable-mapping", "/Mappings/M/z",
             soundTemplate(
                 thing: #", "AttributePayload": {"x": {"Fn::FindInMap": ["M", "a", "b"]}}"#,
                 sections: #", "Mappings": {"M": {"a": {"b": "c"}, "z": {"b": "c"}}}"#)
         ),
-        (
+        Broken(
             "unreachable-mapping", "/Mappings/M/a/z",
             soundTemplate(
                 thing: #", "AttributePayload": {"x": {"Fn::FindInMap": ["M", "a", "b"]}}"#,
                 sections: #", "Mappings": {"M": {"a": {"b": "c", "z": "c"}}}"#)
         ),
-        (
+        Broken(
             "mapping-gap", "/Mappings/M/z",
             soundTemplate(
                 thing: #", "AttributePayload": {"x": {"Fn::FindInMap": ["M", {"Ref": "X"}, "b"]}}"#,
                 sections: #", "Mappings": {"M": {"a": {"b": "c"}, "z": {}}}"#)
         ),
-        (
+        Broken(
             "unknown-map-entry", "/Resources/thing/Properties/AttributePayload/x/Fn::FindInMap/0",
             soundTemplate(
                 thing: #", "AttributePayload": {"x": {"Fn::FindInMap": ["Maps", "a", "b"]}}"#,
                 sections: #", "Mappings": {"Map": {"a": {"b": "c"}}}"#)
         ),
-        (
+        Broken(
             "invalid-name", "/Resources/thing/Properties/ThingName/Fn::Sub",
             soundTemplate(name: #"{"Fn::Sub": "a b-${X}"}"#)
         ),
-        (
+        Broken(
             "invalid-name", "/Parameters/X/Default",
             soundTemplate(parameters: #""X": {"Type": "String", "Default": "a b"}"#)
         ),
-        (
+        Broken(
             "invalid-name", "/Mappings/M/a/b",
             soundTemplate(
                 thing: #", "ThingGroups": [{"Fn::FindInMap": ["M", {"Ref": "X"}, "b"]}]"#,
                 sections: #", "Mappings": {"M": {"a": {"b": "a group"}}}"#)
         ),
-        (
+        Broken(
             "reaches-other-things", "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource",
             soundTemplate(policies: [
                 inlinePolicy(resource: #""arn:aws:iot:local:000000000000:topic/a/*""#)
             ])
         ),
-        (
+        Broken(
             "shared-client-id", "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource",
             soundTemplate(policies: [
                 inlinePolicy(
@@ -103,48 +119,52 @@ private func findings(
                     action: #""iot:Connect""#)
             ])
         ),
-        (
+        Broken(
             "policy-wildcard-resource",
             "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource",
             soundTemplate(policies: [inlinePolicy(resource: #""*""#)])
         ),
-        (
+        Broken(
             "policy-subscribe-on-topic",
             "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource",
             soundTemplate(policies: [
                 inlinePolicy(
                     resource:
-                        #"{"Fn::Sub": "arn:aws:iot:${AWS::Region}:${AWS::AccountId}:topic/t-${X}"}"#,
+                        arn("topic/t-${X}"),
                     action: #""iot:Subscribe""#)
             ])
         ),
-        (
+        Broken(
             "policy-publish-on-topicfilter",
             "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource",
             soundTemplate(policies: [
                 inlinePolicy(
                     resource:
-                        #"{"Fn::Sub": "arn:aws:iot:${AWS::Region}:${AWS::AccountId}:topicfilter/t-${X}"}"#
+                        arn("topicfilter/t-${X}")
                 )
             ])
         ),
-        (
+        Broken(
             "unused-exception", "/Slipway/Lint/Ignore/0",
             soundTemplate(
                 sections:
                     #", "Slipway": {"Lint": {"Ignore": [{"Rule": "mapping-gap", "Reason": "r"}]}}"#)
         ),
-        (
+        Broken(
             "grammar", "/Slipway/Lint/Ignore/0",
             soundTemplate(
                 sections: #", "Slipway": {"Lint": {"Ignore": [{"Rule": "mapping-gap"}]}}"#)
         ),
-        ("unreadable", "", #"{"a": 1, "a": 2}"#),
-    ])
-    func everyRuleIsFoundAtItsPlace(_ rule: String, _ pointer: String, _ body: String) throws {
-        let found = try findings(body)
+        Broken("unreadable", "", #"{"a": 1, "a": 2}"#),
+    ]
+
+    @Test(arguments: Self.broken)
+    func everyRuleIsFoundAtItsPlace(_ broken: Broken) throws {
+        let found = try findings(broken.body)
         #expect(
-            found.contains { $0.rule.id == rule && $0.pointer.description == pointer },
+            found.contains {
+                $0.rule.id == broken.rule && $0.pointer.description == broken.pointer
+            },
             "\(found.map { "\($0.rule.id) \($0)" })")
         #expect(found.allSatisfy { $0.position != nil })
     }
@@ -156,11 +176,11 @@ private func findings(
                 policies: [
                     inlinePolicy(
                         resource:
-                            #"{"Fn::Sub": "arn:aws:iot:${AWS::Region}:${AWS::AccountId}:topic/${X}/*"}"#
+                            arn("topic/${X}/*")
                     ),
                     inlinePolicy(
                         resource:
-                            #"{"Fn::Sub": "arn:aws:iot:${AWS::Region}:${AWS::AccountId}:topic/${Site}/*"}"#
+                            arn("topic/${Site}/*")
                     ),
                 ]))
         let reaching = found.filter { $0.rule == .reachesOtherThings }
@@ -203,7 +223,8 @@ private func findings(
         let document = try PolicyDocument.parse(
             #"""
             {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iot:Publish",
-             "Resource": "arn:aws:iot:local:000000000000:topic/$aws/provisioning-templates/other/*"}}
+             "Resource":
+              "arn:aws:iot:local:000000000000:topic/$aws/provisioning-templates/other/*"}}
             """#)
         context.claim = (document, TemplateName(checked: "pump"))
         #expect(

@@ -25,6 +25,43 @@ import Testing
         }
     }
 
+    /// Exit code, positions, nearest name, JSON and SARIF of the lint.
+    @Test func theLintSaysWhereAndWhatWasMeant() async throws {
+        let workshop = try Workshop()
+        let body = """
+            {"Parameters": {"Serial": {"Type": "String"}},
+             "Resources": {
+              "thing": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": {"Ref": "Serail"}}},
+              "certificate": {"Type": "AWS::IoT::Certificate",
+               "Properties": {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}}}}}
+            """
+        let file = try workshop.write("pump.json", body)
+        let human = try await Program.run("template", "lint", file)
+        #expect(human.status == 2)
+        #expect(
+            human.output.hasPrefix(
+                "\(file):3:75: error: /Resources/thing/Properties/ThingName/Ref:"))
+        #expect(human.output.contains("did you mean 'Serial'? [undeclared-parameter]"))
+        let machine = try await Program.run("template", "lint", "--json", file)
+        let finding = try JSONParser.parse(machine.output).arrayValue?.first
+        #expect(finding?["nearest"] == "Serial")
+        #expect(finding?["found"] == "'Serail'")
+        #expect(finding?["expected"] == "the name of a parameter")
+        let sarif = try JSONParser.parse(
+            try await Program.run("template", "lint", "--sarif", file).output)
+        #expect(sarif["version"] == "2.1.0")
+        #expect(
+            sarif["runs"]?.arrayValue?.first?["results"]?.arrayValue?.first?["ruleId"]
+                == "undeclared-parameter")
+        let mended = try workshop.write("pump.json", body.replacing("Serail", with: "Serial"))
+        let warned = try await Program.run("template", "lint", mended)
+        #expect(warned.status == 1, "\(warned.output)")
+        #expect(warned.output.contains("[takes-over-thing]"))
+        let nothing = try await Program.run("template", "lint", "\(workshop.path)/nothing.json")
+        #expect(nothing.status == 2)
+        #expect(nothing.output.contains("[unreadable]"))
+    }
+
     @Test func everyShippedTemplateRendersItsSampleParameters() async throws {
         for name in ["demo-sensor", "cellular-tracker", "jitp-subject"] {
             let result = try await Program.run(

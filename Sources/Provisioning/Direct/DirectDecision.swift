@@ -27,6 +27,8 @@ struct DirectDecision {
         var judgement: CertificateJudgement?
         if let candidate, let resource = document.certificate {
             do throws(FleetError) {
+                try CertificateDemandJudge.check(
+                    rendered.certificateDemands, of: .init(candidate))
                 judgement = try CertificateJudgement.judge(
                     candidate, for: rendered.thing, by: resource, in: view, at: self.at)
             } catch {

@@ -1,4 +1,5 @@
-/// What a template asks of the certificate of a device that registers by it (`Slipway.Certificate`).
+/// What a template asks of the certificate of a device that registers by it
+/// (`Slipway.Certificate`).
 ///
 /// In AWS's dialogue a certificate is signed before its device names a template, so a template
 /// cannot make one; it can refuse one. Everything here is looked at when the thing is registered,

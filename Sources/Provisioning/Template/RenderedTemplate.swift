@@ -30,6 +30,8 @@ package struct RenderedTemplate: Hashable, Sendable {
     /// What the template's own names for its policies came to be, in the template's order.
     package let policyNames: [LogicalPolicy]
     package let deviceConfiguration: JSONObject
+    /// What the certificate has to be; nil where the template does not say.
+    package let certificateDemands: RenderedDemands?
 
     /// Everything in the registry that the outcome depends on.
     package var keys: Set<RecordKey> {

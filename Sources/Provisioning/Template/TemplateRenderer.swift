@@ -71,7 +71,20 @@ package struct TemplateRenderer {
         return RenderedTemplate(
             thing: try self.name(ThingName.self, thing.name), typeName: typeName,
             attributes: try self.attributes(), groups: groups, billingGroup: billingGroup,
-            policies: policies, policyNames: policyNames, deviceConfiguration: configuration)
+            policies: policies, policyNames: policyNames, deviceConfiguration: configuration,
+            certificateDemands: try self.demands())
+    }
+
+    private func demands() throws(FleetError) -> RenderedDemands? {
+        guard let demands = self.document.certificateDemands else { return nil }
+        var subject: [RenderedDemands.Attribute] = []
+        for attribute in demands.subject {
+            subject.append(
+                .init(name: attribute.name, value: try self.text(attribute.value).plain))
+        }
+        var names: [String] = []
+        for name in demands.alternativeNames { names.append(try self.text(name).plain) }
+        return RenderedDemands(fixed: demands, subject: subject, alternativeNames: names)
     }
 
     private func attributes() throws(FleetError) -> [String: String] {

@@ -15,8 +15,9 @@ struct PutTemplate: AsyncParsableCommand {
             slipway template put pump.json --no-default
 
             The service lints the body: an error refuses it, and warnings are printed ('slipway \
-            template lint' says them beforehand). The file's name is the template's, unless --name says another. The body that is the \
-            default already makes no version. A new template is not enabled until --enable.
+            template lint' says them beforehand). The file's name is the template's, unless --name \
+            says another. The body that is the default already makes no version. A new template is \
+            not enabled until --enable.
             """)
 
     @Argument(help: "The template's file; - is standard input") var file: String

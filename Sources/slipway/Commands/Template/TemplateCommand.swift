@@ -12,6 +12,7 @@ struct TemplateCommand: AsyncParsableCommand {
             """,
         subcommands: [
             LintTemplates.self, DryRunTemplate.self, TestTemplates.self,
+            MeasureTemplate.self,
             PutTemplate.self, ListTemplates.self, ShowTemplate.self, TemplateVersions.self,
             DefaultTemplate.self, DiffTemplate.self, EnableTemplate.self, DisableTemplate.self,
             DeleteTemplate.self, PruneTemplate.self, ExportTemplate.self,

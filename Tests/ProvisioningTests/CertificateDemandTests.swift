@@ -1,0 +1,60 @@
+import Fleet
+import JSON
+import Provisioning
+import TestSupport
+import Testing
+
+/// `Slipway.Certificate`: a device whose certificate is not what its template asks for stays out.
+@Suite struct CertificateDemandTests {
+    private static func body(_ demands: String) -> String {
+        let body = ProvisioningFixture.body
+        let end = body.lastIndex(of: "}") ?? body.endIndex
+        return body[..<end] + #", "Slipway": {"Certificate": \#(demands)}}"#
+    }
+
+    /// The issuer of these tests signs `CN=Device` as `CN=Issuer`, for a day.
+    @Test(arguments: [
+        #"{"Issuer": "CN=Issuer"}"#, #"{"ValidityDaysMax": 1}"#, #"{"Subject": {"CN": "Device"}}"#,
+        "{}",
+    ])
+    func aCertificateThatMeetsThemIsActivated(_ demands: String) async throws {
+        let fixture = try await ProvisioningFixture()
+        try await fixture.put(template: Self.body(demands))
+        let (id, token) = try await fixture.create()
+        _ = try await fixture.register(token)
+        #expect(fixture.certificate(id)?.status == .active)
+    }
+
+    @Test(arguments: [
+        (#"{"Issuer": "CN=Other"}"#, "it was issued by 'CN=Issuer'"),
+        (#"{"KeyTypes": ["EC-P256"]}"#, "its key is of another kind, not EC-P256"),
+        (#"{"Subject": {"CN": {"Ref": "SerialNumber"}}}"#, "has no CN=A7"),
+        (#"{"SubjectAlternativeNames": [{"Ref": "SerialNumber"}]}"#, "no alternative name 'A7'"),
+    ])
+    func oneThatDoesNotIsRefusedAndStaysPending(_ demands: String, _ message: String) async throws {
+        let fixture = try await ProvisioningFixture()
+        try await fixture.put(template: Self.body(demands))
+        let (id, token) = try await fixture.create()
+        let error = await #expect(throws: FleetError.self) {
+            _ = try await fixture.register(token, ["SerialNumber": "A7"])
+        }
+        #expect(error?.code == .invalidParameters)
+        #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
+        #expect(fixture.certificate(id)?.status == .pendingActivation)
+        #expect(fixture.thing("sensor-A7") == nil)
+    }
+
+    @Test(arguments: [
+        (#"{"ValidityDaysMax": 0}"#, "/Slipway/Certificate/ValidityDaysMax"),
+        (#"{"KeyTypes": ["EC-P265"]}"#, "/Slipway/Certificate/KeyTypes/0"),
+        (#"{"KeyTypes": []}"#, "/Slipway/Certificate/KeyTypes"),
+        (#"{"Subject": {"Colour": "x"}}"#, "/Slipway/Certificate/Subject/Colour"),
+        (#"{"SubjectAlternativeNames": "x"}"#, "/Slipway/Certificate/SubjectAlternativeNames"),
+        (#"{"Isuer": "x"}"#, "/Slipway/Certificate/Isuer"),
+        (#"{"Subject": {"CN": {"Ref": "Nope"}}}"#, "/Slipway/Certificate/Subject/CN/Ref"),
+    ])
+    func demandsThatAreNoneAreRefusedWithTheirPlace(_ demands: String, _ place: String) {
+        let findings = TemplateChecker.check(Self.body(demands)).findings
+        #expect(findings.map(\.pointer.description) == [place], "\(findings)")
+    }
+}
