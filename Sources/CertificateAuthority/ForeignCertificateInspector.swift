@@ -55,6 +55,7 @@ extension CertificateFacts {
             notBefore: self.notBefore, notAfter: self.notAfter,
             subjectKeyID: self.subjectKeyIdentifier?.hex,
             authorityKeyID: self.authorityKeyIdentifier?.hex,
-            isAuthority: self.isAuthority && self.allowsSigning)
+            isAuthority: self.isAuthority && self.allowsSigning,
+            clientRefusal: self.clientRefusal)
     }
 }

@@ -11,12 +11,15 @@ package struct BrokerDependencies: Sendable {
     package let entropy: any Entropy
     package let realm: Realm
     package let logger: Logger
+    /// nil leaves it to TLS alone, and to the anchors of `TLSMaterial`.
+    package let trust: (any ClientTrust)?
 
     package init(
         store: any FleetStore, connectivity: any ConnectivityStore,
         services: [any ReservedTopicService], clock: any WallClock, entropy: any Entropy,
-        realm: Realm, logger: Logger
+        realm: Realm, logger: Logger, trust: (any ClientTrust)? = nil
     ) {
+        self.trust = trust
         self.store = store
         self.connectivity = connectivity
         self.services = services
@@ -37,6 +40,7 @@ final class BrokerEnvironment: Sendable {
     let entropy: any Entropy
     let realm: Realm
     let logger: Logger
+    let trust: (any ClientTrust)?
     let meter = BrokerMeter()
     let directory = SessionDirectory()
     let interest = InterestTable()
@@ -54,6 +58,7 @@ final class BrokerEnvironment: Sendable {
         self.entropy = dependencies.entropy
         self.realm = dependencies.realm
         self.logger = dependencies.logger
+        self.trust = dependencies.trust
         self.loader = AuthorityLoader(store: dependencies.store)
         self.gate = ReservedGate(max: settings.reservedInFlightMax)
         self.firstSeen = FirstSeenRecorder(

@@ -182,7 +182,7 @@ package final class BrokerServer: Sendable {
                     let connection = ConnectionHandler(shard: shard.shard, channel: channel)
                     try channel.pipeline.syncOperations.addHandlers([
                         Self.serverNameReader(for: connection, on: channel),
-                        NIOSSLServerHandler(context: contexts.context), connection,
+                        connection.tlsHandler(contexts.context), connection,
                     ])
                 }
             }

@@ -10,15 +10,28 @@ package struct CertificateRegistration: Hashable, Sendable {
     package let authority: CertificateID?
     package let mode: Certificate.Mode
     package let status: Certificate.Status
+    /// Its own first CONNECT brings it in (AWS: just-in-time registration), and it waits for
+    /// somebody, or for a template, to activate it.
+    package let isJustInTime: Bool
 
     package init(
         _ inspected: InspectedCertificate, authority: Authority?, status: Certificate.Status
     ) {
+        self.isJustInTime = false
         self.inspected = inspected
         self.authority = authority?.id
         // AWS: a certificate inherits the mode of its authority.
         self.mode = authority?.registration.mode ?? .sniOnly
         self.status = status
+    }
+
+    /// AWS: just-in-time registration.
+    package init(justInTime inspected: InspectedCertificate, authority: Authority) {
+        self.inspected = inspected
+        self.authority = authority.id
+        self.mode = authority.registration.mode
+        self.status = .pendingActivation
+        self.isJustInTime = true
     }
 
     package var keys: Set<RecordKey> {
@@ -35,6 +48,7 @@ package struct CertificateRegistration: Hashable, Sendable {
         try self.inspected.requireDevice(at: now)
         switch self.status {
         case .active, .inactive, .revoked: break
+        case .pendingActivation where self.isJustInTime: break
         case .pendingTransfer, .registerInactive, .pendingActivation:
             throw FleetError(
                 .invalidRequest, "nobody may register a certificate as \(self.status.rawValue)")
@@ -45,7 +59,14 @@ package struct CertificateRegistration: Hashable, Sendable {
         }
         var preconditions: [Precondition] = [.absent(.certificate(id))]
         if let authority {
-            guard view.authority(authority)?.status == .active else {
+            let found = view.authority(authority)
+            if self.isJustInTime, found?.registration.isAutomatic != true {
+                throw FleetError(
+                    .certificateState,
+                    "CA certificate \(authority) does not register certificates by itself: its "
+                        + "automatic registration is disabled", resource: authority.rawValue)
+            }
+            guard found?.status == .active else {
                 throw FleetError(
                     .certificateState,
                     "CA certificate \(authority) is INACTIVE; activate it before certificates "

@@ -33,6 +33,8 @@ package struct CertificateFacts: Sendable {
     let publicKeyDER: [UInt8]
     /// Whether keyUsage lets the key sign certificates.
     let allowsSigning: Bool
+    /// Why no client may identify itself by it, as its extensions have it; nil where it may.
+    let clientRefusal: String?
 
     /// A chain's certificate larger than this is not a device's (RSA-8192 takes 3 KiB).
     package static let bytesMax = 16 * 1024
@@ -95,6 +97,7 @@ package struct CertificateFacts: Sendable {
             }
             self.allowsSigning = (usage?.bytes.first ?? 0) & 0b0000_0100 != 0
         }
+        self.clientRefusal = ClientUse.refusal(of: fields)
     }
 
     private static func constraints(

@@ -36,12 +36,14 @@ package struct InspectedCertificate: Hashable, Sendable {
     package let authorityKeyID: String?
     /// Basic constraints say so, and key usage does not forbid signing certificates.
     package let isAuthority: Bool
+    /// Why no client may identify itself by it, as its extensions have it; nil where it may.
+    package let clientRefusal: String?
 
     package init(
         id: CertificateID, pem: String, version: Int, serialNumber: String, issuer: String,
         subject: String, subjectAttributes: [String: [String]], publicKey: PublicKeyFingerprint,
         notBefore: UnixTime, notAfter: UnixTime, subjectKeyID: String?, authorityKeyID: String?,
-        isAuthority: Bool
+        isAuthority: Bool, clientRefusal: String? = nil
     ) {
         self.id = id
         self.pem = pem
@@ -56,6 +58,7 @@ package struct InspectedCertificate: Hashable, Sendable {
         self.subjectKeyID = subjectKeyID
         self.authorityKeyID = authorityKeyID
         self.isAuthority = isAuthority
+        self.clientRefusal = clientRefusal
     }
 
     /// The common name, where there is exactly one.
@@ -74,6 +77,16 @@ package struct InspectedCertificate: Hashable, Sendable {
             throw self.refusal("it is a certificate authority's, and no device's")
         }
         try self.requireUnexpired(at: now)
+    }
+
+    /// That a client may identify itself by this certificate now (RFC 5280 6.1, for its end).
+    /// - Throws: `FleetError.certificateValidation`, saying what speaks against it.
+    package func requireClient(at now: UnixTime) throws(FleetError) {
+        try self.requireDevice(at: now)
+        guard now >= self.notBefore else {
+            throw self.refusal("it is not valid before \(self.notBefore)")
+        }
+        if let clientRefusal { throw self.refusal(clientRefusal) }
     }
 
     /// That this certificate can be an authority here.

@@ -5,7 +5,7 @@ package enum AnnouncedTopics {
     /// The level after the prefix.
     package static let families: Set<String> = [
         "thing", "thingType", "thingTypeAssociation", "thingGroup", "thingGroupMembership",
-        "thingGroupHierarchy",
+        "thingGroupHierarchy", "certificates",
     ]
 }
 

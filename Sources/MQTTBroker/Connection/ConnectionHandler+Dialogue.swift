@@ -28,7 +28,7 @@ extension ConnectionHandler {
     // MARK: CONNECT
 
     func authorize(_ request: ConnectRequest) {
-        guard let principal = self.principal else { return }
+        guard let principal = self.principal else { return self.registerFirst(request) }
         let now = self.environment.clock.now
         if let refusal = principal.refusal(at: now) { return self.end(.principalRefused(refusal)) }
         let clientID = request.clientID ?? self.environment.assignClientID()

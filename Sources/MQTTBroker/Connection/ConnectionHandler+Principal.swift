@@ -23,7 +23,10 @@ extension ConnectionHandler {
         // Before anything is read of it: see `PrincipalIndex`.
         self.shard.enter(self.number, certificate: id)
         self.setDeadline(seconds: self.environment.settings.connectSecondsMax, end: .connectTimeout)
-        if let kept = self.environment.loader.kept(id) {
+        self.firstConnection.der = der
+        if let kept = self.firstConnection.takeLoaded() ?? self.environment.loader.kept(id),
+            kept.record != nil
+        {
             self.judged(kept)
         } else {
             self.load(id)
@@ -33,6 +36,8 @@ extension ConnectionHandler {
     /// Asks the registry anew, since something the connection relied on has changed.
     func reload() {
         guard let id = self.certificateID, !self.isReloading else { return }
+        // It is loaded once that is done.
+        if self.firstConnection.isRegistering { return }
         switch self.phase {
         case .handshaking, .ended: return
         // The load that is under way will find that it is stale.
@@ -43,21 +48,26 @@ extension ConnectionHandler {
         self.load(id)
     }
 
-    private func load(_ id: CertificateID) {
+    func load(_ id: CertificateID) {
         self.isReloading = true
         self.loadsBegun += 1
         let loader = self.environment.loader
+        let desk = self.firstConnection.desk(self.environment.trust)
         let eventLoop = self.shard.eventLoop
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         Task {
             let result: Result<LoadedPrincipal, FleetError>
+            var isAwaited = false
             do throws(FleetError) {
-                result = .success(try await loader.load(id))
+                let loaded = try await loader.load(id)
+                isAwaited = try await desk?.awaits(loaded) ?? false
+                result = .success(loaded)
             } catch {
                 result = .failure(error)
             }
-            let outcome = result
+            let (outcome, isExpected) = (result, isAwaited)
             eventLoop.execute {
+                bound.value.firstConnection.isAwaited = isExpected
                 bound.value.loaded(outcome)
                 bound.value.shard.flush()
             }
@@ -85,6 +95,10 @@ extension ConnectionHandler {
             }
             return self.load(id)
         }
+        if self.firstConnection.isAwaited, self.phase == .judging {
+            self.phase = .awaitingConnect
+            return self.resumeInput()
+        }
         guard let record = loaded.record else {
             return self.end(.principalRefused(.unknownCertificate))
         }
@@ -97,14 +111,15 @@ extension ConnectionHandler {
             self.phase = .awaitingConnect
             self.resumeInput()
         case .live: self.reauthorize(record)
-        case .handshaking, .awaitingConnect, .ended: break
+        case .awaitingConnect: self.authorizeHeld()
+        case .handshaking, .ended: break
         }
     }
 
     /// TLS refused the client before anybody here could judge it. The library says only that the
     /// chain did not verify; the certificate, where it got that far, says why.
     func explainHandshake(_ error: any Error, _ context: ChannelHandlerContext) -> String {
-        let cause = Self.libraryReason(error)
+        let cause = self.firstConnection.handshakeRefusal ?? Self.libraryReason(error)
         if cause == "PEER_DID_NOT_RETURN_A_CERTIFICATE" {
             return PrincipalRefusal.noCertificate.explanation
         }

@@ -44,6 +44,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var authority: ConnectionAuthority?
     var loadsBegun = 0
     var isReloading = false
+    var firstConnection = FirstConnectionState()
 
     var decoder: PacketDecoder
     var machine: ConnectionMachine

@@ -92,7 +92,10 @@ struct Composition: Sendable {
         let dependencies = BrokerDependencies(
             store: self.store, connectivity: self.store,
             services: [ProvisioningService(provisioner: self.provisioner)],
-            clock: clock, entropy: entropy, realm: realm, logger: logger)
+            clock: clock, entropy: entropy, realm: realm, logger: logger,
+            trust: JustInTimeRegistration(
+                store: self.store, inspector: ForeignCertificateInspector(),
+                direct: self.registration.direct, clock: clock, realm: realm))
         do throws(FleetError) {
             self.broker = try BrokerServer(
                 settings: Self.brokerSettings(settings, files, logger), tls: material,
