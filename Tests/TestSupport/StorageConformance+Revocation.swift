@@ -1,5 +1,5 @@
-package import Fleet
-internal import Testing
+import Fleet
+import Testing
 
 extension StorageConformance {
     static let revocationChecks = [
