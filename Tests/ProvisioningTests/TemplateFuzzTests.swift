@@ -70,24 +70,27 @@ import Testing
     }
 
     /// A megabyte of the worst each: one finding, or as many as the bound on values lets be.
-    @Test(arguments: [
-        ("deep", String(repeating: "[", count: 1 << 20)),
-        ("string", "\"" + String(repeating: "x", count: (1 << 20) - 2) + "\""),
-        (
-            "members",
-            "{" + (0..<60_000).map { "\"k\($0)\":\"v\"" }.joined(separator: ",") + "}"
-        ),
-        (
-            "wide",
-            template(
-                thing: #"{"ThingName": {"Fn::Join": ["",["#
-                    + String(repeating: #""x","#, count: 200_000) + #""x"]]}}"#)
-        ),
-    ])
-    func aMegabyteIsJudgedUnderALargerBoundToo(_ name: String, _ body: String) {
+    @Test(arguments: ["deep", "string", "members", "wide"])
+    func aMegabyteIsJudgedUnderALargerBoundToo(_ name: String) {
+        let body = Self.megabyte(name)
         #expect(TemplateChecker.check(body).findings.map(\.rule) == [.unreadable])
         let report = TemplateChecker.check(body, bytesMax: 2 << 20)
         #expect(report.document == nil, "\(name)")
         #expect(!report.findings.isEmpty)
+    }
+
+    private static func megabyte(_ name: String) -> String {
+        switch name {
+        case "deep": return String(repeating: "[", count: 1 << 20)
+        case "string": return "\"" + String(repeating: "x", count: 1 << 20) + "\""
+        case "members":
+            var text = "{"
+            for index in 0..<60_000 { text += "\"k\(index)\":\"v\"," }
+            return text + "\"last\":\"v\"}"
+        default:
+            let items = String(repeating: "\"x\",", count: 200_000)
+            return template(
+                thing: "{\"ThingName\": {\"Fn::Join\": [\"\",[\(items)\"x\"]]}}")
+        }
     }
 }
