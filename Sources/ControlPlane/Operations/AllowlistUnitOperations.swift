@@ -140,7 +140,7 @@ package enum AllowlistUnitOperations {
             ("mac", Self.text(unit.facts.mac)),
             ("hardwareType", Self.text(unit.facts.hardwareType)),
             ("lot", Self.text(unit.facts.lot)),
-            ("attributes", attributes.isEmpty ? nil : .object(attributes)),
+            ("attributes", attributes.isEmpty ? .none : .some(.object(attributes))),
             ("since", Self.text(unit.standing?.since.description)),
             ("reason", Self.text(unit.standing?.reason)),
             ("station", Self.text(unit.standing?.station)),

@@ -7,7 +7,7 @@ enum ClaimShape {
     static func json(_ terms: ClaimTerms, spent: Int) -> JSONObject {
         func text(_ text: String?) -> JSONValue? { text.map { .string($0) } }
         func texts(_ texts: [String]) -> JSONValue? {
-            texts.isEmpty ? nil : .array(texts.map { .string($0) })
+            texts.isEmpty ? .none : .some(.array(texts.map { .string($0) }))
         }
         return .present(
             ("name", .string(terms.name.rawValue)), ("status", .string(terms.status.rawValue)),

@@ -6,12 +6,17 @@ internal import JSON
 extension AllowlistFacts {
     /// The same text for the same facts, which are compared by it.
     var storedText: String {
-        JSONPrinter.print(
+        // A literal nil would be read as JSON's null.
+        let attributes: JSONValue? =
+            self.attributes.isEmpty ? .none : .some(RecordJSON.map(self.attributes))
+        let state: JSONValue? =
+            self.firstState == .expected ? .none : .some(.string(self.firstState.rawValue))
+        return JSONPrinter.print(
             RecordJSON.object(
                 ("key", RecordJSON.text(self.key?.rawValue)), ("mac", RecordJSON.text(self.mac)),
                 ("type", RecordJSON.text(self.hardwareType)), ("lot", RecordJSON.text(self.lot)),
-                ("attributes", self.attributes.isEmpty ? nil : RecordJSON.map(self.attributes)),
-                ("state", self.firstState == .expected ? nil : .string(self.firstState.rawValue))),
+                ("attributes", attributes),
+                ("state", state)),
             style: .canonical)
     }
 
