@@ -1,4 +1,5 @@
 package import Fleet
+import JSON
 
 /// The rules of certificates: how they come in from outside a device's dialogue, how their status
 /// turns, when they may go.
