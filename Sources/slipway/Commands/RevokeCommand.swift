@@ -54,11 +54,12 @@ extension CertCommand {
                     "PlanRevocation", body: ["where": .string(filter)])
                 guard let plan else { return self.show(preview, filter) }
                 let digest = preview["plan"]?.stringValue ?? ""
+                let count = preview["count"]?.description ?? "?"
                 guard digest == plan else {
                     throw FleetError(
                         .conflict,
-                        "--where no longer reaches what the plan \(plan.clipped) showed, and nothing "
-                            + "was revoked: it reaches \(preview["count"]?.description ?? "?") "
+                        "--where no longer reaches what the plan \(plan.clipped) showed, and "
+                            + "nothing was revoked: it reaches \(count) "
                             + "certificates now; look at the preview again, and name \(digest)")
                 }
                 for id in preview["certificates"]?.arrayValue ?? [] {

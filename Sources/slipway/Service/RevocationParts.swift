@@ -100,22 +100,24 @@ struct RevocationService: Service {
     /// Signs the whole list anew in time, asked or not, and says so where that fails until three
     /// quarters of its life are over.
     private func keepSigned() async {
+        await cancelWhenGracefulShutdown { await self.signInTime() }
+    }
+
+    private func signInTime() async {
         let authority = self.parts.authority
         let interval = max(1, self.lifeSeconds / 20)
         var signedAt: UnixTime?
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                let now = SystemClock().now
-                let list = try? await authority.list(named: authority.listName)
-                signedAt = list?.thisUpdate ?? signedAt
-                let age = now.seconds - (signedAt ?? now).seconds
-                if list == nil || age > self.lifeSeconds * 3 / 4 {
-                    self.logger.critical(
-                        "the CRL is not signed anew; it ends soon",
-                        metadata: ["ageSeconds": "\(age)", "lifeSeconds": "\(self.lifeSeconds)"])
-                }
-                try? await Task.sleep(for: .seconds(interval))
+        while !Task.isCancelled {
+            let now = SystemClock().now
+            let list = try? await authority.list(named: authority.listName)
+            signedAt = list?.thisUpdate ?? signedAt
+            let age = now.seconds - (signedAt ?? now).seconds
+            if list == nil || age > self.lifeSeconds * 3 / 4 {
+                self.logger.critical(
+                    "the CRL is not signed anew; it ends soon",
+                    metadata: ["ageSeconds": "\(age)", "lifeSeconds": "\(self.lifeSeconds)"])
             }
+            try? await Task.sleep(for: .seconds(interval))
         }
     }
 }
