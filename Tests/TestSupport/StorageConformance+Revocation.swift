@@ -1,5 +1,5 @@
-import Fleet
-import Testing
+internal import Fleet
+internal import Testing
 
 extension StorageConformance {
     static let revocationChecks = [
