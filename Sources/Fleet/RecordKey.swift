@@ -60,7 +60,8 @@ package enum RecordKey: Hashable, Sendable {
     package var namesOneRecord: Bool {
         switch self {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .hookVersion, .claim, .authority, .ownershipToken, .allowlist, .tags,
+            .hookVersion,
+            .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
             .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
             .registrationTask, .registeredLine:
             true

@@ -30,7 +30,8 @@ extension FleetTables {
     func entry(_ key: RecordKey) -> RegistryView.Entry? {
         switch key {
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .hookVersion, .claim, .authority, .ownershipToken, .allowlist, .tags,
+            .hookVersion,
+            .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
             .accessKey, .role, .eventConfigurations, .indexingConfiguration,
             .registrationCode, .registrationTask, .registeredLine:
             self.records[key]

@@ -60,7 +60,8 @@ extension RecordLoader {
             ).map { .versionNumbers($0) }
         case .allowlistEntry(let list, let serial): try self.entry(serial, of: list)
         case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .hookVersion, .claim, .authority, .ownershipToken, .allowlist, .tags,
+            .hookVersion,
+            .templateVersion, .hook, .claim, .authority, .ownershipToken, .allowlist, .tags,
             .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
             .registrationTask, .registeredLine:
             nil
