@@ -42,7 +42,7 @@ import Testing
 
     @Test func linesOfAllFunctionsAreExecutable() {
         let source = "local a = 1\n\n-- nothing\nreturn function()\n  return a\nend\n"
-        #expect(HookLint.executableLines(name: "p", source: source) == [1, 4, 5, 6])
+        #expect(HookLint.executableLines(name: "p", source: source) == [1, 5, 6])
     }
 
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -122,7 +122,8 @@ import Testing
                 local order = {}
                 for key in pairs({c = 1, a = 2, b = 3}) do order[#order + 1] = key end
                 return {
-                    allowProvisioning = true, attributes = {lot = entry.lot, station = claim.station},
+                    allowProvisioning = true,
+                    attributes = {lot = entry.lot, station = claim.station},
                     parameterOverrides = {
                         Found = thing.attributes.site .. count, Now = tostring(time.now()),
                         Order = table.concat(order),

@@ -1,0 +1,127 @@
+"""Hooks over the wire: what they read, their versions, and what a registration keeps of them."""
+
+import json
+import subprocess
+
+from gateway import SLIPWAY
+from test_access import slipway
+from test_refusals import ask, line
+
+READING = """
+return function(request)
+    local serial = request.parameters.SerialNumber
+    local entry = allowlist.get("demo", serial)
+    local thing = registry.thing(serial)
+    local count = registry.count('attributes.site:"lab"', 10)
+    if thing then
+        return { allowProvisioning = false, reasonCode = "registered-already",
+                 denyReason = "known as version " .. thing.version .. " at "
+                     .. thing.attributes.site }
+    end
+    log("claim", claim.label, "count", count)
+    return { allowProvisioning = entry ~= nil, denyReason = "not on the list",
+             attributes = { lot = "L7" },
+             parameterOverrides = entry and { Site = "lab" } or nil }
+end
+"""
+ALLOW = "return function() return { allowProvisioning = true } end\n"
+DENY = "return function() return { allowProvisioning = false, denyReason = 'closed' } end\n"
+
+
+def test_a_hook_reads_lists_things_and_counts(make_gateway):
+    gateway = line(make_gateway, hook=READING)
+    ask(gateway, {"SerialNumber": "SN-000001", "Site": "x"}).expect_accepted()
+    gateway.wait_for_log("count 0")
+    refused = ask(gateway, {"SerialNumber": "SN-000001", "Site": "x"})
+    assert "known as version 1 at lab" in refused.expect_rejected(403, "AccessDenied")
+    ask(gateway, {"SerialNumber": "SN-000002", "Site": "x"}).expect_accepted()
+    gateway.wait_for_log("count 1")
+    unknown = ask(gateway, {"SerialNumber": "nobody", "Site": "x"})
+    assert "not on the list" in unknown.expect_rejected(403, "AccessDenied")
+    gateway.wait_for_log("instructions=.*microseconds=.*verdict=denied.*hook answered")
+
+
+def test_versions_are_kept_and_come_back(make_gateway, tmp_path):
+    gateway = line(make_gateway, hook=ALLOW)
+    new = tmp_path / "new.lua"
+    new.write_text(DENY)
+    put = json.loads(slipway(gateway, "hook", "put", "test-hook", new, "-m", "Closed", "--json"))
+    assert put["version"] == 2 and put["message"] == "Closed" and put["casesPassed"] == 0
+    ask(gateway, {"SerialNumber": "one", "Site": "x"}).expect_rejected(403, "AccessDenied")
+    listed = slipway(gateway, "hook", "list", "test-hook")
+    assert "Closed" in listed and "loaded from its file" in listed
+    difference = slipway(gateway, "hook", "diff", "test-hook", "1", "2", status=2)
+    assert "+1: " in difference and "-1: " in difference
+    slipway(gateway, "hook", "enable", "test-hook", "1")
+    assert slipway(gateway, "hook", "show", "test-hook").strip() == ALLOW.strip()
+    shown = slipway(gateway, "hook", "show", "test-hook", "--version", put["digest"][:8])
+    assert shown.strip() == DENY.strip()
+    ask(gateway, {"SerialNumber": "two", "Site": "x"}).expect_accepted()
+    slipway(gateway, "hook", "disable", "test-hook")
+    ask(gateway, {"SerialNumber": "three", "Site": "x"}).expect_rejected(403, "AccessDenied")
+    slipway(gateway, "hook", "enable", "test-hook")
+    ask(gateway, {"SerialNumber": "three", "Site": "x"}).expect_accepted()
+    audited = slipway(gateway, "audit", "list")
+    for action in ("PutHook", "EnableHook", "DisableHook"):
+        assert action in audited, action
+    slipway(gateway, "audit", "verify")
+
+
+def test_a_put_runs_the_tests_first(make_gateway, tmp_path):
+    gateway = line(make_gateway, hook=ALLOW)
+    hook, tests = tmp_path / "door.lua", tmp_path / "door.test.json"
+    hook.write_text(DENY)
+    case = {"name": "open", "request": {"parameters": {}}, "expect": {"allow": True}}
+    tests.write_text(json.dumps({"cases": [case]}))
+    done = subprocess.run(
+        [SLIPWAY, "hook", "put", "door", hook, "--directory", gateway.directory],
+        capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "open: allow is false" in done.stderr, done.stderr
+    slipway(gateway, "hook", "show", "door", status=1)
+    hook.write_text(ALLOW)
+    assert "1 tests passed" in slipway(gateway, "hook", "put", "door", hook)
+
+
+def test_a_changed_file_is_a_new_version_at_the_next_start(make_gateway):
+    gateway = line(make_gateway, hook=ALLOW)
+    file = gateway.directory / "Hooks/test-hook.lua"
+    gateway.stop()
+    gateway.start()
+    assert len(json.loads(slipway(gateway, "hook", "list", "test-hook", "--json"))) >= 1
+    gateway.stop()
+    file.write_text(DENY)
+    gateway.start()
+    ask(gateway, {"SerialNumber": "one", "Site": "x"}).expect_rejected(403, "AccessDenied")
+    assert json.loads(slipway(gateway, "hook", "show", "test-hook", "--json"))["version"] == 2
+
+
+def test_check_run_and_test_need_no_service(tmp_path):
+    def run(*words):
+        return subprocess.run(
+            [SLIPWAY, "hook", *map(str, words)], capture_output=True, text=True, timeout=120)
+
+    hook, request, world = (tmp_path / name for name in ("h.lua", "r.json", "w.json"))
+    hook.write_text(READING)
+    request.write_text(json.dumps({"parameters": {"SerialNumber": "S-1"},
+                                   "claim": {"label": "line"}}))
+    world.write_text(json.dumps({"allowlists": {"demo": ["S-1"]}}))
+    assert run("check", hook).returncode == 0
+    first = run("run", hook, "--request", request, "--world", world, "--json")
+    trace = json.loads(first.stdout)
+    assert first.returncode == 0 and trace["attributes"] == {"lot": "L7"}, first
+    assert [read["function"] for read in trace["reads"]] == [
+        "allowlist.get", "registry.thing", "registry.count"]
+    assert trace["cost"]["instructions"] > 0 and trace["cost"]["bytes"] > 0
+    recorded = tmp_path / "trace.json"
+    recorded.write_text(first.stdout)
+    again = json.loads(
+        run("run", hook, "--request", request, "--world", recorded, "--json").stdout)
+    for trial in (trace, again):
+        trial["cost"].pop("microseconds")
+    assert again == trace
+    assert run("run", hook, "--request", request).returncode == 2
+    hook.write_text("return function() return os.time() end")
+    checked = run("check", hook)
+    assert checked.returncode == 2 and ":1: forbiddenName: 'os'" in checked.stdout
+    assert run("run", hook, "--request", request).returncode == 1
+    assert run("test", hook).returncode == 1
