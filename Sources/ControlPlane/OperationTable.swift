@@ -13,6 +13,7 @@ package enum OperationTable {
         ClaimOperations.all,
         DryRunOperations.all,
         DynamicGroupOperations.all,
+        EnrolmentOperations.all,
         EventOperations.all,
         GroupMembershipOperations.all,
         HookOperations.all,

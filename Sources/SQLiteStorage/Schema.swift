@@ -12,6 +12,7 @@ enum Schema {
         Self.registry + Self.provisioning + Self.allowlists + Self.audit, Self.awsLabels,
         Self.wholeRegistry, Self.policyHistory, Self.access, Self.registrationTasks,
         Self.search, Self.templateHistory,
+        Self.unproven,
     ]
 
     static var version: Int { Self.steps.count }

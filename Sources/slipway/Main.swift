@@ -35,7 +35,7 @@ struct Slipway: AsyncParsableCommand {
             RegisterThingsCommand.self,
             TemplateCommand.self,
             ConfigCommand.self, OperationsCommand.self, EnvCommand.self,
-            TraceCommand.self, ReasonsCommand.self,
+            TraceCommand.self, ReasonsCommand.self, EnrolmentCommand.self,
         ])
 
     static let versionText = "0.1.0"

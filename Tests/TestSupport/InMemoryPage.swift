@@ -42,7 +42,7 @@ struct InMemoryPage {
                 .thingGroups,
                 .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
                 .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
-                .principalsOfPolicy, .search, .values:
+                .principalsOfPolicy, .search, .values, .certificatesUnproven:
                 self.init(text: after)
             }
         }
@@ -66,7 +66,8 @@ struct InMemoryPage {
             .thingGroups,
             .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
             .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
-            .versionsOfTemplate, .ownershipTokensExpired, .commits, .search, .values:
+            .versionsOfTemplate, .ownershipTokensExpired, .commits, .search, .values,
+            .certificatesUnproven:
             .ascending
         }
     }
@@ -112,6 +113,14 @@ struct InMemoryPage {
         case .versionsOfTemplate(let name):
             self.tables.versions(of: name).map {
                 (SortKey(number: Int64($0.id), text: String($0.id)), .templateVersion($0))
+            }
+        case .certificatesUnproven(let lot):
+            self.tables.records.values.compactMap { entry in
+                guard case .certificate(let one) = entry.record, one.kind == .device,
+                    one.status == .active, one.firstSeenAt == nil,
+                    lot == nil || one.provenance?.registration?.lot == lot
+                else { return nil }
+                return (SortKey(text: one.id.rawValue), entry.record)
             }
         case .policiesByCreation, .certificatesByCreation, .certificatesOfIssuer,
             .authoritiesByCreation, .ownershipTokensExpired, .registrationTasks:

@@ -103,6 +103,8 @@ import Testing
 
     /// Functions by indentation: from a line that declares one to the brace that closes it at the
     /// same column.
+    /// A switch over every kind of record or change is a table: its `case` rows name the kinds and
+    /// are not counted, what is done for each is.
     private static func functions(
         in file: Repository.File
     ) -> [(name: String, line: Int, length: Int)] {
@@ -117,7 +119,8 @@ import Testing
             let end = lines[index...].firstIndex { $0.hasPrefix("\(indent)}") }
             guard let end else { continue }
             let name = words[min(keyword + 1, words.count - 1)]
-            found.append((String(name.prefix { $0 != "(" }), index + 1, end - index + 1))
+            let length = lines[index...end].count { !$0.drop { $0 == " " }.hasPrefix("case ") }
+            found.append((String(name.prefix { $0 != "(" }), index + 1, length))
         }
         return found
     }
