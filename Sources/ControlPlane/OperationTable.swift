@@ -15,6 +15,7 @@ package enum OperationTable {
         ClaimRecordOperations.all,
         DryRunOperations.all,
         DynamicGroupOperations.all,
+        EnrolmentOperations.all,
         EventOperations.all,
         GroupMembershipOperations.all,
         HookOperations.all,

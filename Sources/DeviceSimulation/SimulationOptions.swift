@@ -62,6 +62,12 @@ package struct SimulationOptions: Sendable {
     package var concurrency = 50
     /// The chance, in percent, that a boot of a device ends in a power cut.
     package var powerCutPercent = 0
+    /// How many of a hundred devices carry the serial number of the device before them, as a label
+    /// that was scanned twice gives it.
+    package var doubleScanPercent = 0
+    /// The longest that a device thinks between its boot and its first packet, and again before it
+    /// registers.
+    package var thinkMillisecondsMax = 0
     /// The parameter that carries the serial number.
     package var serialParameter = "SerialNumber"
     /// Further parameters, the same for every device.

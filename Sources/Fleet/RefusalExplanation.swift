@@ -59,10 +59,6 @@ extension RefusalReason {
             Explanation(
                 .token, "The token has paid for a registration with other parameters.",
                 do: "Create another certificate, or send the same request again.")
-        case .certificateGone:
-            Explanation(
-                .token, "The certificate of this token has been deleted.",
-                do: "Create another certificate.")
         case .certificateNotPending:
             Explanation(
                 .token, "The certificate of this token no longer waits for a thing.",

@@ -19,7 +19,6 @@ package enum RefusalReason: Int, Hashable, Sendable, CaseIterable {
     case tokenOfAnotherClaim = 3003
     case tokenExpired = 3004
     case tokenUsed = 3005
-    case certificateGone = 3006
     case certificateNotPending = 3007
     case certificateSuperseded = 3008
 

@@ -18,6 +18,8 @@ package enum ProvisioningEvent: Sendable {
     case hookAnswered(HookTrace)
     /// The audit queue was full, and this many refusals are in the log only.
     case refusalsNotAudited(Int)
+    /// A serial number came with a certificate while another speaks for its thing.
+    case serialSeenAgain(EnrolmentVerdict, Publisher)
     /// A request of the dialogue from its beginning to its answer, step by step.
     case attempted(AttemptRecord)
     /// The clock shows less than it did: nothing is issued until it has caught up.

@@ -64,6 +64,7 @@ extension Provisioner {
         let pending: TokenJudgement.Pending
         switch judgement {
         case .answered(let redemption):
+            try TokenJudgement.checkStands(view.registry.certificate(contents.certificate))
             return try self.replay(redemption, contents, publisher)
         case .pending(let found): pending = found
         }
@@ -84,11 +85,14 @@ extension Provisioner {
         let registration = ThingRegistration(
             request: request, publisher: publisher, pending: pending, template: template,
             hook: outcome, rendering: rendering, start: view.registry,
-            newThingID: self.ports.entropy.resourceID(), at: now, standing: standing)
+            newThingID: self.ports.entropy.resourceID(), at: now, standing: standing,
+            enrolment: self.settings.enrolment)
         let registry = try await self.loadRegistry(
-            rendering.rendered, for: pending.certificate,
+            rendering.rendered, for: pending.certificate, by: publisher.principal,
             and: standing.keysToSpend(on: rendering.rendered.thing).union(registration.unitKeys))
-        let decided = try registration.decide(in: registry)
+        let verdict = registration.verdict(in: registry)
+        try await self.settleVerdict(verdict, registration, in: registry)
+        let decided = try registration.decide(in: registry, verdict: verdict)
         Attempt.current?.planned(decided.plan)
         CrashPoint.reached(.beforeRegisterCommit)
         _ = try await self.ports.store.commit(
@@ -132,16 +136,26 @@ extension Provisioner {
     }
 
     private func loadRegistry(
-        _ rendered: RenderedTemplate, for certificate: Certificate, and more: Set<RecordKey>
+        _ rendered: RenderedTemplate, for certificate: Certificate, by claim: CertificateID,
+        and further: Set<RecordKey>
     ) async throws(FleetError) -> RegistryView {
         let keys = rendered.keys
             .union(PlanDecision.keys(of: certificate.id))
-            .union([.certificatesWithKey(certificate.publicKey)])
-            .union(more)
+            .union([
+                .certificatesWithKey(certificate.publicKey), .principalsOfThing(rendered.thing),
+            ])
+            .union(further)
         let view = try await self.ports.store.load(keys)
         let others = KeyOwnership.others(of: certificate, in: view)
-        guard !others.isEmpty else { return view }
-        return try await self.ports.store.load(keys.union(KeyOwnership.keys(of: others)))
+        let principals = view.principalsOfThing(rendered.thing)
+        guard !others.isEmpty || !principals.isEmpty else { return view }
+        let more = keys.union(KeyOwnership.keys(of: others))
+            .union(EnrolmentVerdict.keys(of: principals))
+            .union([.claim(claim)])
+        let holders = try await self.ports.store.load(more)
+        let claims = EnrolmentVerdict.claims(
+            of: holders.principalsOfThing(rendered.thing), in: holders)
+        return claims.isEmpty ? holders : try await self.ports.store.load(more.union(claims))
     }
 
     private func template(

@@ -19,13 +19,46 @@ struct ThingRegistration {
     let newThingID: ResourceID
     let at: UnixTime
     let standing: ClaimStanding
+    let enrolment: EnrolmentSettings
 
     private var passage: AllowlistPassage? { AllowlistPassage(self.hook?.allowlist) }
 
     /// The entry of the list that the hook found the device on.
     var unitKeys: Set<RecordKey> { self.passage.map { [$0.key] } ?? [] }
 
-    func decide(in view: RegistryView) throws(FleetError) -> Decided {
+    /// What it means that this serial is seen, perhaps again.
+    func verdict(in view: RegistryView) -> EnrolmentVerdict {
+        EnrolmentVerdict.judge(
+            self.rendering.rendered.thing, self.pending.certificate,
+            by: self.publisher.principal, station: self.provenance.registration?.station,
+            in: view, settings: self.enrolment, at: self.at)
+    }
+
+    /// What makes the certificate wait for a person, with the facts that the person needs.
+    func holding(_ verdict: EnrolmentVerdict, in view: RegistryView) -> ChangeSet {
+        let certificate = self.pending.certificate
+        return ChangeSet(
+            action: "HoldEnrolment",
+            preconditions: [
+                self.start.asSeen(.certificate(certificate.id)),
+                view.asSeen(.principalsOfThing(verdict.thing)),
+            ],
+            changes: [
+                .setCertificateStatus(
+                    certificate.id, .pendingActivation,
+                    reason: EnrolmentMark.held(verdict.finding), at: self.at),
+                .setProvenance(certificate.id, self.provenance),
+            ],
+            detail: [
+                "thing": .string(verdict.thing.rawValue),
+                "certificate": .string(certificate.id.rawValue),
+                "enrolment": .object(verdict.detail),
+            ])
+    }
+
+    func decide(
+        in view: RegistryView, verdict: EnrolmentVerdict
+    ) throws(FleetError) -> Decided {
         let certificate = self.pending.certificate
         let others = KeyOwnership.others(of: certificate, in: view)
         try KeyOwnership.check(others, for: self.rendering.rendered.thing, in: view)
@@ -38,7 +71,10 @@ struct ThingRegistration {
             .ownershipToken(self.pending.token.hash), .certificate(certificate.id),
             .certificate(self.publisher.principal), .template(self.template.record.name),
         ]
-        var changes = plan.changes(at: self.at)
+        let isAllowed = EnrolmentMark.state(of: certificate) == .allowed
+        let replaces = verdict.policy == .replace || (isAllowed && verdict.policy != .allow)
+        var changes = replaces ? verdict.superseding(at: self.at) : []
+        changes += plan.changes(at: self.at)
         changes.append(.setProvenance(certificate.id, self.provenance))
         changes.append(.redeemOwnershipToken(self.pending.token.hash, self.redemption(plan)))
         let spending = try self.standing.spending(
@@ -58,12 +94,16 @@ struct ThingRegistration {
         ]
         detail["hook"] = self.hook.map { .object($0.trace.summary) }
         for member in plan.detail.members { detail[member.key] = member.value }
+        if verdict.finding != .first { detail["enrolment"] = .object(verdict.detail) }
         return Decided(
             plan: plan,
             changeSet: ChangeSet(
                 action: ProvisioningOperation.registerThing.rawValue,
                 preconditions: relied.map(self.start.asSeen) + plan.preconditions
-                    + others.map { view.asSeen(.certificate($0)) }
+                    + [view.asSeen(.principalsOfThing(plan.thing.name))]
+                    + Set(others + verdict.holders.map(\.id)).map {
+                        view.asSeen(.certificate($0))
+                    }
                     + (spending?.preconditions ?? []) + (passage?.preconditions ?? []),
                 changes: changes, detail: detail))
     }

@@ -57,7 +57,12 @@ enum TokenJudgement {
         }
         guard let certificate = view.certificate(contents.certificate) else {
             throw Self.refused(
-                "the certificate of this ownership token is gone", .certificateGone)
+                "the certificate of this ownership token is gone", .tokenUnknown)
+        }
+        if EnrolmentMark.state(of: certificate) == .refused {
+            throw FleetError(
+                .resourceConflict, "somebody decided that this device is not to be enrolled"
+            ).because(.enrolmentRefused)
         }
         guard certificate.status == .pendingActivation else {
             throw Self.refused(
@@ -65,6 +70,15 @@ enum TokenJudgement {
                     + "no longer waits for a thing", .certificateNotPending)
         }
         return .pending(Pending(token: token, certificate: certificate))
+    }
+
+    /// An answer that was given before stands as long as its certificate does: a device that
+    /// enrolled again meanwhile must not go on with the pair that was superseded.
+    static func checkStands(_ certificate: Certificate?) throws(FleetError) {
+        guard let certificate, EnrolmentMark.isSuperseded(certificate) else { return }
+        throw Self.refused(
+            "a newer certificate of this device has superseded the one of this ownership token",
+            .certificateSuperseded)
     }
 
     private static let expired = Self.refused(

@@ -15,6 +15,7 @@ enum Schema {
         Self.claims, Self.allowlistUnits,
         Self.revocations,
         Self.hookVersions,
+        Self.unproven,
     ]
 
     static var version: Int { Self.steps.count }

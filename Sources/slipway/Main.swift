@@ -36,7 +36,7 @@ struct Slipway: AsyncParsableCommand {
             TemplateCommand.self,
             ClaimCommand.self,
             ConfigCommand.self, OperationsCommand.self, EnvCommand.self,
-            TraceCommand.self, ReasonsCommand.self,
+            TraceCommand.self, ReasonsCommand.self, EnrolmentCommand.self,
         ])
 
     static let versionText = "0.1.0"

@@ -68,7 +68,12 @@ final class FakeKeyPairs: KeyPairSource {
     static let pem = "-----BEGIN RSA PRIVATE KEY-----\nTOP/SECRET+KEY==\n-----END\n"
     private let count = Mutex(0)
 
+    private let failure = Mutex<FleetError?>(nil)
+
+    func fail(with error: FleetError?) { self.failure.withLock { $0 = error } }
+
     func next() async throws(FleetError) -> KeyPair {
+        if let error = self.failure.withLock({ $0 }) { throw error }
         let number = self.count.withLock { count in
             count += 1
             return count
@@ -113,6 +118,7 @@ struct ProvisioningFixture {
     let clock = ManualClock()
     let store: InMemoryFleetStore
     let issuer = FakeIssuer()
+    let keyPairs = FakeKeyPairs()
     let hook = FakeHook()
     let events = EventLog()
     let provisioner: Provisioner
@@ -123,21 +129,23 @@ struct ProvisioningFixture {
 
     init(
         inFlightMax: Int = 512, requiresHookApproval: Bool = false,
+        enrolment: EnrolmentSettings = EnrolmentSettings(),
         store wrapped: (any FleetStore)? = nil
     ) async throws {
+        var settings = Provisioner.Settings(
+            realm: .standard, inFlightMax: inFlightMax,
+            requiresHookApproval: requiresHookApproval)
+        settings.enrolment = enrolment
         self.store = InMemoryFleetStore(clock: self.clock)
         let events = self.events
         let entropy = SeededEntropy()
         self.provisioner = Provisioner(
             ports: Provisioner.Ports(
-                store: wrapped ?? self.store, issuer: self.issuer, keyPairs: FakeKeyPairs(),
+                store: wrapped ?? self.store, issuer: self.issuer, keyPairs: self.keyPairs,
                 hook: self.hook, clock: self.clock, entropy: entropy),
             mint: try OwnershipTokenMint(
                 key: Secret(WipedBytes([UInt8](repeating: 7, count: 32))), entropy: entropy),
-            settings: Provisioner.Settings(
-                realm: .standard, inFlightMax: inFlightMax,
-                requiresHookApproval: requiresHookApproval),
-            observe: { events.add($0) })
+            settings: settings, observe: { events.add($0) })
         self.service = ProvisioningService(provisioner: self.provisioner)
         let claims = ["claim", "other claim"].enumerated().map { index, name in
             FakeIssuer.certificate(-1 - index, key: Array(name.utf8), at: ManualClock.start)

@@ -44,7 +44,7 @@ struct InMemoryPage {
                 .thingGroups,
                 .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
                 .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
-                .principalsOfPolicy, .search, .values:
+                .principalsOfPolicy, .search, .values, .certificatesUnproven:
                 self.init(text: after)
             }
         }
@@ -71,7 +71,7 @@ struct InMemoryPage {
             .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
             .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
             .versionsOfTemplate, .versionsOfHook, .ownershipTokensExpired, .commits, .search,
-            .values:
+            .values, .certificatesUnproven:
             .ascending
         }
     }
@@ -147,6 +147,14 @@ struct InMemoryPage {
                 guard case .hookVersion(name, _) = key, case .hook(let hook) = entry.record
                 else { return nil }
                 return (SortKey(number: Int64(hook.version), text: "\(hook.version)"), entry.record)
+            }
+        case .certificatesUnproven(let lot):
+            self.tables.records.values.compactMap { entry in
+                guard case .certificate(let one) = entry.record, one.kind == .device,
+                    one.status == .active, one.firstSeenAt == nil,
+                    lot == nil || one.provenance?.registration?.lot == lot
+                else { return nil }
+                return (SortKey(text: one.id.rawValue), entry.record)
             }
         case .policiesByCreation, .certificatesByCreation, .certificatesOfIssuer,
             .authoritiesByCreation, .ownershipTokensExpired, .registrationTasks:

@@ -14,7 +14,9 @@ struct VirtualDevice {
 
     init(index: Int, context: SimulationContext) {
         self.context = context
-        self.serial = context.options.serials.serial(at: index)
+        let options = context.options
+        let isScannedAgain = index > 0 && index % 100 < options.doubleScanPercent
+        self.serial = options.serials.serial(at: isScannedAgain ? index - 1 : index)
         self.outcome = DeviceOutcome(kind: context.options.flow.kind(at: index))
         // The golden ratio spreads neighbouring indices over the generator's states.
         self.random = SplitMix64(
@@ -101,6 +103,7 @@ struct VirtualDevice {
             } else {
                 pending = try await self.create(over: connection, cut)
             }
+            await self.think()
             let identity = try await self.register(pending, over: connection, cut)
             await connection.disconnect()
             return identity
@@ -225,6 +228,14 @@ struct VirtualDevice {
     private func pass(_ point: PowerCutPoint, _ cut: PowerCutPoint?) throws(DeviceFailure) {
         if point == cut { throw DeviceFailure(.total, .powerCut, "") }
         if Task.isCancelled { throw DeviceFailure(.total, .stopped, "the run was stopped") }
+    }
+
+    /// A slow device: it does nothing for a while, and holds its connection.
+    private mutating func think() async {
+        let longest = self.context.options.thinkMillisecondsMax
+        guard longest > 0 else { return }
+        let pause = Int.random(in: 0...longest, using: &self.random)
+        try? await self.context.clock.sleep(for: .milliseconds(pause))
     }
 
     private mutating func note(_ step: SimulationStep, since start: ContinuousClock.Instant) {

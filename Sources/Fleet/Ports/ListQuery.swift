@@ -28,6 +28,9 @@ package struct ListQuery: Hashable, Sendable {
         case principalsOfPolicy(PolicyName, ListOrder)
         case certificatesByCreation(ListOrder)
         case certificatesOfIssuer(CertificateID, ListOrder)
+        /// Active certificates of devices that have never connected with them, by id; nil for
+        /// every lot.
+        case certificatesUnproven(lot: String?)
         /// - Parameter template: only those that provision by it.
         case authoritiesByCreation(ListOrder, template: TemplateName?)
         case versionsOfTemplate(TemplateName)

@@ -36,6 +36,7 @@ struct ListPages {
             try self.certificates(Creation(order), query)
         case .certificatesOfIssuer(let issuer, let order):
             try self.certificates(Creation(order, "issuer_id = ?", issuer.rawValue), query)
+        case .certificatesUnproven(let lot): try self.unproven(lot: lot, query)
         case .authoritiesByCreation(let order, let template):
             try self.authorities(order, template, query)
         case .versionsOfTemplate(let name): try self.versions(of: name, query)

@@ -73,6 +73,21 @@ struct SimulateCommand: AsyncParsableCommand {
             "The chance that a boot ends in a power cut at a random point.", valueName: "percent"))
     var powerCut = 0
 
+    @Flag(help: "All devices at once, as at the start of a shift: --concurrency is --devices.")
+    var storm = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How many of a hundred devices carry the serial of the device before them.",
+            valueName: "percent"))
+    var doubleScan = 0
+
+    @Option(
+        help: ArgumentHelp(
+            "Slow devices: the longest pause of a device before it registers.",
+            valueName: "milliseconds"))
+    var slow = 0
+
     @Option(help: "The template parameter that carries the serial number.")
     var serialParameter = "SerialNumber"
 
@@ -143,6 +158,8 @@ struct SimulateCommand: AsyncParsableCommand {
         if !report.isComplete { throw ExitCode(report.provisioned > 0 ? 2 : 1) }
     }
 
+    private var atOnce: Int { self.storm ? self.devices : self.concurrency }
+
     private func simulationOptions() throws -> SimulationOptions {
         do {
             var options = SimulationOptions(
@@ -156,8 +173,10 @@ struct SimulateCommand: AsyncParsableCommand {
             options.flow = self.flow
             options.version = try self.protocolVersion()
             options.format = self.format
-            options.concurrency = self.concurrency
+            options.concurrency = self.atOnce
             options.powerCutPercent = self.powerCut
+            options.doubleScanPercent = self.doubleScan
+            options.thinkMillisecondsMax = self.slow
             options.serialParameter = self.serialParameter
             options.parameters = try self.parameters.map(Self.parameter)
             options.publishTopic = self.publishTopic
@@ -177,10 +196,10 @@ struct SimulateCommand: AsyncParsableCommand {
     private func refuseTooManyAtOnce() throws {
         let files: OpenFiles
         do throws(FleetError) { files = try OpenFiles.raise() } catch { throw Failure.exit(error) }
-        guard self.concurrency > files.connectionsMax else { return }
+        guard self.atOnce > files.connectionsMax else { return }
         throw Self.refusal(
             SimulationError(
-                "--concurrency \(self.concurrency) needs more than the \(files.max) files this "
+                "\(self.atOnce) devices at once need more than the \(files.max) files this "
                     + "process may open: at most \(files.connectionsMax), or raise the hard "
                     + "limit (ulimit -Hn)"))
     }

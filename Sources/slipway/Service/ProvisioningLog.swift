@@ -46,6 +46,16 @@ struct ProvisioningLog: Sendable {
                     "hook", metadata: ["hook": "\(hook)", "line": "\(line.clipped)"])
             }
         case .hookAnswered(let trace): self.log(trace)
+        case .serialSeenAgain(let verdict, let publisher):
+            self.logger.warning(
+                "a serial number is seen again",
+                metadata: [
+                    "thing": "\(verdict.thing)", "finding": "\(verdict.finding.rawValue)",
+                    "policy": "\(verdict.policy.rawValue)",
+                    "certificate": "\(verdict.certificate)",
+                    "holders": "\(verdict.holders.map(\.id.rawValue).joined(separator: " "))",
+                    "claim": "\(publisher.principal)", "source": "\(publisher.sourceAddress)",
+                ])
         case .attempted(let record): self.attempts.append(record)
         case .clockWentBack(let seconds):
             self.logger.critical(

@@ -1,0 +1,185 @@
+import Fleet
+import JSON
+import Provisioning
+import TestSupport
+import Testing
+
+@Suite struct EnrolmentTests {
+    private func settings(
+        _ change: (inout EnrolmentSettings) -> Void = { _ in }
+    ) -> EnrolmentSettings {
+        var settings = EnrolmentSettings()
+        change(&settings)
+        return settings
+    }
+
+    private func principals(_ fixture: ProvisioningFixture, _ thing: String) -> [CertificateID] {
+        let name = ThingName(checked: thing)
+        return fixture.store.view([.principalsOfThing(name)]).principalsOfThing(name)
+            .map(\.certificate)
+    }
+
+    private func active(_ fixture: ProvisioningFixture, _ thing: String) -> [CertificateID] {
+        self.principals(fixture, thing).filter { fixture.certificate($0)?.status == .active }
+    }
+
+    @Test func aLostPairIsSupersededByTheNextAtTheSameStation() async throws {
+        let fixture = try await ProvisioningFixture()
+        let lost = try await fixture.provisioner.createKeysAndCertificate(for: fixture.claim)
+        let (first, firstToken) = (lost.certificate, lost.ownershipToken.expose { $0 })
+        let answer = try await fixture.register(firstToken)
+        let (second, secondToken) = try await fixture.create()
+        #expect(try await fixture.register(secondToken) == answer)
+        #expect(fixture.certificate(first)?.status == .revoked)
+        #expect(fixture.certificate(first)?.statusReason == "superseded by \(second)")
+        #expect(fixture.certificate(second)?.status == .active)
+        #expect(self.active(fixture, "sensor-A7") == [second])
+        // The pair that was lost must not come back to life by its own token.
+        let late = await fixture.refusal(firstToken)
+        #expect(late?.reason == .certificateSuperseded)
+    }
+
+    @Test func theSameKeyAgainEndsWithOneActiveCertificateHoweverOften() async throws {
+        let fixture = try await ProvisioningFixture()
+        var last: CertificateID?
+        var answers: [JSONObject] = []
+        for _ in 0..<4 {
+            let (id, token) = try await fixture.create(key: "own")
+            answers.append(try await fixture.register(token))
+            if let last { #expect(fixture.certificate(last)?.status == .inactive) }
+            last = id
+        }
+        #expect(Set(answers).count == 1)
+        #expect(self.active(fixture, "sensor-A7") == [try #require(last)])
+        #expect(fixture.certificate(try #require(last))?.status == .active)
+    }
+
+    @Test func anotherKeyElsewhereIsHeldUntilSomebodyDecides() async throws {
+        let fixture = try await ProvisioningFixture()
+        let (first, firstToken) = try await fixture.create()
+        _ = try await fixture.register(firstToken)
+        fixture.clock.advance(bySeconds: 9 * 3600)
+        let (second, token) = try await fixture.create()
+        for _ in 0..<2 { #expect(await fixture.refusal(token)?.reason == .enrolmentHeld) }
+        let held = try #require(fixture.certificate(second))
+        #expect(held.status == .pendingActivation)
+        #expect(EnrolmentMark.state(of: held) == .held)
+        #expect(fixture.certificate(first)?.status == .active)
+
+        let set = try EnrolmentDecision.decide(
+            second, allow: true, reason: "board swapped", by: "ada",
+            in: fixture.store.view([.certificate(second)]), at: fixture.clock.now)
+        _ = try await fixture.store.commit(set, by: .service("test"))
+        #expect(try await fixture.register(token)["thingName"] == "sensor-A7")
+        #expect(fixture.certificate(first)?.status == .inactive)
+        #expect(self.active(fixture, "sensor-A7") == [second])
+    }
+
+    @Test func whatAPersonRefusedStaysRefused() async throws {
+        let fixture = try await ProvisioningFixture()
+        let (first, firstToken) = try await fixture.create()
+        _ = try await fixture.register(firstToken)
+        fixture.clock.advance(bySeconds: 9 * 3600)
+        let (second, token) = try await fixture.create()
+        #expect(await fixture.refusal(token)?.reason == .enrolmentHeld)
+        let set = try EnrolmentDecision.decide(
+            second, allow: false, reason: nil, by: "ada",
+            in: fixture.store.view([.certificate(second)]), at: fixture.clock.now)
+        _ = try await fixture.store.commit(set, by: .service("test"))
+        #expect(await fixture.refusal(token)?.reason == .enrolmentRefused)
+        #expect(fixture.certificate(first)?.status == .active)
+        #expect(throws: FleetError.self) {
+            try EnrolmentDecision.decide(
+                first, allow: true, reason: nil, by: "ada",
+                in: fixture.store.view([.certificate(first)]), at: fixture.clock.now)
+        }
+    }
+
+    @Test(arguments: [
+        ("retry", EnrolmentSettings.Policy.refuse, RefusalReason.retryRefused),
+        ("rework", .refuse, .reworkRefused), ("elsewhere", .refuse, .serialElsewhere),
+        ("retry", .hold, .enrolmentHeld), ("rework", .hold, .enrolmentHeld),
+        ("elsewhere", .hold, .enrolmentHeld),
+    ])
+    func eachFindingFollowsItsPolicy(
+        _ finding: String, _ policy: EnrolmentSettings.Policy, _ reason: RefusalReason
+    ) async throws {
+        let fixture = try await ProvisioningFixture(
+            enrolment: self.settings {
+                $0.onRetry = finding == "retry" ? policy : .allow
+                $0.onRework = finding == "rework" ? policy : .allow
+                $0.onElsewhere = finding == "elsewhere" ? policy : .allow
+            })
+        let (first, token) = try await fixture.create(key: "one")
+        _ = try await fixture.register(token)
+        if finding == "elsewhere" { fixture.clock.advance(bySeconds: 9 * 3600) }
+        let (_, again) = try await fixture.create(key: finding == "retry" ? "one" : "two")
+        #expect(await fixture.refusal(again)?.reason == reason)
+        #expect(fixture.certificate(first)?.status == .active)
+    }
+
+    @Test func allowingLeavesBoth() async throws {
+        let fixture = try await ProvisioningFixture(
+            enrolment: self.settings { $0.onRework = .allow })
+        let (first, firstToken) = try await fixture.create()
+        _ = try await fixture.register(firstToken)
+        let (second, token) = try await fixture.create()
+        _ = try await fixture.register(token)
+        #expect(Set(self.principals(fixture, "sensor-A7")) == [first, second])
+        #expect(fixture.certificate(first)?.status == .active)
+    }
+
+    /// What a device says of its station can make two places of one.
+    @Test func anotherStationOfOneClaimIsElsewhere() async throws {
+        let fixture = try await ProvisioningFixture()
+        try await fixture.put([
+            .putClaim(
+                Claim(
+                    certificate: fixture.claim.principal, label: "line", station: nil, lot: nil,
+                    createdAt: fixture.clock.now))
+        ])
+        let (_, token) = try await fixture.create()
+        _ = try await fixture.register(token, ["SerialNumber": "A7", "Station": "1"])
+        let (_, other) = try await fixture.create()
+        let error = await fixture.refusal(other, ["SerialNumber": "A7", "Station": "2"])
+        #expect(error?.reason == .enrolmentHeld)
+        #expect(error?.message.contains("at station 1 since") == true)
+    }
+
+    @Test func aRevokedHolderReleasesItsSerial() async throws {
+        let fixture = try await ProvisioningFixture()
+        let (first, firstToken) = try await fixture.create()
+        _ = try await fixture.register(firstToken)
+        try await fixture.put([
+            .setCertificateStatus(first, .revoked, reason: "RMA", at: fixture.clock.now)
+        ])
+        fixture.clock.advance(bySeconds: 9 * 3600)
+        let (_, token) = try await fixture.create()
+        #expect(try await fixture.register(token)["thingName"] == "sensor-A7")
+    }
+
+    @Test func aClockThatWentBackStopsIssuingAndSaysSoOnce() async throws {
+        let fixture = try await ProvisioningFixture()
+        let (_, token) = try await fixture.create()
+        fixture.clock.advance(bySeconds: -60)
+        for _ in 0..<2 {
+            #expect(await fixture.refusal(token)?.reason == .clockWentBack)
+            await #expect(throws: FleetError.self) { try await fixture.create() }
+        }
+        let alarms = fixture.events.all.filter {
+            if case .clockWentBack = $0 { true } else { false }
+        }
+        #expect(alarms.count == 1)
+        #expect(fixture.provisioner.clockSecondsBehind == 60)
+        fixture.clock.advance(bySeconds: 60)
+        #expect(try await fixture.register(token)["thingName"] == "sensor-A7")
+        #expect(fixture.provisioner.clockSecondsBehind == 0)
+    }
+
+    @Test func aSmallStepBackIsNoAlarm() async throws {
+        let fixture = try await ProvisioningFixture()
+        let (_, token) = try await fixture.create()
+        fixture.clock.advance(bySeconds: -5)
+        #expect(try await fixture.register(token)["thingName"] == "sensor-A7")
+    }
+}
