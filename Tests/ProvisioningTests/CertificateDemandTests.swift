@@ -51,7 +51,7 @@ import Testing
         (#"{"Subject": {"Colour": "x"}}"#, "/Slipway/Certificate/Subject/Colour"),
         (#"{"SubjectAlternativeNames": "x"}"#, "/Slipway/Certificate/SubjectAlternativeNames"),
         (#"{"Isuer": "x"}"#, "/Slipway/Certificate/Isuer"),
-        (#"{"Subject": {"CN": {"Ref": "Nope"}}}"#, "/Slipway/Certificate/Subject/CN/Ref"),
+        (#"{"Subject": {"CN": {"Ref": "Nope"}}}"#, "/Slipway/Certificate/Subject/CN"),
     ])
     func demandsThatAreNoneAreRefusedWithTheirPlace(_ demands: String, _ place: String) {
         let findings = TemplateChecker.check(Self.body(demands)).findings

@@ -15,6 +15,11 @@ private func soundTemplate(
         sections: #", "Parameters": {\#(parameters)}\#(sections)"#, overrides: overrides)
 }
 
+/// A name that hangs on its values, so that no trial rendering can judge it.
+private func joined(_ first: String) -> String {
+    #"{"Fn::Join": ["-", [\#(first), {"Fn::Select": [0, {"Fn::Split": ["_", {"Ref": "X"}]}]}]]}"#
+}
+
 private func arn(_ name: String) -> String {
     #"{"Fn::Sub": "arn:aws:iot:${AWS::Region}:${AWS::AccountId}:\#(name)"}"#
 }
@@ -50,7 +55,7 @@ private func findings(
             soundTemplate(parameters: #""X": {"Type": "String"}, "Y": {"Type": "String"}"#)
         ),
         Broken(
-            "undeclared-parameter", "/Resources/thing/Properties/ThingName/Ref",
+            "undeclared-parameter", "/Resources/thing/Properties/ThingName",
             soundTemplate(name: #"{"Ref": "XX"}"#)
         ),
         Broken(
@@ -92,12 +97,14 @@ private func findings(
                 sections: #", "Mappings": {"Map": {"a": {"b": "c"}}}"#)
         ),
         Broken(
-            "invalid-name", "/Resources/thing/Properties/ThingName/Fn::Sub",
-            soundTemplate(name: #"{"Fn::Sub": "a b-${X}"}"#)
+            "invalid-name", "/Resources/thing/Properties/ThingName/Fn::Join/1/0",
+            soundTemplate(name: joined(#""a b""#))
         ),
         Broken(
             "invalid-name", "/Parameters/X/Default",
-            soundTemplate(parameters: #""X": {"Type": "String", "Default": "a b"}"#)
+            soundTemplate(
+                name: joined(#"{"Ref": "X"}"#),
+                parameters: #""X": {"Type": "String", "Default": "a b"}"#)
         ),
         Broken(
             "invalid-name", "/Mappings/M/a/b",
@@ -126,7 +133,7 @@ private func findings(
         ),
         Broken(
             "policy-subscribe-on-topic",
-            "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource",
+            "/Resources/p0/Properties/PolicyDocument/Statement/0/Action",
             soundTemplate(policies: [
                 inlinePolicy(
                     resource:
@@ -136,7 +143,7 @@ private func findings(
         ),
         Broken(
             "policy-publish-on-topicfilter",
-            "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource",
+            "/Resources/p0/Properties/PolicyDocument/Statement/0/Action",
             soundTemplate(policies: [
                 inlinePolicy(
                     resource:
@@ -245,7 +252,7 @@ private func findings(
         let undeclared = try #require(found.first { $0.rule == .undeclaredParameter })
         #expect(undeclared.nearest == "Serial")
         #expect(undeclared.found == "'Serail'")
-        #expect(undeclared.position == JSONSourceMap.Position(line: 3, column: 75))
+        #expect(undeclared.position == JSONSourceMap.Position(line: 3, column: 68))
         let member = try #require(found.first { $0.pointer.tokens.last == "AtributePayload" })
         #expect(member.nearest == "AttributePayload")
         #expect(member.position == JSONSourceMap.Position(line: 4, column: 5))

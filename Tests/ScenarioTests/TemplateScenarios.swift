@@ -40,7 +40,7 @@ import Testing
         #expect(human.status == 2)
         #expect(
             human.output.hasPrefix(
-                "\(file):3:75: error: /Resources/thing/Properties/ThingName/Ref:"))
+                "\(file):3:68: error: /Resources/thing/Properties/ThingName:"))
         #expect(human.output.contains("did you mean 'Serial'? [undeclared-parameter]"))
         let machine = try await Program.run("template", "lint", "--json", file)
         let finding = try JSONParser.parse(machine.output).arrayValue?.first

@@ -129,7 +129,8 @@ struct ExpressionParser {
             self.report("Ref takes the name of a parameter", at: pointer)
             return nil
         }
-        self.references.append(Reference(name: name, pointer: pointer))
+        let whole = JSONPointer(tokens: Array(pointer.tokens.dropLast()))
+        self.references.append(Reference(name: name, pointer: whole))
         return .reference(name)
     }
 

@@ -95,6 +95,7 @@ package enum TemplateChecker {
             return TemplateFinding(
                 "'\(reference.name.clipped)' is not declared under Parameters",
                 at: reference.pointer, rule: .undeclaredParameter,
+                found: "'\(reference.name.clipped)'",
                 expected: "the name of a parameter",
                 nearest: NearestName.of(reference.name, among: known))
         }
