@@ -16,7 +16,9 @@ from gateway import SLIPWAY
 # What would judge the machine and not the program: how long a busy one may take.
 FIXED = {"hook-deadline-milliseconds": "5000", "listen-handshake-seconds": "20",
          "listen-connect-seconds": "20", "keys-algorithm": "P_256"}
-REFUSALS = {"TooManyRequests", "InternalFailure", "HookTimeout", "AccessDenied"}
+# ResourceConflict: with no time for rework, a serial that comes again is held.
+REFUSALS = {"TooManyRequests", "InternalFailure", "HookTimeout", "AccessDenied",
+            "ResourceConflict"}
 
 
 def ends():
