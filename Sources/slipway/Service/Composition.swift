@@ -19,6 +19,7 @@ struct Composition: Sendable {
     let issuer: Issuer
     let keyPairs: KeyPairPool
     let hooks: HookPool
+    let webhooks: WebhookCaller
     let provisioner: Provisioner
     let sweep: PendingSweep
     let access: AccessParts
@@ -63,11 +64,14 @@ struct Composition: Sendable {
                 kind: isP256 ? .p256 : .rsa2048, depth: settings.integer("keys.ready"),
                 waitersMax: isP256 ? Self.p256WaitersMax : Self.rsaWaitersMax))
         self.hooks = Self.hookPool(settings, store: self.store)
-        try await Self.refuseBrokenHooks(self.hooks, self.store)
+        self.webhooks = WebhookCaller(
+            scripts: self.hooks, secrets: "\(installation.pki)/webhooks",
+            authorities: installation.pki)
+        try await Self.refuseBrokenHooks(self.webhooks, self.store)
         let log = ProvisioningLog(logger: logger)
         self.provisioner = Provisioner(
             ports: Provisioner.Ports(
-                store: self.store, issuer: issuer, keyPairs: self.keyPairs, hook: self.hooks,
+                store: self.store, issuer: issuer, keyPairs: self.keyPairs, hook: self.webhooks,
                 clock: clock, entropy: entropy),
             mint: mint,
             settings: Provisioner.Settings(
@@ -150,7 +154,7 @@ struct Composition: Sendable {
 
     /// A hook that does not load would deny every device; better to say so before the first comes.
     private static func refuseBrokenHooks(
-        _ hooks: HookPool, _ store: SQLiteFleetStore
+        _ hooks: WebhookCaller, _ store: SQLiteFleetStore
     ) async throws(FleetError) {
         for case .hook(let script) in try await store.page(ListQuery(.hooks)).records {
             guard let problem = await hooks.check(script) else { continue }
@@ -209,6 +213,7 @@ struct Composition: Sendable {
 
     /// The reverse of making, once the gateway and the socket are closed.
     func close() async {
+        await self.webhooks.shutdown()
         await self.hooks.shutdown()
         self.keyPairs.shutdown()
         self.access.log.close()
@@ -230,8 +235,12 @@ struct Composition: Sendable {
         services.registration = self.registration.services
         services.registrationFiles = self.registration.files
         let hooks = self.hooks
-        services.checkHook = { await hooks.check($0) }
+        let webhooks = self.webhooks
+        services.checkHook = { await webhooks.check($0) }
         services.testHook = { script, tests async throws(FleetError) in
+            guard !Webhook.describes(script) else {
+                throw FleetError(.invalidRequest, "a webhook's tests are its service's own")
+            }
             let results = try await HookTestFile(json: tests).run(script, in: hooks)
             return (
                 results.count,
@@ -242,7 +251,7 @@ struct Composition: Sendable {
         let csrReader = CSRReader(self.settings)
         services.trial = DryRun(
             load: { keys async throws(FleetError) in try await store.load(keys) },
-            askHook: { await hooks.run($0, request: $1) },
+            askHook: { await webhooks.run($0, request: $1) },
             readCSR: { text throws(FleetError) in try csrReader.read(text) }, clock: self.clock,
             realm: self.realm, requiresHookApproval: self.settings.flag("rights.fourEyes"))
         services.status = status
