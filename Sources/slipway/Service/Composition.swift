@@ -19,6 +19,7 @@ struct Composition: Sendable {
     let issuer: Issuer
     let keyPairs: KeyPairPool
     let hooks: HookPool
+    let webhooks: WebhookCaller
     let provisioner: Provisioner
     let sweep: PendingSweep
     let attempts: AttemptLog
@@ -65,19 +66,18 @@ struct Composition: Sendable {
                 kind: isP256 ? .p256 : .rsa2048, depth: settings.integer("keys.ready"),
                 waitersMax: isP256 ? Self.p256WaitersMax : Self.rsaWaitersMax))
         self.hooks = Self.hookPool(settings, store: self.store)
-        try await Self.refuseBrokenHooks(self.hooks, self.store)
+        self.webhooks = WebhookCaller(
+            scripts: self.hooks, secrets: "\(installation.pki)/webhooks",
+            authorities: installation.pki)
+        try await Self.refuseBrokenHooks(self.webhooks, self.store)
         self.attempts = try AttemptLog(path: installation.attemptLog, logger: logger)
         let log = ProvisioningLog(logger: logger, attempts: self.attempts)
-        var provisioning = Provisioner.Settings(
-            realm: realm, inFlightMax: settings.integer("provisioning.inFlightMax"),
-            requiresHookApproval: settings.flag("rights.fourEyes"))
-        provisioning.enrolment = EnrolmentParts.settings(settings)
         self.provisioner = Provisioner(
             ports: Provisioner.Ports(
-                store: self.store, issuer: issuer, keyPairs: self.keyPairs, hook: self.hooks,
+                store: self.store, issuer: issuer, keyPairs: self.keyPairs, hook: self.webhooks,
                 clock: clock, entropy: entropy),
             mint: mint,
-            settings: provisioning, observe: { log.note($0) })
+            settings: Self.provisioning(settings, realm), observe: { log.note($0) })
         try await EnrolmentParts.seedClock(of: self.provisioner, from: self.store)
         self.sweep = PendingSweep(store: self.store, clock: clock)
         self.registration = try RegistrationParts(
@@ -88,7 +88,6 @@ struct Composition: Sendable {
                 installation: installation, gatewayNames: [], passphrase: passphrase, clock: clock,
                 entropy: entropy
             ).openIssuing(), store: self.store, logger: logger)
-        let material = try Self.tlsMaterial(installation)
         let dependencies = BrokerDependencies(
             store: self.store, connectivity: self.store,
             services: [ProvisioningService(provisioner: self.provisioner)],
@@ -96,17 +95,19 @@ struct Composition: Sendable {
             trust: JustInTimeRegistration(
                 store: self.store, inspector: ForeignCertificateInspector(),
                 direct: self.registration.direct, clock: clock, realm: realm))
-        do throws(FleetError) {
-            self.broker = try BrokerServer(
-                settings: Self.brokerSettings(settings, files, logger), tls: material,
-                dependencies: dependencies)
-        } catch {
-            throw FleetError(
-                error.code,
-                "\(error.message) ('\(installation.gatewayCertificate)' and its .key, "
-                    + "'\(installation.rootCertificate)'): put the file back, or move both of "
-                    + "the gateway's away and run 'slipway init' to have new ones made")
-        }
+        self.broker = try Self.broker(
+            installation, settings: Self.brokerSettings(settings, files, logger),
+            dependencies: dependencies)
+    }
+
+    private static func provisioning(
+        _ settings: ResolvedSettings, _ realm: Realm
+    ) -> Provisioner.Settings {
+        var provisioning = Provisioner.Settings(
+            realm: realm, inFlightMax: settings.integer("provisioning.inFlightMax"),
+            requiresHookApproval: settings.flag("rights.fourEyes"))
+        provisioning.enrolment = EnrolmentParts.settings(settings)
+        return provisioning
     }
 
     private static func mint(
@@ -165,7 +166,7 @@ struct Composition: Sendable {
 
     /// A hook that does not load would deny every device; better to say so before the first comes.
     private static func refuseBrokenHooks(
-        _ hooks: HookPool, _ store: SQLiteFleetStore
+        _ hooks: WebhookCaller, _ store: SQLiteFleetStore
     ) async throws(FleetError) {
         for case .hook(let script) in try await store.page(ListQuery(.hooks)).records {
             guard let problem = await hooks.check(script) else { continue }
@@ -178,6 +179,22 @@ struct Composition: Sendable {
     static var ownPath: String {
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
             ?? CommandLine.arguments[0]
+    }
+
+    private static func broker(
+        _ installation: Installation, settings: BrokerSettings, dependencies: BrokerDependencies
+    ) throws(FleetError) -> BrokerServer {
+        let material = try Self.tlsMaterial(installation)
+        do throws(FleetError) {
+            return try BrokerServer(
+                settings: settings, tls: material, dependencies: dependencies)
+        } catch {
+            throw FleetError(
+                error.code,
+                "\(error.message) ('\(installation.gatewayCertificate)' and its .key, "
+                    + "'\(installation.rootCertificate)'): put the file back, or move both of "
+                    + "the gateway's away and run 'slipway init' to have new ones made")
+        }
     }
 
     private static func tlsMaterial(
@@ -224,6 +241,7 @@ struct Composition: Sendable {
 
     /// The reverse of making, once the gateway and the socket are closed.
     func close() async {
+        await self.webhooks.shutdown()
         await self.hooks.shutdown()
         self.keyPairs.shutdown()
         self.access.log.close()
@@ -246,8 +264,12 @@ struct Composition: Sendable {
         services.registration = self.registration.services
         services.registrationFiles = self.registration.files
         let hooks = self.hooks
-        services.checkHook = { await hooks.check($0) }
+        let webhooks = self.webhooks
+        services.checkHook = { await webhooks.check($0) }
         services.testHook = { script, tests async throws(FleetError) in
+            guard !Webhook.describes(script) else {
+                throw FleetError(.invalidRequest, "a webhook's tests are its service's own")
+            }
             let results = try await HookTestFile(json: tests).run(script, in: hooks)
             return (
                 results.count,
@@ -258,7 +280,7 @@ struct Composition: Sendable {
         let csrReader = CSRReader(self.settings)
         services.trial = DryRun(
             load: { keys async throws(FleetError) in try await store.load(keys) },
-            askHook: { await hooks.run($0, request: $1) },
+            askHook: { await webhooks.run($0, request: $1) },
             readCSR: { text throws(FleetError) in try csrReader.read(text) }, clock: self.clock,
             realm: self.realm, requiresHookApproval: self.settings.flag("rights.fourEyes"))
         services.status = status

@@ -1,0 +1,196 @@
+import AsyncHTTPClient
+import Crypto
+import Fleet
+import Foundation
+import Hooks
+import JSON
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+import Synchronization
+
+/// Sends each question to whoever answers it: scripts to the sandbox, webhooks to their service.
+///
+/// A question is the JSON that AWS gives a hook, and an answer is judged as a script's is. What
+/// goes wrong on the way denies, as everything else that goes wrong with a hook does.
+final class WebhookCaller: PreProvisioningHook {
+    private struct Line {
+        let client: HTTPClient
+        let secret: SymmetricKey
+        var breaker = CircuitBreaker()
+    }
+
+    private let scripts: HookPool
+    private let secrets: String
+    private let authorities: String
+    private let lines = Mutex<[String: Line]>([:])
+
+    /// Webhooks that are kept connections for; the texts of a hook count one by one.
+    private static let linesMax = 64
+    private static let secretBytesMin = 16
+    private static let secretBytesMax = 4096
+
+    /// - Parameters:
+    ///   - secrets: the folder with the keys that sign questions.
+    ///   - authorities: the folder that a webhook's `caFile` is in.
+    init(scripts: HookPool, secrets: String, authorities: String) {
+        self.scripts = scripts
+        self.secrets = secrets
+        self.authorities = authorities
+    }
+
+    func run(_ script: HookScript, request: HookRequest) async -> HookOutcome {
+        guard Webhook.describes(script) else {
+            return await self.scripts.run(script, request: request)
+        }
+        do throws(FleetError) {
+            let webhook = try Webhook(script)
+            return await self.ask(webhook, script, request)
+        } catch { return Self.failed(error.message) }
+    }
+
+    /// As `HookPool.check`: what is wrong with the text, nil where nothing is.
+    func check(_ script: HookScript) async -> String? {
+        guard Webhook.describes(script) else { return await self.scripts.check(script) }
+        do throws(FleetError) {
+            _ = try self.line(try Webhook(script), script)
+            return nil
+        } catch { return error.message }
+    }
+
+    func shutdown() async {
+        let clients = self.lines.withLock { lines in
+            defer { lines = [:] }
+            return lines.values.map(\.client)
+        }
+        for client in clients { try? await client.shutdown() }
+    }
+
+    private static func failed(_ cause: String) -> HookOutcome {
+        HookOutcome(verdict: .failed(cause: cause), reads: [], log: [])
+    }
+
+    private func ask(
+        _ webhook: Webhook, _ script: HookScript, _ request: HookRequest
+    ) async -> HookOutcome {
+        let client: HTTPClient
+        let secret: SymmetricKey
+        do throws(FleetError) {
+            (client, secret) = try self.line(webhook, script)
+        } catch { return Self.failed(error.message) }
+        let admitted = self.lines.withLock {
+            $0[script.digest]?.breaker.admits(at: .now) ?? true
+        }
+        guard admitted else {
+            return HookOutcome(
+                verdict: .busy, reads: [], log: ["the webhook failed too often and is left alone"])
+        }
+        let body = JSONPrinter.bytes(HookContract.request(request))
+        do {
+            let reply = try await client.execute(
+                Self.message(webhook, script, body, secret, request.time),
+                deadline: .now() + .milliseconds(Int64(webhook.timeoutMilliseconds)))
+            guard reply.status == .ok else {
+                self.note(script, failed: reply.status.code >= 500)
+                return Self.failed("the webhook answered \(reply.status.code)")
+            }
+            let bytes = try await reply.body.collect(upTo: HookLimits.answerBytesMax)
+            self.note(script, failed: false)
+            let answer = HookContract.answer(try JSONParser.parse(Array(bytes.readableBytesView)))
+            return HookOutcome(
+                verdict: answer.verdict, reads: [], log: [], reasonCode: answer.reasonCode,
+                attributes: answer.attributes)
+        } catch let error as HTTPClientError where error == .deadlineExceeded {
+            self.note(script, failed: true)
+            return HookOutcome(verdict: .timedOut, reads: [], log: [])
+        } catch {
+            self.note(script, failed: true)
+            return Self.failed("the webhook could not be asked: \("\(error)".clipped)")
+        }
+    }
+
+    private func note(_ script: HookScript, failed: Bool) {
+        self.lines.withLock {
+            if failed {
+                $0[script.digest]?.breaker.failed(at: .now)
+            } else {
+                $0[script.digest]?.breaker.succeeded()
+            }
+        }
+    }
+
+    /// The signature is over the time and the body, so that a question cannot be asked again later.
+    private static func message(
+        _ webhook: Webhook, _ script: HookScript, _ body: [UInt8], _ secret: SymmetricKey,
+        _ time: UnixTime
+    ) -> HTTPClientRequest {
+        var message = HTTPClientRequest(url: webhook.url.absoluteString)
+        message.method = .POST
+        message.body = .bytes(body)
+        let signed = Array("\(time.seconds).".utf8) + body
+        let code = HMAC<SHA256>.authenticationCode(for: signed, using: secret)
+        let hex = code.map { byte in
+            String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
+        }.joined()
+        message.headers.add(name: "content-type", value: "application/json")
+        message.headers.add(name: "slipway-hook", value: script.name.rawValue)
+        message.headers.add(name: "slipway-signature", value: "t=\(time.seconds),v1=\(hex)")
+        return message
+    }
+
+    private func line(
+        _ webhook: Webhook, _ script: HookScript
+    ) throws(FleetError) -> (HTTPClient, SymmetricKey) {
+        if let line = self.lines.withLock({ $0[script.digest] }) {
+            return (line.client, line.secret)
+        }
+        let secret = try self.secret(webhook)
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.timeout.connect = .milliseconds(Int64(webhook.timeoutMilliseconds))
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        if let file = webhook.caFile {
+            let path = file.hasPrefix("/") ? file : "\(self.authorities)/\(file)"
+            guard FileManager.default.isReadableFile(atPath: path) else {
+                throw FleetError(.invalidRequest, "/caFile: '\(path)' cannot be read")
+            }
+            tls.trustRoots = .file(path)
+        }
+        configuration.tlsConfiguration = tls
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let used: HTTPClient? = self.lines.withLock { lines in
+            if let line = lines[script.digest] { return line.client }
+            guard lines.count < Self.linesMax else { return nil }
+            lines[script.digest] = Line(client: client, secret: secret)
+            return client
+        }
+        guard let used, used === client else {
+            Task { try? await client.shutdown() }
+            guard let used else {
+                throw FleetError(
+                    .serviceUnavailable, "more than \(Self.linesMax) webhooks have been asked")
+            }
+            return (used, secret)
+        }
+        return (client, secret)
+    }
+
+    private func secret(_ webhook: Webhook) throws(FleetError) -> SymmetricKey {
+        let path = "\(self.secrets)/\(webhook.secret)"
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw FleetError(
+                .invalidRequest,
+                "/secret: '\(path)' cannot be read; make it with 'openssl rand -hex 32'")
+        }
+        // An editor's line end is no part of the key.
+        let key = [UInt8](data).split { $0 <= 0x20 }.first.map { Array($0) } ?? []
+        guard (Self.secretBytesMin...Self.secretBytesMax).contains(key.count) else {
+            throw FleetError(
+                .invalidRequest,
+                "/secret: '\(path)' has \(key.count) bytes; \(Self.secretBytesMin) to "
+                    + "\(Self.secretBytesMax) are needed")
+        }
+        return SymmetricKey(data: Data(key))
+    }
+}
