@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 import aws
-from gateway import free_port
+from gateway import SLIPWAY, free_port
 
 
 class Line:
@@ -27,6 +27,13 @@ class Line:
         path = self.folder / f"{name}.pem"
         path.write_text(answer["certificatePem"])
         return answer["certificateId"], path
+
+    def slipway(self, *words, check=True):
+        done = subprocess.run(
+            [str(SLIPWAY), *words, "--directory", str(self.gateway.directory)],
+            capture_output=True, text=True, timeout=60)
+        assert not check or done.returncode == 0, done
+        return done
 
     def get(self, path):
         with urllib.request.urlopen(self.url + path, timeout=30) as answer:
@@ -99,7 +106,7 @@ def test_openssl_follows_a_revocation_and_its_reason(line):
     good = line.ocsp(path)
     assert f"{path}: good" in good.stdout and "Response verify OK" in good.stderr, good
 
-    line.gateway.run(f"cert revoke {identity} --reason keyCompromise")
+    line.slipway(*f"cert revoke {identity} --reason keyCompromise".split())
     until(lambda: "certificate revoked" in line.verify(path, line.crl(shard)).stderr)
     assert "Key Compromise" in aws.openssl(
         "crl", "-in", line.crl(f"/crl/{line.whole()}.crl"), "-noout", "-text")
@@ -111,12 +118,12 @@ def test_openssl_follows_a_revocation_and_its_reason(line):
 
 def test_a_hold_is_released_and_a_deleted_certificate_stays_revoked(line):
     identity, path = line.certificate("held")
-    line.gateway.run(f"cert revoke {identity} --reason certificateHold")
+    line.slipway(*f"cert revoke {identity} --reason certificateHold".split())
     assert f"{path}: revoked" in line.ocsp(path).stdout
-    line.gateway.run(f"cert activate {identity}")
+    line.slipway(*f"cert activate {identity}".split())
     assert f"{path}: good" in line.ocsp(path).stdout
-    line.gateway.run(f"cert revoke {identity}")
-    line.gateway.run(f"cert delete {identity} --cascade")
+    line.slipway(*f"cert revoke {identity}".split())
+    line.slipway(*f"cert delete {identity} --cascade".split())
     assert f"{path}: revoked" in line.ocsp(path).stdout
     shard = line.shard(path)
     until(lambda: "certificate revoked" in line.verify(path, line.crl(shard)).stderr)
@@ -126,7 +133,7 @@ def test_numbers_rise_and_every_list_says_when_the_next_comes(line):
     numbers = []
     for _ in range(3):
         identity, _ = line.certificate("counted")
-        line.gateway.run(f"cert revoke {identity}")
+        line.slipway(*f"cert revoke {identity}".split())
         def rose():
             text = aws.openssl("crl", "-in", line.crl(f"/crl/{line.whole()}.crl"), "-noout",
                                "-crlnumber", "-nextupdate")
@@ -174,7 +181,7 @@ def test_there_is_nothing_else(line, path):
 
 def test_pkilint_finds_no_error(line):
     identity, path = line.certificate("linted")
-    line.gateway.run(f"cert revoke {identity} --reason superseded")
+    line.slipway(*f"cert revoke {identity} --reason superseded".split())
     until(lambda: "certificate revoked" in line.verify(path, line.crl(line.shard(path))).stderr)
     bin_folder = aws.__file__ and __import__("sys").prefix + "/bin/"
     for list_path in (line.shard(path), f"/crl/{line.whole()}.crl"):
@@ -195,17 +202,14 @@ def test_many_are_revoked_by_a_plan_that_must_still_be_true(line):
     identity, path = line.certificate("planned")
     key = line.gateway.query(
         f"SELECT public_key FROM certificates WHERE id = '{identity}'")[0][0]
-    where = ["cert", "revoke", "--where", f"key={key}"]
 
     def run(*more):
-        words = line.gateway.arguments("cert revoke")
-        return subprocess.run(
-            words + ["--where", f"key={key}", *more], capture_output=True, text=True, timeout=60)
+        return line.slipway("cert", "revoke", "--where", f"key={key}", *more, check=False)
 
     preview = run("--json")
-    assert preview.returncode == 2, preview
+    assert preview.returncode == 0, preview
     plan = json.loads(preview.stdout)
-    assert plan["count"] == 1 and plan["certificates"] == [identity], where
+    assert plan["count"] == 1 and plan["certificates"] == [identity]
     assert f"{path}: good" in line.ocsp(path).stdout
     stale = run("--plan", "0" * 64)
     assert stale.returncode == 1 and plan["plan"] in stale.stderr

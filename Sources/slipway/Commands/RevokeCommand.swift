@@ -19,7 +19,7 @@ extension CertCommand {
 
                 Reasons (RFC 5280): unspecified, keyCompromise, cACompromise, \
                 affiliationChanged, superseded, cessationOfOperation, certificateHold, \
-                privilegeWithdrawn, aACompromise. Exit code 2 after a preview.
+                privilegeWithdrawn, aACompromise.
                 """)
 
         @Argument(help: "Certificate ids: 64 hex digits each") var ids: [String] = []
@@ -67,7 +67,6 @@ extension CertCommand {
                 }
                 try await self.revoke(ids, reason, decision: digest, access)
             } catch { throw Failure.exit(error) }
-            if self.filter != nil, self.plan == nil { throw ExitCode(2) }
         }
 
         /// One commit, and so one audit record, for each.
