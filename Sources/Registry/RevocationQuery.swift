@@ -2,11 +2,11 @@ package import Fleet
 import Policies
 
 /// Which certificates a revocation is meant for, by where they came from:
-/// `claim=ID and lot=B7 and issued between 2026-11-01 and 2026-11-24`. All terms must hold.
+/// `claim=line-4 and lot=B7 and issued between 2026-11-01 and 2026-11-24`. All terms must hold.
 package struct RevocationQuery: Hashable, Sendable {
     package enum Term: Hashable, Sendable {
         case claim(CertificateID)
-        /// The label of the claim that asked.
+        /// The name of the claim that asked.
         case line(String)
         case station(String)
         case lot(String)
@@ -32,8 +32,9 @@ package struct RevocationQuery: Hashable, Sendable {
 
     package let terms: [Term]
 
+    /// - Parameter now: says which day a time without a date is of, in UTC.
     /// - Throws: `FleetError.invalidQuery` naming the term that is none.
-    package init(_ text: String) throws(FleetError) {
+    package init(_ text: String, at now: UnixTime) throws(FleetError) {
         guard text.count <= Self.charactersMax else {
             throw FleetError(
                 .invalidQuery, "--where is longer than \(Self.charactersMax) characters")
@@ -42,7 +43,7 @@ package struct RevocationQuery: Hashable, Sendable {
         var terms: [Term] = []
         while let word = words.popFirst() {
             if word == "issued" {
-                terms.append(try Self.issued(&words))
+                terms.append(try Self.issued(&words, at: now))
             } else {
                 terms.append(try Self.term(word))
             }
@@ -61,12 +62,26 @@ package struct RevocationQuery: Hashable, Sendable {
         self.terms = terms
     }
 
-    private static func issued(_ words: inout ArraySlice<String>) throws(FleetError) -> Term {
-        let usage = "write 'issued between 2026-11-01 and 2026-11-24T18:00:00Z'"
+    /// A date, a date and time, or a time of today: `14:05` is 14:05:00 UTC.
+    private static func moment(_ text: String, at now: UnixTime) -> Int64? {
+        let millisecondsOfDay: Int64 = 86_400_000
+        let midnight = now.milliseconds - now.milliseconds % millisecondsOfDay
+        guard text.utf8.count == 5, text.contains(":") else {
+            return PolicyDate.milliseconds(text)
+        }
+        return PolicyDate.milliseconds("1970-01-01T\(text):00Z").map { midnight + $0 }
+    }
+
+    private static func issued(
+        _ words: inout ArraySlice<String>, at now: UnixTime
+    ) throws(FleetError) -> Term {
+        let usage =
+            "write 'issued between 2026-11-01 and 2026-11-24T18:00:00Z', or 'between 14:05 and "
+            + "15:30' for today in UTC"
         guard words.popFirst() == "between", let first = words.popFirst(),
             words.popFirst() == "and", let last = words.popFirst()
         else { throw FleetError(.invalidQuery, "issued in --where: \(usage)") }
-        guard let from = PolicyDate.milliseconds(first), let to = PolicyDate.milliseconds(last),
+        guard let from = Self.moment(first, at: now), let to = Self.moment(last, at: now),
             from <= to
         else {
             throw FleetError(
@@ -87,7 +102,10 @@ package struct RevocationQuery: Hashable, Sendable {
         }
         let value = String(word[word.index(after: equals)...])
         switch word[..<equals] {
-        case "claim": return .claim(try CertificateID(value))
+        case "claim":
+            // A claim is a name, and has one or more certificates.
+            if let id = try? CertificateID(value) { return .claim(id) }
+            return .line(try ClaimName(value).rawValue)
         case "line": return .line(value)
         case "station": return .station(value)
         case "lot": return .lot(value)
@@ -140,8 +158,8 @@ package struct RevocationQuery: Hashable, Sendable {
             switch term {
             case .claim(let id): origin?.claim == id
             case .line(let label): origin?.claim.flatMap { lines[$0] } == label
-            case .station(let text): registration?.station == text
-            case .lot(let text): registration?.lot == text
+            case .station(let text): certificate.provenance?.station == text
+            case .lot(let text): certificate.provenance?.lot == text
             case .template(let name): registration?.template?.rawValue == name
             case .version(let number): registration?.templateVersion == number
             case .hook(let digits): registration?.hookDigest?.hasPrefix(digits) == true

@@ -76,12 +76,14 @@ import Testing
         ("issued between 2026-11-01 and 2026-11-24T10:00:00Z and lot=B7", 2),
         ("lot", 0), ("lot=", 0), ("lot=B7 or lot=B8", 0), ("lot=B7 and", 0), ("weight=7", 0),
         ("hook=12", 0), ("hook=0123abcd", 1), ("issued between 2026-11-24 and 2026-11-01", 0),
-        ("issued before 2026-11-24", 0), ("version=0", 0), ("claim=12", 0),
+        ("issued before 2026-11-24", 0), ("version=0", 0), ("claim=a/b", 0),
+        ("claim=line-4 and issued between 14:05 and 15:30", 2),
+        ("issued between 25:00 and 26:00", 0),
     ]) func queryIsReadOrRefused(text: String, terms: Int) throws {
         if terms == 0 {
-            #expect(throws: FleetError.self) { try RevocationQuery(text) }
+            #expect(throws: FleetError.self) { try RevocationQuery(text, at: Samples.time) }
         } else {
-            #expect(try RevocationQuery(text).terms.count == terms)
+            #expect(try RevocationQuery(text, at: Samples.time).terms.count == terms)
         }
     }
 

@@ -61,7 +61,7 @@ package enum RevocationOperations {
     private static func plan(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        let query = try RevocationQuery(try request.text("where"))
+        let query = try RevocationQuery(try request.text("where"), at: services.clock.now)
         var reach = Reach()
         let lines = try await Self.lines(services)
         try await Self.everyPage(.certificates, services) { record throws(FleetError) in

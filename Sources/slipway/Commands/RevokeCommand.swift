@@ -9,8 +9,9 @@ extension CertCommand {
             discussion: """
                 slipway cert revoke ID --reason keyCompromise --note 'stolen from dock 4'
                 slipway cert revoke ID --reason certificateHold    # cert activate takes it back
-                slipway cert revoke --where 'claim=ID and lot=B7'  # a preview; changes nothing
-                slipway cert revoke --where 'claim=ID and lot=B7' --plan DIGEST
+                slipway cert revoke --where 'claim=line-4 and issued between 14:05 and 15:30'
+                # a preview; changes nothing. Times without a date are today's, in UTC
+                slipway cert revoke --where 'claim=line-4 and lot=B7' --plan DIGEST
 
                 Fields of --where: claim, line, station, lot, template, version, hook, issuer, \
                 key, group, and 'issued between A and B', joined by ' and '. A revocation by \
@@ -24,7 +25,8 @@ extension CertCommand {
 
         @Argument(help: "Certificate ids: 64 hex digits each") var ids: [String] = []
         @Option(
-            name: .customLong("where"), help: "By provenance: 'claim=ID and lot=B7', for example")
+            name: .customLong("where"),
+            help: "By provenance: 'claim=line-4 and lot=B7', for example")
         var filter: String?
         @Option(help: "The digest that the preview printed") var plan: String?
         @Option(help: "Why, by RFC 5280") var reason = "unspecified"
@@ -52,7 +54,7 @@ extension CertCommand {
                 }
                 let preview = try await access.perform(
                     "PlanRevocation", body: ["where": .string(filter)])
-                guard let plan else { return self.show(preview, filter) }
+                guard let plan else { return try self.show(preview, filter) }
                 let digest = preview["plan"]?.stringValue ?? ""
                 let count = preview["count"]?.description ?? "?"
                 guard digest == plan else {
@@ -97,7 +99,13 @@ extension CertCommand {
                 "\(ids.count) certificates are \(status), \(changed) of them since now")
         }
 
-        private func show(_ preview: JSONValue, _ filter: String) {
+        private func show(_ preview: JSONValue, _ filter: String) throws(FleetError) {
+            guard preview["count"]?.description != "0" else {
+                throw FleetError(
+                    .notFound,
+                    "--where reaches no certificate: 'slipway claim list' has the claims, and "
+                        + "'slipway cert show ID' where one came from")
+            }
             guard !self.json else { return Terminal.say(preview) }
             let rows = (preview.objectValue?.members ?? []).filter { $0.key != "certificates" }
                 .map { member in [member.key, Details.text(member.value)] }
