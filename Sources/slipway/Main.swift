@@ -35,6 +35,7 @@ struct Slipway: AsyncParsableCommand {
             RegisterThingsCommand.self,
             TemplateCommand.self,
             ClaimCommand.self,
+            CACommand.self, KeysCommand.self,
             ConfigCommand.self, OperationsCommand.self, EnvCommand.self,
             TraceCommand.self, ReasonsCommand.self, EnrolmentCommand.self,
         ])

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Fleet
+import Foundation
+
+extension CACommand {
+    struct Backup: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Copy the authorities' certificates and encrypted keys to a new folder.",
+            discussion: """
+                slipway ca backup --to /media/safe/ca-backup
+
+                Keys are copied as they lie there, encrypted; the passphrase is not copied, and \
+                belongs in another safe. A root key that is kept elsewhere is not missed. To \
+                restore, copy the files back into pki/.
+                """)
+
+        @Option(help: "A folder that is not there yet") var to: String
+        @OptionGroup(title: "Settings") var settings: LocationOptions
+
+        func run() async throws {
+            do throws(FleetError) {
+                let installation = try await FleetScan.installation(self.settings)
+                let target = Installation.absolute(
+                    self.to, in: FileManager.default.currentDirectoryPath)
+                guard !PrivateFile.exists(target) else {
+                    throw FleetError(.alreadyExists, "'\(target)' is there: name a new folder")
+                }
+                let files = try Self.files(of: installation)
+                try PrivateFile.makeFolder(target)
+                do throws(FleetError) {
+                    for (name, bytes) in files {
+                        try PrivateFile.create("\(target)/\(name)", bytes)
+                    }
+                } catch {
+                    // Half a backup must not pass for one.
+                    try? FileManager.default.removeItem(atPath: target)
+                    throw error
+                }
+                for (name, _) in files { Terminal.say(name) }
+                Terminal.say(
+                    "\(files.count) files are in '\(target)'; the passphrase is not among them")
+            } catch { throw Failure.exit(error) }
+        }
+
+        /// Both pairs, read whole before anything is written; the root's key only where it is.
+        private static func files(
+            of installation: Installation
+        ) throws(FleetError) -> [(name: String, bytes: [UInt8])] {
+            let needed = [
+                installation.rootCertificate, installation.issuingCertificate,
+                installation.issuingKey,
+            ]
+            let root = installation.rootKey
+            var files: [(name: String, bytes: [UInt8])] = []
+            for path in needed + (PrivateFile.exists(root) ? [root] : []) {
+                let bytes = try PrivateFile.read(path, as: "the authority's file")
+                guard !path.hasSuffix(".key") || Self.isEncrypted(bytes) else {
+                    throw FleetError(
+                        .invalidRequest,
+                        "'\(path)' is no encrypted private key: put the one back that "
+                            + "'slipway init' made")
+                }
+                files.append(((path as NSString).lastPathComponent, bytes))
+            }
+            return files
+        }
+
+        private static func isEncrypted(_ key: [UInt8]) -> Bool {
+            String(decoding: key, as: UTF8.self)
+                .hasPrefix("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        }
+    }
+}

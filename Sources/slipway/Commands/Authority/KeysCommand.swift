@@ -1,0 +1,141 @@
+import ArgumentParser
+import CertificateAuthority
+import Fleet
+import JSON
+
+struct KeysCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keys", abstract: "The fleet's public keys: which nobody should trust.",
+        subcommands: [Audit.self])
+
+    struct Audit: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Look for keys that are weak, used again, or share a factor with another.",
+            discussion: """
+                slipway keys audit
+                slipway keys audit --json
+
+                Every key of the store, certificates' and authorities': small moduli and \
+                exponents, ROCA (CVE-2017-15361), primes too close (CVE-2022-26320), keys of more \
+                than one certificate, and, by one batch GCD over all RSA keys, moduli that share \
+                a prime. Reads the database itself. Exit code 2 where something was found.
+                """)
+
+        @Flag(help: "Print JSON") var json = false
+        @OptionGroup(title: "Settings") var settings: LocationOptions
+
+        func run() async throws {
+            var audit = KeyAudit()
+            do throws(FleetError) {
+                try await audit.read(try await FleetScan.open(self.settings))
+                try audit.findSharedFactors()
+            } catch { throw Failure.exit(error) }
+            if self.json {
+                Terminal.say(audit.json)
+            } else {
+                for finding in audit.findings {
+                    Terminal.say(
+                        "\(finding.holder.id)  \(finding.defect.rawValue)  "
+                            + "\(finding.holder.subject): \(finding.detail)")
+                }
+                Terminal.say(
+                    "\(audit.keys) keys of \(audit.holders) certificates, \(audit.moduliCount) of "
+                        + "them RSA; \(audit.findings.count) findings")
+            }
+            if !audit.findings.isEmpty { throw ExitCode(2) }
+        }
+    }
+}
+
+/// Every public key of a fleet, and what is wrong with it.
+struct KeyAudit {
+    enum Defect: String {
+        case weak = "weak-key"
+        case usedAgain = "key-used-again"
+        case sharedFactor = "shared-factor"
+    }
+
+    /// A certificate or an authority.
+    struct Holder {
+        let id: String
+        let subject: String
+    }
+
+    struct Finding {
+        let holder: Holder
+        let defect: Defect
+        let detail: String
+    }
+
+    private(set) var findings: [Finding] = []
+    private(set) var holders = 0
+    private var holdersOfKey: [PublicKeyFingerprint: [Holder]] = [:]
+    private var moduli: [(modulus: [UInt8], key: PublicKeyFingerprint)] = []
+
+    var keys: Int { self.holdersOfKey.count }
+    var moduliCount: Int { self.moduli.count }
+
+    mutating func read(_ scan: FleetScan) async throws(FleetError) {
+        var audit = self
+        for authority in try await scan.authorities() {
+            audit.add(try CertificateFacts(pem: authority.pem))
+        }
+        try await scan.certificates { certificate throws(FleetError) in
+            audit.add(try CertificateFacts(pem: certificate.pem))
+        }
+        for (_, holders) in audit.holdersOfKey.sorted(by: { $0.key.rawValue < $1.key.rawValue })
+        where holders.count > 1 {
+            audit.findings += holders.map { holder in
+                Finding(
+                    holder: holder, defect: .usedAgain,
+                    detail: "\(holders.count) certificates have its key")
+            }
+        }
+        self = audit
+    }
+
+    private mutating func add(_ facts: CertificateFacts) {
+        let holder = Holder(id: facts.id.rawValue, subject: facts.subject)
+        self.holders += 1
+        let isNew = self.holdersOfKey[facts.publicKey] == nil
+        self.holdersOfKey[facts.publicKey, default: []].append(holder)
+        if let weakness = facts.keyWeakness {
+            self.findings.append(Finding(holder: holder, defect: .weak, detail: weakness))
+        }
+        if isNew, let modulus = facts.rsaModulus { self.moduli.append((modulus, facts.publicKey)) }
+    }
+
+    mutating func findSharedFactors() throws(FleetError) {
+        var meter = ScanMeter()
+        let what = "batch GCD over \(self.moduli.count) RSA keys"
+        let affected = try SharedFactors.positions(in: self.moduli.map(\.modulus)) { done, total in
+            meter.show(done, of: total, what)
+        }
+        meter.clear()
+        for position in affected {
+            for holder in self.holdersOfKey[self.moduli[position].key] ?? [] {
+                self.findings.append(
+                    Finding(
+                        holder: holder, defect: .sharedFactor,
+                        detail: "its RSA modulus shares a prime with another key: both private "
+                            + "keys are public knowledge"))
+            }
+        }
+    }
+
+    var json: JSONValue {
+        .object([
+            "certificates": .int(self.holders), "keys": .int(self.keys),
+            "rsaKeys": .int(self.moduli.count),
+            "findings": .array(
+                self.findings.map {
+                    [
+                        "certificateId": .string($0.holder.id),
+                        "subject": .string($0.holder.subject),
+                        "defect": .string($0.defect.rawValue),
+                        "detail": .string($0.detail),
+                    ]
+                }),
+        ])
+    }
+}
