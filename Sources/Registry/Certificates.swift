@@ -51,7 +51,9 @@ package enum Certificates {
         guard let certificate = view.certificate(id) else { throw Self.missing(id) }
         var set = ChangeSet(
             action: "RevokeCertificate", preconditions: [view.asSeen(.certificate(id))],
-            detail: ["reason": .string(reason.rawValue)])
+            detail: [
+                "certificateId": .string(id.rawValue), "reason": .string(reason.rawValue),
+            ])
         let status: Certificate.Status = reason == .certificateHold ? .inactive : .revoked
         if certificate.status == .revoked {
             guard status == .revoked else {

@@ -11,6 +11,7 @@ struct WriteRequest: Sendable {
         case appendToDraft([AllowlistFacts], AllowlistDraft)
         case discardDraft(AllowlistDraft)
         case noteConnectivity([ConnectivityNote], run: Int64)
+        case takeListNumber(CertificateID, UnixTime)
         /// Runs outside any transaction: checkpoints, backups, and tests that spoil things.
         case alone(@Sendable (Database) throws -> Void)
     }
@@ -19,6 +20,7 @@ struct WriteRequest: Sendable {
         case commit(Commit)
         case draft(AllowlistDraft)
         case appended(AllowlistAppended)
+        case listNumber(RevocationListNumber)
         case done
     }
 
@@ -40,7 +42,7 @@ struct WriteRequest: Sendable {
             }
         case .appendToDraft(let serials, _): serials.count + 1
         case .noteConnectivity(let notes, _): notes.count + 1
-        case .refusal, .beginDraft, .discardDraft: 1
+        case .refusal, .beginDraft, .discardDraft, .takeListNumber: 1
         case .alone: StorageLimits.changesPerTransactionMax
         }
     }
@@ -177,6 +179,8 @@ struct FleetWriter: ~Copyable {
         case .noteConnectivity(let notes, let run):
             try ConnectivityTable.write(notes, run: run, db)
             return .done
+        case .takeListNumber(let issuer, let now):
+            return .listNumber(try RevocationTable.takeListNumber(of: issuer, at: now, db))
         case .alone:
             throw FleetError(.internalFailure, "a request for the writer alone was batched")
         }
@@ -225,7 +229,8 @@ extension WriteRequest {
                     false
                 }
             }
-        case .refusal, .beginDraft, .appendToDraft, .noteConnectivity, .alone: false
+        case .refusal, .beginDraft, .appendToDraft, .noteConnectivity, .takeListNumber, .alone:
+            false
         }
     }
 }

@@ -31,7 +31,7 @@ extension SQLiteFleetStore: FleetStore {
         try await self.read { db in try AuditLog.state(db).size }
     }
 
-    private static var wrongAnswer: FleetError {
+    static var wrongAnswer: FleetError {
         FleetError(.internalFailure, "the writer answered another question")
     }
 }

@@ -18,4 +18,11 @@ extension Schema {
                 not_after, 'unspecified', status_changed_at, revision
             FROM certificates WHERE status = 'REVOKED';
         """
+
+    /// The last CRL number of each authority. No change of the fleet: it has no audit record.
+    static let revocationLists = """
+        CREATE TABLE revocation_lists (
+            issuer_id TEXT NOT NULL PRIMARY KEY, number INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
 }

@@ -16,6 +16,7 @@ enum Schema {
         Self.revocations,
         Self.hookVersions,
         Self.unproven,
+        Self.revocationLists,
     ]
 
     static var version: Int { Self.steps.count }

@@ -195,6 +195,11 @@ class Device:
         return registered["thingName"], store(
             folder, serial, reply["certificatePem"], private)
 
+    def ended(self):
+        """The reason that the gateway gave as it closed the connection."""
+        assert self._disconnected.wait(ANSWER_SECONDS_MAX), self.gateway.log_text()[-2000:]
+        return self.disconnect_reason
+
     def silence(self, seconds=1.0):
         """Nothing comes for a while."""
         try:

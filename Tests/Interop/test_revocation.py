@@ -1,7 +1,9 @@
 """CRL and OCSP, judged by OpenSSL and pkilint."""
 
 import base64
+import datetime
 import json
+import sqlite3
 import subprocess
 import time
 import urllib.error
@@ -10,6 +12,7 @@ import urllib.request
 import pytest
 
 import aws
+from device import Device, Key
 from gateway import SLIPWAY, free_port
 
 
@@ -219,3 +222,152 @@ def test_many_are_revoked_by_a_plan_that_must_still_be_true(line):
     assert f"{path}: revoked" in line.ocsp(path).stdout
     # Broken off or repeated, the same plan goes on where it was.
     assert json.loads(run("--plan", plan["plan"], "--json").stdout)["changed"] == 0
+
+
+def now():
+    """As --where takes it, to the millisecond that certificates are dated by."""
+    time.sleep(0.002)
+    moment = datetime.datetime.now(datetime.timezone.utc)
+    time.sleep(0.002)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Plan:
+    """`cert revoke --where`, and what the registry and the audit log say of it."""
+
+    def __init__(self, line, where):
+        self.line, self.where = line, where
+
+    def words(self, *more):
+        return [str(SLIPWAY), "cert", "revoke", "--where", self.where, *more, "--directory",
+                str(self.line.gateway.directory)]
+
+    def run(self, *more):
+        return subprocess.run(self.words(*more), capture_output=True, text=True, timeout=120)
+
+    def preview(self):
+        done = self.run("--json")
+        assert done.returncode == 0, done
+        return json.loads(done.stdout)
+
+    def statuses(self, certificates):
+        listed = ",".join(f"'{identity}'" for identity in certificates)
+        return dict(self.line.gateway.query(
+            f"SELECT id, status FROM certificates WHERE id IN ({listed})"))
+
+    def audited(self, decision):
+        """The audit records of one decision: the certificates that they name."""
+        records = map(json.loads, self.line.slipway("audit", "list", "--json").stdout.splitlines())
+        return sorted(record["detail"]["certificateId"] for record in records
+                      if record["detail"].get("decision") == decision)
+
+
+def made(line, count):
+    client = aws.client(line.gateway)
+    return sorted(
+        client.create_keys_and_certificate(setAsActive=True)["certificateId"]
+        for _ in range(count))
+
+
+def crl_number(line):
+    return int(aws.openssl("crl", "-in", line.crl(f"/crl/{line.whole()}.crl"), "-noout",
+                           "-crlnumber").split("=")[1], 16)
+
+
+def test_the_number_goes_on_after_a_restart_that_lost_an_hour(line):
+    """The clock of a gateway that gave out numbers of the future, then was set right."""
+    before = crl_number(line)
+    assert line.gateway.stop() == 0
+    ahead = before + 3_600_000
+    with sqlite3.connect(line.gateway.database) as connection:
+        stored = connection.execute("SELECT number FROM revocation_lists").fetchall()
+        assert stored[0][0] >= before
+        connection.execute("UPDATE revocation_lists SET number = ?", (ahead,))
+    connection.close()
+    line.gateway.start()
+    line.gateway.wait_for_log("CRL and OCSP are served")
+    until(lambda: served(line))
+    assert crl_number(line) > ahead
+
+
+def served(line):
+    try:
+        return line.get(f"/crl/{line.whole()}.crl")
+    except urllib.error.URLError:
+        return None
+
+
+def test_a_plan_is_refused_once_its_set_has_changed_and_carried_out_once(line):
+    begun = now()
+    certificates = made(line, 5)
+    bystander_from = now()
+    bystander = made(line, 1)
+    plan = Plan(line, f"issued between {begun} and {bystander_from}")
+    preview = plan.preview()
+    assert preview["certificates"] == certificates and preview["revokedAlready"] == 0
+    assert preview["crlBytesMore"] > 0 and preview["online"] == 0
+
+    # Somebody else's certificate comes under the same --where: the old digest is no longer true.
+    wider = Plan(line, f"issued between {begun} and {now()}")
+    assert wider.preview()["certificates"] == sorted(certificates + bystander)
+    stale = wider.run("--plan", preview["plan"])
+    assert stale.returncode == 1 and "nothing was revoked" in stale.stderr, stale
+    assert set(plan.statuses(certificates + bystander).values()) == {"ACTIVE"}
+
+    done = plan.run("--plan", preview["plan"], "--reason", "keyCompromise", "--note", "line 4",
+                    "--json")
+    assert done.returncode == 0, done
+    assert json.loads(done.stdout) == {"count": 5, "changed": 5}
+    assert set(plan.statuses(certificates).values()) == {"REVOKED"}
+    assert set(plan.statuses(bystander).values()) == {"ACTIVE"}
+    reasons = line.gateway.query("SELECT certificate FROM revocations WHERE "
+                                 "reason = 'keyCompromise'")
+    assert set(certificates) <= {identity for (identity,) in reasons}
+
+    # Harmless a second time; the preview says that it is done, under the same digest.
+    again = plan.run("--plan", preview["plan"], "--reason", "superseded", "--json")
+    assert json.loads(again.stdout) == {"count": 5, "changed": 0}
+    after = plan.preview()
+    assert after["plan"] == preview["plan"] and after["revokedAlready"] == 5
+    assert after["crlBytesMore"] == 0
+    assert plan.audited(preview["plan"]) == certificates
+
+
+def test_a_plan_that_was_broken_off_goes_on_where_it_was(line):
+    begun = now()
+    certificates = made(line, 60)
+    plan = Plan(line, f"issued between {begun} and {now()}")
+    digest = plan.preview()["plan"]
+    command = subprocess.Popen(plan.words("--plan", digest), stdout=subprocess.DEVNULL)
+    try:
+        until(lambda: "REVOKED" in plan.statuses(certificates).values())
+    finally:
+        command.kill()
+        command.wait()
+    done = plan.run("--plan", digest, "--json")
+    assert done.returncode == 0, done
+    answer = json.loads(done.stdout)
+    assert answer["count"] == 60 and answer["changed"] < 60
+    assert set(plan.statuses(certificates).values()) == {"REVOKED"}
+    assert plan.audited(digest) == certificates
+
+
+def test_a_plan_by_claim_and_lot_reaches_what_the_claim_made_and_closes_it(line, tmp_path):
+    stem = tmp_path / "line7"
+    line.slipway("claim", "create", "line7", "--template", "demo-sensor", "--lot", "L7",
+                 "--station", "S7", "--output", str(stem))
+    with Device(line.gateway, (f"{stem}.pem", f"{stem}.key"), client_id="nest") as nest:
+        nest.subscribe_to_replies()
+        thing, credentials = nest.provision("SN-000077", tmp_path, Key())
+    # The claim itself is nobody's product: only what it made is reached.
+    claim = line.gateway.query(
+        "SELECT claim FROM certificates WHERE lot = 'L7' AND kind = 'device'")[0][0]
+    plan = Plan(line, f"claim={claim} and lot=L7 and station=S7")
+    with Device(line.gateway, credentials, client_id=thing) as device:
+        until(lambda: plan.preview()["online"] == 1)
+        preview = plan.preview()
+        assert preview["count"] == 1, preview
+        assert preview["lots"] == {"L7": 1} and preview["stations"] == {"S7": 1}
+        assert plan.run("--plan", preview["plan"]).returncode == 0
+        assert device.ended().value == 0x87
+    assert plan.audited(preview["plan"]) == preview["certificates"]

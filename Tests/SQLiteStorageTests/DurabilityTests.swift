@@ -46,6 +46,21 @@ import Testing
         await store.close()
     }
 
+    /// RFC 5280 5.2.3: a clock that was set back before a restart lowers no CRL's number.
+    @Test func theListNumberIsThereAfterReopening() async throws {
+        let issuer = Samples.certificateID(900)
+        let noon = ManualClock.start
+        var store = try self.open()
+        let first = try await store.takeListNumber(of: issuer, at: noon)
+        await store.close()
+        store = try self.open()
+        let second = try await store.takeListNumber(
+            of: issuer, at: noon.advanced(bySeconds: -86_400))
+        #expect(first.rawValue == noon.milliseconds)
+        #expect(second.rawValue == first.rawValue + 1)
+        await store.close()
+    }
+
     @Test func theFeedReplaysWhatCameBeforeReopening() async throws {
         var store = try self.open()
         var expected: [Commit] = []

@@ -11,6 +11,7 @@ package final class InMemoryFleetStore: FleetStore, AllowlistDrafts, Connectivit
         var subscribers: [Int: Subscriber] = [:]
         var subscribersMade = 0
         var failures: [FleetError] = []
+        var listNumbers: [CertificateID: RevocationListNumber] = [:]
     }
 
     private struct Subscriber {
@@ -23,7 +24,7 @@ package final class InMemoryFleetStore: FleetStore, AllowlistDrafts, Connectivit
 
     package init(clock: any WallClock = ManualClock()) { self.clock = clock }
 
-    /// Makes the next commits fail, one for each error, changing nothing: a disk that is full, a
+    /// Makes the next writes fail, one for each error, changing nothing: a disk that is full, a
     /// race that is lost.
     package func failNextCommits(_ errors: FleetError...) {
         self.state.withLock { $0.failures += errors }
@@ -106,6 +107,20 @@ package final class InMemoryFleetStore: FleetStore, AllowlistDrafts, Connectivit
             }
             return isKnown ? .good : .unknown
         }
+    }
+
+    package func takeListNumber(
+        of issuer: CertificateID, at now: UnixTime
+    ) async throws(FleetError) -> RevocationListNumber {
+        let taken: Result<RevocationListNumber, FleetError> = self.state.withLock { state in
+            guard state.failures.isEmpty else { return .failure(state.failures.removeFirst()) }
+            do throws(FleetError) {
+                let number = try RevocationListNumber(after: state.listNumbers[issuer], at: now)
+                state.listNumbers[issuer] = number
+                return .success(number)
+            } catch { return .failure(error) }
+        }
+        return try taken.get()
     }
 
     package func record(_ refusal: Refusal, by actor: Actor) async throws(FleetError) {

@@ -12,6 +12,9 @@ extension StorageConformance {
         StorageConformance(name: "revocations are read in pages, by bucket, unexpired") {
             try await Self.readInPages($0)
         },
+        StorageConformance(name: "a list's number rises, whatever the clock says") {
+            try await Self.listNumbersRise($0)
+        },
     ]
 
     private static let issuer = Samples.certificateID(900)
@@ -58,6 +61,19 @@ extension StorageConformance {
         let ended = Self.revocation(1, serial: "53aa", reason: .superseded)
         try await store.make(.putRevocation(ended), .releaseHold(held.certificate))
         #expect(try await Self.all(store) == [ended, final])
+    }
+
+    private static func listNumbersRise(_ store: Store) async throws {
+        let (noon, earlier) = (UnixTime(milliseconds: 5_000), UnixTime(milliseconds: 20))
+        var numbers: [Int64] = []
+        for now in [noon, noon, earlier, UnixTime(milliseconds: 9_000)] {
+            numbers.append(try await store.takeListNumber(of: Self.issuer, at: now).rawValue)
+        }
+        #expect(numbers == [5_000, 5_001, 5_002, 9_000])
+        // Another authority's lists are counted by themselves.
+        let other = try await store.takeListNumber(of: Samples.certificateID(901), at: earlier)
+        #expect(other.rawValue == 20)
+        #expect(try await store.latestSequence() == 0)
     }
 
     private static func readInPages(_ store: Store) async throws {

@@ -129,17 +129,18 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
         let signature = try Self.signature(
             over: statement.tbs, key: self.key, digest: self.digest)
         let scheme = self.scheme
-        return try encodeDER("statement") { coder in
-            try coder.appendConstructedNode(identifier: .sequence) { outer in
-                outer.serializeRawBytes(statement.tbs)
-                try scheme.serialize(into: &outer)
-                outer.appendPrimitiveNode(identifier: .bitString) { bits in
-                    bits.append(0)
-                    bits += signature
-                }
-                outer.serializeRawBytes(statement.trailer)
-            }
-        }
+        let algorithm = try encodeDER("statement") { try scheme.serialize(into: &$0) }
+        let bits = StatusDER.wrapped(0x03, [0] + signature)
+        let count =
+            statement.tbs.count + algorithm.count + bits.count + statement.trailer.count
+        // By hand: a list of a million entries is copied once.
+        var der = StatusDER.header(StatusDER.sequence, count: count)
+        der.reserveCapacity(der.count + count)
+        der += statement.tbs
+        der += algorithm
+        der += bits
+        der += statement.trailer
+        return der
     }
 
     private static func signature(

@@ -19,6 +19,10 @@ package actor RevocationAuthority: RevocationPublisher {
         let statement: PublishedStatement
         let generation: Int
     }
+    private struct Making {
+        let task: Task<Result<PublishedStatement, FleetError>, Never>
+        let generation: Int
+    }
     private struct AnswerKey: Hashable {
         let certificate: [UInt8]
         let standing: CertificateStanding
@@ -39,8 +43,9 @@ package actor RevocationAuthority: RevocationPublisher {
     private var lists: [RevocationListName: Kept] = [:]
     private var answers: [AnswerKey: PublishedStatement] = [:]
     private var responder: ResponderBox?
+    /// Lists that are being made, each by one task.
+    private var making: [RevocationListName: Making] = [:]
     private var generation = 0
-    private var lastNumber: UInt64 = 0
 
     /// A class, since an actor's property of a move-only kind cannot be lent across a call.
     private final class ResponderBox: Sendable {
@@ -75,36 +80,72 @@ package actor RevocationAuthority: RevocationPublisher {
         guard let name = RevocationListName(text, of: id) else { return nil }
         let point = self.settings.publication.flatMap { name.url(under: $0.url, id) }
         guard name.shard == nil || point != nil else { return nil }
+        let asked = self.generation
+        // One at a time of each list, so that who comes later never gets a lower number; and so
+        // that a thousand who ask at once have it made once.
+        while let making = self.making[name] {
+            let made = await making.task.value
+            if making.generation >= asked { return try self.outcome(made, name) }
+        }
         let now = self.clock.now
-        if let kept = self.lists[name], kept.generation == self.generation,
+        if let kept = self.lists[name], kept.generation >= asked,
             let thisUpdate = kept.statement.thisUpdate,
             (0...self.settings.lifeSeconds / 2).contains(now.seconds - thisUpdate.seconds)
         {
             return kept.statement
         }
+        // One that is no longer true is never given out again, and a large one needs its room.
+        if let kept = self.lists[name], kept.generation < asked { self.lists[name] = nil }
+        return try self.outcome(await self.make(name, point, at: now), name)
+    }
+
+    /// A list that could not be signed anew may still be true, with half its life before it.
+    private func outcome(
+        _ made: Result<PublishedStatement, FleetError>, _ name: RevocationListName
+    ) throws(FleetError) -> PublishedStatement {
+        if case .failure = made, let kept = self.lists[name], kept.generation == self.generation,
+            let end = kept.statement.nextUpdate, self.clock.now < end
+        {
+            return kept.statement
+        }
+        return try made.get()
+    }
+
+    private func make(
+        _ name: RevocationListName, _ point: String?, at now: UnixTime
+    ) async -> Result<PublishedStatement, FleetError> {
         let generation = self.generation
-        let statement = try await self.makeList(name, point, at: now)
-        self.lists[name] = Kept(statement: statement, generation: generation)
-        return statement
+        // Not the caller's own: whoever hangs up leaves the others waiting for it.
+        let task = Task { () -> Result<PublishedStatement, FleetError> in
+            // Before anybody who waits for it goes on.
+            defer { self.making[name] = nil }
+            do throws(FleetError) {
+                let list = try await self.makeList(name, point, at: now)
+                self.lists[name] = Kept(statement: list, generation: generation)
+                return .success(list)
+            } catch { return .failure(error) }
+        }
+        self.making[name] = Making(task: task, generation: generation)
+        return await task.value
     }
 
     private func makeList(
         _ name: RevocationListName, _ point: String?, at now: UnixTime
     ) async throws(FleetError) -> PublishedStatement {
-        // The time in milliseconds: it goes on where a restored backup would begin again.
-        self.lastNumber = max(self.lastNumber + 1, UInt64(clamping: now.milliseconds))
+        let id = self.authority.certificate.id
+        let number = try await self.store.takeListNumber(of: id, at: now)
         let thisUpdate = UnixTime(seconds: now.seconds)
         let nextUpdate = UnixTime(seconds: now.seconds + self.settings.lifeSeconds)
         var body = RevocationListBody(
-            issuer: self.authority.identity, number: self.lastNumber, thisUpdate: thisUpdate,
+            issuer: self.authority.identity, number: number, thisUpdate: thisUpdate,
             nextUpdate: nextUpdate, distributionPoint: point)
         // RFC 5280 3.3: on one list at least that was issued after the certificate's end.
         let ended = UnixTime(seconds: now.seconds - self.settings.lifeSeconds)
         var last: Revocation?
         repeat {
             let entries = try await self.store.revocations(
-                of: self.authority.certificate.id, buckets: name.buckets, endingAfter: ended,
-                after: last, limit: Self.entriesPerRead)
+                of: id, buckets: name.buckets, endingAfter: ended, after: last,
+                limit: Self.entriesPerRead)
             for entry in entries { try body.append(entry) }
             last = entries.count == Self.entriesPerRead ? entries.last : nil
         } while last != nil

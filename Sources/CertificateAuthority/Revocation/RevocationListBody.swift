@@ -9,16 +9,19 @@ struct RevocationListBody {
     ]
 
     let issuer: IssuerIdentity
-    let number: UInt64
+    let number: RevocationListNumber
     let thisUpdate: UnixTime
     let nextUpdate: UnixTime
     /// Where a shard lies; nil for the list of every certificate of the issuer.
     let distributionPoint: String?
     private var entries: [UInt8] = []
     private(set) var count = 0
+    /// Of the last entry: those revoked together have the same.
+    private var time: (of: UnixTime, der: [UInt8])?
 
     init(
-        issuer: IssuerIdentity, number: UInt64, thisUpdate: UnixTime, nextUpdate: UnixTime,
+        issuer: IssuerIdentity, number: RevocationListNumber, thisUpdate: UnixTime,
+        nextUpdate: UnixTime,
         distributionPoint: String?
     ) {
         self.issuer = issuer
@@ -36,8 +39,17 @@ struct RevocationListBody {
                 .internalFailure, "the serial number of a revocation is not hex",
                 resource: revocation.certificate.rawValue)
         }
-        var entry = StatusDER.integer(serial)
-        entry += StatusDER.time(revocation.revokedAt)
+        let time: [UInt8]
+        if let last = self.time, last.of == revocation.revokedAt {
+            time = last.der
+        } else {
+            time = StatusDER.time(revocation.revokedAt)
+            self.time = (revocation.revokedAt, time)
+        }
+        var entry: [UInt8] = []
+        entry.reserveCapacity(serial.count + 3 + time.count + Self.reasonPrefix.count + 1)
+        StatusDER.append(integer: serial, to: &entry)
+        entry += time
         // RFC 5280 5.3.1: instead of `unspecified` there is no reason code.
         if revocation.reason != .unspecified {
             entry += Self.reasonPrefix
@@ -47,7 +59,8 @@ struct RevocationListBody {
         self.count += 1
     }
 
-    func statement() throws(FleetError) -> StatusStatement {
+    /// Spends the entries: beside the statement there is no second copy of a large list.
+    consuming func statement() throws(FleetError) -> StatusStatement {
         let scheme = self.issuer.scheme
         let algorithm = try encodeDER("CRL") { try scheme.serialize(into: &$0) }
         var extensions = StatusDER.extensionField(
@@ -55,22 +68,29 @@ struct RevocationListBody {
             StatusDER.wrapped(
                 StatusDER.sequence, StatusDER.wrapped(0x80, self.issuer.keyIdentifier)))
         extensions += StatusDER.extensionField(
-            StatusDER.Identifier.crlNumber, critical: false, StatusDER.integer(self.number))
+            StatusDER.Identifier.crlNumber, critical: false,
+            StatusDER.integer(UInt64(clamping: self.number.rawValue)))
         if let url = self.distributionPoint {
             extensions += StatusDER.extensionField(
                 StatusDER.Identifier.issuingDistributionPoint, critical: true,
                 StatusDER.wrapped(StatusDER.sequence, StatusDER.distributionPointName(url)))
         }
-        var body: [UInt8] = [0x02, 0x01, 0x01]
-        body += algorithm
-        body += self.issuer.name
-        body += StatusDER.time(self.thisUpdate)
-        body += StatusDER.time(self.nextUpdate)
+        var head: [UInt8] = [0x02, 0x01, 0x01]
+        head += algorithm
+        head += self.issuer.name
+        head += StatusDER.time(self.thisUpdate)
+        head += StatusDER.time(self.nextUpdate)
         // RFC 5280 5.1.2.6: absent rather than empty.
         if !self.entries.isEmpty {
-            StatusDER.append(StatusDER.sequence, self.entries, to: &body)
+            head += StatusDER.header(StatusDER.sequence, count: self.entries.count)
         }
-        body += StatusDER.wrapped(0xA0, StatusDER.wrapped(StatusDER.sequence, extensions))
-        return StatusStatement(tbs: StatusDER.wrapped(StatusDER.sequence, body), trailer: [])
+        let tail = StatusDER.wrapped(0xA0, StatusDER.wrapped(StatusDER.sequence, extensions))
+        let count = head.count + self.entries.count + tail.count
+        var tbs = StatusDER.header(StatusDER.sequence, count: count)
+        tbs.reserveCapacity(tbs.count + count)
+        tbs += head
+        tbs += self.entries
+        tbs += tail
+        return StatusStatement(tbs: tbs, trailer: [])
     }
 }

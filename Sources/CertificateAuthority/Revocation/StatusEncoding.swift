@@ -16,27 +16,40 @@ enum StatusDER {
     }
 
     static func append(_ tag: UInt8, _ content: [UInt8], to output: inout [UInt8]) {
-        output.append(tag)
         if content.count < 0x80 {
+            output.append(tag)
             output.append(UInt8(truncatingIfNeeded: content.count))
         } else {
-            var length = content.count
-            var octets: [UInt8] = []
-            while length > 0 {
-                octets.append(UInt8(truncatingIfNeeded: length))
-                length >>= 8
-            }
-            output.append(0x80 | UInt8(octets.count))
-            output += octets.reversed()
+            output += self.header(tag, count: content.count)
         }
         output += content
     }
 
+    /// Tag and length of `count` octets that follow.
+    static func header(_ tag: UInt8, count: Int) -> [UInt8] {
+        guard count >= 0x80 else { return [tag, UInt8(truncatingIfNeeded: count)] }
+        var length = count
+        var octets: [UInt8] = []
+        while length > 0 {
+            octets.append(UInt8(truncatingIfNeeded: length))
+            length >>= 8
+        }
+        return [tag, 0x80 | UInt8(octets.count)] + octets.reversed()
+    }
+
     /// A positive INTEGER of these big-endian octets (X.690 8.3).
-    static func integer(_ magnitude: some Collection<UInt8>) -> [UInt8] {
-        let minimal = Array(magnitude.drop { $0 == 0 })
-        guard let first = minimal.first else { return [0x02, 0x01, 0x00] }
-        return Self.wrapped(0x02, first < 0x80 ? minimal : [0] + minimal)
+    static func append(integer magnitude: [UInt8], to output: inout [UInt8]) {
+        let minimal = magnitude.drop { $0 == 0 }
+        let pad = (minimal.first ?? 0x80) < 0x80 ? 0 : 1
+        output += self.header(0x02, count: minimal.count + pad)
+        if pad == 1 { output.append(0) }
+        output += minimal
+    }
+
+    static func integer(_ magnitude: [UInt8]) -> [UInt8] {
+        var output: [UInt8] = []
+        self.append(integer: magnitude, to: &output)
+        return output
     }
 
     static func integer(_ number: UInt64) -> [UInt8] {

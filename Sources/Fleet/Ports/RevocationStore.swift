@@ -13,6 +13,12 @@ package protocol RevocationStore: Sendable {
     func standing(
         of serialNumber: String, issuer: CertificateID
     ) async throws(FleetError) -> CertificateStanding
+
+    /// The number of the next CRL of `issuer`, above every one before it, stored durably when this
+    /// returns: no list leaves with a number that a crash could give out again.
+    func takeListNumber(
+        of issuer: CertificateID, at now: UnixTime
+    ) async throws(FleetError) -> RevocationListNumber
 }
 
 /// RFC 6960 2.2.

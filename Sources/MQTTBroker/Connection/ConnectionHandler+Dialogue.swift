@@ -173,6 +173,8 @@ extension ConnectionHandler {
         self.shard.remove(self.number)
         self.inbound = ByteBuffer()
         self.secretReplies.removeAll()
+        // With its queue: a socket that has room again gets nothing after the last word.
+        self.session = nil
         for request in self.requests.values { request.cancel() }
         self.flushOutput()
         self.context?.close(promise: nil)

@@ -36,6 +36,22 @@ enum RevocationTable {
             "DELETE FROM revocations WHERE certificate = ? AND reason = ?", id.rawValue,
             RevocationReason.certificateHold.rawValue)
     }
+
+    static func takeListNumber(
+        of issuer: CertificateID, at now: UnixTime, _ db: Database
+    ) throws -> RevocationListNumber {
+        let last = try db.first(
+            "SELECT number FROM revocation_lists WHERE issuer_id = ?", issuer.rawValue,
+            of: "revocation_lists"
+        ) { RevocationListNumber(try $0.int64()) }
+        let number = try RevocationListNumber(after: last, at: now)
+        try db.run(
+            """
+            INSERT INTO revocation_lists (issuer_id, number) VALUES (?, ?)
+            ON CONFLICT (issuer_id) DO UPDATE SET number = excluded.number
+            """, issuer.rawValue, number.rawValue)
+        return number
+    }
 }
 
 extension SQLiteFleetStore: RevocationStore {
@@ -76,6 +92,14 @@ extension SQLiteFleetStore: RevocationStore {
             ) { try $0.int64() }
             return known == nil ? .unknown : .good
         }
+    }
+
+    package func takeListNumber(
+        of issuer: CertificateID, at now: UnixTime
+    ) async throws(FleetError) -> RevocationListNumber {
+        guard case .listNumber(let number) = try await self.write(.takeListNumber(issuer, now))
+        else { throw Self.wrongAnswer }
+        return number
     }
 }
 

@@ -47,6 +47,30 @@ struct RevocationTests {
         await gateway.stop()
     }
 
+    /// A peer that takes nothing and answers nothing: neither its full socket nor TLS, which would
+    /// wait for its farewell, keeps the connection.
+    @Test func silentPeerLosesItsSocket() async throws {
+        let gateway = try await TestGateway()
+        let device = try await gateway.device()
+        let publisher = try await gateway.connect(try await gateway.device("other"), as: "other")
+        let client = try await gateway.connect(device, as: "device")
+        try await client.subscribe("news")
+        try await client.stopReading()
+        let text = String(repeating: "x", count: 64 * 1024)
+        for number in 1...20 {
+            #expect(
+                try await publisher.publishAtLeastOnce(
+                    "news", text, packetID: PacketID(number)) == .success)
+        }
+        try await gateway.commit(
+            .setCertificateStatus(
+                CertificateID(sha256: device.digest), .revoked, reason: "stolen",
+                at: gateway.clock.now))
+        while gateway.server.counters.connectionsOpen > 1 { await Task.yield() }
+        #expect(gateway.server.counters.connectionsEnded["certificate-revoked"] == 1)
+        await gateway.stop()
+    }
+
     @Test func revokedCertificateThatCameBackIsRefused() async throws {
         let gateway = try await TestGateway()
         let claim = try await gateway.device("claim", kind: .claim)

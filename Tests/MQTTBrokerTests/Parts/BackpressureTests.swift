@@ -12,6 +12,7 @@ import Testing
 struct BackpressureTests {
     /// A handler whose principal has been judged, on a channel without TLS.
     private func connected(
+        version: ProtocolVersion = .v311,
         _ change: (inout BrokerSettings) -> Void = { _ in }
     ) throws -> (channel: EmbeddedChannel, handler: ConnectionHandler) {
         var settings = BrokerSettings()
@@ -31,8 +32,15 @@ struct BackpressureTests {
         try channel.pipeline.syncOperations.addHandler(handler)
         handler.principal = try Self.principal()
         handler.phase = .awaitingConnect
-        try self.feed(.connect(Connect(version: .v311, clientID: "device")), to: channel)
-        #expect(try self.answers(of: channel) == [.connack(ConnAck())])
+        var connect = ByteBuffer()
+        try PacketEncoder(version: version).encode(
+            .connect(Connect(version: version, clientID: "device")), into: &connect)
+        try channel.writeInbound(connect)
+        let answers = try self.answers(of: channel, version)
+        guard answers.count == 1, case .connack(let accepted) = answers[0] else {
+            throw Unexpected(what: "\(answers) in place of a CONNACK")
+        }
+        #expect(accepted.reason == .success)
         return (channel, handler)
     }
 
@@ -58,8 +66,10 @@ struct BackpressureTests {
         try channel.writeInbound(buffer)
     }
 
-    private func answers(of channel: EmbeddedChannel) throws -> [Packet] {
-        var decoder = PacketDecoder(side: .client(.v311))
+    private func answers(
+        of channel: EmbeddedChannel, _ version: ProtocolVersion = .v311
+    ) throws -> [Packet] {
+        var decoder = PacketDecoder(side: .client(version))
         var buffer = ByteBuffer()
         var packets: [Packet] = []
         while var bytes = try channel.readOutbound(as: ByteBuffer.self) {
@@ -146,6 +156,32 @@ struct BackpressureTests {
         #expect(first?.readableBytes == 6)
         #expect(try channel.readOutbound(as: ByteBuffer.self) == nil)
         _ = try channel.finish()
+    }
+
+    /// What was written for a client in the turn that revokes it, and what waited for its socket,
+    /// is not sent: its last packet is all that it hears.
+    @Test(arguments: [true, false]) func revokedClientHearsNothingThatWasQueued(
+        isWritable: Bool
+    ) throws {
+        let (channel, handler) = try self.connected(version: .v5)
+        channel.isWritable = isWritable
+        channel.pipeline.fireChannelWritabilityChanged()
+        for text in ["1", "2"] {
+            handler.enqueue(
+                Publish(topic: try TopicName("a"), payload: ByteBuffer(string: text)))
+        }
+        handler.send(try self.secret("key"))
+        handler.write(.pingresp)
+        _ = isWritable ? try self.answers(of: channel, .v5) : []
+        handler.enqueue(Publish(topic: try TopicName("a"), payload: ByteBuffer(string: "3")))
+        handler.end(.principalRefused(.notActive(.revoked)))
+        #expect(
+            try self.answers(of: channel, .v5)
+                == [.disconnect(Disconnect(reason: .notAuthorized))])
+        channel.isWritable = true
+        channel.pipeline.fireChannelWritabilityChanged()
+        #expect(try self.answers(of: channel, .v5).isEmpty)
+        _ = try? channel.finish()
     }
 
     // MARK: Replies with a private key
