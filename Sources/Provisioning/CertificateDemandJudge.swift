@@ -8,37 +8,54 @@ struct CertificateDemandJudge {
     /// What is looked at.
     struct Subject {
         let issuerID: CertificateID?
-        let issuer: String
+        /// nil where that is not known, and not asked after.
+        let issuer: String?
         let subject: String
-        let notBefore: UnixTime
-        let notAfter: UnixTime
-        let pem: String
+        let validitySeconds: Int64
+        let keyType: String?
+        let alternativeNames: [String]
+
+        private init(
+            issuerID: CertificateID?, issuer: String, subject: String, from notBefore: UnixTime,
+            to notAfter: UnixTime, pem: String
+        ) {
+            let shape = CertificateShape(pem: pem)
+            self.issuerID = issuerID
+            self.issuer = issuer
+            self.subject = subject
+            self.validitySeconds = notAfter.seconds - notBefore.seconds
+            self.keyType = shape.keyType
+            self.alternativeNames = shape.alternativeNames
+        }
 
         init(_ certificate: Certificate) {
-            self.issuerID = certificate.issuerID
-            self.issuer = certificate.issuer
-            self.subject = certificate.subject
-            self.notBefore = certificate.notBefore
-            self.notAfter = certificate.notAfter
-            self.pem = certificate.pem
+            self.init(
+                issuerID: certificate.issuerID, issuer: certificate.issuer,
+                subject: certificate.subject, from: certificate.notBefore,
+                to: certificate.notAfter, pem: certificate.pem)
         }
 
         init(_ issued: IssuedCertificate) {
-            self.issuerID = issued.issuerID
-            self.issuer = issued.issuer
-            self.subject = issued.subject
-            self.notBefore = issued.notBefore
-            self.notAfter = issued.notAfter
-            self.pem = issued.pem
+            self.init(
+                issuerID: issued.issuerID, issuer: issued.issuer, subject: issued.subject,
+                from: issued.notBefore, to: issued.notAfter, pem: issued.pem)
         }
 
         init(_ inspected: InspectedCertificate, by authority: Authority) {
-            self.issuerID = authority.id
-            self.issuer = inspected.issuer
-            self.subject = inspected.subject
-            self.notBefore = inspected.notBefore
-            self.notAfter = inspected.notAfter
-            self.pem = inspected.pem
+            self.init(
+                issuerID: authority.id, issuer: inspected.issuer, subject: inspected.subject,
+                from: inspected.notBefore, to: inspected.notAfter, pem: inspected.pem)
+        }
+
+        /// One that does not exist yet.
+        init(_ expected: DryRunCertificate.Expected) {
+            self.issuerID = nil
+            self.issuer = nil
+            self.subject = expected.subject
+            self.validitySeconds =
+                Int64(expected.validityDays) * CertificateDemandJudge.secondsPerDay
+            self.keyType = expected.keyType
+            self.alternativeNames = []
         }
 
         init(_ candidate: CertificateCandidate) {
@@ -68,23 +85,21 @@ struct CertificateDemandJudge {
 
     private static func complaints(_ demands: RenderedDemands, _ certificate: Subject) -> [String] {
         var complaints: [String] = []
-        if let issuer = demands.fixed.issuer, issuer != certificate.issuerID?.rawValue,
-            !Self.areEqual(issuer, certificate.issuer)
+        if let issuer = demands.fixed.issuer, let found = certificate.issuer,
+            issuer != certificate.issuerID?.rawValue, !Self.areEqual(issuer, found)
         {
             complaints.append(
-                "it was issued by '\(certificate.issuer.clipped)', not by '\(issuer.clipped)'")
+                "it was issued by '\(found.clipped)', not by '\(issuer.clipped)'")
         }
         // Whole days: an authority dates a certificate back a little, for clocks that are slow.
-        let life =
-            (certificate.notAfter.seconds - certificate.notBefore.seconds) / Self.secondsPerDay
+        let life = certificate.validitySeconds / Self.secondsPerDay
         if let days = demands.fixed.validityDaysMax, life > days {
             complaints.append("it is valid for \(life) days, not for at most \(days)")
         }
-        let shape = CertificateShape(pem: certificate.pem)
         let types = demands.fixed.keyTypes.map(\.rawValue)
-        if !types.isEmpty, !types.contains(shape.keyType ?? "") {
+        if !types.isEmpty, !types.contains(certificate.keyType ?? "") {
             complaints.append(
-                "its key is \(shape.keyType ?? "of another kind"), not "
+                "its key is \(certificate.keyType ?? "of another kind"), not "
                     + types.joined(separator: " or "))
         }
         let attributes = CertificateFields.attributes(ofName: certificate.subject)
@@ -98,7 +113,7 @@ struct CertificateDemandJudge {
                         + "\(wanted.name)=\(wanted.value.clipped)")
             }
         }
-        for name in demands.alternativeNames where !shape.alternativeNames.contains(name) {
+        for name in demands.alternativeNames where !certificate.alternativeNames.contains(name) {
             complaints.append("it has no alternative name '\(name.clipped)'")
         }
         return complaints

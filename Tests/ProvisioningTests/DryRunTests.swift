@@ -93,6 +93,41 @@ import Testing
         #expect(report.refusal?.code == .resourceConflict)
     }
 
+    /// `Slipway.Certificate`, as RegisterThing looks at it once the certificate is there.
+    @Test(arguments: [
+        (#"{"KeyTypes": ["EC-P384"]}"#, "its key is EC-P256, not EC-P384"),
+        (#"{"Subject": {"CN": {"Ref": "SerialNumber"}}}"#, "has no CN=A7"),
+        (#"{"ValidityDaysMax": 9}"#, "it is valid for 10 days, not for at most 9"),
+        (#"{"SubjectAlternativeNames": ["x"]}"#, "no alternative name 'x'"),
+        (#"{"KeyTypes": ["EC-P256"], "Subject": {"CN": "Device"}, "ValidityDaysMax": 10}"#, nil),
+        (#"{"Issuer": "CN=Whoever"}"#, nil),
+    ])
+    func demandsUponTheCertificateAreLookedAt(_ demands: String, _ complaint: String?) async throws
+    {
+        let fixture = try await ProvisioningFixture()
+        let store = fixture.store
+        let trial = DryRun(
+            load: { keys async throws(FleetError) in try await store.load(keys) }, askHook: nil,
+            readCSR: { pem throws(FleetError) in
+                DryRunCertificate(
+                    publicKey: FakeIssuer.fingerprint(Array(pem.utf8)), fields: [],
+                    expected: .init(subject: "CN=Device", keyType: "EC-P256", validityDays: 10))
+            }, clock: fixture.clock, realm: .standard)
+        let body = ProvisioningFixture.body
+        let end = body.lastIndex(of: "}") ?? body.endIndex
+        let report = try await trial.run(
+            Self.request([
+                "templateBody": .string(
+                    body[..<end] + #", "Slipway": {"Certificate": \#(demands)}}"#),
+                "parameters": ["SerialNumber": "A7"], "csr": "CSR A7",
+            ]))
+        #expect(report.isAccepted == (complaint == nil), "\(String(describing: report.refusal))")
+        if let complaint {
+            #expect(report.refusal?.code == .invalidParameters)
+            #expect(report.refusal?.message.contains(complaint) == true)
+        }
+    }
+
     @Test func whatIsNotUnderstoodIsRefusedByName() {
         for json: JSONValue in [
             ["templateName": "a", "templateBody": "{}"], ["templateName": "a", "sirial": "x"],

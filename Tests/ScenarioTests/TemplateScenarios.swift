@@ -62,6 +62,23 @@ import Testing
         #expect(nothing.output.contains("[unreadable]"))
     }
 
+    @Test func aTemplateThatIsNotUTF8GetsOneClearError() async throws {
+        let workshop = try Workshop()
+        let file = "\(workshop.path)/pump.json"
+        let bytes =
+            Data(#"{"Resources": {"thing": ""#.utf8) + Data([0xC3, 0x28]) + Data("\"}}".utf8)
+        try bytes.write(to: URL(fileURLWithPath: file))
+        let linted = try await Program.run("template", "lint", "--json", file)
+        #expect(linted.status == 2)
+        let findings = try JSONParser.parse(linted.output).arrayValue ?? []
+        #expect(findings.count == 1)
+        #expect(findings.first?["rule"] == "unreadable")
+        #expect(linted.output.contains("is not valid UTF-8"), "\(linted.output)")
+        let tried = try await Program.run("template", "dry-run", file, "--against", "EMPTY")
+        #expect(tried.status != 0)
+        #expect(tried.errors.contains("'\(file)' is not valid UTF-8"), "\(tried.errors)")
+    }
+
     @Test func everyShippedTemplateRendersItsSampleParameters() async throws {
         for name in ["demo-sensor", "cellular-tracker", "jitp-subject"] {
             let result = try await Program.run(

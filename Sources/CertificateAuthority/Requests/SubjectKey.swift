@@ -32,6 +32,18 @@ package struct SubjectKey: Sendable {
 
     static let keyIdentifierBytes = 20
 
+    /// Algorithm and size as templates call them: `RSA-2048`, `EC-P256`, `Ed25519`. An RSA key is
+    /// called by its whole octets, as `CertificateShape` counts them in a certificate.
+    package var typeName: String {
+        switch self.kind {
+        case .p256: "EC-P256"
+        case .p384: "EC-P384"
+        case .p521: "EC-P521"
+        case .ed25519: "Ed25519"
+        case .rsa(let modulus): "RSA-\((modulus.bitCount + 7) / 8 * 8)"
+        }
+    }
+
     /// - Throws: `FleetError.invalidCSR` naming what is wrong with the key.
     package init(der: [UInt8], rules: KeyRules) throws(FleetError) {
         guard let node = try? DER.parse(der) else {

@@ -91,6 +91,10 @@ package final class DryRun: Sendable {
             try KeyOwnership.check(
                 view.certificatesWithKey(key), for: thing, in: view)
         }
+        if let expected = report.certificate?.expected {
+            try CertificateDemandJudge.check(
+                rendering.rendered.certificateDemands, of: .init(expected))
+        }
         let plan = try rendering.plan(
             template.document, from: template.source, certificate: Self.standInCertificate,
             newThingID: .unknown, in: view, at: self.clock.now)

@@ -15,7 +15,9 @@ struct RenderedText: Hashable, Sendable {
 
     static let empty = RenderedText("", isForeign: false)
 
-    var plain: String { self.parts.map(\.text).joined() }
+    var plain: String {
+        self.parts.count == 1 ? self.parts[0].text : self.parts.map(\.text).joined()
+    }
     var isForeign: Bool { self.parts.contains(where: \.isForeign) }
     var bytesCount: Int { self.parts.reduce(0) { $0 + $1.text.utf8.count } }
 

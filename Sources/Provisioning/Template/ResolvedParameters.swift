@@ -21,7 +21,8 @@ package struct ResolvedParameters: Hashable, Sendable {
     }
 
     package private(set) var values: [String: Value]
-    let pseudo: [PseudoParameter: String]
+    private let certificateID: String?
+    private let realm: Realm
 
     /// The device's values, the hook's over them, the template's defaults for what is still
     /// missing. What the template does not declare is kept for the record and resolves nothing,
@@ -52,7 +53,7 @@ package struct ResolvedParameters: Hashable, Sendable {
         _ sent: [String: String], _ overrides: [String: String]
     ) -> [String: Value] {
         var values = sent.mapValues { Value(text: $0, origin: .device) }
-        values.merge(overrides.mapValues { Value(text: $0, origin: .hook) }) { $1 }
+        for (name, text) in overrides { values[name] = Value(text: text, origin: .hook) }
         return values
     }
 
@@ -67,11 +68,8 @@ package struct ResolvedParameters: Hashable, Sendable {
         }
         for name in PseudoParameter.allCases { values[name.rawValue] = nil }
         self.values = values
-        var pseudo: [PseudoParameter: String] = [
-            .region: realm.region, .accountID: realm.account,
-        ]
-        pseudo[.certificateID] = certificate?.rawValue
-        self.pseudo = pseudo
+        self.certificateID = certificate?.rawValue
+        self.realm = realm
     }
 
     /// Every value by its name, without origins: what a certificate's provenance keeps.
@@ -80,11 +78,27 @@ package struct ResolvedParameters: Hashable, Sendable {
     /// nil where nobody gave a value.
     func text(of name: String) -> RenderedText? {
         if let name = PseudoParameter(rawValue: name) {
-            return self.pseudo[name].map { RenderedText($0, isForeign: false) }
+            return self.text(of: name).map { RenderedText($0, isForeign: false) }
         }
         // A template's own default is its author's text, wildcards and all.
         return self.values[name].map {
             RenderedText($0.text, isForeign: $0.origin != .templateDefault)
+        }
+    }
+
+    /// The same as one text, whoever chose it.
+    func plain(_ name: String) -> String? {
+        // A parameter cannot be called as a pseudo parameter is: `init` removes those.
+        if let value = self.values[name] { return value.text }
+        return PseudoParameter(rawValue: name).flatMap { self.text(of: $0) }
+    }
+
+    /// nil for a certificate that is not known yet.
+    func text(of name: PseudoParameter) -> String? {
+        switch name {
+        case .certificateID: self.certificateID
+        case .region: self.realm.region
+        case .accountID: self.realm.account
         }
     }
 }

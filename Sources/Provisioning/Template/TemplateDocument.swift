@@ -103,11 +103,18 @@ package struct TemplateDocument: Hashable, Sendable {
         package let logicalName: String
         package let source: Source
         package let pointer: JSONPointer
+        /// The document, ready to be rendered; nil where the tree has to be walked.
+        let program: PolicyProgram?
 
         package init(logicalName: String, source: Source, pointer: JSONPointer) {
             self.logicalName = logicalName
             self.source = source
             self.pointer = pointer
+            if case .document(let tree) = source {
+                self.program = PolicyProgram(tree)
+            } else {
+                self.program = nil
+            }
         }
     }
 

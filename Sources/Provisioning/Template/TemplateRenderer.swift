@@ -24,16 +24,16 @@ package struct TemplateRenderer {
         switch document.certificate?.source {
         case nil, .presented: return nil
         case .existing(let expression):
-            let text = try renderer.text(expression).plain
+            let text = try renderer.plain(expression)
             do { return .existing(try CertificateID(text)) } catch {
                 throw renderer.refused(error.message, expression)
             }
-        case .request(let expression): return .request(try renderer.text(expression).plain)
+        case .request(let expression): return .request(try renderer.plain(expression))
         case .foreign(let expression, let authority):
             var authorityPEM: String?
-            if let authority { authorityPEM = try renderer.text(authority).plain }
+            if let authority { authorityPEM = try renderer.plain(authority) }
             return .foreign(
-                pem: try renderer.text(expression).plain, authorityPEM: authorityPEM)
+                pem: try renderer.plain(expression), authorityPEM: authorityPEM)
         }
     }
 
@@ -51,14 +51,15 @@ package struct TemplateRenderer {
         }
         var policies: [RenderedTemplate.PolicyChoice] = []
         var policyNames: [RenderedTemplate.LogicalPolicy] = []
+        var seen: Set<PolicyName> = []
         for policy in self.document.policies {
             let choice = try self.policy(policy)
             policyNames.append(.init(logicalName: policy.logicalName, name: choice.name))
-            if !policies.contains(where: { $0.name == choice.name }) { policies.append(choice) }
+            if seen.insert(choice.name).inserted { policies.append(choice) }
         }
         var configuration = JSONObject()
         for member in self.document.deviceConfiguration {
-            configuration[member.name] = .string(try self.text(member.value).plain)
+            configuration[member.name] = .string(try self.plain(member.value))
         }
         var billingGroup: BillingGroupName?
         if let expression = thing.billingGroup {
@@ -80,17 +81,17 @@ package struct TemplateRenderer {
         var subject: [RenderedDemands.Attribute] = []
         for attribute in demands.subject {
             subject.append(
-                .init(name: attribute.name, value: try self.text(attribute.value).plain))
+                .init(name: attribute.name, value: try self.plain(attribute.value)))
         }
         var names: [String] = []
-        for name in demands.alternativeNames { names.append(try self.text(name).plain) }
+        for name in demands.alternativeNames { names.append(try self.plain(name)) }
         return RenderedDemands(fixed: demands, subject: subject, alternativeNames: names)
     }
 
     private func attributes() throws(FleetError) -> [String: String] {
         var attributes: [String: String] = [:]
         for attribute in self.document.thing.attributes {
-            let value = try self.text(attribute.value).plain
+            let value = try self.plain(attribute.value)
             do { try ThingAttributes.check(value: value, of: attribute.name) } catch {
                 throw self.refused(error.message, attribute.value)
             }
@@ -108,7 +109,7 @@ package struct TemplateRenderer {
     private func name<Name: CheckedName>(
         _ type: Name.Type, _ expression: TemplateExpression
     ) throws(FleetError) -> Name {
-        let text = try self.text(expression).plain
+        let text = try self.plain(expression)
         do { return try Name(text) } catch { throw self.refused(error.message, expression) }
     }
 
@@ -128,6 +129,34 @@ package struct TemplateRenderer {
 // MARK: Expressions
 
 extension TemplateRenderer {
+    /// A value whose parts need not be told apart.
+    private func plain(_ expression: TemplateExpression) throws(FleetError) -> String {
+        var joined = ""
+        if self.append(expression, to: &joined) { return joined }
+        // Says what is wrong where something is, and renders whatever hangs on values.
+        return try self.text(expression).plain
+    }
+
+    /// False, with `joined` of no use, where it is too long or more is needed than putting texts
+    /// side by side.
+    private func append(_ expression: TemplateExpression, to joined: inout String) -> Bool {
+        switch expression.form {
+        case .literal(let text): joined += text
+        case .reference(let name):
+            guard let text = self.parameters.plain(name) else { return false }
+            joined += text
+        case .join(let separator, .items(let items)):
+            for (index, item) in items.enumerated() {
+                if index > 0 { joined += separator }
+                guard self.append(item, to: &joined) else { return false }
+            }
+        case .substitution(let pieces):
+            for piece in pieces where !self.append(piece, to: &joined) { return false }
+        case .join(_, .split), .select, .findInMap: return false
+        }
+        return joined.utf8.count <= TemplateLimits.renderedBytesMax
+    }
+
     private func text(_ expression: TemplateExpression) throws(FleetError) -> RenderedText {
         let text = try self.unbounded(expression)
         guard text.bytesCount <= TemplateLimits.renderedBytesMax else {
@@ -211,7 +240,7 @@ extension TemplateRenderer {
         in expression: TemplateExpression
     ) throws(FleetError) -> RenderedText {
         let items = try self.list(list)
-        let position = try self.text(index).plain
+        let position = try self.plain(index)
         guard let position = Int(position) else {
             throw self.refused("'\(position.clipped)' is no index", expression)
         }
@@ -226,7 +255,7 @@ extension TemplateRenderer {
         _ path: [TemplateExpression], in expression: TemplateExpression
     ) throws(FleetError) -> RenderedText {
         var keys: [String] = []
-        for key in path { keys.append(try self.text(key).plain) }
+        for key in path { keys.append(try self.plain(key)) }
         guard let cell = self.document.mappings[keys[0]]?[keys[1]]?[keys[2]] else {
             let place = keys.map { "'\($0.clipped)'" }.joined(separator: ", ")
             throw self.refused("Mappings have no entry [\(place)]", expression)
@@ -245,25 +274,26 @@ extension TemplateRenderer {
         case .name(let expression):
             return .existing(try self.name(PolicyName.self, expression))
         case .document(let tree):
-            let document = try self.tree(tree)
-            let text = JSONPrinter.print(document)
-            guard text.utf8.count <= TemplateLimits.policyDocumentBytesMax else {
-                throw FleetError(
-                    .invalidParameters,
-                    "the policy at \(policy.pointer) has \(text.utf8.count) bytes; at most "
-                        + "\(TemplateLimits.policyDocumentBytesMax)")
-            }
-            return .inline(
-                Self.policyName(of: document), document: text, pointer: policy.pointer)
+            return try self.policy(policy, of: tree)
         }
     }
 
-    /// AWS calls an unnamed policy by a hash of its document, 40 upper-case hex digits. Ours is
-    /// the head of the SHA-256 over the canonical document, so that the order of members is
-    /// no difference.
-    static func policyName(of document: JSONValue) -> PolicyName {
-        let digest = ContentDigest.sha256(of: JSONPrinter.print(document, style: .canonical))
-        return PolicyName(checked: String(digest.prefix(40)).uppercased())
+    private func policy(
+        _ policy: TemplateDocument.PolicyResource, of tree: TemplateTree
+    ) throws(FleetError) -> RenderedTemplate.PolicyChoice {
+        let made = policy.program?.document(with: self.parameters) { try? self.text($0) }
+        if let made { return .inline(made.name, document: made.text, pointer: policy.pointer) }
+        let document = try self.tree(tree)
+        let text = JSONPrinter.print(document)
+        guard text.utf8.count <= TemplateLimits.policyDocumentBytesMax else {
+            throw FleetError(
+                .invalidParameters,
+                "the policy at \(policy.pointer) has \(text.utf8.count) bytes; at most "
+                    + "\(TemplateLimits.policyDocumentBytesMax)")
+        }
+        let name = PolicyProgram.name(
+            ofCanonical: JSONPrinter.bytes(document, style: .canonical))
+        return .inline(name, document: text, pointer: policy.pointer)
     }
 
     private func tree(_ tree: TemplateTree) throws(FleetError) -> JSONValue {

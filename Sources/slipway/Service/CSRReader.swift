@@ -21,6 +21,9 @@ struct CSRReader: Sendable {
                 ("requestSubject", request.subject?.description ?? ""),
                 ("publicKeySHA256", request.key.fingerprint.rawValue),
                 ("validityDays", String(self.validityDays)),
-            ])
+            ],
+            expected: DryRunCertificate.Expected(
+                subject: (request.subject ?? CertificateProfile.device.subject).description,
+                keyType: request.key.typeName, validityDays: self.validityDays))
     }
 }
