@@ -10,6 +10,7 @@ struct CertCommand: AsyncParsableCommand {
             List.self, Show.self, Revoke.self, Deactivate.self, Activate.self,
             Create.self, Register.self, Delete.self, Things.self, Policies.self, Authorities.self,
             AuthorityCommand.self, Measure.self,
+            RevocationStatusCommand.self,
         ])
 }
 
