@@ -22,6 +22,8 @@ package struct BrokerCounters: Hashable, Sendable {
     package var reservedRequests = 0
     package var reservedInFlight = 0
     package var firstSeenRecorded = 0
+    /// From a revocation's commit to its closed sockets.
+    package var revocationTimes = RevocationTimes()
     package var connectivityNotesWritten = 0
     /// Those that found too many others waiting for the store.
     package var connectivityNotesDropped = 0

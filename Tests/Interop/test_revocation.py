@@ -370,4 +370,9 @@ def test_a_plan_by_claim_and_lot_reaches_what_the_claim_made_and_closes_it(line,
         assert preview["lots"] == {"L7": 1} and preview["stations"] == {"S7": 1}
         assert plan.run("--plan", preview["plan"]).returncode == 0
         assert device.ended().value == 0x87
+
+    def times():
+        return json.loads(line.slipway("ca", "status", "--json").stdout)
+    until(lambda: times()["socketsClosed"] == 1)
+    assert times()["lastMilliseconds"] == times()["worstMilliseconds"] >= 0
     assert plan.audited(preview["plan"]) == preview["certificates"]

@@ -5,10 +5,18 @@ import Fleet
 struct ChangeEffects: Sendable {
     private(set) var changedKeys: Set<RecordKey> = []
     private(set) var dropped: [CertificateID: PrincipalRefusal] = [:]
+    let cause: Cause
+
+    /// The commit, for the time from it to the sockets that it closes.
+    struct Cause: Hashable, Sendable {
+        let sequence: Commit.Sequence
+        let time: UnixTime
+    }
 
     var isEmpty: Bool { self.changedKeys.isEmpty }
 
     init(_ commit: Commit) {
+        self.cause = Cause(sequence: commit.sequence, time: commit.time)
         for change in commit.changes { self.add(change) }
     }
 

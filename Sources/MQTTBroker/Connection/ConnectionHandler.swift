@@ -71,6 +71,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var isDraining = false
     var denialsLogged = 0
     var hasLoggedRetain = false
+    /// The commit that took its right away, until the socket is closed.
+    var droppedBy: ChangeEffects.Cause?
 
     init(shard: SessionShard, channel: any Channel) {
         self.shard = shard
@@ -104,6 +106,14 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         self.end(.lost(cause: nil))
+        if let cause = self.droppedBy {
+            self.droppedBy = nil
+            let now = self.environment.clock.now
+            let spent = now.milliseconds - cause.time.milliseconds
+            self.environment.meter.count {
+                $0.revocationTimes.note(cause.sequence, milliseconds: spent)
+            }
+        }
         self.shard.flush()
         context.fireChannelInactive()
     }

@@ -73,7 +73,9 @@ final class SessionShard {
     func apply(_ effects: ChangeEffects) {
         for (certificate, refusal) in effects.dropped {
             for number in self.principals.connections(of: certificate) {
-                self.connections[number]?.end(.principalRefused(refusal))
+                guard let connection = self.connections[number] else { continue }
+                connection.droppedBy = effects.cause
+                connection.end(.principalRefused(refusal))
             }
         }
         for number in self.principals.connections(relyingOn: effects.changedKeys) {

@@ -91,6 +91,17 @@ struct ServiceRun: Sendable {
         return logger
     }
 
+    /// Milliseconds from the commit to the closed socket; null where none was closed yet.
+    private static func revocation(_ times: RevocationTimes) -> JSONValue {
+        func milliseconds(_ time: Int64?) -> JSONValue { time.map { .int(Int($0)) } ?? .null }
+        return [
+            "socketsClosed": .int(times.count),
+            "lastMilliseconds": milliseconds(times.last),
+            "p99Milliseconds": milliseconds(times.p99),
+            "worstMilliseconds": milliseconds(times.worst),
+        ]
+    }
+
     private static func status(
         _ composition: Composition, _ address: BoundAddress, _ startedAt: UnixTime
     ) -> JSONObject {
@@ -113,6 +124,7 @@ struct ServiceRun: Sendable {
             "messagesDelivered": .int(counters.messagesDelivered),
             "messagesDroppedSlow": .int(counters.messagesDroppedSlow),
             "reservedRequests": .int(counters.reservedRequests),
+            "revocation": Self.revocation(counters.revocationTimes),
             "keyPairsReady": .int(composition.keyPairs.readyCount),
             "keyPairsWaiting": .int(composition.keyPairs.waitingCount),
             "keyPairsDepth": .int(composition.settings.integer("keys.ready")),

@@ -16,7 +16,9 @@ struct CACommand: AsyncParsableCommand {
 
             Customers' own authorities are managed by 'slipway cert authority'.
             """,
-        subcommands: [List.self, Show.self, Export.self, Backup.self])
+        subcommands: [
+            List.self, Show.self, Export.self, Backup.self, RevocationStatusCommand.self,
+        ])
 }
 
 extension CACommand {
