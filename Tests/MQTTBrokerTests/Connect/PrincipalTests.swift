@@ -8,7 +8,7 @@ import Testing
 @testable import MQTTBroker
 
 /// Who gets in, and who learns at the door that they do not.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct PrincipalTests {
     /// Sends a CONNECT and waits for the end; nothing may have been answered.
     private func expectRefusal(

@@ -7,7 +7,7 @@ import Testing
 
 /// TLS resumes sessions without asking anybody again, so the gateway must. NIOSSL's own client
 /// cannot resume; openssl can.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ResumptionTests {
     @Test(arguments: ["-tls1_2", "-tls1_3"])
     func resumedSessionIsJudgedAgain(version: String) async throws {

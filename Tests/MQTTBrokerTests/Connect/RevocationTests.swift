@@ -7,7 +7,7 @@ import Testing
 @testable import MQTTBroker
 
 /// What is announced reaches live connections (architecture, 5.3).
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct RevocationTests {
     @Test(
         arguments: [ProtocolVersion.v311, .v5],

@@ -5,7 +5,7 @@ import Testing
 @testable import MQTTBroker
 
 /// What the server publishes in its own name.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct AnnouncementTests {
     private static let topic = "$aws/events/thing/pump-1/created"
 

@@ -5,7 +5,7 @@ import Testing
 @testable import MQTTBroker
 
 /// Messages from one device to others.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct DeliveryTests {
     @Test(arguments: [1, 2], [ProtocolVersion.v311, .v5])
     func messageReachesEverySubscriberOnce(loops: Int, version: ProtocolVersion) async throws {

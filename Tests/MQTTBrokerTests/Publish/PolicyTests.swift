@@ -8,7 +8,7 @@ import Testing
 @testable import MQTTBroker
 
 /// Each thing a client does, allowed and denied (provisioning specification, 5.7).
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct PolicyTests {
     @Test(arguments: [(ProtocolVersion.v311, ReasonCode.notAuthorized), (.v5, .notAuthorized)])
     func deniedConnectIsAnswered(version: ProtocolVersion, reason: ReasonCode) async throws {

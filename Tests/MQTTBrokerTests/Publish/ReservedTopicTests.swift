@@ -7,7 +7,7 @@ import Testing
 
 /// Requests to services, whose replies may hold a private key: they go to the connection that
 /// asked and to nobody else (provisioning specification, 1.10).
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ReservedTopicTests {
     private static let topic = "$aws/certificates/create/json"
     private static let reply = "$aws/certificates/create/json/accepted"
