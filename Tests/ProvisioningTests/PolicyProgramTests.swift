@@ -114,7 +114,7 @@ import Testing
     }
 
     @Test func aPolicyWithoutParametersIsMadeOnce() throws {
-        let fixed = #"{"Fn::Join": ["/", ["a", {"Fn::Sub": "b"}]]}"#
+        let fixed = #"{"Fn::Join": ["/", ["arn:aws:iot:a:1:topic", {"Fn::Sub": "b"}]]}"#
         let body = template(policies: [inlinePolicy(resource: fixed)])
         let document = try TemplateChecker.document(of: body, named: TemplateName(checked: "t"))
         let program = try #require(document.policies.first?.program)
@@ -122,7 +122,7 @@ import Testing
             sent: [:], overrides: [:], document: document,
             certificate: DryRun.standInCertificate, realm: .standard)
         let made = try #require(program.document(with: none) { _ in nil })
-        #expect(made.text.contains(#""Resource":"a/b""#))
+        #expect(made.text.contains(#""Resource":"arn:aws:iot:a:1:topic/b""#))
         #expect(try render(body).policies.first?.name == made.name)
     }
 
@@ -137,7 +137,9 @@ import Testing
 
     @Test func aValueThatIsTooLongIsRefusedByName() throws {
         let body = template(
-            policies: [inlinePolicy(resource: #"{"Fn::Sub": "${X}${X}${X}"}"#)],
+            policies: [
+                inlinePolicy(resource: #"{"Fn::Sub": "arn:aws:iot:a:1:topic/${X}${X}${X}"}"#)
+            ],
             sections: #", "Parameters": {"X": {"Type": "String"}}"#)
         let long = String(repeating: "x", count: TemplateLimits.renderedBytesMax / 2)
         let error = #expect(throws: FleetError.self) { _ = try render(body, ["X": long]) }
