@@ -107,7 +107,7 @@ struct FleetWriter: ~Copyable {
             try self.queue.writeWithoutTransaction { db in try body(db) }
             return [.success(.done)]
         }
-        CrashPoint.reached(.beforeTransaction)
+        Self.reached(.beforeTransaction, with: batch)
         var answers = Answers()
         let before = self.log
         try self.queue.writeWithoutTransaction { db in
@@ -122,7 +122,7 @@ struct FleetWriter: ~Copyable {
                     for request in batch { answers.append(try self.apply(request, db)) }
                 }
                 if self.log.latest != before.latest { try self.log.save(db) }
-                CrashPoint.reached(.afterApply)
+                Self.reached(.afterApply, with: batch)
                 try db.run("COMMIT")
             } catch {
                 // A full disk may have ended the transaction already; a failed COMMIT may not.
@@ -132,8 +132,17 @@ struct FleetWriter: ~Copyable {
                 throw error
             }
         }
-        CrashPoint.reached(.afterStorageCommit)
+        Self.reached(.afterStorageCommit, with: batch)
         return answers
+    }
+
+    /// A service takes numbers for its lists by itself, at times that nobody chose; whoever has it
+    /// die at a transaction means one that was asked for.
+    private static func reached(_ point: CrashPoint, with batch: [WriteRequest]) {
+        let isAsked = batch.contains {
+            if case .takeListNumber = $0.work { false } else { true }
+        }
+        if isAsked { CrashPoint.reached(point) }
     }
 
     /// Whatever is refused here is undone to the savepoint; what is thrown ends the transaction.

@@ -74,8 +74,8 @@ def test_a_device_is_registered_without_aws_tools(local, tmp_path):
 
 def test_pages_end_where_they_are_told_to(local):
     for number in range(5):
-        local("thing", "create", f"paged-{number}")
-    query = ("thing", "list", "--where", "thingName:paged-*", "--page-size", "2", "--json")
+        local("thing", "create", f"cli-paged-{number}")
+    query = ("thing", "list", "--where", "thingName:cli-paged-*", "--page-size", "2", "--json")
     assert len(json.loads(local(*query))) == 2
     assert len(json.loads(local(*query, "--page-all"))) == 5
 
