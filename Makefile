@@ -7,6 +7,10 @@ SHELL := /bin/bash
 # Tests that wait for sockets and processes run after those that only compute: both share the few
 # threads of Swift's pool, and a computation holds its thread until it is done.
 WAITING_TESTS := '^(MQTTBrokerTests|HooksTests|ScenarioTests|DeviceSimulationTests|ControlPlaneTests)\.'
+# Tests that start openssl and other programs run apart from those that hold many files: where a
+# process has more than some 1300 open, Foundation's Process.run reads beyond the end of its listing
+# of them (a dirent is copied whole), and now and then crashes.
+SPAWNING_TESTS := '^(CertificateAuthorityTests|TidyTests)\.'
 
 FORMATTED := Package.swift Sources Tests
 
@@ -27,7 +31,8 @@ test: test-swift test-interop ## All tests: Swift's own, then foreign clients ag
 test-swift: ## Unit, golden and scenario tests
 	@.ci/packages test
 	swift build --build-tests
-	swift test --skip-build --parallel --skip $(WAITING_TESTS)
+	swift test --skip-build --parallel --skip $(WAITING_TESTS) --skip $(SPAWNING_TESTS)
+	swift test --skip-build --parallel --filter $(SPAWNING_TESTS)
 	swift test --skip-build --parallel --filter $(WAITING_TESTS)
 
 test-interop: ## AWS SDKs, paho, mosquitto, openssl and pkilint against the binary
