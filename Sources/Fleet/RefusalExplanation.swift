@@ -1,10 +1,11 @@
 /// The one table of what each reason means. `Documentation/reason-codes.md` is printed from it.
 extension RefusalReason {
     package var explanation: Explanation {
-        switch self.rawValue / 1000 {
-        case 1, 2, 3: self.ofTheRequest
-        case 4, 5, 6: self.ofTheTemplate
-        case 7: self.ofTheRegistry
+        switch self.rawValue / 100 {
+        case 10..<40: self.ofTheRequest
+        case 40..<62: self.ofTheTemplate
+        case 62: self.ofTheAllowlist
+        case 70..<80: self.ofTheRegistry
         default: self.ofTheService
         }
     }
@@ -117,6 +118,36 @@ extension RefusalReason {
             Explanation(
                 .hook, "The hook failed, is missing or has not been approved; that denies.",
                 do: "The log says what went wrong; mend the hook.")
+        default: self.ofTheService
+        }
+    }
+
+    private var ofTheAllowlist: Explanation {
+        switch self {
+        case .unitNotExpected:
+            Explanation(
+                .allowlist, "The unit was taken off its list while it registered.",
+                do: "Put it on the list again, where that was not meant.")
+        case .unitHeld:
+            Explanation(
+                .allowlist, retryAfter: 60, "The unit is on its list, and on hold.",
+                do: "`slipway allowlist release` lets it in; it need not be touched.")
+        case .unitBlocked:
+            Explanation(
+                .allowlist, "The unit is on its list, and blocked.",
+                do: "`slipway allowlist unit` says by whom and why.")
+        case .unitLeased:
+            Explanation(
+                .allowlist, retryAfter: 60, "The unit is kept for another station.",
+                do: "Register it there, or wait for the lease to end.")
+        case .unitOfAnotherKey:
+            Explanation(
+                .allowlist, "The list knows the unit by another key than the device's.",
+                do: "A relabelled unit or a wrong file: compare `key_fingerprint`.")
+        case .unitOfAnotherAddress:
+            Explanation(
+                .allowlist, "The list knows the unit by another MAC address; see `parameter`.",
+                do: "A relabelled unit or a wrong file: compare `mac`.")
         default: self.ofTheService
         }
     }

@@ -3,7 +3,7 @@
 /// another meaning.
 ///
 /// The hundreds say the step: 10 payload, 20 certificate, 30 token, 40 template, 50 parameters,
-/// 60 hook, 70 registry, 71 a serial seen again, 80 claim, 90 the service itself.
+/// 60 hook, 62 allowlist, 70 registry, 71 a serial seen again, 80 claim, 90 the service itself.
 package enum RefusalReason: Int, Hashable, Sendable, CaseIterable {
     case payloadUnreadable = 1001
     case fieldOfWrongKind = 1002
@@ -35,6 +35,13 @@ package enum RefusalReason: Int, Hashable, Sendable, CaseIterable {
     case hookTimedOut = 6002
     case hookBusy = 6003
     case hookFailed = 6004
+
+    case unitNotExpected = 6201
+    case unitHeld = 6202
+    case unitBlocked = 6203
+    case unitLeased = 6204
+    case unitOfAnotherKey = 6205
+    case unitOfAnotherAddress = 6206
 
     case thingConflict = 7001
     case policyConflict = 7002

@@ -21,8 +21,12 @@ def test_hold_is_not_unknown(line):
     slipway(line, "allowlist", "hold", "demo", "SN-000007", "--reason", "burn-in")
     with Device(line, client_id="held") as device:
         device.subscribe_to_replies()
-        message = register(device, "SN-000007").expect_rejected(429, "TooManyRequests")
-        assert "not yet released; retry after" in message
+        held = register(device, "SN-000007")
+        message = held.expect_rejected(429, "TooManyRequests")
+        assert "not yet released; retry after 60 seconds" in message
+        told = held.document
+        assert (told["reasonCode"], told["step"], told["retryAfterSeconds"]) == (
+            6202, "allowlist", 60)
         register(device, "SN-NOBODY").expect_rejected(403, "AccessDenied")
         slipway(line, "allowlist", "release", "demo", "SN-000007", "--reason", "burn-in passed")
         register(device, "SN-000007").expect_accepted()

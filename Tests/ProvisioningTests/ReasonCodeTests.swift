@@ -72,6 +72,8 @@ private struct Scene {
         switch reason.rawValue / 1000 {
         case 1, 2: try await self.prepareRequest(reason)
         case 3: try await self.prepareToken(reason)
+        case 6 where reason.explanation.step == .allowlist:
+            try await self.prepareAllowlist(reason)
         case 4, 5, 6: try await self.prepareTemplate(reason)
         case 7: try await self.prepareRegistry(reason)
         default: try await self.prepareService(reason)
@@ -174,6 +176,40 @@ private struct Scene {
         }
         try await self.fixture.put(
             template: body, hook: hook, enabled: reason != .templateDisabled)
+    }
+
+    private mutating func prepareAllowlist(_ reason: RefusalReason) async throws {
+        let (list, serial) = (AllowlistName(checked: "line"), SerialNumber.sample("A7"))
+        let now = self.fixture.clock.now
+        var facts = AllowlistFacts(serial: serial)
+        var standing: AllowlistStanding?
+        var parameters: JSONObject = ["SerialNumber": "A7"]
+        switch reason {
+        case .unitHeld: facts.firstState = .held
+        case .unitBlocked: facts.firstState = .blocked
+        case .unitLeased:
+            standing = AllowlistStanding(
+                state: .leased, since: now, station: "nest-3",
+                until: now.advanced(bySeconds: 60))
+        case .unitOfAnotherKey: facts.key = FakeIssuer.fingerprint(Array("other".utf8))
+        case .unitOfAnotherAddress:
+            facts.mac = "02:00:00:00:00:01"
+            parameters["Mac"] = "02:00:00:00:00:02"
+            self.parameter = "Mac"
+        default: facts = AllowlistFacts(serial: SerialNumber.sample("B1"))
+        }
+        let draft = try await self.fixture.store.begin(list, mode: .merge)
+        _ = try await self.fixture.store.append(entries: [facts], to: draft)
+        try await self.fixture.put([.publishAllowlist(draft, at: now)])
+        if let standing {
+            try await self.fixture.put([.setAllowlistStanding(list, serial, standing)])
+        }
+        self.fixture.hook.answer(
+            .allowed(parameterOverrides: [:]),
+            reads: [.init(list: list, serial: "A7", version: 1, found: true)])
+        try await self.fixture.putHook()
+        try await self.fixture.put(template: ProvisioningFixture.body, hook: "gate")
+        self.send(try await self.fixture.create().1, parameters)
     }
 
     private mutating func putJustInTime() async throws {

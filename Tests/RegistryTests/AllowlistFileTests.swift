@@ -41,10 +41,29 @@ import Testing
 
     @Test(arguments: [
         "serial,key\nA,12\n", "serial,mac\nA,02:00\n", "serial,state\nA,provisioned\n",
-        "serial,lot,Lot\nA,x,y\n",
+        "serial,lot,Lot\nA,x,y\n", "serial,serial\nA,B\n", "Serial Number,serial\nA,B\n",
+        "serial,lot\nA,L1,x\n", "lot,model\nA,L1\n", "lot\nA\n", "lot,state,site\nA,held,x\n",
     ])
     func aFieldThatMakesNoSenseIsABadLine(_ text: String) {
         #expect(Self.serials(text).contains { $0.hasSuffix(":bad") })
+    }
+
+    /// A list can be moved or restored: an export is a file that import takes.
+    @Test func anExportCanBeReadAgain() throws {
+        let text = """
+            serial,key_fingerprint,mac,hardware_type,lot,state,station,thing,since,site
+            A1,,,mk1,L1,provisioned,nest-3,pump-A1,2026-01-01T00:00:00Z,north
+            A2,,,,,held,,,2026-01-01T00:00:00Z,
+            A3,,,,,released,,,,
+            A4,,,,,leased,nest-3,,,
+            A5,,,,,blocked,,,,
+            """
+        let entries = Self.entries(text)
+        #expect(
+            entries.map(\.firstState) == [.expected, .held, .expected, .expected, .blocked])
+        #expect(entries[0].attributes == ["site": "north"])
+        // A file of one's own that has a station for each unit keeps it.
+        #expect(Self.entries("serial,station\nA,nest-3\n")[0].attributes == ["station": "nest-3"])
     }
 
     private static func serials(_ text: String) -> [String] {

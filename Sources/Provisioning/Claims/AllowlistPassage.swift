@@ -7,7 +7,8 @@ import Registry
 /// Which list counts, and whether any does, is the hook's to say; what a list says is not.
 struct AllowlistPassage {
     /// What a device on hold is told to wait.
-    private static let holdSeconds = 60
+    private static let holdSeconds =
+        RefusalReason.unitHeld.explanation.retryAfterSeconds ?? 0
 
     let list: AllowlistName
     let serial: SerialNumber
@@ -25,7 +26,8 @@ struct AllowlistPassage {
         FleetError(
             .tooManyRequests,
             "serial number '\(serial)' is known and not yet released; retry after "
-                + "\(Self.holdSeconds) seconds", resource: serial.rawValue)
+                + "\(Self.holdSeconds) seconds", resource: serial.rawValue
+        ).because(.unitHeld)
     }
 
     /// What registering the device does to its entry.
@@ -40,7 +42,8 @@ struct AllowlistPassage {
             // It was there when the hook asked.
             throw FleetError(
                 .accessDenied, "serial number '\(self.serial)' is no longer expected",
-                resource: self.serial.rawValue)
+                resource: self.serial.rawValue
+            ).because(.unitNotExpected)
         }
         try self.check(unit, certificate, station: station, parameters, at: now)
         let held = Precondition.holds(self.key, .allowlistUnit(unit))
@@ -59,13 +62,16 @@ struct AllowlistPassage {
         _ unit: AllowlistUnit, _ certificate: Certificate, station: String?,
         _ parameters: [String: String], at now: UnixTime
     ) throws(FleetError) {
-        func refused(_ why: String) -> FleetError {
+        func refused(
+            _ why: String, _ reason: RefusalReason, parameter: String? = nil
+        ) -> FleetError {
             FleetError(
                 .accessDenied, "serial number '\(self.serial)' \(why)",
-                resource: self.serial.rawValue)
+                resource: self.serial.rawValue
+            ).because(reason, parameter: parameter)
         }
         if unit.state == .held { throw Self.held(self.serial) }
-        if unit.state == .blocked { throw refused("is blocked") }
+        if unit.state == .blocked { throw refused("is blocked", .unitBlocked) }
         if let standing = unit.standing, standing.state == .leased, let until = standing.until,
             now < until, standing.station != station
         {
@@ -73,21 +79,23 @@ struct AllowlistPassage {
                 .resourceConflict,
                 "serial number '\(self.serial)' is in use at station "
                     + "'\(standing.station ?? "")' since \(standing.since)",
-                resource: self.serial.rawValue)
+                resource: self.serial.rawValue
+            ).because(.unitLeased)
         }
         if let key = unit.facts.key, key != certificate.publicKey {
-            throw refused("belongs to another key")
+            throw refused("belongs to another key", .unitOfAnotherKey)
         }
-        if let mac = unit.facts.mac, let sent = Self.mac(in: parameters), sent != mac {
-            throw refused("belongs to another MAC address")
+        if let mac = unit.facts.mac, let sent = Self.mac(in: parameters), sent.address != mac {
+            throw refused(
+                "belongs to another MAC address", .unitOfAnotherAddress, parameter: sent.name)
         }
     }
 
     /// As the device sent it; one that is none is another.
-    private static func mac(in parameters: [String: String]) -> String? {
+    private static func mac(in parameters: [String: String]) -> (name: String, address: String)? {
         for name in ["MacAddress", "MACAddress", "macAddress", "MAC", "Mac", "mac"] {
             guard let text = parameters[name] else { continue }
-            return (try? MACAddress.canonical(text)) ?? text
+            return (name, (try? MACAddress.canonical(text)) ?? text)
         }
         return nil
     }

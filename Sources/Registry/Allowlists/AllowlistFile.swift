@@ -6,7 +6,9 @@ package import Fleet
 /// The first line that is not blank decides. Where one of its fields is called `serial`,
 /// `serial_number` or `SerialNumber` (case, spaces, `_` and `-` do not matter), it is a header and
 /// names the column; otherwise the serial is the first field of every line, this one included.
-/// Blank lines are passed over; a UTF-8 byte order mark and CRLF line ends are accepted.
+/// Blank lines are passed over; a UTF-8 byte order mark and CRLF line ends are accepted. A first
+/// line that can only be a header and names no serial column is a bad line, and so is one with more
+/// fields than its header: it has slipped by one.
 ///
 /// The reader only says what it found, line by line: what follows from a bad line is the caller's.
 package struct AllowlistFile: ~Copyable {
@@ -91,6 +93,11 @@ package struct AllowlistFile: ~Copyable {
                 return nil
             }
             self.column = 0
+            if AllowlistHeader.isHeaderWithoutSerial(fields) {
+                return .badLine(
+                    self.lineNumber,
+                    reason: "is a header without a column for the serial number: call it serial")
+            }
             if let separator = Self.foreignSeparator(of: self.pending) {
                 return .badLine(
                     self.lineNumber,
@@ -106,6 +113,13 @@ package struct AllowlistFile: ~Copyable {
             return .badLine(
                 self.lineNumber,
                 reason: "has \(fields.count) fields; the serial number is field \(column + 1)")
+        }
+        if let named = self.header.width,
+            fields.dropFirst(named).contains(where: { !Self.trimmed($0).isEmpty })
+        {
+            return .badLine(
+                self.lineNumber,
+                reason: "has \(fields.count) fields where the header has \(named)")
         }
         guard let text = String(validating: Self.trimmed(fields[column]), as: UTF8.self) else {
             return .badLine(self.lineNumber, reason: "is not valid UTF-8")

@@ -13,27 +13,54 @@ struct AllowlistHeader {
         case lot
         case state
         case attribute(String)
-        /// A column without a name.
+        /// A column without a name, or one of an export that tells what became of the unit.
         case ignored
     }
 
     private static let nameBytesMax = 128
     private var columns: [Column] = []
+    /// Whether `slipway allowlist export` wrote the file.
+    private var isExport = false
+
+    /// How many columns there are; nil where there is no header.
+    var width: Int? { self.columns.isEmpty ? nil : self.columns.count }
+
+    /// What an export has beside the state: they are this service's to say, not a file's.
+    private static let ofStandings: Set<String> = ["station", "thing", "since"]
+
+    /// Whether a first line speaks of columns, and of no serial number: nobody calls units so.
+    static func isHeaderWithoutSerial(_ fields: [[UInt8]]) -> Bool {
+        let known = fields.count { field in
+            guard let name = String(validating: field, as: UTF8.self) else { return false }
+            if case .attribute = Self.column(Self.folded(name), named: name) { return false }
+            return true
+        }
+        return known == fields.count || known > 1
+    }
+
+    private static func folded(_ name: String) -> String {
+        name.lowercased().filter { !" \t_-".contains($0) }
+    }
 
     static func read(_ fields: [[UInt8]], serial: Int) -> Result<AllowlistHeader, Problem> {
         var header = AllowlistHeader()
         var seen: Set<String> = []
+        let names = Set(
+            fields.compactMap { String(validating: $0, as: UTF8.self) }.map(Self.folded))
+        header.isExport = names.isSuperset(of: Self.ofStandings) && names.contains("state")
         for (index, field) in fields.enumerated() {
             guard let name = String(validating: field, as: UTF8.self) else {
                 return .failure(Problem(reason: "is not valid UTF-8"))
             }
             let trimmed = String(name.drop { $0 == " " || $0 == "\t" }).trimmedEnd
-            let folded = trimmed.lowercased().filter { !" \t_-".contains($0) }
+            let spelt = Self.folded(trimmed)
+            let folded = spelt == "serialnumber" ? "serial" : spelt
             guard index != serial else {
+                seen.insert(folded)
                 header.columns.append(.serial)
                 continue
             }
-            guard !trimmed.isEmpty else {
+            guard !trimmed.isEmpty, !header.isExport || !Self.ofStandings.contains(folded) else {
                 header.columns.append(.ignored)
                 continue
             }
@@ -79,18 +106,27 @@ struct AllowlistHeader {
             case .hardwareType: facts.hardwareType = text
             case .lot: facts.lot = text
             case .state:
-                guard let state = AllowlistStanding.State(rawValue: text.lowercased()),
-                    [.expected, .held, .blocked].contains(state)
-                else {
-                    throw FleetError(
-                        .invalidRequest,
-                        "'\(text.clipped)' is no state a file may give: expected, held or blocked")
-                }
-                facts.firstState = state
+                facts.firstState = try self.firstState(text)
             case .attribute(let name): facts.attributes[name] = text
             }
         }
         return facts
+    }
+}
+
+extension AllowlistHeader {
+    /// Where a unit begins. In an export, what has come of it since is read as its beginning.
+    private func firstState(_ text: String) throws(FleetError) -> AllowlistStanding.State {
+        let state = AllowlistStanding.State(rawValue: text.lowercased())
+        switch state {
+        case .expected, .held, .blocked: return state ?? .expected
+        case .leased, .provisioned, .released:
+            if self.isExport { return .expected }
+        case nil: break
+        }
+        throw FleetError(
+            .invalidRequest,
+            "'\(text.clipped)' is no state a file may give: expected, held or blocked")
     }
 }
 

@@ -151,13 +151,13 @@ extension AllowlistCommand {
                 slipway allowlist export line > units.csv
                 slipway allowlist export line --state held
 
-                The column state is the unit's present one; import takes only expected, held and \
-                blocked from it, so a backup is made with --facts, which leaves out what became \
-                of the units.
+                The column state is the unit's present one. Import takes the file back: held and \
+                blocked are where a unit begins again, all other states are expected, and \
+                station, thing and since are passed over. --facts leaves all that out.
                 """)
         @Argument(help: "The list's name") var list: String
         @Option(help: "Only units in this state") var state: String?
-        @Flag(help: "Leave out state, station, thing and time: what can be imported again")
+        @Flag(help: "Leave out state, station, thing and time")
         var facts = false
         @OptionGroup var options: CommandOptions
 
