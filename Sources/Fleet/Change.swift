@@ -24,6 +24,8 @@ package enum Change: Hashable, Sendable {
     case putIndexingConfiguration(IndexingConfiguration)
 
     case putCertificate(Certificate)
+    /// One that becomes REVOKED is revoked for reason `unspecified`, unless a `putRevocation` says
+    /// more.
     case setCertificateStatus(
         CertificateID, Certificate.Status, reason: String?, at: UnixTime)
     case setProvenance(CertificateID, Provenance)

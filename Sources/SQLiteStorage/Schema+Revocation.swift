@@ -19,6 +19,17 @@ extension Schema {
             FROM certificates WHERE status = 'REVOKED';
         """
 
+    /// Certificates that a rotated or revoked claim, or an enrolment that was decided, had left
+    /// REVOKED and on no list.
+    static let revocationsOfAllRevoked = """
+        INSERT OR IGNORE INTO revocations
+            SELECT id, issuer_id, serial_number,
+                max(0, (instr('0123456789abcdef', substr(serial_number, -2, 1)) - 1) * 16
+                    + instr('0123456789abcdef', substr(serial_number, -1, 1)) - 1),
+                not_after, 'unspecified', status_changed_at, revision
+            FROM certificates WHERE status = 'REVOKED';
+        """
+
     /// The last CRL number of each authority. No change of the fleet: it has no audit record.
     static let revocationLists = """
         CREATE TABLE revocation_lists (

@@ -17,6 +17,7 @@ enum Schema {
         Self.hookVersions,
         Self.unproven,
         Self.revocationLists,
+        Self.revocationsOfAllRevoked,
     ]
 
     static var version: Int { Self.steps.count }

@@ -208,6 +208,9 @@ class Gateway:
             "a thing without a certificate":
                 """SELECT name FROM things
                    WHERE name NOT IN (SELECT thing FROM thing_principals)""",
+            "a revoked certificate that is on no list":
+                """SELECT id FROM certificates WHERE status = 'REVOKED'
+                   AND id NOT IN (SELECT certificate FROM revocations)""",
             "a device certificate without an audit record":
                 """SELECT id FROM certificates WHERE kind = 'device' AND NOT EXISTS
                    (SELECT 1 FROM commits WHERE instr(changes, certificates.id) > 0)""",

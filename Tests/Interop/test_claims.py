@@ -177,6 +177,10 @@ def test_rotated_and_revoked(line):
             pass
     assert show(line, "turn")["status"] == "REVOKED"
     slipway(line, "claim", "enable", "turn", code=1)
+    # Both are on the authority's list, for the reason that there was.
+    assert sorted(line.query("""SELECT revocations.reason FROM revocations JOIN certificates
+        ON id = certificate WHERE status = 'REVOKED' AND kind = 'claim'""")) == [
+            ("superseded",), ("unspecified",)]
 
 
 def test_listing_and_bad_terms(line):

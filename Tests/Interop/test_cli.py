@@ -124,6 +124,17 @@ complete_line 'slipway thing show complete-'
 """
 
 
+@pytest.mark.parametrize("words", [
+    ("thing", "create"), ("thing", "show"), ("thing", "groups"), ("group", "show"),
+    ("type", "show"), ("policy", "show")])
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_a_name_that_is_none_calls_nothing_else(control, words, name):
+    """A URL's path would lose it, and what is left is another operation's."""
+    done = slipway(*words, name, directory=control.directory, status=1)
+    assert f"'{name}' is no" in done.stderr
+    assert done.stdout == ""
+
+
 def test_bash_completes_commands_options_and_names(control, local):
     local("thing", "create", "complete-me")
     shell = subprocess.run(

@@ -17,7 +17,7 @@ struct FleetTables {
     private var things: [CertificateID: Set<ThingName>] = [:]
     private var certificatesByKey: [PublicKeyFingerprint: Set<CertificateID>] = [:]
     private var authoritiesByKey: [PublicKeyFingerprint: Set<CertificateID>] = [:]
-    private(set) var revocations: [CertificateID: Revocation] = [:]
+    var revocations: [CertificateID: Revocation] = [:]
     private(set) var connectivity: [ThingName: ConnectivityNote] = [:]
     var allowlistEntries: [AllowlistName: Set<SerialNumber>] = [:]
     var claimSpending = ClaimSpending()
@@ -210,6 +210,7 @@ extension FleetTables {
                 $0.statusReason = reason
                 $0.statusChangedAt = time
             }
+            if status == .revoked { self.noteRevoked(id, at: time) }
         case .setProvenance(let id, let provenance):
             try self.updateCertificate(id, revision) { $0.provenance = provenance }
         case .recordFirstSeen(let id, let time): try self.recordFirstSeen(id, time, revision)

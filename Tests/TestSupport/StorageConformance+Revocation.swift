@@ -6,6 +6,9 @@ extension StorageConformance {
         StorageConformance(name: "a revocation outlives its certificate") {
             try await Self.outlivesItsCertificate($0)
         },
+        StorageConformance(name: "what becomes revoked is on its authority's list") {
+            try await Self.becomesRevoked($0)
+        },
         StorageConformance(name: "only a hold is released") {
             try await Self.onlyAHoldIsReleased($0)
         },
@@ -49,6 +52,26 @@ extension StorageConformance {
             try await store.standing(of: certificate.serialNumber, issuer: issuer)
                 == .revoked(record))
         #expect(try await store.standing(of: "0123", issuer: issuer) == .unknown)
+    }
+
+    private static func becomesRevoked(_ store: Store) async throws {
+        let (bare, told, held) = (
+            Samples.certificate(1), Samples.certificate(2), Samples.certificate(3)
+        )
+        func revoke(_ certificate: Certificate) -> Change {
+            .setCertificateStatus(certificate.id, .revoked, reason: "why", at: Samples.time)
+        }
+        let superseded = Revocation(of: told, .superseded, at: Samples.time)
+        let hold = Revocation(of: held, .certificateHold, at: UnixTime(seconds: 1))
+        for certificate in [bare, told, held] { try await store.make(.putCertificate(certificate)) }
+        try await store.make(
+            revoke(bare), .putRevocation(superseded), revoke(told), .putRevocation(hold),
+            revoke(held))
+        #expect(
+            Set(try await Self.all(store)) == [
+                Revocation(of: bare, .unspecified, at: Samples.time), superseded,
+                Revocation(of: held, .unspecified, at: Samples.time),
+            ])
     }
 
     private static func onlyAHoldIsReleased(_ store: Store) async throws {

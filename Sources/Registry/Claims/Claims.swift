@@ -230,11 +230,15 @@ package struct ClaimIssuance: Sendable {
         var policies: Set<PolicyName> = []
         for id in old {
             policies.formUnion(view.policiesOfTarget(.certificate(id)))
-            guard !keepingOld, view.certificate(id)?.status != .revoked else { continue }
+            guard !keepingOld, let certificate = view.certificate(id),
+                certificate.status != .revoked
+            else { continue }
             set.preconditions.append(view.asSeen(.certificate(id)))
-            set.changes.append(
+            set.changes += [
                 .setCertificateStatus(
-                    id, .revoked, reason: "claim \(name) was rotated", at: now))
+                    id, .revoked, reason: "claim \(name) was rotated", at: now),
+                .putRevocation(Revocation(of: certificate, .superseded, at: now)),
+            ]
         }
         for policy in policies.sorted() {
             set.preconditions.append(.present(.policy(policy)))

@@ -66,6 +66,7 @@ enum CertificateTables {
                 revision = ? WHERE id = ?
             """, status.rawValue, reason?.storable, time.milliseconds, revision, id.rawValue)
         try Self.requireFound(id, db)
+        if status == .revoked { try RevocationTable.note(id, at: time, revision, db) }
     }
 
     static func setProvenance(

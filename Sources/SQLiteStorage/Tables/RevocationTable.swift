@@ -31,6 +31,25 @@ enum RevocationTable {
             ])
     }
 
+    /// A certificate that has become REVOKED is on its authority's list, whichever decision it came
+    /// from; one that knows a reason of RFC 5280 says so with `put`, before or after.
+    static func note(
+        _ id: CertificateID, at time: UnixTime, _ revision: Revision, _ db: Database
+    ) throws {
+        let last = "instr('0123456789abcdef', substr(serial_number, -1, 1)) - 1"
+        let beforeLast = "instr('0123456789abcdef', substr(serial_number, -2, 1)) - 1"
+        try db.run(
+            """
+            INSERT INTO revocations (\(Self.columns), bucket, revision)
+            SELECT id, issuer_id, serial_number, not_after, 'unspecified', ?2,
+                max(0, (\(beforeLast)) * 16 + \(last)), ?3
+            FROM certificates WHERE id = ?1
+            ON CONFLICT (certificate) DO UPDATE SET reason = excluded.reason,
+                revoked_at = excluded.revoked_at, revision = excluded.revision
+                WHERE revocations.reason = 'certificateHold'
+            """, id.rawValue, time.milliseconds, revision)
+    }
+
     static func releaseHold(_ id: CertificateID, _ db: Database) throws {
         try db.run(
             "DELETE FROM revocations WHERE certificate = ? AND reason = ?", id.rawValue,

@@ -75,6 +75,7 @@ enum ControlAccess: Sendable {
         guard let operation = OperationTable.operation(name) else {
             preconditionFailure("\(name) is not in the operation table")
         }
+        try Self.check(path)
         switch self {
         case .service(let client):
             return try await client.perform(
@@ -90,6 +91,15 @@ enum ControlAccess: Sendable {
         }
     }
 
+    /// An empty segment, `.` and `..` are taken out of a URL's path (RFC 3986 5.2.4), and what is
+    /// left may be another operation's.
+    private static func check(_ path: [String: String]) throws(FleetError) {
+        for (label, value) in path.sorted(by: { $0.key < $1.key })
+        where value.isEmpty || value == "." || value == ".." {
+            throw FleetError(.invalidRequest, "'\(value)' is no \(label)")
+        }
+    }
+
     /// Answers an operation that answers with a file.
     /// - Parameter sink: where the file goes; made once it is known that there is one.
     func download(
@@ -99,6 +109,7 @@ enum ControlAccess: Sendable {
         guard let operation = OperationTable.operation(name) else {
             preconditionFailure("\(name) is not in the operation table")
         }
+        try Self.check(path)
         switch self {
         case .service(let client): try await client.download(operation, path: path, to: sink)
         case .database(let services):

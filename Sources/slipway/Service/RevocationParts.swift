@@ -91,7 +91,7 @@ struct RevocationService: Service {
     private static func revokes(_ commit: Commit) -> Bool {
         commit.changes.contains { change in
             switch change {
-            case .putRevocation, .releaseHold: true
+            case .putRevocation, .releaseHold, .setCertificateStatus(_, .revoked, _, _): true
             default: false
             }
         }
