@@ -1,33 +1,35 @@
 /// Whom a credential belongs to: a person or a machine. IAM: user name, `[\w+=,.@-]+`, 1 to 64.
 package struct UserName: CheckedName {
+    package typealias Alphabet = PolicyAlphabet
     package static let noun = "user name"
     package static let charactersMax = 64
-    package static let allowedDescription = "a-z A-Z 0-9 _ + = , . @ -"
-    package static func allows(_ byte: UInt8) -> Bool { PolicyName.allows(byte) }
     package let rawValue: String
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }
 
 /// What a user may do, under one name. IAM: role name, `[\w+=,.@-]+`, 1 to 64.
 package struct RoleName: CheckedName {
+    package typealias Alphabet = PolicyAlphabet
     package static let noun = "role name"
     package static let charactersMax = 64
-    package static let allowedDescription = "a-z A-Z 0-9 _ + = , . @ -"
-    package static func allows(_ byte: UInt8) -> Bool { PolicyName.allows(byte) }
     package let rawValue: String
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }
 
-/// The public half of a credential, as a signature names it. The ids made here are those of AWS in
-/// form: `AKIA` and 16 of A-Z 2-7.
-package struct AccessKeyID: CheckedName {
-    package static let noun = "access key id"
-    package static let charactersMax = 32
+package enum AccessKeyAlphabet: NameAlphabet {
     package static let allowedDescription = "A-Z 0-9"
     package static func allows(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
             || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
     }
+}
+
+/// The public half of a credential, as a signature names it. The ids made here are those of AWS in
+/// form: `AKIA` and 16 of A-Z 2-7.
+package struct AccessKeyID: CheckedName {
+    package typealias Alphabet = AccessKeyAlphabet
+    package static let noun = "access key id"
+    package static let charactersMax = 32
     package let rawValue: String
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }

@@ -5,16 +5,23 @@ package protocol CheckedName: Hashable, Sendable, CustomStringConvertible, Compa
     /// What an error calls it: "thing name".
     static var noun: String { get }
     static var charactersMax: Int { get }
-    static var allowedDescription: String { get }
-    static func allows(_ byte: UInt8) -> Bool
+    associatedtype Alphabet: NameAlphabet
     /// Names of allowed characters that are none all the same.
     static var refused: [String] { get }
     var rawValue: String { get }
     init(checked rawValue: String)
 }
 
+/// The characters that names of some kinds share.
+package protocol NameAlphabet {
+    static var allowedDescription: String { get }
+    static func allows(_ byte: UInt8) -> Bool
+}
+
 extension CheckedName {
     package static var refused: [String] { [] }
+    package static var allowedDescription: String { Self.Alphabet.allowedDescription }
+    package static func allows(_ byte: UInt8) -> Bool { Self.Alphabet.allows(byte) }
 
     /// - Throws: `FleetError.invalidRequest`, naming the rule that was broken.
     package init(_ candidate: String) throws(FleetError) {
@@ -68,68 +75,100 @@ extension Unicode.Scalar {
     }
 }
 
-/// AWS: `[a-zA-Z0-9:_-]+`, 1 to 128.
-package struct ThingName: CheckedName {
-    package static let noun = "thing name"
-    package static let charactersMax = 128
+// MARK: Alphabets
+
+/// AWS: `[a-zA-Z0-9:_-]+`.
+package enum ThingAlphabet: NameAlphabet {
     package static let allowedDescription = "a-z A-Z 0-9 : _ -"
     package static func allows(_ byte: UInt8) -> Bool {
         isAlphanumeric(byte) || ":_-".utf8.contains(byte)
     }
+}
+
+/// AWS: `[\w=,@-]+`.
+package enum ProviderAlphabet: NameAlphabet {
+    package static let allowedDescription = "a-z A-Z 0-9 _ = , @ -"
+    package static func allows(_ byte: UInt8) -> Bool {
+        isAlphanumeric(byte) || "_=,@-".utf8.contains(byte)
+    }
+}
+
+/// AWS: `[\w+=,.@-]+`, as IAM writes names.
+package enum PolicyAlphabet: NameAlphabet {
+    package static let allowedDescription = "a-z A-Z 0-9 _ + = , . @ -"
+    package static func allows(_ byte: UInt8) -> Bool {
+        isAlphanumeric(byte) || "_+=,.@-".utf8.contains(byte)
+    }
+}
+
+/// AWS: `[0-9A-Za-z_-]+`.
+package enum TemplateAlphabet: NameAlphabet {
+    package static let allowedDescription = "a-z A-Z 0-9 _ -"
+    package static func allows(_ byte: UInt8) -> Bool {
+        isAlphanumeric(byte) || "_-".utf8.contains(byte)
+    }
+}
+
+/// AWS: `[a-zA-Z0-9-_.]+`.
+package enum PackageAlphabet: NameAlphabet {
+    package static let allowedDescription = "a-z A-Z 0-9 - _ ."
+    package static func allows(_ byte: UInt8) -> Bool {
+        isAlphanumeric(byte) || "-_.".utf8.contains(byte)
+    }
+}
+
+// MARK: Names
+
+/// AWS: `[a-zA-Z0-9:_-]+`, 1 to 128.
+package struct ThingName: CheckedName {
+    package typealias Alphabet = ThingAlphabet
+    package static let noun = "thing name"
+    package static let charactersMax = 128
     package let rawValue: String
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }
 
 /// AWS: `[a-zA-Z0-9:_-]+`, 1 to 128.
 package struct ThingGroupName: CheckedName {
+    package typealias Alphabet = ThingAlphabet
     package static let noun = "thing group name"
     package static let charactersMax = 128
-    package static let allowedDescription = "a-z A-Z 0-9 : _ -"
-    package static func allows(_ byte: UInt8) -> Bool { ThingName.allows(byte) }
     package let rawValue: String
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }
 
 /// AWS: `[a-zA-Z0-9:_-]+`, 1 to 128.
 package struct ThingTypeName: CheckedName {
+    package typealias Alphabet = ThingAlphabet
     package static let noun = "thing type name"
     package static let charactersMax = 128
-    package static let allowedDescription = "a-z A-Z 0-9 : _ -"
-    package static func allows(_ byte: UInt8) -> Bool { ThingName.allows(byte) }
     package let rawValue: String
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }
 
 /// AWS: `[a-zA-Z0-9:_-]+`, 1 to 128.
 package struct BillingGroupName: CheckedName {
+    package typealias Alphabet = ThingAlphabet
     package static let noun = "billing group name"
     package static let charactersMax = 128
-    package static let allowedDescription = "a-z A-Z 0-9 : _ -"
-    package static func allows(_ byte: UInt8) -> Bool { ThingName.allows(byte) }
     package let rawValue: String
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }
 
 /// AWS: `[\w=,@-]+`, 1 to 128.
 package struct CertificateProviderName: CheckedName {
+    package typealias Alphabet = ProviderAlphabet
     package static let noun = "certificate provider name"
     package static let charactersMax = 128
-    package static let allowedDescription = "a-z A-Z 0-9 _ = , @ -"
-    package static func allows(_ byte: UInt8) -> Bool {
-        isAlphanumeric(byte) || "_=,@-".utf8.contains(byte)
-    }
     package let rawValue: String
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }
 
 /// AWS: `[\w+=,.@-]+`, 1 to 128.
 package struct PolicyName: CheckedName {
+    package typealias Alphabet = PolicyAlphabet
     package static let noun = "policy name"
     package static let charactersMax = 128
-    package static let allowedDescription = "a-z A-Z 0-9 _ + = , . @ -"
-    package static func allows(_ byte: UInt8) -> Bool {
-        isAlphanumeric(byte) || "_+=,.@-".utf8.contains(byte)
-    }
     /// Dot segments, which every client takes out of a path before it signs it (RFC 3986 5.2.4).
     package static let refused = [".", ".."]
     package let rawValue: String
@@ -138,12 +177,27 @@ package struct PolicyName: CheckedName {
 
 /// AWS: `^[0-9A-Za-z_-]+$`, 1 to 36. Device libraries size their topic buffers by it.
 package struct TemplateName: CheckedName {
+    package typealias Alphabet = TemplateAlphabet
     package static let noun = "provisioning template name"
     package static let charactersMax = 36
-    package static let allowedDescription = "a-z A-Z 0-9 _ -"
-    package static func allows(_ byte: UInt8) -> Bool {
-        isAlphanumeric(byte) || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
-    }
+    package let rawValue: String
+    package init(checked rawValue: String) { self.rawValue = rawValue }
+}
+
+/// AWS: `[a-zA-Z0-9-_.]+`, 1 to 128.
+package struct PackageName: CheckedName {
+    package typealias Alphabet = PackageAlphabet
+    package static let noun = "package name"
+    package static let charactersMax = 128
+    package let rawValue: String
+    package init(checked rawValue: String) { self.rawValue = rawValue }
+}
+
+/// AWS: `[a-zA-Z0-9-_.]+`, 1 to 64.
+package struct PackageVersionName: CheckedName {
+    package typealias Alphabet = PackageAlphabet
+    package static let noun = "package version"
+    package static let charactersMax = 64
     package let rawValue: String
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }
@@ -151,19 +205,17 @@ package struct TemplateName: CheckedName {
 /// The name of a pre-provisioning hook script or of an allowlist: ours, so the rule is the
 /// strictest that file names and topics share.
 package struct HookName: CheckedName {
+    package typealias Alphabet = TemplateAlphabet
     package static let noun = "hook name"
     package static let charactersMax = 64
-    package static let allowedDescription = "a-z A-Z 0-9 _ -"
-    package static func allows(_ byte: UInt8) -> Bool { TemplateName.allows(byte) }
     package let rawValue: String
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }
 
 package struct AllowlistName: CheckedName {
+    package typealias Alphabet = TemplateAlphabet
     package static let noun = "allowlist name"
     package static let charactersMax = 64
-    package static let allowedDescription = "a-z A-Z 0-9 _ -"
-    package static func allows(_ byte: UInt8) -> Bool { TemplateName.allows(byte) }
     package let rawValue: String
     package init(checked rawValue: String) { self.rawValue = rawValue }
 }
