@@ -19,28 +19,24 @@ struct AccessCommand: AsyncParsableCommand {
 }
 
 extension AccessCommand {
-    struct Create: AsyncParsableCommand {
+    struct Create: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a credential. Its secret is shown this once.",
             discussion: "The roles that there are: 'slipway access role list'.")
 
         @Argument(help: "Whom it is for: a person or a machine") var user: String
         @Option(help: "A role; may be given several times") var role: [String]
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                let answer = try await access.perform(
-                    "CreateAccessKey",
-                    body: [
-                        "user": .string(self.user),
-                        "roles": .array(self.role.map { .string($0) }),
-                    ])
-                AccessCommand.tellSecret(answer, json: self.json)
-            } catch { throw Failure.exit(error) }
+        func call(_ access: ControlAccess) -> ControlCall {
+            ControlCall(
+                "CreateAccessKey",
+                body: [
+                    "user": .string(self.user), "roles": .array(self.role.map { .string($0) }),
+                ])
         }
+
+        func tell(_ answer: JSONValue) { AccessCommand.tellSecret(answer) }
     }
 
     struct List: ListingCommand {
@@ -59,7 +55,7 @@ extension AccessCommand {
         }
     }
 
-    struct Rotate: AsyncParsableCommand {
+    struct Rotate: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a credential in place of another. Its secret is shown this once.",
             discussion: """
@@ -69,26 +65,24 @@ extension AccessCommand {
 
         @Argument(help: "The access key id") var id: String
         @Flag(help: "Disable the old one at once") var disable = false
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                let answer = try await access.perform(
-                    "RotateAccessKey", path: try AccessCommand.path(self.id),
-                    body: ["disablesOld": .bool(self.disable)])
-                AccessCommand.tellSecret(answer, json: self.json)
-                guard !self.json else { return }
-                Terminal.say(
-                    self.disable
-                        ? "\(self.id) is disabled"
-                        : "\(self.id) still works; then: slipway access disable \(self.id)")
-            } catch { throw Failure.exit(error) }
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+            ControlCall(
+                "RotateAccessKey", path: try AccessCommand.path(self.id),
+                body: ["disablesOld": .bool(self.disable)])
+        }
+
+        func tell(_ answer: JSONValue) {
+            AccessCommand.tellSecret(answer)
+            Terminal.say(
+                self.disable
+                    ? "\(self.id) is disabled"
+                    : "\(self.id) still works; then: slipway access disable \(self.id)")
         }
     }
 
-    struct Session: AsyncParsableCommand {
+    struct Session: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a temporary credential with the rights of another.",
             discussion: """
@@ -98,101 +92,87 @@ extension AccessCommand {
 
         @Argument(help: "The access key id") var id: String
         @Option(help: "How long it serves, from 900 to 129600") var seconds = 43_200
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                let answer = try await access.perform(
-                    "CreateSession", path: try AccessCommand.path(self.id),
-                    body: ["durationSeconds": .int(self.seconds)])
-                guard !self.json else { return Terminal.say(answer) }
-                for (name, member) in [
-                    ("AWS_ACCESS_KEY_ID", "accessKeyId"),
-                    ("AWS_SECRET_ACCESS_KEY", "secretAccessKey"),
-                    ("AWS_SESSION_TOKEN", "sessionToken"),
-                ] {
-                    Terminal.say("export \(name)='\(answer[member]?.stringValue ?? "")'")
-                }
-            } catch { throw Failure.exit(error) }
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+            ControlCall(
+                "CreateSession", path: try AccessCommand.path(self.id),
+                body: ["durationSeconds": .int(self.seconds)])
+        }
+
+        func tell(_ answer: JSONValue) {
+            for (name, member) in [
+                ("AWS_ACCESS_KEY_ID", "accessKeyId"),
+                ("AWS_SECRET_ACCESS_KEY", "secretAccessKey"),
+                ("AWS_SESSION_TOKEN", "sessionToken"),
+            ] {
+                Terminal.say("export \(name)='\(answer[member]?.stringValue ?? "")'")
+            }
         }
     }
 
-    struct Disable: AsyncParsableCommand {
+    struct Disable: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "Let a credential sign nothing more, from now on.")
 
         @Argument(help: "The access key id") var id: String
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            try await AccessCommand.change(
-                "SetAccessKeyStatus", self.id, ["status": "Inactive"], self.settings,
-                json: self.json)
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+            try AccessCommand.status("Inactive", of: self.id)
         }
+
+        func tell(_ answer: JSONValue) { AccessCommand.tellRow(answer) }
     }
 
-    struct Enable: AsyncParsableCommand {
+    struct Enable: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "Let a disabled credential sign again.")
 
         @Argument(help: "The access key id") var id: String
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            try await AccessCommand.change(
-                "SetAccessKeyStatus", self.id, ["status": "Active"], self.settings,
-                json: self.json)
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+            try AccessCommand.status("Active", of: self.id)
         }
+
+        func tell(_ answer: JSONValue) { AccessCommand.tellRow(answer) }
     }
 
-    struct Roles: AsyncParsableCommand {
+    struct Roles: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give a credential other roles in place of those it has.")
 
         @Argument(help: "The access key id") var id: String
         @Option(help: "A role; may be given several times") var role: [String]
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            try await AccessCommand.change(
-                "SetAccessKeyRoles", self.id, ["roles": .array(self.role.map { .string($0) })],
-                self.settings, json: self.json)
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+            ControlCall(
+                "SetAccessKeyRoles", path: try AccessCommand.path(self.id),
+                body: ["roles": .array(self.role.map { .string($0) })])
         }
+
+        func tell(_ answer: JSONValue) { AccessCommand.tellRow(answer) }
     }
 
-    struct Delete: AsyncParsableCommand {
+    struct Delete: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "Forget a credential. What it did stays in the audit log.")
 
         @Argument(help: "The access key id") var id: String
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                _ = try await access.perform(
-                    "DeleteAccessKey", path: try AccessCommand.path(self.id))
-                Terminal.say("\(self.id) is deleted")
-            } catch { throw Failure.exit(error) }
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+            ControlCall("DeleteAccessKey", path: try AccessCommand.path(self.id))
         }
+
+        func tell(_ answer: JSONValue) { Terminal.say("\(self.id) is deleted") }
     }
 
-    private static func change(
-        _ operation: String, _ id: String, _ body: JSONObject, _ settings: LocationOptions,
-        json: Bool
-    ) async throws {
-        do throws(FleetError) {
-            let access = try await ControlAccess.open(settings)
-            let answer = try await access.perform(
-                operation, path: try Self.path(id), body: .object(body))
-            guard !json else { return Terminal.say(answer) }
-            for line in Terminal.table([Self.row(answer)]) { Terminal.say(line) }
-        } catch { throw Failure.exit(error) }
+    private static func status(_ status: JSONValue, of id: String) throws(FleetError) -> ControlCall
+    {
+        ControlCall("SetAccessKeyStatus", path: try Self.path(id), body: ["status": status])
     }
 
     /// Judged before it becomes part of a path.
@@ -200,8 +180,7 @@ extension AccessCommand {
         ["accessKeyId": try AccessKeyID(id).rawValue]
     }
 
-    private static func tellSecret(_ answer: JSONValue, json: Bool) {
-        guard !json else { return Terminal.say(answer) }
+    private static func tellSecret(_ answer: JSONValue) {
         func text(_ key: String) -> String { answer[key]?.stringValue ?? "" }
         let roles = (answer["roles"]?.arrayValue ?? []).compactMap(\.stringValue)
         Terminal.say("a credential for \(text("user")): \(roles.joined(separator: ", "))")
@@ -210,9 +189,11 @@ extension AccessCommand {
         Terminal.say("the secret is shown this once and cannot be had again")
     }
 
-    private static func row(_ key: JSONValue) -> [String] {
+    private static func tellRow(_ key: JSONValue) {
         let roles = (key["roles"]?.arrayValue ?? []).compactMap(\.stringValue)
-        return ["accessKeyId", "user", "status", "createdAt"].map { key[$0]?.stringValue ?? "" }
+        let row =
+            ["accessKeyId", "user", "status", "createdAt"].map { key[$0]?.stringValue ?? "" }
             + [roles.joined(separator: ", ")]
+        for line in Terminal.table([row]) { Terminal.say(line) }
     }
 }

@@ -33,60 +33,51 @@ extension AccessRoleCommand {
         }
     }
 
-    struct Show: AsyncParsableCommand {
+    struct Show: ControlCommand {
         static let configuration = CommandConfiguration(abstract: "A role's document.")
 
         @Argument(help: "The role's name") var name: String
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                let answer = try await access.perform(
-                    "DescribeRole", path: try AccessRoleCommand.path(self.name))
-                guard !self.json else { return Terminal.say(answer) }
-                Terminal.say(answer["document"]?.stringValue ?? "")
-            } catch { throw Failure.exit(error) }
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+            ControlCall("DescribeRole", path: try AccessRoleCommand.path(self.name))
         }
+
+        func tell(_ answer: JSONValue) { Terminal.say(answer["document"]?.stringValue ?? "") }
     }
 
-    struct Put: AsyncParsableCommand {
+    struct Put: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a role of your own, or put another document in its place.")
 
         @Argument(help: "The role's name") var name: String
         @Argument(help: "The document's file; - is standard input") var file: String
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let document = try await TextFile.read(self.file)
-                let access = try await ControlAccess.open(self.settings)
-                let answer = try await access.perform(
-                    "PutRole", path: try AccessRoleCommand.path(self.name),
-                    body: ["document": .string(document)])
-                let changed = answer["changed"]?.boolValue == true
-                Terminal.say("\(self.name) \(changed ? "is stored" : "was the same already")")
-            } catch { throw Failure.exit(error) }
+        func call(_ access: ControlAccess) async throws(FleetError) -> ControlCall {
+            ControlCall(
+                "PutRole", path: try AccessRoleCommand.path(self.name),
+                body: ["document": .string(try await TextFile.read(self.file))])
+        }
+
+        func tell(_ answer: JSONValue) {
+            let changed = answer["changed"]?.boolValue == true
+            Terminal.say("\(self.name) \(changed ? "is stored" : "was the same already")")
         }
     }
 
-    struct Delete: AsyncParsableCommand {
+    struct Delete: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "Forget a role. Credentials that have it lose what it allowed.")
 
         @Argument(help: "The role's name") var name: String
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                _ = try await access.perform(
-                    "DeleteRole", path: try AccessRoleCommand.path(self.name))
-                Terminal.say("\(self.name) is deleted")
-            } catch { throw Failure.exit(error) }
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+            ControlCall("DeleteRole", path: try AccessRoleCommand.path(self.name))
         }
+
+        func tell(_ answer: JSONValue) { Terminal.say("\(self.name) is deleted") }
     }
 
     private static func path(_ name: String) throws(FleetError) -> [String: String] {

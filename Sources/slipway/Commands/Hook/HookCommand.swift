@@ -55,7 +55,7 @@ extension HookCommand {
         }
     }
 
-    struct Show: AsyncParsableCommand {
+    struct Show: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "A hook's text.",
             discussion: """
@@ -66,17 +66,13 @@ extension HookCommand {
         @Argument(help: "The hook's name") var name: String
         @Option(help: "A version's number, or the beginning of its digest; else the one in force")
         var version: String?
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                let answer = try await HookCommand.text(self.name, self.version, access)
-                guard !self.json else { return Terminal.say(answer) }
-                Terminal.say(answer["source"]?.stringValue ?? "")
-            } catch { throw Failure.exit(error) }
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+            try HookCommand.text(self.name, self.version)
         }
+
+        func tell(_ answer: JSONValue) { Terminal.say(answer["source"]?.stringValue ?? "") }
     }
 
     struct Put: AsyncParsableCommand {
@@ -122,36 +118,31 @@ extension HookCommand {
         }
     }
 
-    struct Approve: AsyncParsableCommand {
+    struct Approve: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "Vouch for a hook that somebody else wrote.")
 
         @Argument(help: "The hook's name") var name: String
         @Argument(help: "The digest of the text you have read") var digest: String
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                let answer = try await access.perform(
-                    "ApproveHook", path: try HookCommand.path(self.name),
-                    body: ["digest": .string(self.digest)])
-                guard !self.json else { return Terminal.say(answer) }
-                Terminal.say(
-                    "\(self.name) is approved by \(answer["approver"]?.stringValue ?? "")")
-            } catch { throw Failure.exit(error) }
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+            ControlCall(
+                "ApproveHook", path: try HookCommand.path(self.name),
+                body: ["digest": .string(self.digest)])
+        }
+
+        func tell(_ answer: JSONValue) {
+            Terminal.say("\(self.name) is approved by \(answer["approver"]?.stringValue ?? "")")
         }
     }
 
     /// A hook's text in force, or a version's.
-    static func text(
-        _ name: String, _ version: String?, _ access: ControlAccess
-    ) async throws(FleetError) -> JSONValue {
+    static func text(_ name: String, _ version: String?) throws(FleetError) -> ControlCall {
         var path = try Self.path(name)
-        guard let version else { return try await access.perform("DescribeHook", path: path) }
+        guard let version else { return ControlCall("DescribeHook", path: path) }
         path["digest"] = version
-        return try await access.perform("DescribeHookVersion", path: path)
+        return ControlCall("DescribeHookVersion", path: path)
     }
 
     static func path(_ name: String) throws(FleetError) -> [String: String] {

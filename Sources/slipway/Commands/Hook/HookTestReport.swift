@@ -17,7 +17,6 @@ struct HookTestRun: Sendable {
     let executable: [Int]
     let missed: [Int]
 
-    var failed: Int { self.results.count { !$0.failures.isEmpty } }
     /// Rounded down: whole only where everything ran.
     var percent: Int {
         guard !self.executable.isEmpty else { return 100 }
@@ -65,78 +64,44 @@ struct HookTestRun: Sendable {
     }
 }
 
-/// The outcome of all test files, in each of the forms that somebody reads.
+/// The outcome of all test files.
 struct HookTestReport {
-    let runs: [HookTestRun]
-
-    private var cases: Int { self.runs.reduce(0) { $0 + $1.results.count } }
-    var failed: Int { self.runs.reduce(0) { $0 + $1.failed } }
+    private let report: TestCaseReport
     /// The least that any hook is covered, in percent.
-    var percent: Int { self.runs.map(\.percent).min() ?? 100 }
+    let percent: Int
+
+    /// - Parameter broken: files that could not be run, and why.
+    init(runs: [HookTestRun], broken: [(file: String, error: FleetError)]) {
+        self.report = TestCaseReport(
+            suites: runs.map(\.suite) + broken.map { .broken($0.file, $0.error.message) })
+        self.percent = runs.map(\.percent).min() ?? 100
+    }
+
+    var failed: Int { self.report.failed }
 
     func lines(_ format: HookTestFormat) -> [String] {
         switch format {
-        case .human: self.human
-        case .json:
-            [
-                JSONPrinter.print(
-                    [
-                        "cases": .int(self.cases), "failed": .int(self.failed),
-                        "files": .array(self.runs.map(\.json)),
-                    ], style: .pretty)
-            ]
-        case .junit: self.junit
+        case .human: self.report.human
+        case .json: [self.report.json]
+        case .junit: self.report.junit
         }
     }
+}
 
-    private var human: [String] {
-        var lines: [String] = []
-        for run in self.runs {
-            lines.append(run.file)
-            for result in run.results {
-                lines.append("  \(result.failures.isEmpty ? "ok    " : "FAILED") \(result.name)")
-                lines += result.failures.map { "           \($0)" }
-            }
-            let covered = run.executable.count - run.missed.count
-            lines.append("  coverage \(covered) of \(run.executable.count) (\(run.percent)%)")
-            if !run.missed.isEmpty {
-                let missed = run.missed.map(String.init).joined(separator: ", ")
-                lines.append("    never run: line \(missed)")
-            }
+extension HookTestRun {
+    fileprivate var suite: TestCaseReport.Suite {
+        let covered = self.executable.count - self.missed.count
+        var coverage = ["  coverage \(covered) of \(self.executable.count) (\(self.percent)%)"]
+        if !self.missed.isEmpty {
+            let missed = self.missed.map(String.init).joined(separator: ", ")
+            coverage.append("    never run: line \(missed)")
         }
-        lines.append("\(self.cases) cases, \(self.failed) failed")
-        return lines
-    }
-
-    /// The form of JUnit's Ant task, which every build server reads.
-    private var junit: [String] {
-        var lines = [
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
-            "<testsuites tests=\"\(self.cases)\" failures=\"\(self.failed)\">",
-        ]
-        for run in self.runs {
-            lines.append(
-                "  <testsuite name=\"\(run.file.xml)\" tests=\"\(run.results.count)\" "
-                    + "failures=\"\(run.failed)\" errors=\"0\" skipped=\"0\">")
-            for result in run.results {
-                let milliseconds = (result.cost?.microseconds ?? 0) / 1000
-                let fraction = String(1000 + milliseconds % 1000).dropFirst()
-                let head =
-                    "    <testcase classname=\"\(run.file.xml)\" name=\"\(result.name.xml)\" "
-                    + "time=\"\(milliseconds / 1000).\(fraction)\""
-                guard let first = result.failures.first else {
-                    lines.append(head + "/>")
-                    continue
-                }
-                lines.append(head + ">")
-                lines.append(
-                    "      <failure message=\"\(first.xml)\">"
-                        + result.failures.map(\.xml).joined(separator: "\n") + "</failure>")
-                lines.append("    </testcase>")
-            }
-            lines.append("  </testsuite>")
-        }
-        lines.append("</testsuites>")
-        return lines
+        return TestCaseReport.Suite(
+            file: self.file,
+            cases: self.results.map {
+                .init(
+                    name: $0.name, failures: $0.failures,
+                    milliseconds: ($0.cost?.microseconds ?? 0) / 1000)
+            }, coverage: coverage, json: self.json)
     }
 }

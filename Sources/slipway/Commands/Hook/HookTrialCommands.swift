@@ -160,18 +160,16 @@ struct TestHooks: AsyncParsableCommand {
             let pool = HookPool(settings: .standard(cores: 1), lookup: HookSketch())
             var bar = StepBar(total: files.count)
             var runs: [HookTestRun] = []
-            do {
-                for file in files {
+            var broken: [(file: String, error: FleetError)] = []
+            for file in files {
+                do throws(FleetError) {
                     runs.append(try await HookTestRun.carryOut(file, in: pool))
-                    bar.step()
-                }
-                await pool.shutdown()
-            } catch {
-                await pool.shutdown()
-                throw error
+                } catch { broken.append((file, error)) }
+                bar.step()
             }
+            await pool.shutdown()
             bar.clear()
-            let report = HookTestReport(runs: runs)
+            let report = HookTestReport(runs: runs, broken: broken)
             for line in report.lines(self.json ? .json : self.format) { Terminal.say(line) }
             guard report.failed == 0 else { throw ExitCode(1) }
             if let least = self.failUnder, report.percent < least {

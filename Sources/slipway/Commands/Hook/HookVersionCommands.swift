@@ -3,7 +3,7 @@ import ControlPlane
 import Fleet
 import JSON
 
-struct EnableHook: AsyncParsableCommand {
+struct EnableHook: ControlCommand {
     static let configuration = CommandConfiguration(
         commandName: "enable",
         abstract: "Put a hook, or one of its earlier versions, in force.",
@@ -15,24 +15,22 @@ struct EnableHook: AsyncParsableCommand {
 
     @Argument(help: "The hook's name") var name: String
     @Argument(help: "A version's number or the beginning of its digest") var version: String?
-    @Flag(help: "Print JSON") var json = false
-    @OptionGroup(title: "Settings") var settings: LocationOptions
+    @OptionGroup var options: CommandOptions
 
-    func run() async throws {
-        do throws(FleetError) {
-            let access = try await ControlAccess.open(self.settings)
-            let body: JSONObject = self.version.map { ["digest": .string($0)] } ?? [:]
-            let answer = try await access.perform(
-                "EnableHook", path: try HookCommand.path(self.name), body: .object(body))
-            guard !self.json else { return Terminal.say(answer) }
-            Terminal.say(
-                "\(self.name) is enabled with version \(answer["version"]?.intValue ?? 0), "
-                    + "digest \(answer["digest"]?.stringValue ?? "")")
-        } catch { throw Failure.exit(error) }
+    func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+        ControlCall(
+            "EnableHook", path: try HookCommand.path(self.name),
+            body: self.version.map { ["digest": .string($0)] } ?? [:])
+    }
+
+    func tell(_ answer: JSONValue) {
+        Terminal.say(
+            "\(self.name) is enabled with version \(answer["version"]?.intValue ?? 0), "
+                + "digest \(answer["digest"]?.stringValue ?? "")")
     }
 }
 
-struct DisableHook: AsyncParsableCommand {
+struct DisableHook: ControlCommand {
     static let configuration = CommandConfiguration(
         commandName: "disable",
         abstract: "Let a hook refuse every device until it is enabled again.",
@@ -44,17 +42,14 @@ struct DisableHook: AsyncParsableCommand {
             """)
 
     @Argument(help: "The hook's name") var name: String
-    @Flag(help: "Print JSON") var json = false
-    @OptionGroup(title: "Settings") var settings: LocationOptions
+    @OptionGroup var options: CommandOptions
 
-    func run() async throws {
-        do throws(FleetError) {
-            let access = try await ControlAccess.open(self.settings)
-            let answer = try await access.perform(
-                "DisableHook", path: try HookCommand.path(self.name))
-            guard !self.json else { return Terminal.say(answer) }
-            Terminal.say("\(self.name) is disabled: templates that name it refuse every device")
-        } catch { throw Failure.exit(error) }
+    func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+        ControlCall("DisableHook", path: try HookCommand.path(self.name))
+    }
+
+    func tell(_ answer: JSONValue) {
+        Terminal.say("\(self.name) is disabled: templates that name it refuse every device")
     }
 }
 
@@ -113,7 +108,7 @@ struct DiffHook: AsyncParsableCommand {
     private func text(
         _ version: String?, _ access: ControlAccess
     ) async throws(FleetError) -> String {
-        try await HookCommand.text(self.name, version, access)["source"]?.stringValue ?? ""
+        try await access.perform(HookCommand.text(self.name, version))["source"]?.stringValue ?? ""
     }
 }
 

@@ -1,11 +1,10 @@
 import ArgumentParser
 import Fleet
-import Foundation
 import JSON
 
 // The commands that change something, each one audited change.
 
-struct PutTemplate: AsyncParsableCommand {
+struct PutTemplate: ControlCommand {
     static let configuration = CommandConfiguration(
         commandName: "put",
         abstract: "Check a template and store it as a new version that never changes.",
@@ -15,7 +14,9 @@ struct PutTemplate: AsyncParsableCommand {
             slipway template put pump.json --no-default
 
             The service lints the body: an error refuses it, and warnings are printed ('slipway \
-            template lint' says them beforehand). The file's name is the template's, unless --name \
+            template lint' says them beforehand). The claims that the template is open to are \
+            looked through as well: what their policies lack of the dialogue is a warning. The \
+            file's name is the template's, unless --name \
             says another. The body that is the default already makes no version. A new template is \
             not enabled until --enable.
             """)
@@ -28,29 +29,38 @@ struct PutTemplate: AsyncParsableCommand {
     @Flag(help: "Let devices use it") var enable = false
     @Flag(name: .customLong("no-default"), help: "Leave the default version as it is")
     var noDefault = false
-    @Flag(help: "Print JSON") var json = false
-    @OptionGroup(title: "Settings") var settings: LocationOptions
+    @OptionGroup var options: CommandOptions
 
-    func run() async throws {
-        do throws(FleetError) {
-            let name = try self.templateName()
-            let body = try await TextFile.read(self.file)
-            let access = try await ControlAccess.open(self.settings)
-            var request: JSONObject = [
-                "templateBody": .string(body), "setAsDefault": .bool(!self.noDefault),
-            ]
-            request["message"] = self.message.map { .string($0) }
-            request["description"] = self.description.map { .string($0) }
-            request["hookName"] = self.hook.map { .string($0) }
-            if self.enable { request["enabled"] = true }
-            let answer = try await access.perform(
-                "PutProvisioningTemplate", path: ["templateName": name.rawValue],
-                body: .object(request))
-            guard !self.json else { return Terminal.say(answer) }
-            for finding in answer["findings"]?.arrayValue ?? [] where finding["severity"] != "note"
-            { self.complain(finding) }
-            self.tell(name, answer)
-        } catch { throw Failure.exit(error) }
+    func call(_ access: ControlAccess) async throws(FleetError) -> ControlCall {
+        var request: JSONObject = [
+            "templateBody": .string(try await TextFile.read(self.file)),
+            "setAsDefault": .bool(!self.noDefault),
+        ]
+        request["message"] = self.message.map { .string($0) }
+        request["description"] = self.description.map { .string($0) }
+        request["hookName"] = self.hook.map { .string($0) }
+        if self.enable { request["enabled"] = true }
+        return ControlCall(
+            "PutProvisioningTemplate", path: ["templateName": try self.templateName().rawValue],
+            body: request)
+    }
+
+    func tell(_ answer: JSONValue) {
+        for finding in answer["findings"]?.arrayValue ?? [] where finding["severity"] != "note" {
+            self.complain(finding)
+        }
+        self.complain(ofClaims: answer)
+        let name = answer["templateName"]?.stringValue ?? ""
+        let standard = answer["defaultVersionId"]?.intValue ?? 0
+        guard let version = answer["versionId"]?.intValue else {
+            return Terminal.say("\(name): the default, version \(standard), has this very body")
+        }
+        let state = answer["enabled"]?.boolValue == true ? "" : "; not enabled yet"
+        Terminal.say(
+            "\(name): version \(version), digest \(answer["digest"]?.stringValue ?? ""), "
+                + (version == standard
+                    ? "is the default" : "is stored, and version \(standard) stays the default")
+                + state)
     }
 
     private func templateName() throws(FleetError) -> TemplateName {
@@ -71,78 +81,72 @@ struct PutTemplate: AsyncParsableCommand {
                 + "[\(text("rule"))]")
     }
 
-    private func tell(_ name: TemplateName, _ answer: JSONValue) {
-        let standard = answer["defaultVersionId"]?.intValue ?? 0
-        guard let version = answer["versionId"]?.intValue else {
-            return Terminal.say("\(name): the default, version \(standard), has this very body")
+    /// A claim that gets a device half way leaves it waiting for an answer, on the line.
+    private func complain(ofClaims answer: JSONValue) {
+        let claims = answer["claims"]?.arrayValue ?? []
+        for claim in claims {
+            for problem in claim["problems"]?.arrayValue ?? [] {
+                Terminal.complain(
+                    "warning: claim '\(claim["label"]?.stringValue ?? "")' "
+                        + (problem.stringValue ?? ""))
+            }
         }
-        let state = answer["enabled"]?.boolValue == true ? "" : "; not enabled yet"
-        Terminal.say(
-            "\(name): version \(version), digest \(answer["digest"]?.stringValue ?? ""), "
-                + (version == standard
-                    ? "is the default" : "is stored, and version \(standard) stays the default")
-                + state)
+        guard answer["claims"] != nil, claims.isEmpty, answer["enabled"]?.boolValue == true else {
+            return
+        }
+        Terminal.complain("warning: there is no claim that lets a device register by it")
     }
 }
 
-struct DefaultTemplate: AsyncParsableCommand {
+struct DefaultTemplate: ControlCommand {
     static let configuration = CommandConfiguration(
         commandName: "default", abstract: "Make a version the one that devices are registered by.",
         discussion: "slipway template default demo-sensor 3")
 
     @Argument(help: "The template's name") var name: String
     @Argument(help: "The version") var version: Int
-    @OptionGroup(title: "Settings") var settings: LocationOptions
+    @OptionGroup var options: CommandOptions
 
-    func run() async throws {
-        try await TemplateChange.make(
-            self.name, ["defaultVersionId": .int(self.version)], self.settings,
-            saying: "version \(self.version) is the default")
+    func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+        try TemplateCommand.update(self.name, ["defaultVersionId": .int(self.version)])
+    }
+
+    func tell(_ answer: JSONValue) {
+        Terminal.say("\(self.name): version \(self.version) is the default")
     }
 }
 
-struct EnableTemplate: AsyncParsableCommand {
+struct EnableTemplate: ControlCommand {
     static let configuration = CommandConfiguration(
         commandName: "enable", abstract: "Let devices use a template.",
         discussion: "slipway template enable demo-sensor")
 
     @Argument(help: "The template's name") var name: String
-    @OptionGroup(title: "Settings") var settings: LocationOptions
+    @OptionGroup var options: CommandOptions
 
-    func run() async throws {
-        try await TemplateChange.make(
-            self.name, ["enabled": true], self.settings, saying: "enabled")
+    func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+        try TemplateCommand.update(self.name, ["enabled": true])
     }
+
+    func tell(_ answer: JSONValue) { Terminal.say("\(self.name): enabled") }
 }
 
-struct DisableTemplate: AsyncParsableCommand {
+struct DisableTemplate: ControlCommand {
     static let configuration = CommandConfiguration(
         commandName: "disable", abstract: "Refuse every device that asks for a template.",
         discussion: "slipway template disable demo-sensor")
 
     @Argument(help: "The template's name") var name: String
-    @OptionGroup(title: "Settings") var settings: LocationOptions
+    @OptionGroup var options: CommandOptions
 
-    func run() async throws {
-        try await TemplateChange.make(
-            self.name, ["enabled": false], self.settings, saying: "disabled")
+    func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+        try TemplateCommand.update(self.name, ["enabled": false])
     }
+
+    func tell(_ answer: JSONValue) { Terminal.say("\(self.name): disabled") }
 }
 
-private enum TemplateChange {
-    static func make(
-        _ name: String, _ body: JSONValue, _ settings: LocationOptions, saying what: String
-    ) async throws {
-        do throws(FleetError) {
-            let access = try await ControlAccess.open(settings)
-            _ = try await access.perform(
-                "UpdateProvisioningTemplate", path: try TemplateCommand.path(name), body: body)
-            Terminal.say("\(name): \(what)")
-        } catch { throw Failure.exit(error) }
-    }
-}
-
-struct DeleteTemplate: AsyncParsableCommand {
+struct DeleteTemplate: ControlCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete",
         abstract: "Take a template away with all its versions, unless something uses it.",
@@ -157,26 +161,26 @@ struct DeleteTemplate: AsyncParsableCommand {
 
     @Argument(help: "The template's name") var name: String
     @Flag(help: "Although devices were registered by it") var evenIfUsed = false
-    @OptionGroup(title: "Settings") var settings: LocationOptions
+    @OptionGroup var options: CommandOptions
 
-    func run() async throws {
-        do throws(FleetError) {
-            let access = try await ControlAccess.open(self.settings)
-            let path = try TemplateCommand.path(self.name)
-            let template = try await access.perform("DescribeProvisioningTemplate", path: path)
-            guard template["enabled"]?.boolValue != true else {
-                throw FleetError(
-                    .deleteConflict,
-                    "template '\(self.name)' is enabled, so devices may be on their way: first "
-                        + "'slipway template disable \(self.name)'")
-            }
-            let use = try await access.perform(
-                "DescribeTemplateUse", path: path, query: ["registrations": "1"])
-            if !self.evenIfUsed { try self.refuse(use) }
-            _ = try await access.perform("DeleteProvisioningTemplate", path: path)
-            Terminal.say("\(self.name) is deleted")
-        } catch { throw Failure.exit(error) }
+    func call(_ access: ControlAccess) async throws(FleetError) -> ControlCall {
+        let path = try TemplateCommand.path(self.name)
+        let template = try await access.perform("DescribeProvisioningTemplate", path: path)
+        guard template["enabled"]?.boolValue != true else {
+            throw FleetError(
+                .deleteConflict,
+                "template '\(self.name)' is enabled, so devices may be on their way: first "
+                    + "'slipway template disable \(self.name)'")
+        }
+        if !self.evenIfUsed {
+            try self.refuse(
+                try await access.perform(
+                    "DescribeTemplateUse", path: path, query: ["registrations": "1"]))
+        }
+        return ControlCall("DeleteProvisioningTemplate", path: path)
     }
+
+    func tell(_ answer: JSONValue) { Terminal.say("\(self.name) is deleted") }
 
     private func refuse(_ use: JSONValue) throws(FleetError) {
         if use["registrations"]?.arrayValue?.isEmpty == false {
@@ -194,24 +198,22 @@ struct DeleteTemplate: AsyncParsableCommand {
     }
 }
 
-struct PruneTemplate: AsyncParsableCommand {
+struct PruneTemplate: ControlCommand {
     static let configuration = CommandConfiguration(
         commandName: "prune", abstract: "Take away all but the newest versions and the default.",
         discussion: "slipway template prune demo-sensor --keep 100")
 
     @Argument(help: "The template's name") var name: String
     @Option(help: "How many to keep") var keep: Int
-    @Flag(help: "Print JSON") var json = false
-    @OptionGroup(title: "Settings") var settings: LocationOptions
+    @OptionGroup var options: CommandOptions
 
-    func run() async throws {
-        do throws(FleetError) {
-            let access = try await ControlAccess.open(self.settings)
-            let answer = try await access.perform(
-                "PruneTemplateVersions", path: try TemplateCommand.path(self.name),
-                body: ["keep": .int(self.keep)])
-            guard !self.json else { return Terminal.say(answer) }
-            Terminal.say("\(self.name): \(answer["deleted"]?.intValue ?? 0) versions are gone")
-        } catch { throw Failure.exit(error) }
+    func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+        ControlCall(
+            "PruneTemplateVersions", path: try TemplateCommand.path(self.name),
+            body: ["keep": .int(self.keep)])
+    }
+
+    func tell(_ answer: JSONValue) {
+        Terminal.say("\(self.name): \(answer["deleted"]?.intValue ?? 0) versions are gone")
     }
 }

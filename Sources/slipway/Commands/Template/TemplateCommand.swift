@@ -1,5 +1,6 @@
 import ArgumentParser
 import Fleet
+import JSON
 
 struct TemplateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,5 +21,9 @@ struct TemplateCommand: AsyncParsableCommand {
 
     static func path(_ name: String) throws(FleetError) -> [String: String] {
         ["templateName": try TemplateName(name).rawValue]
+    }
+
+    static func update(_ name: String, _ change: JSONObject) throws(FleetError) -> ControlCall {
+        ControlCall("UpdateProvisioningTemplate", path: try Self.path(name), body: change)
     }
 }

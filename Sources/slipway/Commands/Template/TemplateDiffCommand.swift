@@ -65,8 +65,10 @@ struct DiffTemplate: AsyncParsableCommand {
     private func right(_ access: ControlAccess) async throws(FleetError) -> String {
         if let file = self.file { return try await TextFile.read(file) }
         if let to = self.to { return try await ExportTemplate.body(self.name, to, access) }
-        let newest = try await TemplateVersions.all(self.name, access)
-            .compactMap { $0["versionId"]?.intValue }.max()
+        var newest: Int?
+        try await TemplateVersions.listing(self.name).forEach(access) { version in
+            newest = max(newest ?? 0, version["versionId"]?.intValue ?? 0)
+        }
         return try await ExportTemplate.body(self.name, newest, access)
     }
 

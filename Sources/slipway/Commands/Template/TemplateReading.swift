@@ -5,37 +5,22 @@ import JSON
 
 // The commands that only look.
 
-struct ListTemplates: AsyncParsableCommand {
+struct ListTemplates: ListingCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Every stored template.",
         discussion: "slipway template list --json")
 
-    @Flag(help: "Print JSON") var json = false
-    @OptionGroup(title: "Settings") var settings: LocationOptions
+    @OptionGroup var options: CommandOptions
 
-    func run() async throws {
-        do throws(FleetError) {
-            let access = try await ControlAccess.open(self.settings)
-            var templates: [JSONValue] = []
-            var token: String?
-            repeat {
-                let page = try await access.perform(
-                    "ListProvisioningTemplates", query: token.map { ["nextToken": $0] } ?? [:])
-                templates += page["templates"]?.arrayValue ?? []
-                token = page["nextToken"]?.stringValue
-            } while token != nil
-            guard !self.json else { return Terminal.say(.array(templates)) }
-            let rows = templates.map { template in
-                [
-                    template["templateName"]?.stringValue ?? "-",
-                    template["enabled"]?.boolValue == true ? "enabled" : "disabled",
-                    template["type"]?.stringValue ?? "-",
-                    template["description"]?.stringValue ?? "",
-                ]
-            }
-            let header = ["TEMPLATE", "STATE", "TYPE", "DESCRIPTION"]
-            for line in Terminal.table([header] + rows) { Terminal.say(line) }
-        } catch { throw Failure.exit(error) }
+    func listing(_ access: ControlAccess) -> Listing {
+        Listing(
+            ControlCall("ListProvisioningTemplates"), "templates", .token,
+            [
+                .init("TEMPLATE", "templateName"),
+                .init("STATE") { $0["enabled"]?.boolValue == true ? "enabled" : "disabled" },
+                .init("TYPE", "type"),
+                .init("DESCRIPTION") { $0["description"]?.stringValue ?? "" },
+            ])
     }
 }
 
@@ -102,49 +87,31 @@ extension String? {
     fileprivate var orDash: String { self ?? "-" }
 }
 
-struct TemplateVersions: AsyncParsableCommand {
+struct TemplateVersions: ListingCommand {
     static let configuration = CommandConfiguration(
         commandName: "versions",
         abstract: "Every version of a template, with its author, message and digest.",
         discussion: "slipway template versions demo-sensor")
 
     @Argument(help: "The template's name") var name: String
-    @Flag(help: "Print JSON") var json = false
-    @OptionGroup(title: "Settings") var settings: LocationOptions
+    @OptionGroup var options: CommandOptions
 
-    func run() async throws {
-        do throws(FleetError) {
-            let access = try await ControlAccess.open(self.settings)
-            let versions = try await Self.all(self.name, access)
-            guard !self.json else { return Terminal.say(.array(versions)) }
-            let rows = versions.map { version in
-                [
-                    String(version["versionId"]?.intValue ?? 0)
-                        + (version["isDefaultVersion"]?.boolValue == true ? " *" : ""),
-                    version["createdAt"]?.stringValue ?? "-",
-                    version["author"]?.stringValue ?? "-",
-                    String((version["digest"]?.stringValue ?? "").prefix(12)),
-                    version["message"]?.stringValue ?? "",
-                ]
-            }
-            let header = ["VERSION", "MADE AT", "AUTHOR", "DIGEST", "MESSAGE"]
-            for line in Terminal.table([header] + rows) { Terminal.say(line) }
-        } catch { throw Failure.exit(error) }
+    func listing(_ access: ControlAccess) throws(FleetError) -> Listing {
+        try Self.listing(self.name)
     }
 
-    static func all(
-        _ name: String, _ access: ControlAccess
-    ) async throws(FleetError) -> [JSONValue] {
-        var versions: [JSONValue] = []
-        var after: String?
-        repeat {
-            let page = try await access.perform(
-                "ListTemplateHistory", path: try TemplateCommand.path(name),
-                query: after.map { ["after": $0] } ?? [:])
-            versions += page["versions"]?.arrayValue ?? []
-            after = page["next"]?.stringValue
-        } while after != nil
-        return versions
+    static func listing(_ name: String) throws(FleetError) -> Listing {
+        Listing(
+            ControlCall("ListTemplateHistory", path: try TemplateCommand.path(name)), "versions",
+            .after(sized: false),
+            [
+                .init("VERSION") { version in
+                    String(version["versionId"]?.intValue ?? 0)
+                        + (version["isDefaultVersion"]?.boolValue == true ? " *" : "")
+                }, .init("MADE AT", "createdAt"), .init("AUTHOR", "author"),
+                .init("DIGEST") { String(($0["digest"]?.stringValue ?? "").prefix(12)) },
+                .init("MESSAGE") { $0["message"]?.stringValue ?? "" },
+            ])
     }
 }
 

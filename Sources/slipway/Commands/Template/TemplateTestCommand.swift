@@ -20,7 +20,8 @@ struct TestTemplates: AsyncParsableCommand {
             every case comes to into NAME.golden.json, for somebody to read; from then on a case \
             must come to that.
 
-            Exit code: 0 all passed, 1 some failed or cannot be run, 2 all passed and a template \
+            A file that cannot be run is told beside the others. Exit code: 0 all passed, 1 some \
+            failed or cannot be run, 2 all passed and a template \
             is covered less than --fail-under says.
             """)
 
@@ -38,15 +39,21 @@ struct TestTemplates: AsyncParsableCommand {
             for path in self.paths { files += try TemplateTestFiles.below(path) }
             var bar = StepBar(total: files.count)
             var runs: [TemplateTestRun] = []
+            var broken: [(file: String, error: FleetError)] = []
             for file in files {
-                runs.append(
-                    try await TemplateTestRun.carryOut(
-                        file, ignoringGolden: self.golden, settings))
+                do throws(FleetError) {
+                    runs.append(
+                        try await TemplateTestRun.carryOut(
+                            file, ignoringGolden: self.golden, settings))
+                } catch { broken.append((file, error)) }
                 bar.step()
             }
             bar.clear()
-            if self.golden { return try self.writeGolden(runs) }
-            let report = TemplateTestReport(runs: runs)
+            if self.golden {
+                if let first = broken.first { throw first.error }
+                return try self.writeGolden(runs)
+            }
+            let report = TemplateTestReport(runs: runs, broken: broken)
             for line in report.lines(self.json ? .json : self.format) { Terminal.say(line) }
             guard report.failed == 0 else { throw ExitCode(1) }
             if let least = self.failUnder, report.percent < least {

@@ -25,8 +25,6 @@ struct TemplateTestRun: Sendable {
     /// What each case came to, for a golden file.
     private(set) var results = JSONObject()
 
-    var failed: Int { self.outcomes.count { !$0.failures.isEmpty } }
-
     var json: JSONValue {
         [
             "file": .string(self.file), "cases": .array(self.outcomes.map(\.json)),
@@ -99,7 +97,8 @@ struct TemplateTestRun: Sendable {
             load: { keys async throws(FleetError) in registry.view(keys) },
             askHook: askHook,
             readCSR: { text throws(FleetError) in try reader.read(text) },
-            clock: SystemClock(), realm: (try? Installation(settings).realm) ?? .standard)
+            clock: SystemClock(), realm: (try? Installation(settings).realm) ?? .standard,
+            templateLimits: settings.templateLimits)
         do throws(FleetError) {
             let report = try await trial.run(try item.request(of: body, hookSource: hookSource))
             await hooks?.shutdown()
