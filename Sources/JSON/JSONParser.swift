@@ -38,6 +38,13 @@ package struct JSONParser {
     }
 
     private mutating func document() throws(JSONError) -> JSONValue {
+        // RFC 8259 section 8.1: a writer must not begin with one, and a reader may pass over it.
+        // Some do and some do not, so whoever wrote it is told.
+        guard !self.bytes.starts(with: [0xEF, 0xBB, 0xBF]) else {
+            throw self.error(
+                .unexpectedByte,
+                "the text begins with a byte order mark; save it as UTF-8 without one")
+        }
         self.skipWhitespace()
         let value = try self.value(depth: 0)
         self.skipWhitespace()

@@ -1,5 +1,6 @@
-/// Where the values of a document stand in its text. Parsing keeps no positions, so that it pays
-/// nothing for them: this is a second pass, made once there is something to say about a place.
+/// Where values of a document stand in its text. Parsing keeps no positions, so that it pays
+/// nothing for them: this is a second pass, made once there is something to say about a place, and
+/// it keeps the places that are asked for and no others.
 package struct JSONSourceMap: Sendable {
     /// Counted from 1, the column in bytes within its line, as `JSONError` counts.
     package struct Position: Hashable, Sendable, Comparable, CustomStringConvertible {
@@ -17,37 +18,68 @@ package struct JSONSourceMap: Sendable {
         }
     }
 
-    fileprivate struct Place {
-        let keyOffset: Int?
-        let valueOffset: Int
+    /// A place on the way to one that is asked for.
+    fileprivate struct Step {
+        /// By key, or by the index in decimal.
+        var inner: [String: Int] = [:]
+        var keyOffset: Int?
+        /// nil where the document has no such place.
+        var valueOffset: Int?
     }
 
-    private let places: [JSONPointer: Place]
+    /// The root first.
+    private let steps: [Step]
     private let lineStarts: [Int]
 
-    /// - Parameter text: a document that `JSONParser` has read. Of any other text, the map knows
-    ///   what stands before the first fault.
-    package init(of text: String, depthMax: Int = JSONLimits.standard.depthMax) {
+    /// - Parameters:
+    ///   - text: a document that `JSONParser` has read. Of any other text, the map knows what
+    ///     stands before the first fault.
+    ///   - pointers: the places that it will be asked for.
+    package init(
+        of text: String, for pointers: some Sequence<JSONPointer>,
+        depthMax: Int = JSONLimits.standard.depthMax
+    ) {
         let bytes = Array(text.utf8)
         self.lineStarts = [0] + bytes.indices.filter { bytes[$0] == 0x0A }.map { $0 + 1 }
-        var scanner = PlaceScanner(bytes: bytes, depthMax: depthMax)
-        _ = scanner.value(at: .root, keyOffset: nil)
-        self.places = scanner.places
+        var scanner = PlaceScanner(
+            bytes: bytes, depthMax: depthMax, steps: Self.steps(to: pointers))
+        _ = scanner.value(depth: 0, at: 0, keyOffset: nil)
+        self.steps = scanner.steps
+    }
+
+    private static func steps(to pointers: some Sequence<JSONPointer>) -> [Step] {
+        var steps = [Step()]
+        for pointer in pointers {
+            var step = 0
+            for token in pointer.tokens {
+                if let next = steps[step].inner[token] {
+                    step = next
+                } else {
+                    steps[step].inner[token] = steps.count
+                    step = steps.count
+                    steps.append(Step())
+                }
+            }
+        }
+        return steps
     }
 
     /// Where the member named by the pointer begins, its key if `key` is set and it has one. A
     /// place that the document does not have is looked for in what would hold it.
     package func position(of pointer: JSONPointer, key: Bool = false) -> Position {
-        var tokens = pointer.tokens
-        var wantsKey = key
-        while true {
-            if let place = self.places[JSONPointer(tokens: tokens)] {
-                let offset = (wantsKey ? place.keyOffset : nil) ?? place.valueOffset
-                return self.position(ofByte: offset)
+        var step = 0
+        var wantsKey = key && pointer.tokens.isEmpty
+        for (index, token) in pointer.tokens.enumerated() {
+            guard let next = self.steps[step].inner[token], self.steps[next].valueOffset != nil
+            else {
+                wantsKey = false
+                break
             }
-            guard tokens.popLast() != nil else { return Position(line: 1, column: 1) }
-            wantsKey = false
+            step = next
+            wantsKey = key && index == pointer.tokens.count - 1
         }
+        let place = self.steps[step]
+        return self.position(ofByte: (wantsKey ? place.keyOffset : nil) ?? place.valueOffset ?? 0)
     }
 
     private func position(ofByte offset: Int) -> Position {
@@ -66,29 +98,36 @@ private struct PlaceScanner {
     private let bytes: [UInt8]
     private let depthMax: Int
     private var index = 0
-    private(set) var places: [JSONPointer: JSONSourceMap.Place] = [:]
+    private(set) var steps: [JSONSourceMap.Step]
 
-    init(bytes: [UInt8], depthMax: Int) {
+    init(bytes: [UInt8], depthMax: Int, steps: [JSONSourceMap.Step]) {
         self.bytes = bytes
         self.depthMax = depthMax
+        self.steps = steps
     }
 
-    /// False at the first fault.
-    mutating func value(at pointer: JSONPointer, keyOffset: Int?) -> Bool {
+    /// - Parameter step: nil for a value that nobody asks for, with all that is in it.
+    /// - Returns: false at the first fault.
+    mutating func value(depth: Int, at step: Int?, keyOffset: Int?) -> Bool {
         self.skipWhitespace()
-        guard let byte = self.peek, pointer.tokens.count <= self.depthMax else { return false }
-        self.places[pointer] = JSONSourceMap.Place(keyOffset: keyOffset, valueOffset: self.index)
+        guard let byte = self.peek, depth <= self.depthMax else { return false }
+        if let step {
+            self.steps[step].keyOffset = keyOffset
+            self.steps[step].valueOffset = self.index
+        }
+        // Where nothing further in is asked for, names do not matter.
+        let asked = step.flatMap { self.steps[$0].inner.isEmpty ? nil : $0 }
         switch byte {
-        case UInt8(ascii: "{"): return self.members(at: pointer)
-        case UInt8(ascii: "["): return self.elements(at: pointer)
+        case UInt8(ascii: "{"): return self.members(depth: depth + 1, of: asked)
+        case UInt8(ascii: "["): return self.elements(depth: depth + 1, of: asked)
         case UInt8(ascii: "\""): return self.string() != nil
         default:
-            while let byte = self.peek, !" \t\r\n,]}".utf8.contains(byte) { self.index += 1 }
+            while let byte = self.peek, !Self.endsScalar(byte) { self.index += 1 }
             return true
         }
     }
 
-    private mutating func members(at pointer: JSONPointer) -> Bool {
+    private mutating func members(depth: Int, of step: Int?) -> Bool {
         self.index += 1
         self.skipWhitespace()
         if self.take(UInt8(ascii: "}")) { return true }
@@ -97,37 +136,55 @@ private struct PlaceScanner {
             let keyOffset = self.index
             guard let key = self.string() else { return false }
             self.skipWhitespace()
-            guard self.take(UInt8(ascii: ":")),
-                self.value(at: pointer.appending(key), keyOffset: keyOffset)
-            else { return false }
+            guard self.take(UInt8(ascii: ":")) else { return false }
+            var inner: Int?
+            if let step {
+                guard let name = self.text(key) else { return false }
+                inner = self.steps[step].inner[name]
+            }
+            guard self.value(depth: depth, at: inner, keyOffset: keyOffset) else { return false }
             self.skipWhitespace()
         } while self.take(UInt8(ascii: ","))
         return self.take(UInt8(ascii: "}"))
     }
 
-    private mutating func elements(at pointer: JSONPointer) -> Bool {
+    private mutating func elements(depth: Int, of step: Int?) -> Bool {
         self.index += 1
         self.skipWhitespace()
         if self.take(UInt8(ascii: "]")) { return true }
         var count = 0
         repeat {
-            guard self.value(at: pointer.appending(count), keyOffset: nil) else { return false }
+            let inner = step.flatMap { self.steps[$0].inner[String(count)] }
+            guard self.value(depth: depth, at: inner, keyOffset: nil) else { return false }
             count += 1
             self.skipWhitespace()
         } while self.take(UInt8(ascii: ","))
         return self.take(UInt8(ascii: "]"))
     }
 
-    private mutating func string() -> String? {
+    /// Where a string stands, its quotes included; nil for a fault.
+    private mutating func string() -> Range<Int>? {
         guard self.peek == UInt8(ascii: "\"") else { return nil }
         let start = self.index
         self.index += 1
         while let byte = self.peek {
             self.index += byte == UInt8(ascii: "\\") ? 2 : 1
-            guard byte == UInt8(ascii: "\"") else { continue }
-            return (try? JSONParser.parse(Array(self.bytes[start..<self.index])))?.stringValue
+            if byte == UInt8(ascii: "\"") { return start..<self.index }
         }
         return nil
+    }
+
+    private func text(_ range: Range<Int>) -> String? {
+        (try? JSONParser.parse(Array(self.bytes[range])))?.stringValue
+    }
+
+    private static func endsScalar(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"), UInt8(ascii: "\n"),
+            UInt8(ascii: ","), UInt8(ascii: "]"), UInt8(ascii: "}"):
+            true
+        default: false
+        }
     }
 
     private var peek: UInt8? {
@@ -141,6 +198,12 @@ private struct PlaceScanner {
     }
 
     private mutating func skipWhitespace() {
-        while let byte = self.peek, " \t\r\n".utf8.contains(byte) { self.index += 1 }
+        while let byte = self.peek {
+            switch byte {
+            case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"), UInt8(ascii: "\n"):
+                self.index += 1
+            default: return
+            }
+        }
     }
 }

@@ -33,6 +33,7 @@ import Testing
         ("{\"a\"", .unexpectedEnd), ("{\"a\":", .unexpectedEnd), ("{\"a\":1", .unexpectedEnd),
         ("{\"a\":1,", .unexpectedEnd), ("\"abc", .unexpectedEnd), ("\"a\\", .unexpectedEnd),
         ("\"\\u12", .unexpectedEnd),
+        ("\u{FEFF}[]", .unexpectedByte),
         ("[1,]", .unexpectedByte), ("[,1]", .unexpectedByte), ("[1 2]", .unexpectedByte),
         ("{\"a\":1,}", .unexpectedByte), ("{,}", .unexpectedByte), ("{a:1}", .unexpectedByte),
         ("{'a':1}", .unexpectedByte), ("{1:1}", .unexpectedByte), ("{\"a\" 1}", .unexpectedByte),

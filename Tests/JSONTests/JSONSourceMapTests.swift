@@ -12,8 +12,8 @@ import Testing
         """
 
     private static func place(_ tokens: [String], key: Bool = false) -> String {
-        let position = JSONSourceMap(of: Self.text)
-            .position(of: JSONPointer(tokens: tokens), key: key)
+        let pointer = JSONPointer(tokens: tokens)
+        let position = JSONSourceMap(of: Self.text, for: [pointer]).position(of: pointer, key: key)
         return "\(position.line):\(position.column)"
     }
 
@@ -35,15 +35,27 @@ import Testing
 
     @Test(arguments: ["", " ", "{", "[[", "{\"a\"", "{\"a\":", "\"\\", "[1,", "{\"a\":1,,}"])
     func aBrokenTextHasItsBeginning(text: String) {
-        let map = JSONSourceMap(of: text)
-        #expect(map.position(of: JSONPointer(tokens: ["a"])).line == 1)
+        let pointer = JSONPointer(tokens: ["a"])
+        #expect(JSONSourceMap(of: text, for: [pointer]).position(of: pointer).line == 1)
     }
 
     @Test func depthIsBounded() {
         let deep = String(repeating: "[", count: 200_000)
-        let map = JSONSourceMap(of: deep)
         let pointer = JSONPointer(tokens: Array(repeating: "0", count: 100))
+        let map = JSONSourceMap(of: deep, for: [pointer])
         #expect(map.position(of: pointer).column == JSONLimits.standard.depthMax + 1)
+    }
+
+    private static func pointers(
+        of value: JSONValue, at pointer: JSONPointer = .root
+    ) -> [JSONPointer] {
+        let members = (value.objectValue?.members ?? []).flatMap {
+            Self.pointers(of: $0.value, at: pointer.appending($0.key))
+        }
+        let elements = (value.arrayValue ?? []).enumerated().flatMap {
+            Self.pointers(of: $0.element, at: pointer.appending($0.offset))
+        }
+        return [pointer] + members + elements
     }
 
     /// Every value of random documents is where the parser would begin to read it.
@@ -53,7 +65,7 @@ import Testing
             let document = RandomJSON.value(depth: 4, using: &generator)
             for style in [JSONPrinter.Style.compact, .pretty] {
                 let text = JSONPrinter.print(document, style: style)
-                let map = JSONSourceMap(of: text)
+                let map = JSONSourceMap(of: text, for: Self.pointers(of: document))
                 let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
                 func check(_ value: JSONValue, _ pointer: JSONPointer) {
                     let position = map.position(of: pointer)

@@ -24,7 +24,7 @@ package struct PolicyLint {
         let value = (try? JSONParser.parse(text)) ?? .null
         var lint = PolicyLint(document, value, dialect: dialect, realm: realm)
         lint.run(size: PolicyDocument.size(of: text))
-        let map = JSONSourceMap(of: text)
+        let map = JSONSourceMap(of: text, for: lint.findings.map(\.place))
         return lint.findings.map { $0.located(by: map) }.sorted { left, right in
             (left.position ?? .start, left.rule.rawValue)
                 < (right.position ?? .start, right.rule.rawValue)

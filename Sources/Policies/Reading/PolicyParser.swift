@@ -59,7 +59,7 @@ extension PolicyDocument {
         var reader = PolicyReader(dialect: dialect)
         let document = reader.document(value, at: .root)
         guard reader.findings.isEmpty else {
-            let map = JSONSourceMap(of: text)
+            let map = JSONSourceMap(of: text, for: reader.findings.map(\.place))
             return PolicyReading(
                 document: nil, findings: reader.findings.map { $0.located(by: map) })
         }
