@@ -25,6 +25,8 @@ package struct ControlPlaneServices: Sendable {
     package let clock: any WallClock
     package let entropy: any Entropy
     package let realm: Realm
+    /// Of bodies that are handed in.
+    package var templateLimits = TemplateLimits.standard
     package var issuing: Issuing?
     /// Where devices connect: host and port.
     package var endpoint: String?

@@ -90,6 +90,7 @@ package struct PlanDecision {
             if let before { try self.updated(before) } else {
                 try self.created(registrant.newThingID)
             }
+        try self.requirePackages()
         let groups = try self.groups(isNew: before == nil)
         let policies = try self.policies()
         if let certificate = registrant.certificate {
@@ -158,7 +159,7 @@ package struct PlanDecision {
         _ before: Thing, _ override: TemplateDocument.Override?
     ) throws(FleetError) -> [String: String] {
         let given = self.rendered.attributes
-        guard !given.isEmpty else { return before.attributes }
+        guard self.document.thing.statesAttributes else { return before.attributes }
         switch override {
         case .doNothing: return before.attributes
         case .replace: return given
@@ -186,6 +187,17 @@ package struct PlanDecision {
         } catch { throw Self.asParameters(error) }
     }
 
+    /// A package version has to exist, as a thing type has to (AWS: software package catalogue);
+    /// this service keeps none, so that none does.
+    private func requirePackages() throws(FleetError) {
+        guard let wanted = self.rendered.packageVersions.first else { return }
+        throw FleetError(
+            .invalidParameters,
+            "there is no version '\(wanted.version)' of package '\(wanted.name)': this service "
+                + "keeps no software packages", resource: wanted.name.rawValue
+        ).because(.resourceMissing)
+    }
+
     /// What the registry forbids is what the template or the device asked for.
     private static func asParameters(_ error: FleetError) -> FleetError {
         FleetError(.invalidParameters, error.message, resource: error.resource)
@@ -204,16 +216,17 @@ package struct PlanDecision {
         isNew: Bool
     ) throws(FleetError) -> (added: [ThingGroupName], removed: [ThingGroupName]) {
         let thing = self.rendered.thing
+        let resource = self.document.thing
         let wanted = self.rendered.groups
         let member = self.view.groupRecordsOfThing(thing)
         let missing = wanted.filter { name in !member.contains { $0.name == name } }
         var membership = GroupMembership(of: thing, in: member)
         if !isNew {
-            switch self.document.thing.groupsOverride {
+            switch resource.groupsOverride {
             case .doNothing: return ([], [])
             case .replace:
                 // What a query put there is not a template's to take away.
-                for group in member where !wanted.isEmpty && !group.isDynamic {
+                for group in member where resource.statesGroups && !group.isDynamic {
                     if !wanted.contains(group.name) { membership.leave(group.name) }
                 }
             case .merge: break

@@ -47,7 +47,7 @@ package enum PlanPrinter {
         var object: JSONObject = [
             "name": .string(plan.thing.name.rawValue),
             "outcome": plan.thingBefore == nil
-                ? "created" : plan.thing == plan.thingBefore ? "unchanged" : "updated",
+                ? "created" : plan.leavesThing ? "unchanged" : "updated",
         ]
         object["type"] = plan.thing.typeName.map { .string($0.rawValue) }
         object["attributes"] = self.texts(plan.thing.attributes)

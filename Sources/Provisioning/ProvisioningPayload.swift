@@ -250,14 +250,21 @@ package struct Rejection: Hashable, Sendable {
             "statusCode": .int(self.statusCode), "errorCode": .string(self.errorCode),
             "errorMessage": .string(self.errorMessage),
         ]
+        for (name, value) in self.explanation.members { object[name] = value }
+        object["correlationId"] = .string(correlationID)
+        return object
+    }
+
+    /// Our own members: the reason by number and name, and what can be done about it.
+    var explanation: JSONObject {
         let told = self.reason.explanation
-        object["reasonCode"] = .int(self.reason.rawValue)
-        object["reason"] = .string(self.reason.name)
-        object["step"] = .string(told.step.rawValue)
+        var object: JSONObject = [
+            "reasonCode": .int(self.reason.rawValue), "reason": .string(self.reason.name),
+            "step": .string(told.step.rawValue),
+        ]
         object["parameter"] = self.parameter.map { .string($0) }
         object["retryable"] = .bool(told.isRetryable)
         object["retryAfterSeconds"] = told.retryAfterSeconds.map { .int($0) }
-        object["correlationId"] = .string(correlationID)
         return object
     }
 }

@@ -51,6 +51,11 @@ package struct ProvisioningPlan: Hashable, Sendable {
     /// What the decision relied upon.
     package let preconditions: [Precondition]
 
+    /// Whether a thing that is there stays as it is, its groups among it.
+    package var leavesThing: Bool {
+        self.thing == self.thingBefore && self.groupsAdded.isEmpty && self.groupsRemoved.isEmpty
+    }
+
     /// The reply's `deviceConfiguration` and `thingName` (AWS: RegisterThing response).
     package var answer: JSONObject {
         [

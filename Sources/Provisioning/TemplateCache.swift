@@ -36,7 +36,8 @@ final class TemplateCache: Sendable {
     ///   as after a downgrade.
     func document(of version: TemplateVersion) throws(FleetError) -> TemplateDocument {
         if let known = self.state.withLock({ $0.documents[version.digest] }) { return known }
-        let document = try TemplateChecker.document(of: version.body, named: version.template)
+        let document = try TemplateChecker.document(
+            of: version.body, named: version.template, limits: .largest)
         self.state.withLock { state in
             if state.documents.count >= Self.entriesMax { state.documents.removeAll() }
             state.documents[version.digest] = document

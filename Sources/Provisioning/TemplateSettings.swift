@@ -49,12 +49,18 @@ package struct TemplateSettings: Hashable, Sendable {
         }
     }
 
-    /// A template from its files, its body checked.
-    /// - Throws: `FleetError.invalidRequest` with every finding in the body.
+    /// A template from its files, its body linted.
+    /// - Throws: `FleetError.invalidRequest` with every error in the body.
     package func submission(
-        name: TemplateName, body: String, author: String? = nil, message: String? = nil
+        name: TemplateName, body: String, in realm: Realm = .standard,
+        limits: TemplateLimits = .standard, author: String? = nil,
+        message: String? = nil
     ) throws(FleetError) -> TemplateSubmission {
-        _ = try TemplateChecker.document(of: body, named: name)
+        var context = TemplateLint.Context()
+        context.realm = realm
+        context.kind = self.kind
+        context.limits = limits
+        _ = try TemplateLint.admit(body, as: name, in: context)
         return TemplateSubmission(
             name: name, kind: self.kind, summary: self.summary, enabled: self.enabled,
             hook: self.hook,

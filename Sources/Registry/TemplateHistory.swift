@@ -16,7 +16,8 @@ extension Templates {
     /// - Parameter view: holds `Templates.keys(of:)` of a template that is there.
     /// - Throws: as `put`.
     package static func load(
-        _ submission: TemplateSubmission, in view: RegistryView, at now: UnixTime
+        _ submission: TemplateSubmission, in view: RegistryView, at now: UnixTime,
+        versionsMax: Int = Self.versionsMax
     ) throws(FleetError) -> ChangeSet {
         let body = ContentDigest.sha256(of: submission.body)
         let settings = ContentDigest.sha256(
@@ -43,7 +44,7 @@ extension Templates {
             hook: hasNewSettings ? submission.hook : existing.hook,
             body: hasNewBody ? submission.body : current?.body ?? submission.body,
             labels: submission.labels, author: submission.author, message: submission.message)
-        var set = try Self.put(wanted, in: view, at: now)
+        var set = try Self.put(wanted, in: view, at: now, versionsMax: versionsMax)
         if !set.changes.contains(where: \.isTemplate) {
             set.changes.insert(.putTemplate(existing), at: 0)
         }
@@ -96,7 +97,8 @@ extension Templates {
     /// - Throws: `FleetError.invalidRequest` for a message that is too long or a hook that is not
     ///   there; `.versionsLimitExceeded` for one version too many.
     package static func submit(
-        _ revision: Revision, in view: RegistryView, at now: UnixTime
+        _ revision: Revision, in view: RegistryView, at now: UnixTime,
+        versionsMax: Int = Self.versionsMax
     ) throws(FleetError) -> ChangeSet {
         guard (revision.message ?? "").count <= Self.messageCharactersMax else {
             throw FleetError(
@@ -123,7 +125,8 @@ extension Templates {
         if current?.digest != digest {
             set = try Self.createVersion(
                 of: existing.name, body: revision.body, isDefault: revision.isDefault,
-                author: revision.author, message: revision.message, in: view, at: now)
+                author: revision.author, message: revision.message, in: view, at: now,
+                versionsMax: versionsMax)
         }
         var template = set.changes.lazy.compactMap(\.template).first ?? existing
         template.summary = revision.summary ?? template.summary

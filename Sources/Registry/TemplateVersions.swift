@@ -2,9 +2,24 @@ package import Fleet
 import JSON
 
 extension Templates {
-    /// Versions a template can have in its life. AWS allows 5, which no tool that writes one with
-    /// every deployment can live with.
+    /// Versions a template can have in its life, where no setting says otherwise. AWS allows 5,
+    /// which no tool that writes one with every deployment can live with.
     package static let versionsMax = 10_000
+
+    /// - Throws: `FleetError.versionsLimitExceeded`.
+    static func nextVersion(
+        of template: ProvisioningTemplate, versionsMax: Int
+    ) throws(FleetError) -> Int {
+        let id = template.latestVersionID + 1
+        guard id <= versionsMax else {
+            throw FleetError(
+                .versionsLimitExceeded,
+                "template '\(template.name)' has had \(template.latestVersionID) versions; the "
+                    + "setting templates.versionsMax allows \(versionsMax)",
+                resource: template.name.rawValue)
+        }
+        return id
+    }
 
     /// AWS: CreateProvisioningTemplate. A name that is taken is refused, whatever is handed in.
     package static func createNew(
@@ -96,16 +111,11 @@ extension Templates {
     /// AWS: CreateProvisioningTemplateVersion. The caller has checked the body.
     package static func createVersion(
         of name: TemplateName, body: String, isDefault: Bool, author: String? = nil,
-        message: String? = nil, in view: RegistryView, at now: UnixTime
+        message: String? = nil, in view: RegistryView, at now: UnixTime,
+        versionsMax: Int = Self.versionsMax
     ) throws(FleetError) -> ChangeSet {
         var template = try Self.existing(name, in: view)
-        let id = template.latestVersionID + 1
-        guard id <= Self.versionsMax else {
-            throw FleetError(
-                .versionsLimitExceeded,
-                "template '\(name)' has had \(Self.versionsMax) versions, and takes no more",
-                resource: name.rawValue)
-        }
+        let id = try Self.nextVersion(of: template, versionsMax: versionsMax)
         template.latestVersionID = id
         if isDefault { template.defaultVersionID = id }
         template.lastModifiedAt = now

@@ -49,7 +49,8 @@ package enum Templates {
 
     /// Creates the template, or brings it to what is handed in. The same again changes nothing.
     package static func put(
-        _ submission: TemplateSubmission, in view: RegistryView, at now: UnixTime
+        _ submission: TemplateSubmission, in view: RegistryView, at now: UnixTime,
+        versionsMax: Int = Self.versionsMax
     ) throws(FleetError) -> ChangeSet {
         try Self.check(summary: submission.summary, of: submission.name)
         let digest = ContentDigest.sha256(of: submission.body)
@@ -63,7 +64,8 @@ package enum Templates {
                     + "cannot change",
                 resource: submission.name.rawValue)
         }
-        return Self.update(existing, to: submission, digest: digest, in: view, at: now)
+        return try Self.update(
+            existing, to: submission, digest: digest, in: view, at: now, versionsMax: versionsMax)
     }
 
     static func check(summary: String, of name: TemplateName) throws(FleetError) {
@@ -98,8 +100,8 @@ package enum Templates {
 
     private static func update(
         _ existing: ProvisioningTemplate, to submission: TemplateSubmission, digest: String,
-        in view: RegistryView, at now: UnixTime
-    ) -> ChangeSet {
+        in view: RegistryView, at now: UnixTime, versionsMax: Int
+    ) throws(FleetError) -> ChangeSet {
         var template = existing
         template.summary = submission.summary
         template.enabled = submission.enabled
@@ -109,7 +111,7 @@ package enum Templates {
             preconditions: [view.asSeen(.template(submission.name))])
         let current = view.templateVersion(existing.name, existing.defaultVersionID)
         if current?.digest != digest {
-            let id = existing.latestVersionID + 1
+            let id = try Self.nextVersion(of: existing, versionsMax: versionsMax)
             template.defaultVersionID = id
             template.latestVersionID = id
             set.changes.append(

@@ -7,54 +7,7 @@ import TestSupport
 import Testing
 
 @Suite struct PlanTests {
-    let now = ManualClock.start
-    let certificate = CertificateID(sha256: FakeIssuer.digest("device"))
-
-    /// The plan for `body`, against a registry that holds `changes`.
-    private func plan(
-        _ body: String, _ sent: [String: String] = [:], overrides: [String: String] = [:],
-        after changes: [Change] = []
-    ) async throws -> ProvisioningPlan {
-        let store = InMemoryFleetStore(clock: ManualClock())
-        _ = try await store.commit(
-            ChangeSet(action: "test", changes: changes), by: .service("test"))
-        let document = try TemplateChecker.document(of: body, named: TemplateName(checked: "t"))
-        let parameters = ResolvedParameters(
-            sent: sent, overrides: overrides, document: document, certificate: self.certificate,
-            realm: .standard)
-        let rendered = try TemplateRenderer.render(document, with: parameters)
-        let view = store.view(rendered.keys.union(PlanDecision.keys(of: self.certificate)))
-        return try PlanDecision.plan(
-            rendered, of: document,
-            for: PlanDecision.Registrant(
-                certificate: PlanDecision.PlannedCertificate(
-                    self.certificate, as: document.certificate),
-                newThingID: Samples.resourceID(1),
-                source: ProvisioningPlan.Source(
-                    template: TemplateName(checked: "t"), version: 3,
-                    digest: ContentDigest.sha256(of: body)), parameters: parameters),
-            in: view, at: self.now)
-    }
-
-    private func thing(
-        _ attributes: [String: String] = [:], type: String? = nil, billingGroup: String? = nil
-    ) -> Change {
-        .putThing(
-            Thing(
-                name: ThingName(checked: "t"), id: Samples.resourceID(2),
-                typeName: type.map { ThingTypeName(checked: $0) }, attributes: attributes,
-                billingGroup: billingGroup.map { BillingGroupName(checked: $0) }, version: 4,
-                createdAt: self.now))
-    }
-
-    private func types(_ names: String...) -> [Change] {
-        names.map {
-            .putThingType(
-                ThingType(
-                    name: ThingTypeName(checked: $0), id: Samples.resourceID(3),
-                    createdAt: self.now))
-        }
-    }
+    private let fixture = PlanFixture()
 
     @Test func theShippedTemplateMakesTheKnownPlan() async throws {
         let body = try Shipped.text("Templates/demo-sensor.json")
@@ -62,7 +15,7 @@ import Testing
             JSONParser.parse(Shipped.text("Templates/demo-sensor.parameters.json")).objectValue)
         var sent: [String: String] = [:]
         for (name, value) in sample.members { sent[name] = value.stringValue }
-        let plan = try await self.plan(body, sent)
+        let plan = try await self.fixture.plan(body, sent)
         try Golden.check(
             JSONPrinter.print(PlanPrinter.json(plan), style: .pretty) + "\n",
             "demo-sensor.plan.json")
@@ -75,10 +28,11 @@ import Testing
     /// The shipped policy, asked as the broker asks it.
     @Test func aShippedSensorMayBeItselfAndNobodyElse() async throws {
         let body = try Shipped.text("Templates/demo-sensor.json")
-        let plan = try await self.plan(body, ["SerialNumber": "S1"])
+        let plan = try await self.fixture.plan(body, ["SerialNumber": "S1"])
         let policy = try #require(plan.policies.first)
         let compiled = CompiledPolicy(
-            PolicyVersions.first(policy.name, document: policy.newDocument ?? "", at: self.now))
+            PolicyVersions.first(
+                policy.name, document: policy.newDocument ?? "", at: self.fixture.now))
         #expect(compiled.defect == nil)
         let context = PolicyVariables(
             clientID: "sensor-S1",
@@ -112,10 +66,11 @@ import Testing
                 )
             ], sections: parametersXY)
         for value in ["*", "?", "${iot:ClientId}", "a*", "${*}", "$", "{*}"] {
-            let plan = try await self.plan(body, ["X": value])
+            let plan = try await self.fixture.plan(body, ["X": value])
             let policy = try #require(plan.policies.first)
             let compiled = CompiledPolicy(
-                PolicyVersions.first(policy.name, document: policy.newDocument ?? "", at: self.now))
+                PolicyVersions.first(
+                    policy.name, document: policy.newDocument ?? "", at: self.fixture.now))
             func may(_ topic: String) -> Bool {
                 PolicyEvaluator.decide(
                     policies: [compiled], request: .publish(topic: topic, in: .standard),
@@ -128,92 +83,15 @@ import Testing
         }
     }
 
-    @Test(
-        arguments: [
-            (nil, FleetError.Code.resourceConflict, nil),
-            ("FAIL", .resourceConflict, nil),
-            ("DO_NOTHING", nil, ["a": "old", "b": "kept"]),
-            ("REPLACE", nil, ["a": "new"]),
-            ("MERGE", nil, ["a": "new", "b": "kept"]),
-        ] as [(String?, FleetError.Code?, [String: String]?)])
-    func attributesOfAnExistingThingFollowTheOverride(
-        _ override: String?, _ code: FleetError.Code?, _ expected: [String: String]?
-    ) async throws {
-        let body = template(
-            thing: #"{"ThingName": "t", "AttributePayload": {"a": "new"}}"#,
-            overrides: override.map { #"{"AttributePayload": "\#($0)"}"# })
-        do {
-            let plan = try await self.plan(body, after: [self.thing(["a": "old", "b": "kept"])])
-            #expect(code == nil)
-            #expect(plan.thing.attributes == expected)
-            #expect(plan.thing.version == (override == "DO_NOTHING" ? 4 : 5))
-        } catch {
-            #expect((error as? FleetError)?.code == code)
-        }
-    }
-
-    @Test(
-        arguments: [
-            (nil, FleetError.Code.resourceConflict, nil), ("FAIL", .resourceConflict, nil),
-            ("DO_NOTHING", nil, "old"), ("REPLACE", nil, "new"),
-        ] as [(String?, FleetError.Code?, String?)])
-    func theTypeOfAnExistingThingFollowsTheOverride(
-        _ override: String?, _ code: FleetError.Code?, _ expected: String?
-    ) async throws {
-        let body = template(
-            thing: #"{"ThingName": "t", "ThingTypeName": "new"}"#,
-            overrides: override.map { #"{"THING_TYPE_NAME": "\#($0)"}"# })
-        do {
-            let plan = try await self.plan(
-                body, after: self.types("old", "new") + [self.thing(type: "old")])
-            #expect(code == nil)
-            #expect(plan.thing.typeName?.rawValue == expected)
-        } catch {
-            #expect((error as? FleetError)?.code == code)
-        }
-    }
-
-    @Test(
-        arguments: [
-            (nil, FleetError.Code.resourceConflict, [], []), ("FAIL", .resourceConflict, [], []),
-            ("DO_NOTHING", nil, [], []), ("REPLACE", nil, ["g1"], ["g2"]),
-            ("MERGE", nil, ["g1"], []),
-        ] as [(String?, FleetError.Code?, [String], [String])])
-    func theGroupsOfAnExistingThingFollowTheOverride(
-        _ override: String?, _ code: FleetError.Code?, _ added: [String], _ removed: [String]
-    ) async throws {
-        let body = template(
-            thing: #"{"ThingName": "t", "ThingGroups": ["g1"]}"#,
-            overrides: override.map { #"{"ThingGroups": "\#($0)"}"# })
-        let groups: [Change] = ["g1", "g2"].map {
-            .putThingGroup(
-                ThingGroup(
-                    name: ThingGroupName(checked: $0), id: Samples.resourceID(4),
-                    createdAt: self.now))
-        }
-        do {
-            let plan = try await self.plan(
-                body,
-                after: groups + [
-                    self.thing(),
-                    .addThingToGroup(ThingName(checked: "t"), ThingGroupName(checked: "g2")),
-                ])
-            #expect(code == nil)
-            #expect(plan.groupsAdded.map(\.rawValue) == added)
-            #expect(plan.groupsRemoved.map(\.rawValue) == removed)
-        } catch {
-            #expect((error as? FleetError)?.code == code)
-        }
-    }
-
     @Test func whatIsAlreadySoIsNoConflict() async throws {
         let body = template(
             thing: #"{"ThingName": "t", "AttributePayload": {"a": "x"}, "BillingGroup": "b"}"#)
-        let plan = try await self.plan(
-            body, after: [self.thing(["a": "x", "more": "y"], billingGroup: "b")])
+        let plan = try await self.fixture.plan(
+            body, after: [self.fixture.thing(["a": "x", "more": "y"], billingGroup: "b")])
         #expect(plan.thing == plan.thingBefore)
         let error = await #expect(throws: FleetError.self) {
-            try await self.plan(body, after: [self.thing(["a": "x"], billingGroup: "c")])
+            try await self.fixture.plan(
+                body, after: [self.fixture.thing(["a": "x"], billingGroup: "c")])
         }
         #expect(error?.code == .resourceConflict)
     }
@@ -228,7 +106,7 @@ import Testing
         _ thing: String, _ policies: [String], _ message: String
     ) async throws {
         let error = await #expect(throws: FleetError.self) {
-            try await self.plan(template(thing: thing, policies: policies))
+            try await self.fixture.plan(template(thing: thing, policies: policies))
         }
         #expect(error?.code == .invalidParameters)
         #expect(error?.message.contains(message) == true)
@@ -241,12 +119,12 @@ import Testing
                 ThingGroup(
                     name: ThingGroupName(checked: name), id: Samples.resourceID(4),
                     ancestors: parent.map { [ThingGroupName(checked: $0)] } ?? [],
-                    createdAt: self.now))
+                    createdAt: self.fixture.now))
         }
         func refusal(_ groups: String, _ changes: [Change]) async -> FleetError? {
             let body = template(thing: #"{"ThingName": "t", "ThingGroups": \#(groups)}"#)
             do {
-                _ = try await self.plan(body, after: changes)
+                _ = try await self.fixture.plan(body, after: changes)
                 return nil
             } catch { return error as? FleetError }
         }
@@ -257,7 +135,7 @@ import Testing
         let dynamic = await refusal(
             #"["group-1"]"#, [.putThingGroup(Samples.dynamicGroup(1))])
         #expect(dynamic?.message.contains("dynamic") == true)
-        let ten = (0..<10).map { group("g\($0)") } + [self.thing()]
+        let ten = (0..<10).map { group("g\($0)") } + [self.fixture.thing()]
         let member = (0..<10).map {
             Change.addThingToGroup(ThingName(checked: "t"), ThingGroupName(checked: "g\($0)"))
         }
@@ -265,7 +143,7 @@ import Testing
             thing: #"{"ThingName": "t", "ThingGroups": ["more"]}"#,
             overrides: #"{"ThingGroups": "MERGE"}"#)
         let error = await #expect(throws: FleetError.self) {
-            try await self.plan(body, after: ten + [group("more")] + member)
+            try await self.fixture.plan(body, after: ten + [group("more")] + member)
         }
         #expect(error?.code == .invalidParameters)
         #expect(error?.message.contains("10 are the most") == true)
@@ -276,13 +154,14 @@ import Testing
             thing: #"{"ThingName": "t", "ThingGroups": ["g1"]}"#,
             overrides: #"{"ThingGroups": "REPLACE"}"#)
         let dynamic = Samples.dynamicGroup(1)
-        let plan = try await self.plan(
+        let plan = try await self.fixture.plan(
             body,
             after: [
                 .putThingGroup(
                     ThingGroup(
                         name: ThingGroupName(checked: "g1"), id: Samples.resourceID(4),
-                        createdAt: self.now)), .putThingGroup(dynamic), self.thing(),
+                        createdAt: self.fixture.now)), .putThingGroup(dynamic),
+                self.fixture.thing(),
                 .addThingToGroup(ThingName(checked: "t"), dynamic.name),
             ])
         #expect(plan.groupsAdded.map(\.rawValue) == ["g1"])
@@ -291,24 +170,47 @@ import Testing
 
     @Test func theSameDocumentIsTheSamePolicyAndAnotherUnderItsNameAConflict() async throws {
         let body = template(policies: [inlinePolicy(resource: #""*""#)])
-        let first = try #require(try await self.plan(body).policies.first)
+        let first = try #require(try await self.fixture.plan(body).policies.first)
         let document = try #require(first.newDocument)
-        let there = PolicyVersions.first(first.name, document: document, at: self.now)
-        let again = try await self.plan(body, after: [.putPolicy(there)])
+        let there = PolicyVersions.first(first.name, document: document, at: self.fixture.now)
+        let again = try await self.fixture.plan(body, after: [.putPolicy(there)])
         #expect(again.policies.map(\.name) == [first.name])
         #expect(again.policies.first?.newDocument == nil)
         let edited = PolicyVersions.first(
-            first.name, document: document.replacing("Allow", with: "Deny"), at: self.now)
+            first.name, document: document.replacing("Allow", with: "Deny"), at: self.fixture.now)
         let error = await #expect(throws: FleetError.self) {
-            try await self.plan(body, after: [.putPolicy(edited)])
+            try await self.fixture.plan(body, after: [.putPolicy(edited)])
         }
         #expect(error?.code == .resourceConflict)
+    }
+
+    /// AWS refuses a package version that does not exist; here none does.
+    @Test func aPackageVersionIsLookedForInVain() async throws {
+        let body = template(
+            thing: #"{"ThingName": "t", "PackageVersions": {"app": {"Fn::Sub": "1.${X}"}}}"#,
+            sections: parametersXY)
+        for existing in [[], [self.fixture.thing()]] {
+            let error = await #expect(throws: FleetError.self) {
+                try await self.fixture.plan(body, ["X": "7"], after: existing)
+            }
+            #expect(error?.code == .invalidParameters)
+            #expect(error?.message.contains("no version '1.7' of package 'app'") == true)
+        }
+        let spaced = await #expect(throws: FleetError.self) {
+            try await self.fixture.plan(body, ["X": "a b"])
+        }
+        #expect(spaced?.message.contains("'1.a b' is no package version") == true)
+        let misnamed = TemplateChecker.check(
+            template(thing: #"{"ThingName": "t", "PackageVersions": {"a b": "1"}}"#))
+        #expect(
+            misnamed.findings.first?.pointer.description
+                == "/Resources/thing/Properties/PackageVersions/a b")
     }
 
     @Test func theOriginOfEachParameterIsKept() async throws {
         let body = template(
             sections: #", "Parameters": {"A": {"Type": "String", "Default": "d"}}"#)
-        let plan = try await self.plan(
+        let plan = try await self.fixture.plan(
             body, ["B": "sent", "C": "sent"], overrides: ["C": "hook"])
         #expect(plan.parameters.values["A"] == .init(text: "d", origin: .templateDefault))
         #expect(plan.parameters.values["B"] == .init(text: "sent", origin: .device))

@@ -121,7 +121,8 @@ import Testing
         let none = ResolvedParameters(
             sent: [:], overrides: [:], document: document,
             certificate: DryRun.standInCertificate, realm: .standard)
-        let made = try #require(program.document(with: none) { _ in nil })
+        var desk = PolicyDesk()
+        let made = try #require(program.document(with: none, on: &desk) { _ in nil })
         #expect(made.text.contains(#""Resource":"arn:aws:iot:a:1:topic/b""#))
         #expect(try render(body).policies.first?.name == made.name)
     }

@@ -74,7 +74,8 @@ import Testing
     func aMegabyteIsJudgedUnderALargerBoundToo(_ name: String) {
         let body = Self.megabyte(name)
         #expect(TemplateChecker.check(body).findings.map(\.rule) == [.unreadable])
-        let report = TemplateChecker.check(body, bytesMax: 2 << 20)
+        let report = TemplateChecker.check(
+            body, limits: TemplateLimits(bodyBytesMax: 2 << 20))
         #expect(report.document == nil, "\(name)")
         #expect(!report.findings.isEmpty)
     }

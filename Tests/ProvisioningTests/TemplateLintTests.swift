@@ -113,6 +113,10 @@ private func findings(
                 sections: #", "Mappings": {"M": {"a": {"b": "a group"}}}"#)
         ),
         Broken(
+            "package-versions", "/Resources/thing/Properties/PackageVersions",
+            soundTemplate(thing: #", "PackageVersions": {"app": {"Fn::Sub": "1.${X}"}}"#)
+        ),
+        Broken(
             "reaches-other-things", "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource",
             soundTemplate(policies: [
                 inlinePolicy(resource: #""arn:aws:iot:local:000000000000:topic/a/*""#)
@@ -195,6 +199,19 @@ private func findings(
         #expect(reaching.first?.message.contains("{Site}/*") == true)
     }
 
+    /// A stand-in says nothing for sure where a map's row hangs on a value, so no error comes of it.
+    @Test func aResourceOutOfAMapByAValueIsNoError() throws {
+        let body = soundTemplate(
+            policies: [
+                inlinePolicy(
+                    resource: #"{"Fn::FindInMap": [{"Ref": "X"}, "a", "arn"]}"#)
+            ],
+            sections: #"""
+                , "Mappings": {"M": {"a": {"arn": "arn:aws:iot:local:000000000000:topic/x"}}}
+                """#)
+        #expect(try findings(body).allSatisfy { $0.rule.severity != .error })
+    }
+
     @Test func whatIsIgnoredIsKeptBackWithItsReason() throws {
         let report = try TemplateLint.report(
             of: soundTemplate(
@@ -233,7 +250,8 @@ private func findings(
              "Resource":
               "arn:aws:iot:local:000000000000:topic/$aws/provisioning-templates/other/*"}}
             """#)
-        context.claim = (document, TemplateName(checked: "pump"))
+        let compiled = CompiledPolicy(document, name: PolicyName(checked: "claim"), version: 1)
+        context.claim = ([compiled], TemplateName(checked: "pump"))
         #expect(
             try findings(soundTemplate(), context).filter { $0.rule == .claimCannotReach }.count
                 == 4)
@@ -260,6 +278,43 @@ private func findings(
         #expect(type.nearest == "AWS::IoT::Certificate")
         #expect(type.description.contains("(line 5, column"))
         #expect(found.count == 3, "\(found)")
+    }
+
+    /// What is written out is judged at its place, all of it at once.
+    @Test func fixedValuesAreJudgedWhereTheyStand() {
+        let long = String(repeating: "x", count: 801)
+        let body = template(
+            thing: #"{"ThingName": "a b", "AttributePayload": {"a": "\#(long)"}}"#,
+            sections: #", "DeviceConfiguration": {"x": {"Fn::Select": [5, ["a"]]}}"#)
+        let found = TemplateChecker.check(body).findings
+        #expect(
+            Set(found.map(\.pointer.description)) == [
+                "/Resources/thing/Properties/ThingName",
+                "/Resources/thing/Properties/AttributePayload/a", "/DeviceConfiguration/x",
+            ], "\(found)")
+        let listed = TemplateChecker.check(
+            soundTemplate(sections: #", "Mappings": {"M": {"a": {"b": ["c"]}}}"#))
+        #expect(listed.findings.first?.message.contains("Fn::Split") == true)
+    }
+
+    /// Every bound that is a setting holds, and says what it is.
+    @Test func limitsAreSettings() {
+        let body = soundTemplate()
+        let small = TemplateLimits(bodyBytesMax: 40)
+        let long = TemplateChecker.check(body, limits: small).findings
+        #expect(long.first?.message.contains("at most 40") == true)
+        let few = TemplateChecker.check(body, limits: TemplateLimits(valuesMax: 1)).findings
+        #expect(few.contains { $0.message == "the template has more than 1 values" }, "\(few)")
+    }
+
+    /// More findings than anybody reads are counted.
+    @Test func findingsAreBounded() {
+        let members = (0..<3000).map { #""k\#($0)": 1"# }.joined(separator: ", ")
+        let found = TemplateChecker.check(
+            "{\(members)}", limits: TemplateLimits(bodyBytesMax: 1 << 20)
+        ).findings
+        #expect(found.count == TemplateLimits.findingsMax + 1)
+        #expect(found.contains { $0.message == "2001 more findings are left out" })
     }
 
     /// Sixty functions within each other render; more than the bound is one error.

@@ -38,10 +38,12 @@ enum Program {
         try await Self.run(arguments, environment: environment)
     }
 
+    /// - Parameter directory: where it is started; nil is where the tests are.
     static func run(
-        _ arguments: [String], environment: [String: String] = [:]
+        _ arguments: [String], environment: [String: String] = [:], in directory: String? = nil
     ) async throws -> Result {
         let process = Self.make(arguments, environment: environment)
+        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         let output = Pipe()
         let errors = Pipe()
         process.standardOutput = output

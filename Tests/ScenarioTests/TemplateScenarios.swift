@@ -25,6 +25,54 @@ import Testing
         }
     }
 
+    /// What ships has nothing against it but what it means, and says so.
+    @Test func everyShippedTemplateIsClean() async throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: Self.templates)
+        let files = names.filter { $0.hasSuffix(".json") }.map { "\(Self.templates)/\($0)" }
+        let linted = try await Program.run(["template", "lint", "--json"] + files)
+        #expect(linted.status == 0, "\(linted.errors)")
+        let findings = try JSONParser.parse(linted.output).arrayValue ?? []
+        #expect(findings.allSatisfy { $0["severity"] == "note" }, "\(linted.output)")
+        let ignored = try await Program.run(
+            ["template", "lint", "--json", "--show-ignored"] + files)
+        let kept = try JSONParser.parse(ignored.output).arrayValue?.filter {
+            $0["ignored"] != nil
+        }
+        #expect(kept?.allSatisfy { $0["rule"] == "takes-over-thing" } == true)
+    }
+
+    /// A claim that would leave its devices waiting is told where a template is put.
+    @Test func aPutLooksThroughTheClaims() async throws {
+        let workshop = try await Workshop().initialized()
+        let service = try await RunningService(workshop)
+        let body = try String(
+            contentsOfFile: "\(Self.templates)/demo-sensor.json", encoding: .utf8)
+        let next = try workshop.write("next.json", body.replacing("\"60\"", with: "\"90\""))
+        let whole = try await workshop.slipway(
+            "template", "put", next, "--name", "demo-sensor", "--json")
+        #expect(whole.status == 0, "\(whole.errors)")
+        let claims = try JSONParser.parse(whole.output)["claims"]?.arrayValue ?? []
+        #expect(claims.map { $0["problems"] } == [[]])
+        // The claim's policy without the topics of the answers.
+        let mute = try workshop.write(
+            "mute.json",
+            #"""
+            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+             "Action": ["iot:Connect", "iot:Publish"], "Resource": "*"}]}
+            """#)
+        let changed = try await workshop.slipway(
+            "policy", "version", "create", "demo-claim", mute, "--set-default")
+        #expect(changed.status == 0, "\(changed.errors)")
+        let put = try await workshop.slipway(
+            "template", "put", "\(Self.templates)/demo-sensor.json", "--name", "demo-sensor")
+        #expect(put.status == 0, "\(put.errors)")
+        #expect(put.errors.contains("does not let a device hear that it is registered"))
+        let unknown = try await workshop.slipway(
+            "template", "put", next, "--name", "other", "--enable")
+        #expect(unknown.status == 0, "\(unknown.errors)")
+        _ = await service.stop()
+    }
+
     /// Exit code, positions, nearest name, JSON and SARIF of the lint.
     @Test func theLintSaysWhereAndWhatWasMeant() async throws {
         let workshop = try Workshop()
@@ -79,6 +127,42 @@ import Testing
         #expect(tried.errors.contains("'\(file)' is not valid UTF-8"), "\(tried.errors)")
     }
 
+    /// One clear error each, and nothing is changed: no version, no audit record.
+    @Test func badFilesAreNamedAndChangeNothing() async throws {
+        let workshop = try await Workshop().initialized()
+        let body = try String(
+            contentsOfFile: "\(Self.templates)/demo-sensor.json", encoding: .utf8)
+        let deep = String(repeating: "[", count: 400) + String(repeating: "]", count: 400)
+        let bad: [(name: String, text: String, says: String)] = [
+            ("empty", "", "is empty"),
+            ("malformed", body.replacing("\"Resources\":", with: "\"Resources\""), "':'"),
+            ("cut", String(body.prefix(900)), "ends"),
+            ("twice", "{\"Resources\": {}, \"Resources\": {}}", "twice"),
+            ("deep", "{\"Resources\": \(deep)}", "nested deeper"),
+            ("marked", "\u{FEFF}" + body, "byte order mark"),
+            ("long", body + String(repeating: " ", count: 10_240), "at most 10240"),
+            ("text", "\"\(String(repeating: "x", count: 50))\"", "expected an object"),
+        ]
+        let before = try await workshop.slipway("audit", "verify", "--json")
+        for (name, text, says) in bad {
+            let file = try workshop.write("\(name).json", text)
+            let linted = try await Program.run("template", "lint", file)
+            #expect(linted.status == 2, "\(name)")
+            #expect(linted.output.contains(says), "\(name): \(linted.output)")
+            #expect(linted.output.split(separator: "\n").count == 1, "\(name): \(linted.output)")
+            let put = try await workshop.slipway("template", "put", file, "--name", "demo-sensor")
+            #expect(put.status == 1 && put.errors.contains(says), "\(name): \(put.errors)")
+            let tried = try await workshop.slipway("template", "dry-run", file)
+            #expect(tried.status == 1 && tried.errors.contains(says), "\(name): \(tried.errors)")
+        }
+        let folder = try await Program.run("template", "lint", workshop.path)
+        #expect(folder.status == 2 && folder.output.contains("[unreadable]"), "\(folder)")
+        #expect(try await workshop.slipway("audit", "verify", "--json").output == before.output)
+        // Line ends are no matter.
+        let windows = try workshop.write("windows.json", body.replacing("\n", with: "\r\n"))
+        #expect(try await Program.run("template", "lint", windows).status == 0)
+    }
+
     @Test func everyShippedTemplateRendersItsSampleParameters() async throws {
         for name in ["demo-sensor", "cellular-tracker", "jitp-subject"] {
             let result = try await Program.run(
@@ -111,9 +195,16 @@ import Testing
         #expect(junit.output.contains(#"<testsuites tests="2" failures="2">"#))
         let tap = try await Program.run("template", "test", test, "--format", "tap")
         #expect(tap.output.hasPrefix("TAP version 14\n1..2\nnot ok 1 - "))
+        // One file that cannot be run is told beside those that can.
         let bad = try workshop.write("Templates/demo-sensor.test.json", #"{"casse": []}"#)
-        let refused = try await Program.run("template", "test", bad)
-        #expect(refused.status == 1 && refused.errors.contains("casse"))
+        let folder = (bad as NSString).deletingLastPathComponent
+        let whole = try await Program.run("template", "test", folder)
+        #expect(whole.status == 1 && whole.output.contains("casse"), "\(whole.output)")
+        #expect(whole.output.contains("  ok     a large gateway"))
+        let broken = try await Program.run("template", "test", bad, "--format", "junit")
+        #expect(broken.output.contains("<error message="), "\(broken.output)")
+        let line = try await Program.run("template", "test", bad, "--format", "tap")
+        #expect(line.output.contains("not ok 1 - "), "\(line.output)")
     }
 
     @Test func goldenResultsAreWrittenAndHeldTo() async throws {
@@ -144,6 +235,13 @@ import Testing
             "SerialNumber=1", "--registry", registry)
         #expect(refused.status == 1)
         #expect(refused.output.contains("REFUSED: 409 ResourceConflict"))
+        let told = try await Program.run(
+            "template", "dry-run", "\(Self.templates)/reprovision-fail.json", "--parameters",
+            "SerialNumber=1", "--registry", registry, "--json")
+        let report = try JSONParser.parse(told.output)
+        #expect(report["against"] == "EMPTY")
+        #expect(report["refusal"]?["reasonCode"]?.intValue != nil)
+        #expect(report["refusal"]?["retryable"] == false)
         let merged = try await Program.run(
             "template", "dry-run", "\(Self.templates)/reprovision-merge.json", "--parameters",
             "SerialNumber=1", "--registry", registry, "--can", "publish", "devices/device-2/x")
@@ -163,6 +261,21 @@ import Testing
             "--registry", registry)
         #expect(csv.status == 0, "\(csv.errors)")
         #expect(csv.output.contains("created  device-7"))
+        // A header of one name is a header, and a file's only open parameter is what a line means.
+        let short = try workshop.write("one.csv", "SerialNumber\n8\n")
+        let alone = try await Program.run(
+            "template", "dry-run", "\(Self.templates)/reprovision-merge.json", "--serials", short,
+            "--registry", registry, "--json")
+        #expect(try JSONParser.parse(alone.output)["devices"] == 1, "\(alone.output)")
+        let other = try String(
+            contentsOfFile: "\(Self.templates)/reprovision-merge.json", encoding: .utf8)
+        let renamed = try workshop.write(
+            "renamed.json", other.replacing("SerialNumber", with: "Serial"))
+        let guessed = try await Program.run(
+            "template", "dry-run", renamed, "--serials", serials, "--registry", registry, "--json")
+        let lines = try JSONParser.parse(guessed.output)["lines"]?.arrayValue ?? []
+        #expect(lines.first?["thing"] == "device-1", "\(guessed.output)")
+        #expect(lines.last?["reasonCode"]?.intValue != nil)
         let summary = try JSONParser.parse(batch.output)["summary"]
         #expect(
             summary

@@ -56,7 +56,8 @@ package enum RegistrationOperations {
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
         let order = RegistrationOrder(
-            template: try RegistrationOrder.Template(body: request.text("templateBody")),
+            template: try RegistrationOrder.Template(
+                body: request.text("templateBody"), limits: services.templateLimits),
             parameters: try request.stringMap("parameters") ?? [:])
         let device = try await services.requireRegistration().direct.register(
             order, by: request.actor)
@@ -75,7 +76,8 @@ package enum RegistrationOperations {
         let definition = try RegistrationTasks.Definition(
             id: services.entropy.resourceID(), templateBody: request.text("templateBody"),
             input: input, roleARN: request.text("roleArn"),
-            createsMissing: request.optionalFlag("createMissing") ?? false)
+            createsMissing: request.optionalFlag("createMissing") ?? false,
+            limits: services.templateLimits)
         _ = try await services.decide([.registrationTask(definition.id)], by: request.actor) {
             view, now in
             RegistrationTasks.start(definition, by: request.actor, in: view, at: now)

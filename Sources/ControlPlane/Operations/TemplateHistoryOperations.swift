@@ -1,7 +1,6 @@
 import Fleet
 import HTTPTypes
 import JSON
-import Policies
 import Provisioning
 import Registry
 
@@ -37,11 +36,7 @@ package enum TemplateHistoryOperations {
         let name: TemplateName = try request.name("templateName")
         let body = try request.text("templateBody")
         let known = try await services.store.load([.template(name)]).template(name)
-        var context = TemplateLint.Context()
-        context.realm = services.realm
-        context.kind = known?.kind
-        let lint = try TemplateLint.report(of: body, in: context)
-        try lint.requireSound(name)
+        let lint = try TemplateOperations.admit(body, as: name, of: known?.kind, services)
         var revision = Templates.Revision(
             name: name, body: body, author: request.actor.identity)
         revision.message = try request.optionalText("message")
@@ -60,7 +55,8 @@ package enum TemplateHistoryOperations {
                 return try await store.load(submitted.keys.union(Templates.keys(of: template)))
             }
         ) { view, now throws(FleetError) in
-            try Templates.submit(submitted, in: view, at: now)
+            try Templates.submit(
+                submitted, in: view, at: now, versionsMax: services.templateLimits.versionsMax)
         }
         let after = try Templates.existing(
             name, in: try await services.store.load([.template(name)]))
@@ -74,6 +70,12 @@ package enum TemplateHistoryOperations {
                 ("digest", .string(ContentDigest.sha256(of: body))),
                 ("defaultVersionId", .int(after.defaultVersionID)),
                 ("enabled", .bool(after.enabled)),
+                (
+                    "claims",
+                    after.kind == .jitp
+                        ? nil
+                        : .array(try await TemplateClaims.of(name, services).map(\.checked))
+                ),
                 ("findings", .array(lint.findings.map { .object($0.json) }))))
     }
 
@@ -144,37 +146,11 @@ package enum TemplateHistoryOperations {
             by: name, max: wanted, services)
         return [
             "templateName": .name(name), "authorities": .array(authorities),
-            "claims": .array(try await Self.claims(reaching: name, services)),
+            "claims": .array(
+                try await TemplateClaims.of(name, services).filter(\.isOpen).map(\.json)),
             "registrations": .array(registrations), "searchedAll": .bool(isWhole),
         ]
     }
-
-    /// The claims, of the first thousand, whose policies let a device register by the template.
-    private static func claims(
-        reaching name: TemplateName, _ services: ControlPlaneServices
-    ) async throws(FleetError) -> [JSONValue] {
-        let request = AuthorizationRequest.publish(
-            topic: "$aws/provisioning-templates/\(name)/provision/json", in: services.realm)
-        let page = try await services.store.page(ListQuery(.claims, limit: Self.claimsReadMax))
-        var found: [JSONValue] = []
-        for case .claim(let claim) in page.records {
-            let target = PolicyTarget.certificate(claim.certificate)
-            let names = try await services.store.load([.policiesOfTarget(target)])
-                .policiesOfTarget(target)
-            let view = try await services.store.load(Set(names.map { .policy($0) }))
-            let decision = PolicyEvaluator.decide(
-                policies: names.compactMap { view.policy($0) }.map { CompiledPolicy($0) },
-                request: request, context: PolicyVariables(now: services.clock.now))
-            guard decision.isAllowed else { continue }
-            found.append([
-                "certificateId": .string(claim.certificate.rawValue),
-                "label": .string(claim.label),
-            ])
-        }
-        return found
-    }
-
-    private static let claimsReadMax = 1000
 
     private static func registrations(
         by name: TemplateName, max wanted: Int, _ services: ControlPlaneServices

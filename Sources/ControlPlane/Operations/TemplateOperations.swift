@@ -48,10 +48,11 @@ package enum TemplateOperations {
     ) async throws(FleetError) -> JSONValue {
         let name = try TemplateName(request.text("templateName"))
         let body = try request.text("templateBody")
-        _ = try TemplateChecker.document(of: body, named: name)
+        let kind = try Self.kind(request)
+        _ = try Self.admit(body, as: name, of: kind, services)
         let hook = try Self.hook(request)
         let submission = TemplateSubmission(
-            name: name, kind: try Self.kind(request),
+            name: name, kind: kind,
             summary: try request.optionalText("description") ?? "",
             // A template that nobody has enabled must not be reachable by its name alone.
             enabled: try request.optionalFlag("enabled") ?? false, hook: hook?.name, body: body,
@@ -71,6 +72,19 @@ package enum TemplateOperations {
             "templateArn": .arn(services.realm.template(name)), "templateName": .name(name),
             "defaultVersionId": 1,
         ]
+    }
+
+    /// Every body that is handed in, by AWS's operations as by ours: errors of the lint refuse it.
+    /// Its warnings and notes are for whoever asks; AWS's answers have no place for them.
+    static func admit(
+        _ body: String, as name: TemplateName, of kind: ProvisioningTemplate.Kind?,
+        _ services: ControlPlaneServices
+    ) throws(FleetError) -> TemplateLint.Report {
+        var context = TemplateLint.Context()
+        context.realm = services.realm
+        context.kind = kind
+        context.limits = services.templateLimits
+        return try TemplateLint.admit(body, as: name, in: context)
     }
 
     private static func kind(

@@ -44,13 +44,14 @@ package enum TemplateVersionOperations {
         let name: TemplateName = try request.name("templateName")
         let body = try request.text("templateBody")
         let isDefault = try request.queryFlag("setAsDefault")
-        _ = try TemplateChecker.document(of: body, named: name)
+        let template = try Templates.existing(
+            name, in: try await services.store.load([.template(name)]))
+        _ = try TemplateOperations.admit(body, as: name, of: template.kind, services)
         let decided = try await services.decide([.template(name)], by: request.actor) {
             view, now throws(FleetError) in
             try Templates.createVersion(
                 of: name, body: body, isDefault: isDefault, author: request.actor.identity,
-                in: view,
-                at: now)
+                in: view, at: now, versionsMax: services.templateLimits.versionsMax)
         }
         let id = try Templates.existing(name, in: decided.view).latestVersionID + 1
         return [

@@ -11,9 +11,10 @@ package struct RegistrationOrder: Sendable {
         /// SHA-256 of the body, hex.
         package let digest: String
 
+        /// - Parameter limits: the service's for a body that comes in; one that is kept was let in.
         /// - Throws: `FleetError.invalidRequest` with every finding, each at its JSON pointer.
-        package init(body: String) throws(FleetError) {
-            self.document = try TemplateChecker.document(ofOperators: body)
+        package init(body: String, limits: TemplateLimits = .largest) throws(FleetError) {
+            self.document = try TemplateChecker.document(ofOperators: body, limits: limits)
             self.digest = ContentDigest.sha256(of: body)
         }
     }

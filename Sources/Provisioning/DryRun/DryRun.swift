@@ -17,15 +17,21 @@ package final class DryRun: Sendable {
     private let realm: Realm
     /// A hook that nobody has approved refuses every device.
     private let requiresHookApproval: Bool
+    /// Of a body that comes along.
+    private let templateLimits: TemplateLimits
+    /// What `load` reads, as reports call it.
+    private let registry: DryRunRequest.Registry
     /// One hook at a time: workers are there for devices, and whoever tries things can wait.
     private let hookGate = FairGate(places: 1)
 
     /// - Parameters:
     ///   - askHook: nil where there is no sandbox to run a script in.
     ///   - readCSR: nil where nothing can read one.
+    ///   - registry: `.empty` for a registry that is described and nowhere kept.
     package init(
         load: @escaping Load, askHook: AskHook?, readCSR: ReadCSR?, clock: any WallClock,
-        realm: Realm, requiresHookApproval: Bool = false
+        realm: Realm, requiresHookApproval: Bool = false,
+        templateLimits: TemplateLimits = .standard, registry: DryRunRequest.Registry = .database
     ) {
         self.load = load
         self.askHook = askHook
@@ -33,6 +39,8 @@ package final class DryRun: Sendable {
         self.clock = clock
         self.realm = realm
         self.requiresHookApproval = requiresHookApproval
+        self.templateLimits = templateLimits
+        self.registry = registry
     }
 
     /// The certificate that a device would hold; it does not exist.
@@ -52,7 +60,9 @@ package final class DryRun: Sendable {
     package func run(_ request: DryRunRequest) async throws(FleetError) -> DryRunReport {
         let questions = try DryRunPolicies.questions(request.questions, in: self.realm)
         let template = try await self.template(request)
-        var report = DryRunReport(source: template.source, registry: request.registry)
+        var report = DryRunReport(
+            source: template.source,
+            registry: request.registry == .database ? self.registry : request.registry)
         report.document = template.document
         do throws(FleetError) {
             try await self.decide(request, template, questions, into: &report)
@@ -157,7 +167,7 @@ package final class DryRun: Sendable {
     private func template(_ request: DryRunRequest) async throws(FleetError) -> Template {
         switch request.subject {
         case .body(let body):
-            let report = TemplateChecker.check(body)
+            let report = TemplateChecker.check(body, limits: self.templateLimits)
             guard let document = report.document else {
                 throw FleetError(
                     .invalidRequest,
@@ -190,7 +200,8 @@ package final class DryRun: Sendable {
         }
         return Template(
             source: ProvisioningPlan.Source(version),
-            document: try TemplateChecker.document(of: version.body, named: name),
+            document: try TemplateChecker.document(
+                of: version.body, named: name, limits: .largest),
             hook: record.kind == .jitp ? nil : record.hook,
             refusal: TemplateGate.refusal(of: record, isJustInTime: request.isJustInTime))
     }

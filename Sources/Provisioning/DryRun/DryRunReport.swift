@@ -101,6 +101,7 @@ package struct DryRunReport: Sendable {
             "statusCode": .int(rejection.statusCode), "errorCode": .string(rejection.errorCode),
             "message": .string(rejection.errorMessage),
         ]
+        for (name, value) in rejection.explanation.members { object[name] = value }
         object["resource"] = error.resource.map { .string($0) }
         return .object(object)
     }

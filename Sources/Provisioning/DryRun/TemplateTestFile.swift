@@ -30,7 +30,7 @@ package struct TemplateTestFile: Sendable {
         package var certificate: JSONValue?
         package var may: [String] = []
         package var mayNot: [String] = []
-        /// `errorCode`, and a piece of the `message`.
+        /// `errorCode`, `reasonCode` or `reason`, and a piece of the `message`.
         package var refusal: JSONValue?
 
         /// Nothing is expected, so that only a golden file can tell.
@@ -93,9 +93,13 @@ package struct TemplateTestFile: Sendable {
             expectation.refusal =
                 if let code = refused.stringValue {
                     ["errorCode": .string(code)]
+                } else if let number = refused.intValue {
+                    ["reasonCode": .int(number)]
                 } else {
                     .object(
-                        try Self.object(refused, at: "/refused", knowing: ["errorCode", "message"]))
+                        try Self.object(
+                            refused, at: "/refused",
+                            knowing: ["errorCode", "reasonCode", "reason", "message"]))
                 }
         }
         return Case(

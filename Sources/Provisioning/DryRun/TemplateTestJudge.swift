@@ -74,6 +74,12 @@ package enum TemplateTestJudge {
             failures.append(
                 "refused: expected \(code), found \(rejection.errorCode): \(refusal.message)")
         }
+        for member in ["reasonCode", "reason"] {
+            guard let code = wanted[member], code != rejection.explanation[member] else { continue }
+            failures.append(
+                "refused: expected \(member) \(Self.text(code)), found "
+                    + "\(Self.text(rejection.explanation[member])): \(refusal.message)")
+        }
         if let piece = wanted["message"]?.stringValue, !refusal.message.contains(piece) {
             failures.append("refused: '\(refusal.message)' does not say '\(piece)'")
         }

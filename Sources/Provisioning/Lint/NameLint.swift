@@ -124,6 +124,16 @@ extension TemplateLint {
 
     // MARK: What exists
 
+    mutating func lintPackages() {
+        guard !self.document.thing.packageVersions.isEmpty else { return }
+        self.report(
+            .packageVersions,
+            "this service keeps no software packages: every device is refused, as by AWS where a "
+                + "package version does not exist",
+            at: self.thingPointer.appending("Properties").appending("PackageVersions"),
+            isAboutKey: true)
+    }
+
     /// A registration attaches a new certificate to its thing. Where no override says FAIL, that
     /// may be a thing that another device has been.
     mutating func lintTakeover() {

@@ -13,9 +13,9 @@ package struct TemplateLint {
         package var realm = Realm.standard
         /// A certificate's subject as the authority makes them (RFC 4514).
         package var subject: String?
-        /// The policy of the claim whose devices use the template, with the template's name.
-        package var claim: (policy: PolicyDocument, template: TemplateName)?
-        package var bytesMax = Limits.templateBodyBytesMax
+        /// The policies of the claim whose devices use the template, with the template's name.
+        package var claim: (policies: [CompiledPolicy], template: TemplateName)?
+        package var limits = TemplateLimits.standard
 
         package init() {}
     }
@@ -46,7 +46,7 @@ package struct TemplateLint {
         }
 
         /// - Throws: `FleetError.invalidRequest` with every error.
-        package func requireSound(_ name: TemplateName) throws(FleetError) {
+        func requireSound(_ name: TemplateName) throws(FleetError) {
             let errors = self.findings.filter { $0.rule.severity == .error }
             guard !errors.isEmpty else { return }
             throw FleetError(
@@ -65,7 +65,7 @@ package struct TemplateLint {
     package static func report(
         of body: String, in context: Context = Context()
     ) throws(FleetError) -> Report {
-        let checked = TemplateChecker.check(body, bytesMax: context.bytesMax)
+        let checked = TemplateChecker.check(body, limits: context.limits)
         guard let document = checked.document else {
             return Report(findings: checked.findings, ignored: [])
         }
@@ -75,8 +75,20 @@ package struct TemplateLint {
         lint.lintNames()
         lint.lintTakeover()
         lint.lintPolicies()
+        lint.lintPackages()
         try lint.lintClaim()
-        return lint.sorted(in: body)
+        return lint.sorted(in: body, checked.root)
+    }
+
+    /// The gate that every body passes on its way into the store, whoever hands it in: what is an
+    /// error is refused, and the rest is told.
+    /// - Throws: `FleetError.invalidRequest` with every error.
+    package static func admit(
+        _ body: String, as name: TemplateName, in context: Context
+    ) throws(FleetError) -> Report {
+        let report = try Self.report(of: body, in: context)
+        try report.requireSound(name)
+        return report
     }
 
     private init(document: TemplateDocument, context: Context) {
@@ -88,6 +100,7 @@ package struct TemplateLint {
         _ rule: TemplateRule, _ message: String, at pointer: JSONPointer,
         expected: String? = nil, isAboutKey: Bool = false
     ) {
+        guard self.findings.count < TemplateLimits.findingsMax else { return }
         self.findings.append(
             TemplateFinding(
                 message, at: pointer, rule: rule, expected: expected, isAboutKey: isAboutKey))
@@ -105,7 +118,7 @@ package struct TemplateLint {
 
     // MARK: Exceptions
 
-    private mutating func sorted(in body: String) -> Report {
+    private mutating func sorted(in body: String, _ root: JSONValue) -> Report {
         var used: Set<Int> = []
         var ignored: [(finding: TemplateFinding, reason: String)] = []
         var kept: [TemplateFinding] = []
@@ -132,11 +145,9 @@ package struct TemplateLint {
                     "nothing here breaks '\(exception.rule)'; take the exception away",
                     at: list.appending(exception.index), rule: .unusedException))
         }
-        // It has been read once, so it can be parsed.
-        let limits = JSONLimits(
-            bytesMax: self.context.bytesMax, depthMax: TemplateLimits.depthMax)
-        let root = (try? JSONParser.parse(body, limits: limits)) ?? .null
-        let map = JSONSourceMap(of: body, depthMax: TemplateLimits.depthMax)
+        let map = JSONSourceMap(
+            of: body, for: (kept + ignored.map(\.finding)).map(\.pointer),
+            depthMax: TemplateLimits.depthMax)
         let located = kept.map { $0.located(by: map, in: root) }.sorted { left, right in
             let start = JSONSourceMap.Position(line: 1, column: 1)
             return (left.position ?? start, left.rule.id) < (right.position ?? start, right.rule.id)

@@ -19,13 +19,14 @@ package enum RegistrationTasks {
         ///   task that cannot work is refused before it exists.
         package init(
             id: RegistrationTaskID, templateBody: String, input: RegistrationInput,
-            roleARN: String, createsMissing: Bool = false
+            roleARN: String, createsMissing: Bool = false,
+            limits: TemplateLimits = .standard
         ) throws(FleetError) {
             guard RegistrationTasks.roleCharacters.contains(roleARN.count) else {
                 throw FleetError(
                     .invalidRequest, "roleArn has \(roleARN.count) characters; 20 to 2048")
             }
-            _ = try RegistrationOrder.Template(body: templateBody)
+            _ = try RegistrationOrder.Template(body: templateBody, limits: limits)
             self.id = id
             self.templateBody = templateBody
             self.input = input

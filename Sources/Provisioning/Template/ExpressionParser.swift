@@ -5,9 +5,6 @@ import Policies
 /// Reads values, references and intrinsic functions, and notes everything that it does not
 /// understand instead of stopping at the first.
 struct ExpressionParser {
-    /// The parser of JSON bounds nesting already; this bounds what one template may cost to render.
-    static let expressionsMax = 4096
-
     /// Each name that is referred to, and where: judged even where the rest makes no document.
     struct Reference: Hashable {
         let name: String
@@ -18,14 +15,24 @@ struct ExpressionParser {
         "Ref", "Fn::Join", "Fn::Sub", "Fn::Select", "Fn::Split", "Fn::FindInMap",
     ]
 
+    /// The parser of JSON bounds nesting already; this bounds what one template may cost to render.
+    let valuesMax: Int
     private(set) var findings: [TemplateFinding] = []
+    /// Findings beyond what is told of one template.
+    private(set) var findingsLeftOut = 0
     private(set) var references: [Reference] = []
     private var count = 0
+
+    init(valuesMax: Int) { self.valuesMax = valuesMax }
 
     mutating func report(
         _ message: String, at pointer: JSONPointer, expected: String? = nil,
         nearest: String? = nil, isAboutKey: Bool = false
     ) {
+        guard self.findings.count < TemplateLimits.findingsMax else {
+            self.findingsLeftOut += 1
+            return
+        }
         self.findings.append(
             TemplateFinding(
                 message, at: pointer, expected: expected, nearest: nearest,
@@ -34,13 +41,7 @@ struct ExpressionParser {
 
     /// A value that becomes one text; nil, and a finding, where it cannot.
     mutating func text(_ value: JSONValue, at pointer: JSONPointer) -> TemplateExpression? {
-        self.count += 1
-        guard self.count <= Self.expressionsMax else {
-            if self.count == Self.expressionsMax + 1 {
-                self.report("the template has more than \(Self.expressionsMax) values", at: pointer)
-            }
-            return nil
-        }
+        guard self.hasRoom(at: pointer) else { return nil }
         switch value {
         case .string(let text): return TemplateExpression(.literal(text), at: pointer)
         case .object(let object): return self.function(object, at: pointer)
@@ -54,6 +55,15 @@ struct ExpressionParser {
                 expected: Self.textExpected)
         }
         return nil
+    }
+
+    /// Counts one more value; false, and one finding, where there are too many.
+    private mutating func hasRoom(at pointer: JSONPointer) -> Bool {
+        self.count += 1
+        if self.count == self.valuesMax + 1 {
+            self.report("the template has more than \(self.valuesMax) values", at: pointer)
+        }
+        return self.count <= self.valuesMax
     }
 
     private static let textExpected = "text in quotes, a Ref, or a function that makes text"
@@ -114,9 +124,9 @@ struct ExpressionParser {
             form = nil
         }
         guard let expression = form.map({ TemplateExpression($0, at: pointer) }) else { return nil }
-        guard expression.weight <= Self.expressionsMax else {
+        guard expression.weight <= self.valuesMax else {
             self.report(
-                "rendering this takes more than \(Self.expressionsMax) steps", at: pointer)
+                "rendering this takes more than \(self.valuesMax) steps", at: pointer)
             return nil
         }
         return expression
@@ -264,6 +274,7 @@ extension ExpressionParser {
                     pieces.append(TemplateExpression(.literal(literal), at: pointer))
                     literal = ""
                 }
+                guard self.hasRoom(at: pointer) else { return nil }
                 if let variable = variables[name] {
                     pieces.append(variable)
                 } else {

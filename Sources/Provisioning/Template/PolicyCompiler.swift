@@ -17,7 +17,6 @@ struct PolicyCompiler {
     private enum Rough {
         case literal(String)
         case reference(Int)
-        case pseudo(PseudoParameter)
         case expression(TemplateExpression)
     }
 
@@ -28,9 +27,17 @@ struct PolicyCompiler {
     private static let literalBytesMax = 4 * TemplateLimits.policyDocumentBytesMax
 
     private(set) var references: [String] = []
-    private(set) var leaves: [[PolicyProgram.Piece]] = []
+    private(set) var expressions: [TemplateExpression] = []
+    private(set) var literals: [UInt8] = []
+    private(set) var pieces: [PolicyProgram.Piece] = []
+    private(set) var leaves: [Range<Int>] = []
     private var piecesCount = 0
     private var literalBytesCount = 0
+
+    /// As JSON has it in a string, without the quotes.
+    static func escaped(_ text: [UInt8]) -> ArraySlice<UInt8> {
+        JSONPrinter.bytes(.string(String(decoding: text, as: UTF8.self))).dropFirst().dropLast()
+    }
 
     /// nil where rendering has to walk the tree.
     mutating func node(_ tree: TemplateTree) -> Node? {
@@ -58,31 +65,42 @@ struct PolicyCompiler {
     private mutating func leaf(_ expression: TemplateExpression) -> Node? {
         var rough: [Rough] = []
         guard self.flatten(expression, into: &rough) else { return nil }
-        var pieces: [PolicyProgram.Piece] = []
+        let start = self.pieces.count
         var known = ""
-        var isKnown = true
         for piece in rough {
-            if case .literal(let text) = piece {
-                known += text
-                continue
-            }
-            isKnown = false
-            if !known.isEmpty { pieces.append(.literal(PolicyProgram.Literal(known))) }
-            known = ""
             switch piece {
-            case .literal: break
-            case .reference(let index): pieces.append(.reference(index))
-            case .pseudo(let name): pieces.append(.pseudo(name))
-            case .expression(let expression): pieces.append(.expression(expression))
+            case .literal(let text): known += text
+            case .reference(let index):
+                self.settle(&known)
+                self.pieces.append(.reference(index))
+            case .expression(let expression):
+                self.settle(&known)
+                self.pieces.append(.expression(self.expressions.count))
+                self.expressions.append(expression)
             }
         }
-        if isKnown {
+        if self.pieces.count == start {
             guard known.utf8.count <= TemplateLimits.renderedBytesMax else { return nil }
             return .text(JSONPrinter.bytes(.string(known)))
         }
-        if !known.isEmpty { pieces.append(.literal(PolicyProgram.Literal(known))) }
-        self.leaves.append(pieces)
+        self.settle(&known)
+        self.leaves.append(start..<self.pieces.count)
         return .leaf(self.leaves.count - 1)
+    }
+
+    /// What is known so far becomes a piece.
+    private mutating func settle(_ known: inout String) {
+        guard !known.isEmpty else { return }
+        let start = self.literals.count
+        self.literals += Self.escaped(Array(known.utf8))
+        self.pieces.append(
+            .literal(
+                PolicyProgram.Literal(
+                    escaped: start..<self.literals.count, bytesCount: known.utf8.count,
+                    hasVariables: known.utf8.contains {
+                        $0 == PolicyBytes.open || $0 == PolicyBytes.close
+                    })))
+        known = ""
     }
 
     /// False where there is too much of it.
@@ -94,9 +112,7 @@ struct PolicyCompiler {
         switch expression.form {
         case .literal(let text): return self.add(text, to: &pieces)
         case .reference(let name):
-            if let pseudo = PseudoParameter(rawValue: name) {
-                pieces.append(.pseudo(pseudo))
-            } else if let index = self.references.firstIndex(of: name) {
+            if let index = self.references.firstIndex(of: name) {
                 pieces.append(.reference(index))
             } else {
                 pieces.append(.reference(self.references.count))
@@ -124,46 +140,44 @@ struct PolicyCompiler {
     // MARK: The text
 
     /// The document's text as `JSONPrinter` writes it, cut where a leaf goes.
-    static func segments(
-        of node: Node, style: JSONPrinter.Style
-    ) -> [PolicyProgram.Segment] {
-        var segments: [PolicyProgram.Segment] = []
-        var pending: [UInt8] = []
-        Self.write(node, style, &segments, &pending)
-        if !pending.isEmpty { segments.append(.constant(pending)) }
-        return segments
+    static func form(of node: Node, style: JSONPrinter.Style) -> PolicyProgram.Form {
+        var form = PolicyProgram.Form()
+        var start = 0
+        Self.write(node, style, &form, &start)
+        form.stretches.append(.init(known: start..<form.bytes.count, leaf: nil))
+        return form
     }
 
+    /// - Parameter start: of the stretch that is being written.
     private static func write(
-        _ node: Node, _ style: JSONPrinter.Style, _ segments: inout [PolicyProgram.Segment],
-        _ pending: inout [UInt8]
+        _ node: Node, _ style: JSONPrinter.Style, _ form: inout PolicyProgram.Form,
+        _ start: inout Int
     ) {
         switch node {
-        case .text(let bytes): pending += bytes
-        case .value(let value): pending += JSONPrinter.bytes(value, style: style)
+        case .text(let bytes): form.bytes += bytes
+        case .value(let value): form.bytes += JSONPrinter.bytes(value, style: style)
         case .leaf(let index):
-            if !pending.isEmpty { segments.append(.constant(pending)) }
-            pending = []
-            segments.append(.leaf(index))
+            form.stretches.append(.init(known: start..<form.bytes.count, leaf: index))
+            start = form.bytes.count
         case .array(let nodes):
-            pending.append(UInt8(ascii: "["))
+            form.bytes.append(UInt8(ascii: "["))
             for (index, node) in nodes.enumerated() {
-                if index > 0 { pending.append(UInt8(ascii: ",")) }
-                Self.write(node, style, &segments, &pending)
+                if index > 0 { form.bytes.append(UInt8(ascii: ",")) }
+                Self.write(node, style, &form, &start)
             }
-            pending.append(UInt8(ascii: "]"))
+            form.bytes.append(UInt8(ascii: "]"))
         case .object(var members):
             if style == .canonical {
                 members.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
             }
-            pending.append(UInt8(ascii: "{"))
+            form.bytes.append(UInt8(ascii: "{"))
             for (index, member) in members.enumerated() {
-                if index > 0 { pending.append(UInt8(ascii: ",")) }
-                pending += JSONPrinter.bytes(.string(member.key))
-                pending.append(UInt8(ascii: ":"))
-                Self.write(member.value, style, &segments, &pending)
+                if index > 0 { form.bytes.append(UInt8(ascii: ",")) }
+                form.bytes += JSONPrinter.bytes(.string(member.key))
+                form.bytes.append(UInt8(ascii: ":"))
+                Self.write(member.value, style, &form, &start)
             }
-            pending.append(UInt8(ascii: "}"))
+            form.bytes.append(UInt8(ascii: "}"))
         }
     }
 }

@@ -16,6 +16,11 @@ package struct RenderedTemplate: Hashable, Sendable {
         }
     }
 
+    package struct PackageVersion: Hashable, Sendable {
+        package let name: PackageName
+        package let version: PackageVersionName
+    }
+
     package struct LogicalPolicy: Hashable, Sendable {
         package let logicalName: String
         package let name: PolicyName
@@ -26,6 +31,7 @@ package struct RenderedTemplate: Hashable, Sendable {
     package let attributes: [String: String]
     package let groups: [ThingGroupName]
     package let billingGroup: BillingGroupName?
+    package let packageVersions: [PackageVersion]
     package let policies: [PolicyChoice]
     /// What the template's own names for its policies came to be, in the template's order.
     package let policyNames: [LogicalPolicy]

@@ -20,6 +20,8 @@ package struct ResolvedParameters: Hashable, Sendable {
         }
     }
 
+    private static let pseudoNames = PseudoParameter.allCases.map(\.rawValue)
+
     package private(set) var values: [String: Value]
     private let certificateID: String?
     private let realm: Realm
@@ -58,7 +60,7 @@ package struct ResolvedParameters: Hashable, Sendable {
     }
 
     private init(
-        _ given: [String: Value], document: TemplateDocument, certificate: CertificateID?,
+        _ given: consuming [String: Value], document: TemplateDocument, certificate: CertificateID?,
         realm: Realm
     ) {
         var values = given
@@ -66,7 +68,7 @@ package struct ResolvedParameters: Hashable, Sendable {
             guard let text = parameter.defaultValue else { continue }
             values[parameter.name] = Value(text: text, origin: .templateDefault)
         }
-        for name in PseudoParameter.allCases { values[name.rawValue] = nil }
+        for name in Self.pseudoNames { values[name] = nil }
         self.values = values
         self.certificateID = certificate?.rawValue
         self.realm = realm
@@ -75,22 +77,20 @@ package struct ResolvedParameters: Hashable, Sendable {
     /// Every value by its name, without origins: what a certificate's provenance keeps.
     package var texts: [String: String] { self.values.mapValues(\.text) }
 
-    /// nil where nobody gave a value.
-    func text(of name: String) -> RenderedText? {
-        if let name = PseudoParameter(rawValue: name) {
-            return self.text(of: name).map { RenderedText($0, isForeign: false) }
+    /// A value, and whether somebody other than the template's author chose it; nil where nobody
+    /// gave one. A template's own default is its author's text, wildcards and all.
+    func value(of name: String) -> (text: String, isForeign: Bool)? {
+        // A parameter cannot be called as a pseudo parameter is: `init` removes those.
+        if let value = self.values[name] {
+            return (value.text, value.origin != .templateDefault)
         }
-        // A template's own default is its author's text, wildcards and all.
-        return self.values[name].map {
-            RenderedText($0.text, isForeign: $0.origin != .templateDefault)
-        }
+        guard let pseudo = PseudoParameter(rawValue: name), let text = self.text(of: pseudo)
+        else { return nil }
+        return (text, false)
     }
 
-    /// The same as one text, whoever chose it.
-    func plain(_ name: String) -> String? {
-        // A parameter cannot be called as a pseudo parameter is: `init` removes those.
-        if let value = self.values[name] { return value.text }
-        return PseudoParameter(rawValue: name).flatMap { self.text(of: $0) }
+    func text(of name: String) -> RenderedText? {
+        self.value(of: name).map { RenderedText($0.text, isForeign: $0.isForeign) }
     }
 
     /// nil for a certificate that is not known yet.

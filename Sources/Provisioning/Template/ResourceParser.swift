@@ -23,6 +23,7 @@ extension TemplateParser {
                     value, at: place, allowing: ["Type", "Properties", "OverrideSettings"])
             else { continue }
             declared += 1
+            guard policies.count <= Limits.policiesPerCertificateMax else { continue }
             switch resource["Type"]?.stringValue {
             case "AWS::IoT::Thing":
                 if let thing = self.thing(name, resource, at: place) { things.append(thing) }
@@ -44,6 +45,11 @@ extension TemplateParser {
         if certificates.count > 1 {
             self.report("more than one AWS::IoT::Certificate", at: section)
         }
+        if policies.count > Limits.policiesPerCertificateMax {
+            self.report(
+                "more policies than a certificate can have: at most "
+                    + "\(Limits.policiesPerCertificateMax)", at: section)
+        }
         if complete, things.isEmpty {
             self.report("no AWS::IoT::Thing: a device would have no name", at: section)
         }
@@ -64,7 +70,7 @@ extension TemplateParser {
                 resource["Properties"] ?? [:], at: inside,
                 allowing: [
                     "ThingName", "AttributePayload", "ThingTypeName", "ThingGroups",
-                    "BillingGroup",
+                    "BillingGroup", "PackageVersions",
                 ])
         else { return nil }
         guard let nameValue = properties["ThingName"] else {
@@ -74,6 +80,8 @@ extension TemplateParser {
         guard let name = self.expressions.text(nameValue, at: inside.appending("ThingName"))
         else { return nil }
         var thing = TemplateDocument.ThingResource(logicalName: logicalName, name: name)
+        thing.statesAttributes = properties["AttributePayload"] != nil
+        thing.statesGroups = properties["ThingGroups"] != nil
         if let payload = properties["AttributePayload"] {
             thing.attributes = self.attributePayload(
                 payload, at: inside.appending("AttributePayload"))
@@ -82,6 +90,10 @@ extension TemplateParser {
         thing.billingGroup = self.optionalText("BillingGroup", of: properties, in: inside)
         if let groups = properties["ThingGroups"] {
             thing.groups = self.groups(groups, at: inside.appending("ThingGroups"))
+        }
+        if let packages = properties["PackageVersions"] {
+            thing.packageVersions = self.packageVersions(
+                packages, at: inside.appending("PackageVersions"))
         }
         self.thingOverrides(resource["OverrideSettings"], of: &thing, at: place)
         return thing
@@ -111,6 +123,22 @@ extension TemplateParser {
             }
         }
         return attributes
+    }
+
+    /// AWS: PackageVersions, the version of each package by its name.
+    private mutating func packageVersions(
+        _ value: JSONValue, at place: JSONPointer
+    ) -> [TemplateDocument.PackageVersion] {
+        var versions: [TemplateDocument.PackageVersion] = []
+        for wanted in self.attributes(value, at: place) {
+            do throws(FleetError) {
+                versions.append(
+                    .init(try PackageName(wanted.name), version: wanted.value))
+            } catch {
+                self.report(error.message, at: place.appending(wanted.name), isAboutKey: true)
+            }
+        }
+        return versions
     }
 
     private mutating func groups(

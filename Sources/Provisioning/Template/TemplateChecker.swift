@@ -9,48 +9,57 @@ package enum TemplateChecker {
         /// Only where there are no findings.
         package let document: TemplateDocument?
         package let findings: [TemplateFinding]
+        /// The text as JSON, where it is that.
+        let root: JSONValue
     }
 
-    /// - Parameter bytesMax: of the text; more is refused unread.
+    /// - Parameter limits: a longer text is refused unread.
     package static func check(
         _ body: String, for purpose: TemplateDocument.Purpose = .fleet,
-        bytesMax: Int = Limits.templateBodyBytesMax
+        limits: TemplateLimits = .standard
     ) -> Report {
-        guard body.utf8.count <= bytesMax else {
+        guard body.utf8.count <= limits.bodyBytesMax else {
             return Self.refused(
-                "the template has \(body.utf8.count) bytes; at most \(bytesMax)", nil)
+                "the template has \(body.utf8.count) bytes; at most \(limits.bodyBytesMax)", nil)
+        }
+        guard !body.allSatisfy(\.isWhitespace) else {
+            return Self.refused("the template is empty", nil)
         }
         let root: JSONValue
         do {
             root = try JSONParser.parse(
-                body, limits: JSONLimits(bytesMax: bytesMax, depthMax: TemplateLimits.depthMax))
+                body,
+                limits: JSONLimits(
+                    bytesMax: limits.bodyBytesMax, depthMax: TemplateLimits.depthMax))
         } catch {
             return Self.refused(
                 "the template is no JSON: \(error.message)",
                 JSONSourceMap.Position(line: error.line, column: error.column))
         }
-        var parser = TemplateParser(for: purpose)
+        var parser = TemplateParser(for: purpose, limits: limits)
         let document = parser.parse(root)
         var findings = parser.findings + Self.undeclared(in: parser)
         if let document {
-            findings += Self.unmapped(in: document)
+            findings += Self.unmapped(in: document) + FixedValues.findings(in: document)
             if findings.isEmpty { findings += Self.trial(of: document) }
         }
         if !findings.isEmpty {
-            let map = JSONSourceMap(of: body, depthMax: TemplateLimits.depthMax)
+            let map = JSONSourceMap(
+                of: body, for: findings.map(\.pointer), depthMax: TemplateLimits.depthMax)
             findings = findings.map { $0.located(by: map, in: root) }.sorted { left, right in
                 guard let first = left.position, let second = right.position else { return false }
                 return first < second
             }
         }
-        return Report(document: findings.isEmpty ? document : nil, findings: findings)
+        return Report(
+            document: findings.isEmpty ? document : nil, findings: findings, root: root)
     }
 
     /// The document, or one error that carries every finding.
     package static func document(
-        of body: String, named name: TemplateName
+        of body: String, named name: TemplateName, limits: TemplateLimits = .standard
     ) throws(FleetError) -> TemplateDocument {
-        let report = Self.check(body)
+        let report = Self.check(body, limits: limits)
         guard let document = report.document else {
             throw FleetError(
                 .invalidRequest,
@@ -63,9 +72,9 @@ package enum TemplateChecker {
 
     /// The same for the template that an operator sends along with a registration.
     package static func document(
-        ofOperators body: String
+        ofOperators body: String, limits: TemplateLimits
     ) throws(FleetError) -> TemplateDocument {
-        let report = Self.check(body, for: .direct)
+        let report = Self.check(body, for: .direct, limits: limits)
         guard let document = report.document else {
             throw FleetError(
                 .invalidRequest,
@@ -82,13 +91,14 @@ package enum TemplateChecker {
             document: nil,
             findings: [
                 TemplateFinding(message, at: .root, rule: .unreadable, position: position)
-            ])
+            ], root: .null)
     }
 
     private static func undeclared(in parser: TemplateParser) -> [TemplateFinding] {
         let declared = Set(parser.declared)
         let known = parser.declared + PseudoParameter.allCases.map(\.rawValue)
-        return parser.expressions.references.compactMap { reference in
+        let references = parser.expressions.references.lazy
+        let undeclared = references.compactMap { reference -> TemplateFinding? in
             guard !declared.contains(reference.name),
                 PseudoParameter(rawValue: reference.name) == nil
             else { return nil }
@@ -99,6 +109,7 @@ package enum TemplateChecker {
                 expected: "the name of a parameter",
                 nearest: NearestName.of(reference.name, among: known))
         }
+        return Array(undeclared.prefix(TemplateLimits.findingsMax))
     }
 
     /// Map lookups that no parameter can save: the map itself, and keys that are literal.
@@ -131,13 +142,7 @@ package enum TemplateChecker {
     /// the outcome hangs on a value (a map's row, a cut text), a stand-in proves nothing, and the
     /// trial is left out.
     private static func trial(of document: TemplateDocument) -> [TemplateFinding] {
-        let dependsOnValues = document.expressions.contains { expression in
-            switch expression.form {
-            case .select, .findInMap: !expression.references.isEmpty
-            case .literal, .reference, .join, .substitution: false
-            }
-        }
-        guard !dependsOnValues else { return [] }
+        guard !document.expressions.contains(where: \.hangsOnValues) else { return [] }
         let standIns = document.parameters.filter { $0.defaultValue == nil }.map {
             ($0.name, "0")
         }

@@ -40,13 +40,30 @@ package struct TemplateDocument: Hashable, Sendable {
         case merge = "MERGE"
     }
 
+    /// A package that a thing is to have, and in which version.
+    package struct PackageVersion: Hashable, Sendable {
+        package let name: PackageName
+        package let version: TemplateExpression
+
+        package init(_ name: PackageName, version: TemplateExpression) {
+            self.name = name
+            self.version = version
+        }
+    }
+
     package struct ThingResource: Hashable, Sendable {
         package var logicalName: String
         package var name: TemplateExpression
         package var attributes: [Attribute] = []
         package var typeName: TemplateExpression?
         package var groups: [TemplateExpression] = []
+        /// Whether the template speaks of them at all: none that are written down are not the same
+        /// as nothing said.
+        package var statesAttributes = false
+        package var statesGroups = false
         package var billingGroup: TemplateExpression?
+        /// By package, the version that the thing is to have (AWS: PackageVersions).
+        package var packageVersions: [PackageVersion] = []
         /// nil where the template is silent; then what differs is a conflict.
         package var attributesOverride: Override?
         package var typeOverride: Override?
@@ -93,7 +110,7 @@ package struct TemplateDocument: Hashable, Sendable {
         }
     }
 
-    package struct PolicyResource: Hashable, Sendable {
+    package struct PolicyResource: Sendable {
         package enum Source: Hashable, Sendable {
             /// A policy that must exist.
             case name(TemplateExpression)
@@ -146,6 +163,7 @@ package struct TemplateDocument: Hashable, Sendable {
     package var expressions: [TemplateExpression] {
         var roots = [self.thing.name] + self.thing.attributes.map(\.value) + self.thing.groups
         roots += [self.thing.typeName, self.thing.billingGroup].compactMap { $0 }
+        roots += self.thing.packageVersions.map(\.version)
         roots += self.deviceConfiguration.map(\.value)
         roots += self.certificateDemands?.expressions ?? []
         var all = roots.flatMap(\.descendants) + (self.certificate?.expressions ?? [])
@@ -156,6 +174,20 @@ package struct TemplateDocument: Hashable, Sendable {
             }
         }
         return all
+    }
+}
+
+/// The program follows from the source.
+extension TemplateDocument.PolicyResource: Hashable {
+    package static func == (left: Self, right: Self) -> Bool {
+        left.logicalName == right.logicalName && left.source == right.source
+            && left.pointer == right.pointer
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(self.logicalName)
+        hasher.combine(self.source)
+        hasher.combine(self.pointer)
     }
 }
 

@@ -59,6 +59,17 @@ package struct TemplateExpression: Hashable, Sendable {
         }
     }
 
+    /// Whether it takes something out of a list or a map by a value, so that one value says nothing
+    /// of what another would make.
+    var hangsOnValues: Bool {
+        self.descendants.contains { expression in
+            switch expression.form {
+            case .select, .findInMap: !expression.references.isEmpty
+            case .literal, .reference, .join, .substitution: false
+            }
+        }
+    }
+
     /// The names it refers to, each once, in the order of their appearance.
     package var references: [String] {
         var seen: [String] = []
@@ -106,6 +117,20 @@ package indirect enum TemplateTree: Hashable, Sendable {
         package init(key: String, value: TemplateTree) {
             self.key = key
             self.value = value
+        }
+    }
+
+    /// What stands at a place inside; where the place is within a text, the text.
+    func inner(_ tokens: [String]) -> TemplateTree {
+        guard let token = tokens.first else { return self }
+        let rest = Array(tokens.dropFirst())
+        switch self {
+        case .literal, .text, .list: return self
+        case .array(let elements):
+            guard let index = Int(token), elements.indices.contains(index) else { return self }
+            return elements[index].inner(rest)
+        case .object(let members):
+            return members.first { $0.key == token }?.value.inner(rest) ?? self
         }
     }
 

@@ -6,12 +6,15 @@ import Policies
 /// what a template cannot say, it must not seem to say (AWS looks at much of this at use only).
 struct TemplateParser {
     let purpose: TemplateDocument.Purpose
-    var expressions = ExpressionParser()
+    var expressions: ExpressionParser
     /// What the sections that stand by themselves say, known though the rest makes no document.
     private(set) var declared: [String] = []
     private(set) var maps: [String: [String: [String: String]]] = [:]
 
-    init(for purpose: TemplateDocument.Purpose) { self.purpose = purpose }
+    init(for purpose: TemplateDocument.Purpose, limits: TemplateLimits = .standard) {
+        self.purpose = purpose
+        self.expressions = ExpressionParser(valuesMax: limits.valuesMax)
+    }
 
     /// The document, where there is enough of it to make one; it holds only if `findings` is empty.
     mutating func parse(_ root: JSONValue) -> TemplateDocument? {
@@ -43,7 +46,13 @@ struct TemplateParser {
         return document
     }
 
-    var findings: [TemplateFinding] { self.expressions.findings }
+    var findings: [TemplateFinding] {
+        let leftOut = self.expressions.findingsLeftOut
+        guard leftOut > 0 else { return self.expressions.findings }
+        return self.expressions.findings + [
+            TemplateFinding("\(leftOut) more findings are left out", at: .root)
+        ]
+    }
 
     mutating func report(
         _ message: String, at pointer: JSONPointer, expected: String? = nil,
@@ -62,6 +71,7 @@ struct TemplateParser {
         if members.count > Limits.parametersMax {
             self.report(
                 "\(members.count) parameters; at most \(Limits.parametersMax)", at: section)
+            return []
         }
         var parameters: [TemplateDocument.Parameter] = []
         for (name, value) in members.members {
@@ -103,13 +113,21 @@ struct TemplateParser {
                 let rowPlace = mapPlace.appending(top)
                 var cells: [String: String] = [:]
                 for (key, cell) in self.object(row, at: rowPlace, allowing: nil)?.members ?? [] {
-                    cells[key] = self.plainText(cell, at: rowPlace.appending(key))
+                    cells[key] = self.cell(cell, at: rowPlace.appending(key))
                 }
                 rows[top] = cells
             }
             maps[name] = rows
         }
         return maps
+    }
+
+    private mutating func cell(_ value: JSONValue, at pointer: JSONPointer) -> String? {
+        guard case .array = value else { return self.plainText(value, at: pointer) }
+        self.report(
+            "a map has one text in each place; a list can be written as one text and cut by "
+                + "Fn::Split", at: pointer, expected: "text in quotes")
+        return nil
     }
 
     private mutating func deviceConfiguration(

@@ -49,14 +49,7 @@ package struct TemplateRenderer {
             let group = try self.name(ThingGroupName.self, expression)
             if !groups.contains(group) { groups.append(group) }
         }
-        var policies: [RenderedTemplate.PolicyChoice] = []
-        var policyNames: [RenderedTemplate.LogicalPolicy] = []
-        var seen: Set<PolicyName> = []
-        for policy in self.document.policies {
-            let choice = try self.policy(policy)
-            policyNames.append(.init(logicalName: policy.logicalName, name: choice.name))
-            if seen.insert(choice.name).inserted { policies.append(choice) }
-        }
+        let policies = try self.policies()
         var configuration = JSONObject()
         for member in self.document.deviceConfiguration {
             configuration[member.name] = .string(try self.plain(member.value))
@@ -72,8 +65,20 @@ package struct TemplateRenderer {
         return RenderedTemplate(
             thing: try self.name(ThingName.self, thing.name), typeName: typeName,
             attributes: try self.attributes(), groups: groups, billingGroup: billingGroup,
-            policies: policies, policyNames: policyNames, deviceConfiguration: configuration,
+            packageVersions: try self.packageVersions(), policies: policies.choices,
+            policyNames: policies.names, deviceConfiguration: configuration,
             certificateDemands: try self.demands())
+    }
+
+    private func packageVersions() throws(FleetError) -> [RenderedTemplate.PackageVersion] {
+        var versions: [RenderedTemplate.PackageVersion] = []
+        for wanted in self.document.thing.packageVersions {
+            versions.append(
+                .init(
+                    name: wanted.name,
+                    version: try self.name(PackageVersionName.self, wanted.version)))
+        }
+        return versions
     }
 
     private func demands() throws(FleetError) -> RenderedDemands? {
@@ -90,6 +95,7 @@ package struct TemplateRenderer {
 
     private func attributes() throws(FleetError) -> [String: String] {
         var attributes: [String: String] = [:]
+        attributes.reserveCapacity(self.document.thing.attributes.count)
         for attribute in self.document.thing.attributes {
             let value = try self.plain(attribute.value)
             do { try ThingAttributes.check(value: value, of: attribute.name) } catch {
@@ -143,8 +149,8 @@ extension TemplateRenderer {
         switch expression.form {
         case .literal(let text): joined += text
         case .reference(let name):
-            guard let text = self.parameters.plain(name) else { return false }
-            joined += text
+            guard let value = self.parameters.value(of: name) else { return false }
+            joined += value.text
         case .join(let separator, .items(let items)):
             for (index, item) in items.enumerated() {
                 if index > 0 { joined += separator }
@@ -267,21 +273,43 @@ extension TemplateRenderer {
 // MARK: Policies
 
 extension TemplateRenderer {
+    /// Each policy once, and what the template's own names for them came to be.
+    private func policies() throws(FleetError) -> (
+        choices: [RenderedTemplate.PolicyChoice], names: [RenderedTemplate.LogicalPolicy]
+    ) {
+        let count = self.document.policies.count
+        var choices: [RenderedTemplate.PolicyChoice] = []
+        var names: [RenderedTemplate.LogicalPolicy] = []
+        var seen = Set<PolicyName>(minimumCapacity: count)
+        choices.reserveCapacity(count)
+        names.reserveCapacity(count)
+        var desk = PolicyDesk()
+        for policy in self.document.policies {
+            let choice = try self.policy(policy, on: &desk)
+            names.append(.init(logicalName: policy.logicalName, name: choice.name))
+            if seen.insert(choice.name).inserted { choices.append(choice) }
+        }
+        return (choices, names)
+    }
+
     private func policy(
-        _ policy: TemplateDocument.PolicyResource
+        _ policy: TemplateDocument.PolicyResource, on desk: inout PolicyDesk
     ) throws(FleetError) -> RenderedTemplate.PolicyChoice {
         switch policy.source {
         case .name(let expression):
             return .existing(try self.name(PolicyName.self, expression))
         case .document(let tree):
-            return try self.policy(policy, of: tree)
+            return try self.policy(policy, of: tree, on: &desk)
         }
     }
 
     private func policy(
-        _ policy: TemplateDocument.PolicyResource, of tree: TemplateTree
+        _ policy: TemplateDocument.PolicyResource, of tree: TemplateTree,
+        on desk: inout PolicyDesk
     ) throws(FleetError) -> RenderedTemplate.PolicyChoice {
-        let made = policy.program?.document(with: self.parameters) { try? self.text($0) }
+        let made = policy.program?.document(with: self.parameters, on: &desk) {
+            try? self.text($0)
+        }
         if let made { return .inline(made.name, document: made.text, pointer: policy.pointer) }
         let document = try self.tree(tree)
         let text = JSONPrinter.print(document)

@@ -43,6 +43,8 @@ package struct TemplateRule: Hashable, Sendable {
         "invalid-name", .warning, "A text of the template that makes a name invalid")
     package static let takesOverThing = Self(
         "takes-over-thing", .warning, "A device can register as a thing that exists")
+    package static let packageVersions = Self(
+        "package-versions", .warning, "A software package, of which this service keeps none")
     package static let reachesOtherThings = Self(
         "reaches-other-things", .warning, "A policy that reaches other things' topics")
     package static let sharedClientID = Self(
@@ -67,7 +69,7 @@ package struct TemplateRule: Hashable, Sendable {
             unreadable, grammar, undeclaredParameter, unknownMapEntry, unfillableParameter,
             subjectLacksAttribute, claimCannotReach, unusedParameter, defaultAlways,
             unreachableMapping, mappingGap, constantThingName, invalidName, takesOverThing,
-            reachesOtherThings, sharedClientID, nameFromParameter, requiredSubject,
+            packageVersions, reachesOtherThings, sharedClientID, nameFromParameter, requiredSubject,
             unusedException,
         ] + PolicyRule.allCases.map(Self.policy)
 

@@ -67,6 +67,12 @@ struct SettingOptions: ParsableArguments {
     var dataDirectory: String?
     @Option(help: "Templates loaded at start")
     var templatesDirectory: String?
+    @Option(help: "Bytes of a template's text")
+    var templatesBodyBytesMax: String?
+    @Option(help: "Texts, references and functions of a template")
+    var templatesValuesMax: String?
+    @Option(help: "Versions that a template can have in its life")
+    var templatesVersionsMax: String?
     @Option(help: "Hooks loaded at start")
     var hooksDirectory: String?
 
@@ -123,6 +129,9 @@ struct SettingOptions: ParsableArguments {
             "pki.passphraseDescriptor": self.pkiPassphraseDescriptor,
             "data.directory": self.dataDirectory,
             "templates.directory": self.templatesDirectory,
+            "templates.bodyBytesMax": self.templatesBodyBytesMax,
+            "templates.valuesMax": self.templatesValuesMax,
+            "templates.versionsMax": self.templatesVersionsMax,
             "hooks.directory": self.hooksDirectory,
             "device.validityDays": self.deviceValidityDays,
             "device.backdateSeconds": self.deviceBackdateSeconds,

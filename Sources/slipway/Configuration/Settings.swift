@@ -1,3 +1,5 @@
+import Provisioning
+
 /// Every setting there is.
 enum Settings {
     static let all: [Setting] = [
@@ -70,6 +72,16 @@ enum Settings {
             "a file descriptor to read the passphrase from; empty: none"),
         Setting("data.directory", .path, default: "var", "database, socket and run-time files"),
         Setting("templates.directory", .path, default: "Templates", "templates loaded at start"),
+        Setting(
+            "templates.bodyBytesMax",
+            .integer(1024...TemplateLimits.largest.bodyBytesMax), default: "10240",
+            "bytes of a template's text; AWS allows 10240"),
+        Setting(
+            "templates.valuesMax", .integer(64...TemplateLimits.largest.valuesMax),
+            default: "4096", "texts, references and functions of a template"),
+        Setting(
+            "templates.versionsMax", .integer(1000...TemplateLimits.largest.versionsMax),
+            default: "10000", "versions that a template can have in its life; AWS allows 5"),
         Setting("hooks.directory", .path, default: "Hooks", "hooks loaded at start"),
 
         Setting(

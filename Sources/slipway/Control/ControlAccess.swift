@@ -12,7 +12,8 @@ enum ControlAccess: Sendable {
 
     static func open(_ options: LocationOptions) async throws(FleetError) -> ControlAccess {
         if let endpoint = try await options.endpoint() { return .service(ControlClient(endpoint)) }
-        let installation = Installation(try await options.resolve())
+        let settings = try await options.resolve()
+        let installation = Installation(settings)
         if let client = await ControlClient.connect(socket: installation.controlSocket) {
             return .service(client)
         }
@@ -26,6 +27,7 @@ enum ControlAccess: Sendable {
         var services = ControlPlaneServices(
             store: store, drafts: store, clock: SystemClock(), entropy: SystemEntropy(),
             realm: try installation.realm)
+        services.templateLimits = settings.templateLimits
         services.registrationFiles = TaskFolders(root: installation.registrationTasks)
         services.access = try Self.access(installation, store)
         return .database(services)

@@ -19,11 +19,13 @@ struct FleetFiles: Sendable {
 
     let store: any FleetStore
     let clock: any WallClock
+    let realm: Realm
+    let limits: TemplateLimits
 
     func load(templates: String, hooks: String, by actor: Actor) async throws(FleetError) -> Report
     {
         let hookFiles = try Self.readHooks(hooks)
-        let submissions = try Self.readTemplates(templates, hooks: Set(hookFiles.map(\.name)))
+        let submissions = try self.readTemplates(templates, hooks: Set(hookFiles.map(\.name)))
         var report = Report()
         for file in hookFiles {
             let changed = try await self.commit(by: actor) { () async throws(FleetError) in
@@ -41,7 +43,8 @@ struct FleetFiles: Sendable {
                 if let template = view.template(submission.name) {
                     view = try await self.store.load(Templates.keys(of: template))
                 }
-                return try Templates.load(submission, in: view, at: self.clock.now)
+                return try Templates.load(
+                    submission, in: view, at: self.clock.now, versionsMax: self.limits.versionsMax)
             }
             report.templates.append(submission.name.rawValue)
             if changed { report.changes.append("template \(submission.name)") }
@@ -89,7 +92,7 @@ extension FleetFiles {
         return files
     }
 
-    private static func readTemplates(
+    private func readTemplates(
         _ folder: String, hooks: Set<HookName>
     ) throws(FleetError) -> [TemplateSubmission] {
         var submissions: [TemplateSubmission] = []
@@ -107,7 +110,8 @@ extension FleetFiles {
             }
             submissions.append(
                 try settings.submission(
-                    name: name, body: body, author: "file", message: "loaded from \(file)"))
+                    name: name, body: body, in: self.realm, limits: self.limits, author: "file",
+                    message: "loaded from \(file)"))
         }
         return submissions
     }

@@ -122,7 +122,9 @@ struct Initialization: Sendable {
             installation: self.installation, realm: self.realm, store: store, clock: clock,
             actor: actor
         ).run()
-        made += try await FleetFiles(store: store, clock: clock).load(
+        made += try await FleetFiles(
+            store: store, clock: clock, realm: self.realm, limits: self.settings.templateLimits
+        ).load(
             templates: self.installation.templates, hooks: self.installation.hooks, by: actor
         ).changes
         return made

@@ -55,7 +55,9 @@ struct Composition: Sendable {
         let mint = try Self.mint(installation, entropy)
         self.store = try FleetDatabase.open(installation.database, .exclusive)
         self.access = try AccessParts(settings, realm, store: self.store, logger: logger)
-        let report = try await FleetFiles(store: self.store, clock: clock).load(
+        let report = try await FleetFiles(
+            store: self.store, clock: clock, realm: realm, limits: settings.templateLimits
+        ).load(
             templates: installation.templates, hooks: installation.hooks, by: .service("serve"))
         for change in report.changes { logger.notice("loaded", metadata: ["what": "\(change)"]) }
         try await Self.refuseUnfounded(self.store, issuer.certificate.id)
@@ -257,6 +259,7 @@ struct Composition: Sendable {
         var services = ControlPlaneServices(
             store: self.store, drafts: self.store, clock: self.clock, entropy: SystemEntropy(),
             realm: self.realm)
+        services.templateLimits = self.settings.templateLimits
         services.issuing = ControlPlaneServices.Issuing(
             issuer: self.issuer, keyPairs: self.keyPairs, inspector: ForeignCertificateInspector())
         services.endpoint = self.endpoint(port: port)
@@ -282,7 +285,8 @@ struct Composition: Sendable {
             load: { keys async throws(FleetError) in try await store.load(keys) },
             askHook: { await webhooks.run($0, request: $1) },
             readCSR: { text throws(FleetError) in try csrReader.read(text) }, clock: self.clock,
-            realm: self.realm, requiresHookApproval: self.settings.flag("rights.fourEyes"))
+            realm: self.realm, requiresHookApproval: self.settings.flag("rights.fourEyes"),
+            templateLimits: self.settings.templateLimits)
         services.status = status
         return services
     }

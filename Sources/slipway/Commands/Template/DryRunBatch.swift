@@ -10,12 +10,15 @@ struct DryRunBatch {
         /// `created`, `updated`, `unchanged`, `repeated` or `refused`.
         let outcome: String
         let code: String?
+        /// `slipway reasons` explains it.
+        let reasonCode: Int?
         let message: String?
 
         var json: JSONValue {
             var object: JSONObject = ["line": .int(self.line), "outcome": .string(self.outcome)]
             object["thing"] = self.thing.map { .string($0) }
             object["errorCode"] = self.code.map { .string($0) }
+            object["reasonCode"] = self.reasonCode.map { .int($0) }
             object["message"] = self.message.map { .string($0) }
             return .object(object)
         }
@@ -59,13 +62,14 @@ struct DryRunBatch {
             return Row(
                 line: line, thing: name, outcome: "refused",
                 code: refusal?["errorCode"]?.stringValue,
+                reasonCode: refusal?["reasonCode"]?.intValue,
                 message: refusal?["message"]?.stringValue)
         }
         let isNew = seen.insert(name).inserted
         return Row(
             line: line, thing: name,
             outcome: isNew ? thing?["outcome"]?.stringValue ?? "unchanged" : "repeated",
-            code: nil, message: nil)
+            code: nil, reasonCode: nil, message: nil)
     }
 
     private mutating func add(_ row: Row) {

@@ -53,7 +53,8 @@ enum DryRunDesk: Sendable {
                 load: { keys async throws(FleetError) in registry.view(keys) },
                 askHook: { await hooks.run($0, request: $1) },
                 readCSR: { text throws(FleetError) in try reader.read(text) },
-                clock: SystemClock(), realm: (try? installation.realm) ?? .standard), hooks)
+                clock: SystemClock(), realm: (try? installation.realm) ?? .standard,
+                templateLimits: settings.templateLimits, registry: .empty), hooks)
     }
 
     private static func database(
@@ -75,7 +76,8 @@ enum DryRunDesk: Sendable {
                 askHook: { await hooks.run($0, request: $1) },
                 readCSR: { text throws(FleetError) in try reader.read(text) },
                 clock: SystemClock(), realm: try installation.realm,
-                requiresHookApproval: settings.flag("rights.fourEyes")), hooks)
+                requiresHookApproval: settings.flag("rights.fourEyes"),
+                templateLimits: settings.templateLimits), hooks)
     }
 
     func run(_ request: JSONObject) async throws(FleetError) -> JSONValue {

@@ -17,8 +17,11 @@ struct DryRunFile {
 
     /// One serial number a line; or CSV whose first line names parameters; or JSON lines, each an
     /// object of texts, as a bulk registration's file has them.
-    /// - Parameter parameter: what a bare serial number is the value of.
-    init(path: String, parameter: String) async throws(FleetError) {
+    /// - Parameters:
+    ///   - parameter: what a bare serial number is the value of.
+    ///   - known: the template's parameters, where they are known: a first line that is one of
+    ///     them alone is a header too.
+    init(path: String, parameter: String, known: Set<String>) async throws(FleetError) {
         var bytes: [UInt8] = []
         do {
             for try await chunk in try FileChunks(path: path) {
@@ -34,10 +37,12 @@ struct DryRunFile {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw FleetError(.invalidRequest, "'\(path)' is not valid UTF-8")
         }
-        try self.init(text: text, path: path, parameter: parameter)
+        try self.init(text: text, path: path, parameter: parameter, known: known)
     }
 
-    init(text: String, path: String, parameter: String) throws(FleetError) {
+    init(
+        text: String, path: String, parameter: String, known: Set<String>
+    ) throws(FleetError) {
         let rows = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
             .enumerated().map { (number: $0.offset + 1, text: $0.element.trimmed) }
             .filter { !$0.text.isEmpty && !$0.text.hasPrefix("#") }
@@ -60,7 +65,8 @@ struct DryRunFile {
                         number: row.number,
                         parameters: try Self.texts(value, in: "\(path), line \(row.number)")))
             }
-        } else if first.text.contains(",") {
+        } else if first.text.contains(",") || first.text == parameter || known.contains(first.text)
+        {
             let header = Self.cells(first.text)
             for row in rows.dropFirst() {
                 let cells = Self.cells(row.text)

@@ -166,6 +166,9 @@ struct DryRunText {
             self.lines.append(
                 "REFUSED: \(self.text(refusal["statusCode"])) \(self.text(refusal["errorCode"])): "
                     + self.text(refusal["message"]))
+            if let code = refusal["reasonCode"]?.intValue {
+                self.lines.append("reason \(code) \(self.text(refusal["reason"]))")
+            }
         } else {
             self.lines.append("ACCEPTED")
         }

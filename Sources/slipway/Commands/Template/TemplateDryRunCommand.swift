@@ -21,8 +21,8 @@ struct DryRunTemplate: AsyncParsableCommand {
             --against EMPTY needs neither: no thing, group or type is there but what --registry \
             describes.
 
-            --serials takes one serial number a line, or CSV whose first line names parameters, \
-            or JSON lines.
+            --serials takes one serial number a line, or CSV whose first line names parameters \
+            (one alone is enough), or JSON lines.
 
             Exit code: 0 where the registration would be accepted (and every --can is yes), 1 \
             where it would be refused or cannot be tried, 2 where some of --serials are refused.
@@ -55,8 +55,12 @@ struct DryRunTemplate: AsyncParsableCommand {
             "A question such as: publish devices/x; repeatable", valueName: "action resource"))
     var can: [String] = []
     @Option(help: ArgumentHelp("A whole batch of devices", valueName: "file")) var serials: String?
-    @Option(help: "The parameter that a bare line of --serials is the value of")
-    var serialParameter = "SerialNumber"
+    @Option(
+        help: """
+            The parameter that a bare line of --serials is the value of; else a template file's only \
+            one without a default, or SerialNumber
+            """)
+    var serialParameter: String?
     @Flag(help: "Print JSON") var json = false
     @OptionGroup(title: "Settings") var settings: LocationOptions
 
@@ -98,7 +102,7 @@ struct DryRunTemplate: AsyncParsableCommand {
         _ request: JSONObject, _ desk: DryRunDesk
     ) async throws(FleetError) -> ExitCode {
         if let path = self.serials {
-            let file = try await DryRunFile(path: path, parameter: self.serialParameter)
+            let file = try await self.file(path, request)
             let batch = try await DryRunBatch.run(file, request, desk)
             if self.json { Terminal.say(batch.json) } else { batch.tell() }
             return batch.refused == 0 ? .success : ExitCode(2)
@@ -114,6 +118,23 @@ struct DryRunTemplate: AsyncParsableCommand {
             report["accepted"]?.boolValue == true
             && answers.allSatisfy { $0["allowed"]?.boolValue == true }
         return isWhole ? .success : .failure
+    }
+
+    private func file(
+        _ path: String, _ request: JSONObject
+    ) async throws(FleetError) -> DryRunFile {
+        let body = request["templateBody"]?.stringValue
+        let parameters = body.flatMap {
+            TemplateChecker.check($0, limits: .largest).document?.parameters
+        }
+        let wanted = (parameters ?? []).filter {
+            $0.defaultValue == nil && PseudoParameter(rawValue: $0.name) == nil
+                && request["parameters"]?[$0.name] == nil
+        }
+        let only = wanted.count == 1 ? wanted.first?.name : nil
+        return try await DryRunFile(
+            path: path, parameter: self.serialParameter ?? only ?? "SerialNumber",
+            known: Set((parameters ?? []).map(\.name)))
     }
 
     // MARK: The request

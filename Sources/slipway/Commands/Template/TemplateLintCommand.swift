@@ -40,6 +40,7 @@ struct LintTemplates: AsyncParsableCommand {
     @Option(help: "The template's name; else the file's") var name: String?
     @Option(help: "The service's region") var region = Realm.standard.region
     @Option(help: "The service's account") var account = Realm.standard.account
+    @OptionGroup(title: "Settings") var settings: LocationOptions
 
     private static let companions = ["settings", "parameters", "test", "golden"]
 
@@ -60,8 +61,9 @@ struct LintTemplates: AsyncParsableCommand {
         guard !files.isEmpty else {
             throw FleetError(.invalidRequest, "say which templates")
         }
+        let limits = try await self.settings.resolve().templateLimits
         var report = TemplateLintReport()
-        for file in files { report.add(file, try await self.lint(file)) }
+        for file in files { report.add(file, try await self.lint(file, limits)) }
         if self.sarif {
             Terminal.say(report.sarif)
         } else if self.json {
@@ -73,7 +75,9 @@ struct LintTemplates: AsyncParsableCommand {
         return report.exitCode
     }
 
-    private func lint(_ file: String) async throws(FleetError) -> TemplateLint.Report {
+    private func lint(
+        _ file: String, _ limits: TemplateLimits
+    ) async throws(FleetError) -> TemplateLint.Report {
         let body: String
         do { body = try await TextFile.read(file) } catch {
             return TemplateLint.Report(unreadable: error)
@@ -81,10 +85,13 @@ struct LintTemplates: AsyncParsableCommand {
         var context = TemplateLint.Context()
         context.realm = try Realm(region: self.region, account: self.account)
         context.subject = self.subject
+        context.limits = limits
         context.kind = try await self.kind(beside: file)
         if let path = self.claimPolicy {
             let policy = try await PolicyFile(path: path).document(.device)
-            context.claim = (policy, try self.templateName(file))
+            let compiled = CompiledPolicy(
+                policy, name: PolicyName(checked: "claim"), version: 1)
+            context.claim = ([compiled], try self.templateName(file))
         }
         return try TemplateLint.report(of: body, in: context)
     }

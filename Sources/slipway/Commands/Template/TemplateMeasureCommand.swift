@@ -28,7 +28,7 @@ struct MeasureTemplate: AsyncParsableCommand {
             let body = try await TextFile.read(self.file)
             let sent = try await TemplateInput.parameters(self.parameters)
             let document = try TemplateChecker.document(
-                of: body, named: TemplateName(checked: "measured"))
+                of: body, named: TemplateName(checked: "measured"), limits: .largest)
             let certificate = CertificateID(sha256: [UInt8](repeating: 7, count: 32))
             func render() throws(FleetError) -> RenderedTemplate {
                 try TemplateRenderer.render(
