@@ -85,7 +85,7 @@ let package = Package(
         // Adapters: each touches one foreign thing, none touches another.
         .target(
             name: "CertificateAuthority",
-            dependencies: ["Fleet", "COpenSSL", "COpenSSLShims", asn1, crypto],
+            dependencies: ["Fleet", "JSON", "COpenSSL", "COpenSSLShims", asn1, crypto],
             swiftSettings: swift),
         .target(
             name: "Hooks", dependencies: ["Fleet", "JSON", "CLuaShims"], swiftSettings: swift),

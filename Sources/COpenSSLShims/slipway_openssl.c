@@ -7,6 +7,8 @@ EVP_PKEY *slipway_ec_key_make(const char *curve) { return EVP_EC_gen(curve); }
 
 EVP_PKEY *slipway_rsa_key_make(size_t bits) { return EVP_RSA_gen(bits); }
 
+EVP_PKEY *slipway_ed25519_key_make(void) { return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"); }
+
 const unsigned char *slipway_bio_bytes(BIO *bio, size_t *count) {
     char *bytes = NULL;
     long length = BIO_get_mem_data(bio, &bytes);

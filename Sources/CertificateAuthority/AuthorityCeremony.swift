@@ -30,12 +30,12 @@ package enum AuthorityCeremony {
         }
     }
 
-    /// A self-signed root with a new P-256 key.
+    /// A self-signed root with a new key.
     package static func root(
-        _ profile: CertificateProfile = .rootAuthority,
+        _ profile: CertificateProfile = .rootAuthority, key kind: AuthorityKeyKind = .p256,
         passphrase: borrowing Secret<WipedBytes>, _ circumstances: Circumstances
     ) throws(FleetError) -> MadeAuthority {
-        let key = try Self.makeKey()
+        let key = try Self.makeKey(kind)
         let encryptedKeyPEM = try Self.encrypted(key, passphrase)
         let authority = try SigningAuthority(
             founding: profile, key: key, at: circumstances.now, entropy: circumstances.entropy)
@@ -44,25 +44,62 @@ package enum AuthorityCeremony {
             encryptedKeyPEM: encryptedKeyPEM)
     }
 
-    /// An issuing authority with a new P-256 key, signed by `root`.
+    /// An issuing authority with a new key, signed by `root`.
     package static func issuingAuthority(
         under root: borrowing SigningAuthority, _ profile: CertificateProfile = .issuingAuthority,
-        passphrase: borrowing Secret<WipedBytes>, _ circumstances: Circumstances
+        key kind: AuthorityKeyKind = .p256, passphrase: borrowing Secret<WipedBytes>,
+        _ circumstances: Circumstances
     ) throws(FleetError) -> MadeAuthority {
-        guard profile.role == .issuingAuthority else {
-            throw FleetError(.internalFailure, "the profile is not an issuing authority's")
-        }
-        let key = try Self.makeKey()
+        let key = try Self.makeKey(kind)
         let encryptedKeyPEM = try Self.encrypted(key, passphrase)
-        let issued = try root.sign(
-            root.prepare(
-                profile, subject: nil, key: key.publicKey, at: circumstances.now,
-                entropy: circumstances.entropy))
-        let certificate = try CertificateFacts(pem: issued.pem)
+        let certificate = try Self.signed(
+            by: root, profile, subject: nil, key: key.publicKey, circumstances)
         return MadeAuthority(
             certificate: certificate,
             record: certificate.authority(role: .issuing, at: circumstances.now),
             encryptedKeyPEM: encryptedKeyPEM)
+    }
+
+    /// An issuing authority's certificate for a request that was carried here.
+    /// - Parameter subject: instead of the request's.
+    /// - Throws: `FleetError.invalidCSR` where the request is no sound one.
+    package static func issuingAuthority(
+        under root: borrowing SigningAuthority, _ profile: CertificateProfile,
+        request pem: String, _ circumstances: Circumstances
+    ) throws(FleetError) -> CertificateFacts {
+        let request = try SigningRequest(pem: pem, rules: KeyRules(allowsEd25519: true))
+        guard let subject = request.subject else {
+            throw FleetError(.invalidCSR, "the request names no subject")
+        }
+        return try Self.signed(
+            by: root, profile, subject: subject, key: request.key, circumstances)
+    }
+
+    private static func signed(
+        by root: borrowing SigningAuthority, _ profile: CertificateProfile,
+        subject: SubjectName?, key: SubjectKey, _ circumstances: Circumstances
+    ) throws(FleetError) -> CertificateFacts {
+        guard profile.role == .issuingAuthority else {
+            throw FleetError(.internalFailure, "the profile is not an issuing authority's")
+        }
+        let issued = try root.sign(
+            root.prepare(
+                profile, subject: subject, key: key, at: circumstances.now,
+                entropy: circumstances.entropy))
+        return try CertificateFacts(pem: issued.pem)
+    }
+
+    /// A new key, encrypted, and the request to have an authority's certificate made for it where
+    /// the root is.
+    package static func request(
+        subject: SubjectName, key kind: AuthorityKeyKind,
+        passphrase: borrowing Secret<WipedBytes>
+    ) throws(FleetError) -> (requestPEM: String, encryptedKeyPEM: String) {
+        let key = try Self.makeKey(kind)
+        return (
+            try AuthorityRequest.pem(subject: subject, key: key),
+            try Self.encrypted(key, passphrase)
+        )
     }
 
     /// A gateway's or a claim's certificate with a new P-256 key, signed by `authority`.
@@ -88,9 +125,9 @@ package enum AuthorityCeremony {
         return try SigningAuthority(certificate: certificate, key: key)
     }
 
-    private static func makeKey() throws(FleetError) -> SigningKey {
+    private static func makeKey(_ kind: AuthorityKeyKind) throws(FleetError) -> SigningKey {
         do {
-            return try SigningKey()
+            return try SigningKey(kind)
         } catch {
             throw error.asFleetError
         }

@@ -37,7 +37,7 @@ package struct YAMLReader {
         }
         let value = try reader.block(indent: 0, depth: 0)
         if let rest = reader.lines.first {
-            throw YAMLError(line: rest.number, message: "its indentation fits nothing above it")
+            throw YAMLError(line: rest.number, message: "it fits nothing above it")
         }
         return value
     }
@@ -120,10 +120,9 @@ package struct YAMLReader {
 
     private mutating func sequence(indent: Int, depth: Int) throws(YAMLError) -> JSONValue {
         var elements: [JSONValue] = []
-        while let line = self.lines.first, line.indent == indent {
-            guard line.text == "-" || line.text.hasPrefix("- ") else {
-                throw YAMLError(line: line.number, message: "expected '- ' as above")
-            }
+        while let line = self.lines.first, line.indent == indent,
+            line.text == "-" || line.text.hasPrefix("- ")
+        {
             self.lines.removeFirst()
             let rest = String(line.text.dropFirst().drop { $0 == " " })
             let shift = line.text.count - rest.count

@@ -14,10 +14,13 @@ struct CertificateDemandJudge {
         let validitySeconds: Int64
         let keyType: String?
         let alternativeNames: [String]
+        let profile: Profile
+
+        enum Profile { case known(String?), unknown }
 
         private init(
             issuerID: CertificateID?, issuer: String, subject: String, from notBefore: UnixTime,
-            to notAfter: UnixTime, pem: String
+            to notAfter: UnixTime, pem: String, profile: String?
         ) {
             let shape = CertificateShape(pem: pem)
             self.issuerID = issuerID
@@ -26,25 +29,29 @@ struct CertificateDemandJudge {
             self.validitySeconds = notAfter.seconds - notBefore.seconds
             self.keyType = shape.keyType
             self.alternativeNames = shape.alternativeNames
+            self.profile = .known(profile)
         }
 
         init(_ certificate: Certificate) {
             self.init(
                 issuerID: certificate.issuerID, issuer: certificate.issuer,
                 subject: certificate.subject, from: certificate.notBefore,
-                to: certificate.notAfter, pem: certificate.pem)
+                to: certificate.notAfter, pem: certificate.pem,
+                profile: certificate.provenance?.origin.profile)
         }
 
         init(_ issued: IssuedCertificate) {
             self.init(
                 issuerID: issued.issuerID, issuer: issued.issuer, subject: issued.subject,
-                from: issued.notBefore, to: issued.notAfter, pem: issued.pem)
+                from: issued.notBefore, to: issued.notAfter, pem: issued.pem,
+                profile: issued.profile)
         }
 
         init(_ inspected: InspectedCertificate, by authority: Authority) {
             self.init(
                 issuerID: authority.id, issuer: inspected.issuer, subject: inspected.subject,
-                from: inspected.notBefore, to: inspected.notAfter, pem: inspected.pem)
+                from: inspected.notBefore, to: inspected.notAfter, pem: inspected.pem,
+                profile: nil)
         }
 
         /// One that does not exist yet.
@@ -56,6 +63,7 @@ struct CertificateDemandJudge {
                 Int64(expected.validityDays) * CertificateDemandJudge.secondsPerDay
             self.keyType = expected.keyType
             self.alternativeNames = []
+            self.profile = .unknown
         }
 
         init(_ candidate: CertificateCandidate) {
@@ -90,6 +98,13 @@ struct CertificateDemandJudge {
         {
             complaints.append(
                 "it was issued by '\(found.clipped)', not by '\(issuer.clipped)'")
+        }
+        if let wanted = demands.fixed.profile, case .known(let found) = certificate.profile,
+            found != wanted
+        {
+            complaints.append(
+                "it was made by the profile '\(found?.clipped ?? "-")', not by "
+                    + "'\(wanted.clipped)'")
         }
         // Whole days: an authority dates a certificate back a little, for clocks that are slow.
         let life = certificate.validitySeconds / Self.secondsPerDay

@@ -19,11 +19,13 @@ extension Provisioner {
     ) async throws(FleetError) -> CreatedCertificate {
         try await self.perform(.createKeysAndCertificate, for: publisher) {
             () async throws(FleetError) -> CreatedCertificate in
-            try await self.admit(publisher)
+            let standing = try await self.admit(publisher)
             let now = try self.issuingTime()
+            let choice = try await self.certificateChoice(under: standing)
             let pair = try await self.keyPair()
             CrashPoint.reached(.afterKeyPair)
-            let issued = try await self.ports.issuer.issue(publicKey: pair.publicKey, at: now)
+            let issued = try await self.ports.issuer.issue(
+                publicKey: pair.publicKey, as: choice, at: now)
             CrashPoint.reached(.afterSign)
             let token = try await self.register(
                 issued, by: .createKeysAndCertificate, for: publisher, at: now)
@@ -39,9 +41,10 @@ extension Provisioner {
     ) async throws(FleetError) -> CreatedCertificate {
         try await self.perform(.createCertificateFromCSR, for: publisher) {
             () async throws(FleetError) -> CreatedCertificate in
-            try await self.admit(publisher)
+            let standing = try await self.admit(publisher)
             let now = try self.issuingTime()
-            let issued = try await self.ports.issuer.issue(csr: csr, at: now)
+            let choice = try await self.certificateChoice(under: standing)
+            let issued = try await self.ports.issuer.issue(csr: csr, as: choice, at: now)
             CrashPoint.reached(.afterSign)
             let token = try await self.register(
                 issued, by: .createCertificateFromCSR, for: publisher, at: now)
@@ -111,6 +114,7 @@ struct CertificateCreation {
         var origin = self.origin
         origin.station = standing.station
         origin.lot = standing.lot
+        origin.profile = self.issued.profile
         let sharers: [Precondition]
         do throws(FleetError) {
             sharers = try KeyReuse.check(self.issued.publicKey, as: .invalidCSR, in: view)

@@ -22,7 +22,7 @@ package struct CertificateIssuance: Hashable, Sendable {
             provenance: Provenance(
                 origin: Provenance.Origin(
                     flow: flow, claim: nil, clientID: nil, sourceAddress: actor.sourceAddress,
-                    requestedAt: now)))
+                    requestedAt: now, profile: issued.profile)))
     }
 
     package var keys: Set<RecordKey> {

@@ -20,6 +20,11 @@ CREATE_FROM_CSR = "$aws/certificates/create-from-csr/{}"
 REGISTER = "$aws/provisioning-templates/" + TEMPLATE + "/provision/{}"
 
 
+def registration(template):
+    """The topic to register at, but for the form."""
+    return REGISTER.replace(TEMPLATE, template)
+
+
 class Refused(Exception):
     """The gateway closed the door, or never opened it."""
 
@@ -143,8 +148,8 @@ class Device:
         _, mid = self.client.subscribe([(text, qos) for text in filters])
         return [reason.value for reason in self._wait("suback", mid)]
 
-    def subscribe_to_replies(self):
-        calls = [CREATE_KEYS, CREATE_FROM_CSR, REGISTER]
+    def subscribe_to_replies(self, template=TEMPLATE):
+        calls = [CREATE_KEYS, CREATE_FROM_CSR, registration(template)]
         filters = [f"{call.format(self.form)}/{end}"
                    for call in calls for end in ("accepted", "rejected")]
         assert self.subscribe(*filters) == [1] * 6
@@ -182,9 +187,9 @@ class Device:
     def create_keys(self, payload=b""):
         return self.call(CREATE_KEYS, payload)
 
-    def register(self, token, parameters):
+    def register(self, token, parameters, template=TEMPLATE):
         return self.call(
-            REGISTER, {"certificateOwnershipToken": token, "parameters": parameters})
+            registration(template), {"certificateOwnershipToken": token, "parameters": parameters})
 
     def provision(self, serial, folder, key=None):
         """The whole dialogue; the thing's name and its credential files."""

@@ -30,6 +30,7 @@ import Testing
         (#"{"KeyTypes": ["EC-P256"]}"#, "its key is of another kind, not EC-P256"),
         (#"{"Subject": {"CN": {"Ref": "SerialNumber"}}}"#, "has no CN=A7"),
         (#"{"SubjectAlternativeNames": [{"Ref": "SerialNumber"}]}"#, "no alternative name 'A7'"),
+        (#"{"Profile": "idevid"}"#, "it was made by the profile '-', not by 'idevid'"),
     ])
     func oneThatDoesNotIsRefusedAndStaysPending(_ demands: String, _ message: String) async throws {
         let fixture = try await ProvisioningFixture()
@@ -56,5 +57,48 @@ import Testing
     func demandsThatAreNoneAreRefusedWithTheirPlace(_ demands: String, _ place: String) {
         let findings = TemplateChecker.check(Self.body(demands)).findings
         #expect(findings.map(\.pointer.description) == [place], "\(findings)")
+    }
+
+    // MARK: Certificates made as the template asks
+
+    private func fixture(templates: [(TemplateName, String)]) async throws -> ProvisioningFixture {
+        let fixture = try await ProvisioningFixture()
+        for (name, demands) in templates {
+            try await fixture.put(template: Self.body(demands), name: name)
+        }
+        try await fixture.put([
+            .putClaimTerms(
+                ClaimTerms(
+                    name: ClaimName(checked: "line"), createdAt: fixture.clock.now,
+                    templates: templates.map(\.0)))
+        ])
+        return fixture
+    }
+
+    /// In AWS's dialogue the certificate comes first; but the claim is for one template.
+    @Test func theClaimsTemplateChoosesTheProfile() async throws {
+        let fixture = try await self.fixture(
+            templates: [(ProvisioningFixture.template, #"{"Profile": "idevid"}"#)])
+        let (id, token) = try await fixture.create()
+        #expect(fixture.certificate(id)?.provenance?.origin.profile == "idevid")
+        _ = try await fixture.register(token)
+        #expect(fixture.certificate(id)?.status == .active)
+        // Once the template's version has changed, so has what is made.
+        try await fixture.put(template: Self.body(#"{"Profile": "other"}"#))
+        let (later, _) = try await fixture.create(key: "later")
+        #expect(fixture.certificate(later)?.provenance?.origin.profile == "other")
+    }
+
+    @Test func templatesThatDifferChooseNothing() async throws {
+        let fixture = try await self.fixture(templates: [
+            (ProvisioningFixture.template, #"{"Profile": "idevid"}"#),
+            (TemplateName(checked: "second"), "{}"),
+        ])
+        let (id, token) = try await fixture.create()
+        #expect(fixture.certificate(id)?.provenance?.origin.profile == nil)
+        let error = await #expect(throws: FleetError.self) {
+            _ = try await fixture.register(token)
+        }
+        #expect(error?.code == .invalidParameters)
     }
 }

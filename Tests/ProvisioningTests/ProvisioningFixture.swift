@@ -13,15 +13,21 @@ final class FakeIssuer: CertificateIssuer {
 
     func fail(with error: FleetError?) { self.failure.withLock { $0 = error } }
 
-    func issue(csr pem: String, at now: UnixTime) async throws(FleetError) -> IssuedCertificate {
+    func issue(
+        csr pem: String, as choice: CertificateChoice, at now: UnixTime
+    ) async throws(FleetError) -> IssuedCertificate {
         guard pem.hasPrefix("CSR ") else { throw FleetError(.invalidCSR, "no PEM block") }
-        return try self.issue(key: Array(pem.utf8), at: now)
+        var issued = try self.issue(key: Array(pem.utf8), at: now)
+        issued.profile = choice.profile
+        return issued
     }
 
     func issue(
-        publicKey: [UInt8], at now: UnixTime
+        publicKey: [UInt8], as choice: CertificateChoice, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {
-        try self.issue(key: publicKey, at: now)
+        var issued = try self.issue(key: publicKey, at: now)
+        issued.profile = choice.profile
+        return issued
     }
 
     func issueClaim(

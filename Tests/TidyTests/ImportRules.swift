@@ -24,7 +24,7 @@ import Testing
             "Fleet", "JSON", "Policies", "Registry", "Crypto", "Synchronization",
         ],
         "CertificateAuthority": Self.platform.union(Self.crypto).union([
-            "Fleet", "COpenSSL", "COpenSSLShims", "SwiftASN1",
+            "Fleet", "JSON", "COpenSSL", "COpenSSLShims", "SwiftASN1",
         ]),
         "Hooks": Self.platform.union(["Fleet", "JSON", "CLuaShims", "DequeModule"]),
         "SQLiteStorage": Self.platform.union(Self.crypto).union([

@@ -5,9 +5,10 @@
 #include <openssl/evp.h>
 #include <stddef.h>
 
-// EVP_EC_gen and EVP_RSA_gen; NULL on failure.
+// EVP_EC_gen, EVP_RSA_gen and EVP_PKEY_Q_keygen; NULL on failure.
 EVP_PKEY *slipway_ec_key_make(const char *curve);
 EVP_PKEY *slipway_rsa_key_make(size_t bits);
+EVP_PKEY *slipway_ed25519_key_make(void);
 
 // BIO_get_mem_data: where the BIO's bytes are, for as long as it lives.
 const unsigned char *slipway_bio_bytes(BIO *bio, size_t *count);

@@ -16,6 +16,7 @@ enum OID {
     static let ocspSigning: ASN1ObjectIdentifier = [1, 3, 6, 1, 5, 5, 7, 3, 9]
     static let clientAuth: ASN1ObjectIdentifier = [1, 3, 6, 1, 5, 5, 7, 3, 2]
     static let anyExtendedKeyUsage: ASN1ObjectIdentifier = [2, 5, 29, 37, 0]
+    static let nameConstraints: ASN1ObjectIdentifier = [2, 5, 29, 30]
     static let certificatePolicies: ASN1ObjectIdentifier = [2, 5, 29, 32]
 
     static let ecPublicKey: ASN1ObjectIdentifier = [1, 2, 840, 10_045, 2, 1]

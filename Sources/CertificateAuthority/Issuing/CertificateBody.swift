@@ -12,6 +12,16 @@ struct CertificateBody {
     let role: CertificateRole
     /// Where its standing can be asked for; nil where nothing is published.
     var publication: RevocationPublication?
+    /// Beside those of the role.
+    var alternativeNames: [SubjectAlternativeName] = []
+    /// Of an authority's certificate.
+    var nameConstraints: NameConstraints?
+    /// What the profile adds, none of it critical.
+    var additions: [CertificateExtension] = []
+
+    var allAlternativeNames: [SubjectAlternativeName] {
+        self.role.alternativeNames + self.alternativeNames
+    }
 
     func der() throws(FleetError) -> [UInt8] {
         let subject = try self.subject.der()
@@ -82,7 +92,18 @@ struct CertificateBody {
                 try $0.serialize(ASN1Null())
             }
         }
-        let names = self.role.alternativeNames
+        if let constraints = self.nameConstraints {
+            let value = try constraints.der()
+            try coder.appendExtension(OID.nameConstraints, critical: true) {
+                $0.serializeRawBytes(value)
+            }
+        }
+        for addition in self.additions {
+            try coder.appendExtension(addition.identifier, critical: false) {
+                $0.serializeRawBytes(addition.value)
+            }
+        }
+        let names = self.allAlternativeNames
         if !names.isEmpty {
             try coder.appendExtension(OID.subjectAlternativeName, critical: false) { value in
                 try value.appendConstructedNode(identifier: .sequence) { list in
@@ -107,4 +128,6 @@ struct IssuerIdentity: Sendable {
     /// No certificate is valid outside its issuer's validity.
     let notBefore: UnixTime
     let notAfter: UnixTime
+    /// What names it may give.
+    var nameConstraints: NameConstraints?
 }

@@ -2,6 +2,12 @@ import Crypto
 package import Fleet
 import SwiftASN1
 
+/// Who signs under constraints has to hold to them.
+enum NameConstraintsFound: Sendable {
+    case understood(NameConstraints)
+    case notUnderstood
+}
+
 /// What a certificate says, read from its DER. Reading checks form only: whether to believe it
 /// is for `isSigned(by:)` and its caller to decide.
 package struct CertificateFacts: Sendable {
@@ -31,6 +37,8 @@ package struct CertificateFacts: Sendable {
     let subjectKeyIdentifier: [UInt8]?
     let authorityKeyIdentifier: [UInt8]?
     let publicKeyDER: [UInt8]
+    /// nil where there are none.
+    let nameConstraints: NameConstraintsFound?
     /// Whether keyUsage lets the key sign certificates.
     let allowsSigning: Bool
     /// Why no client may identify itself by it, as its extensions have it; nil where it may.
@@ -88,6 +96,13 @@ package struct CertificateFacts: Sendable {
             .primitiveBytes.map { Array($0) }
         self.authorityKeyIdentifier = Self.keyIdentifier(
             fields.extensionValue(OID.authorityKeyIdentifier))
+        if fields.extensions(OID.nameConstraints).isEmpty {
+            self.nameConstraints = nil
+        } else {
+            self.nameConstraints =
+                fields.extensionValue(OID.nameConstraints).flatMap(NameConstraints.init)
+                .map { .understood($0) } ?? .notUnderstood
+        }
         // keyCertSign is bit 5; absent keyUsage restricts nothing (RFC 5280 4.2.1.3).
         if fields.extensions(OID.keyUsage).isEmpty {
             self.allowsSigning = true
@@ -190,5 +205,42 @@ package struct CertificateFacts: Sendable {
 
     private static func refusal(_ reason: String) -> FleetError {
         FleetError(.certificateValidation, "certificate: \(reason)")
+    }
+}
+
+extension CertificateFacts {
+    /// The subject of an authority that follows this one: the same with the next number at the end
+    /// of its common name.
+    /// - Throws: `FleetError.invalidRequest` where it has none that can be numbered.
+    package func successorSubject() throws(FleetError) -> SubjectName {
+        guard let node = try? DER.parse(self.subjectName), let name = DistinguishedName(node),
+            let subject = try? SubjectName(whitelisting: name),
+            subject.parts.count == name.attributes.count,
+            let index = subject.parts.lastIndex(where: { $0.attribute == .commonName })
+        else {
+            throw FleetError(
+                .invalidRequest,
+                "the subject \(self.subject.clipped) has no common name to number: give one with "
+                    + "--subject")
+        }
+        var parts = subject.parts
+        let words = parts[index].value.split(separator: " ")
+        let number = words.last.flatMap { Int($0) }
+        let stem = number == nil ? words[...] : words.dropLast()
+        parts[index] = SubjectName.Part(
+            .commonName, stem.joined(separator: " ") + " \((number ?? 1) + 1)")
+        return try SubjectName(parts)
+    }
+
+    /// What names it may give, where it is an authority's under constraints.
+    /// - Throws: `FleetError.certificateValidation` for forms that are not understood here.
+    package func ownNameConstraints() throws(FleetError) -> NameConstraints? {
+        switch self.nameConstraints {
+        case nil: return nil
+        case .understood(let found): return found
+        case .notUnderstood:
+            throw FleetError(
+                .certificateValidation, "its name constraints are of a form not understood here")
+        }
     }
 }

@@ -28,9 +28,7 @@ package enum CertificateLint {
         } catch {
             return [error.message]
         }
-        guard let scheme = SignatureScheme(issuerKey.kind) else {
-            return ["the issuer's key is of no kind that authorities have here"]
-        }
+        let scheme = SignatureScheme(issuerKey.kind)
         let identity = IssuerIdentity(
             id: issuer.id, name: issuer.subjectName, text: issuer.subject,
             keyIdentifier: issuer.subjectKeyIdentifier ?? [], publicKey: issuer.publicKey,
@@ -39,6 +37,17 @@ package enum CertificateLint {
             role: Self.role(of: certificate, fields), issuer: identity, key: key)
         lint.publication = Self.publication(fields)
         lint.serial = CertificateSerial(bytes: Array(fields.serial))
+        // What a profile may add is taken from the certificate itself: profiles change, and a
+        // store outlives them. That it is well formed is held against it all the same.
+        if lint.role.alternativeNames.isEmpty {
+            lint.alternativeNames = Self.alternativeNames(fields)
+        }
+        if certificate.isAuthority {
+            lint.nameConstraints = Self.nameConstraints(fields)
+        }
+        lint.additions = fields.extensions.filter {
+            CertificateExtension.mayBeAdded($0.identifier)
+        }.map { CertificateExtension(identifier: $0.identifier, value: Array($0.value)) }
         var findings = lint.findings(in: Array(body.encodedBytes)).map(\.description)
         do throws(SignatureCheck.Refusal) {
             try certificate.verifySignature(by: issuer)
@@ -92,6 +101,14 @@ package enum CertificateLint {
         }
     }
 
+    /// As this module would encode them; nil where they are of forms that are not understood here,
+    /// which the linter then finds.
+    private static func nameConstraints(_ fields: CertificateFields) -> [UInt8]? {
+        fields.extensionValue(OID.nameConstraints).flatMap(NameConstraints.init).flatMap {
+            try? $0.der()
+        }
+    }
+
     /// In the order in which the certificate has them.
     private static func alternativeNames(
         _ fields: CertificateFields
@@ -104,6 +121,7 @@ package enum CertificateLint {
             guard let bytes = name.primitiveBytes else { continue }
             switch name.identifier.tagNumber {
             case 2: names.append(.dns(String(decoding: bytes, as: UTF8.self)))
+            case 6: names.append(.uri(String(decoding: bytes, as: UTF8.self)))
             case 7: names.append(.address(Array(bytes)))
             default: continue
             }

@@ -53,6 +53,18 @@ package enum CertificateRole: Hashable, Sendable {
         }
     }
 
+    /// What the profile of this role is called by default.
+    var word: String {
+        switch self {
+        case .rootAuthority: "root"
+        case .issuingAuthority: "ca"
+        case .gateway: "server"
+        case .claim: "claim"
+        case .device: "device"
+        case .ocspResponder: "ocsp"
+        }
+    }
+
     /// Which authority signs it (nil: itself).
     var signer: Authority.Role? {
         switch self {
@@ -73,12 +85,34 @@ package struct CertificateProfile: Hashable, Sendable {
     package static let validitySecondsMax: Int64 = 1000 * 365 * 86_400
 
     package let role: CertificateRole
-    package let validitySeconds: Int64
-    package let backdateSeconds: Int64
+    package var validitySeconds: Int64
+    package var backdateSeconds: Int64
     /// The subject where a request brings none.
-    package let subject: SubjectName
+    package var subject: SubjectName
     /// Where the certificates say that their standing can be asked for; nil: they say nothing.
     package var publication: RevocationPublication?
+
+    /// As its file is called, and as templates ask for it.
+    package var name: String
+    /// Until 9999-12-31T23:59:59Z, "no well-defined expiration date" (RFC 5280 4.1.2.5).
+    package var hasNoEnd = false
+    package var pastIssuer = PastIssuer.clamp
+    /// Whether a request's subject, what the whitelist leaves of it, is taken.
+    package var takesRequestedSubject = true
+    package var requiredAttributes: [SubjectAttribute] = []
+    /// In every subject, instead of what a request says of these attributes.
+    package var fixedAttributes: [SubjectName.Part] = []
+    package var alternativeNames: [AlternativeNameTemplate] = []
+    package var additions: [ExtensionTemplate] = []
+    /// As `SubjectKey.typeName` calls them; empty takes any that the service's settings take.
+    package var keyTypes: [String] = []
+    /// The issuing authority by its name, or whoever follows it; nil: the one for the use.
+    package var issuer: String?
+    /// What names an authority of this profile may give.
+    package var nameConstraints: NameConstraints?
+
+    /// No certificate outlives its issuer; what happens where its profile would have it do so.
+    package enum PastIssuer: String, Sendable, CaseIterable { case clamp, refuse }
 
     /// - Throws: `FleetError.invalidRequest` unless the validity is 1 second to 1000 years, the
     ///   backdating shorter than the validity, and a gateway has names.
@@ -112,6 +146,7 @@ package struct CertificateProfile: Hashable, Sendable {
         self.validitySeconds = validitySeconds
         self.backdateSeconds = backdateSeconds
         self.subject = subject
+        self.name = role.word
     }
 
     package static let rootAuthority = CertificateProfile(
@@ -126,6 +161,10 @@ package struct CertificateProfile: Hashable, Sendable {
     package static let device = CertificateProfile(
         checkedRole: .device, validitySeconds: 10 * Self.yearSeconds,
         subject: SubjectName(commonName: "Slipway Device"))
+
+    package static let ocspResponder = CertificateProfile(
+        checkedRole: .ocspResponder, validitySeconds: 7 * Self.daySeconds,
+        subject: SubjectName(commonName: "Slipway OCSP Responder"))
 
     /// A gateway's certificate, its common name the first of `names` that fits one.
     package static func gateway(

@@ -1,76 +1,154 @@
 import Crypto
 package import Fleet
 
-/// Issues device certificates: the port that provisioning knows, over one issuing authority.
+/// Issues device and claim certificates: the port that provisioning knows, over the issuing
+/// authorities of a service and its profiles.
 ///
-/// It runs on the caller's executor. A request costs about 100 microseconds, most of it in
-/// verifying the request's own signature, and needs no lock: libcrypto signs with one key from many
-/// threads, and everything else here is a constant.
+/// It runs on the caller's executor. A request costs some hundred microseconds, most of it in
+/// signatures, and needs no lock: libcrypto signs with one key from many threads, and everything
+/// else here is a constant.
 package final class Issuer: CertificateIssuer {
-    private let authority: SigningAuthority
-    private let profile: CertificateProfile
+    package let authorities: IssuingAuthorities
+    package let profiles: IssuingProfiles
     private let rules: KeyRules
     private let authorityKeys: Set<PublicKeyFingerprint>
     private let entropy: any Entropy
 
-    /// - Parameter authorityKeys: keys of every authority this service knows; a request that
-    ///   presents one of them is refused.
+    /// - Parameter authorityKeys: keys of further authorities that this service knows; a request
+    ///   that presents one of them is refused.
     package init(
+        authorities: IssuingAuthorities, profiles: IssuingProfiles, rules: KeyRules = KeyRules(),
+        authorityKeys: Set<PublicKeyFingerprint> = [], entropy: any Entropy
+    ) throws(FleetError) {
+        self.authorities = authorities
+        self.profiles = profiles
+        self.rules = rules
+        self.authorityKeys = authorityKeys.union(
+            authorities.all.map { $0.certificate.publicKey })
+        self.entropy = entropy
+    }
+
+    /// One authority for everything.
+    package convenience init(
         authority: consuming SigningAuthority, profile: CertificateProfile = .device,
         rules: KeyRules = KeyRules(), authorityKeys: Set<PublicKeyFingerprint> = [],
         entropy: any Entropy
     ) throws(FleetError) {
-        guard authority.role == .issuing, profile.role.signer == .issuing else {
-            throw FleetError(
-                .certificateValidation,
-                "\(authority.certificate.subject.clipped) is no issuing authority (its "
-                    + "certificate must have path length 0), or the profile is not a leaf's")
-        }
-        self.profile = profile
-        self.rules = rules
-        self.authorityKeys = authorityKeys.union([authority.certificate.publicKey])
-        self.entropy = entropy
-        self.authority = authority
+        var claim = CertificateProfile.claim
+        claim.backdateSeconds = profile.backdateSeconds
+        claim.publication = profile.publication
+        try self.init(
+            authorities: IssuingAuthorities([
+                IssuingAuthority(name: "issuing-ca", authority: authority)
+            ]), profiles: IssuingProfiles(device: profile, claim: claim, named: [:]),
+            rules: rules, authorityKeys: authorityKeys, entropy: entropy)
     }
 
-    package var certificate: CertificateFacts { self.authority.certificate }
-
     package func issue(
-        csr pem: String, at now: UnixTime
+        csr pem: String, as choice: CertificateChoice, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {
         let request = try SigningRequest(pem: pem, rules: self.rules)
-        return try self.issue(key: request.key, subject: request.subject, at: now)
+        return try self.issue(key: request.key, subject: request.subject, as: choice, at: now)
     }
 
     package func issue(
-        publicKey: [UInt8], at now: UnixTime
+        publicKey: [UInt8], as choice: CertificateChoice, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {
         try self.issue(
-            key: SubjectKey(der: publicKey, rules: self.rules), subject: nil, at: now)
+            key: SubjectKey(der: publicKey, rules: self.rules), subject: nil, as: choice, at: now)
     }
 
     package func issueClaim(
         publicKey: [UInt8], validitySeconds: Int64, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {
-        var profile = try CertificateProfile(
-            role: .claim, validitySeconds: validitySeconds,
-            backdateSeconds: self.profile.backdateSeconds,
-            subject: CertificateProfile.claim.subject)
-        profile.publication = self.profile.publication
-        return try self.authority.sign(
-            self.authority.prepare(
-                profile, subject: nil, key: SubjectKey(der: publicKey, rules: self.rules), at: now,
-                entropy: self.entropy))
+        guard (1...CertificateProfile.validitySecondsMax).contains(validitySeconds) else {
+            throw FleetError(
+                .invalidRequest, "a claim's validity of \(validitySeconds) s is none")
+        }
+        var profile = self.profiles.claim
+        profile.validitySeconds = validitySeconds
+        profile.hasNoEnd = false
+        let authority = try self.authority(for: profile, use: .claims, at: now)
+        return try self.sign(
+            profile, under: authority, key: SubjectKey(der: publicKey, rules: self.rules),
+            subject: nil, at: now)
     }
 
     private func issue(
-        key: SubjectKey, subject: SubjectName?, at now: UnixTime
+        key: SubjectKey, subject: SubjectName?, as choice: CertificateChoice = .standard,
+        at now: UnixTime
     ) throws(FleetError) -> IssuedCertificate {
         guard !self.authorityKeys.contains(key.fingerprint) else {
             throw SubjectKey.refusal("it is a certificate authority's")
         }
-        return try self.authority.sign(
-            self.authority.prepare(
-                self.profile, subject: subject, key: key, at: now, entropy: self.entropy))
+        let profile = try self.profile(choice)
+        // What a template asks of a foreign authority is for the registration to judge.
+        let named = choice.issuer.flatMap { self.authorities.named($0) }
+        let authority: IssuingAuthority
+        if let named, named.issues(at: now) {
+            authority = named
+        } else {
+            authority = try self.authority(for: profile, use: .devices, at: now)
+        }
+        return try self.sign(profile, under: authority, key: key, subject: subject, at: now)
+    }
+
+    private func profile(_ choice: CertificateChoice) throws(FleetError) -> CertificateProfile {
+        guard let name = choice.profile else { return self.profiles.device }
+        guard let found = self.profiles.named[name], found.role == .device else {
+            throw FleetError(
+                .certificateState,
+                "the template asks for the certificate profile '\(name.clipped)', and there is "
+                    + "none of that name for devices in pki/profiles")
+        }
+        return found
+    }
+
+    private func authority(
+        for profile: CertificateProfile, use: AuthorityUse, at now: UnixTime
+    ) throws(FleetError) -> IssuingAuthority {
+        if let name = profile.issuer {
+            guard let found = self.authorities.successor(of: name, at: now) else {
+                throw FleetError(
+                    .certificateState,
+                    "profile '\(profile.name)' is issued by '\(name)', which is no issuing CA "
+                        + "that issues now")
+            }
+            return found
+        }
+        guard let found = self.authorities.current(for: use, at: now) else {
+            throw FleetError(
+                .certificateState, "no issuing CA is for \(use.rawValue) at present")
+        }
+        return found
+    }
+
+    private func sign(
+        _ profile: CertificateProfile, under authority: IssuingAuthority, key: SubjectKey,
+        subject: SubjectName?, at now: UnixTime
+    ) throws(FleetError) -> IssuedCertificate {
+        var issued = try authority.authority.sign(
+            authority.authority.prepare(
+                profile, subject: subject, key: key, at: now, entropy: self.entropy))
+        issued.profile = profile.name
+        return issued
+    }
+}
+
+/// The profiles that certificates are issued by.
+package struct IssuingProfiles: Sendable {
+    /// Where nothing else was asked for.
+    package var device: CertificateProfile
+    package var claim: CertificateProfile
+    /// By the names of their files.
+    package var named: [String: CertificateProfile]
+
+    package init(
+        device: CertificateProfile, claim: CertificateProfile,
+        named: [String: CertificateProfile]
+    ) {
+        self.device = device
+        self.claim = claim
+        self.named = named
     }
 }

@@ -39,6 +39,10 @@ struct ProfileLint {
         case alternativeName = "subjectAltName not the profile's names (RFC 5280 4.2.1.6)"
         case publication = "CRL or OCSP address not the profile's (RFC 5280 4.2.1.13, 4.2.2.1)"
         case ocspNoCheck = "id-pkix-ocsp-nocheck not the responder's (RFC 6960 4.2.2.2.1)"
+        case nameConstraints =
+            "nameConstraints not the profile's or not critical (RFC 5280 4.2.1.10)"
+        case outsideConstraints = "a name that the issuer may not give (RFC 5280 6.1.4)"
+        case addition = "extension not as the profile has it"
         case selfIssued = "issuer and subject of a root differ, or of another are the same"
     }
 
@@ -47,6 +51,11 @@ struct ProfileLint {
     let key: SubjectKey
     var publication: RevocationPublication?
     var serial: CertificateSerial?
+    /// Beside those of the role.
+    var alternativeNames: [SubjectAlternativeName] = []
+    /// NameConstraints, DER.
+    var nameConstraints: [UInt8]?
+    var additions: [CertificateExtension] = []
 
     func findings(in tbs: [UInt8]) -> [Finding] {
         guard let node = try? DER.parse(tbs), let fields = CertificateFields(node) else {
@@ -202,23 +211,14 @@ struct ProfileLint {
                 Expected(
                     identifier: OID.ocspNoCheck, isCritical: false, value: [0x05, 0x00],
                     rule: .ocspNoCheck))
-        case .gateway(let names):
+        case .gateway:
             expected.append(
                 Expected(
                     identifier: OID.extendedKeyUsage, isCritical: false,
                     value: Self.wrapped(0x30, Self.wrapped(0x06, purposes + [0x01])),
                     rule: .extendedKeyUsage))
-            let list = names.flatMap { name in
-                switch name {
-                case .dns(let text): Self.wrapped(0x82, Array(text.utf8))
-                case .address(let bytes): Self.wrapped(0x87, bytes)
-                }
-            }
-            expected.append(
-                Expected(
-                    identifier: OID.subjectAlternativeName, isCritical: false,
-                    value: Self.wrapped(0x30, list), rule: .alternativeName))
         }
+        expected += self.expectedOfProfile
         if let publication, let serial, let issuer = self.issuer.id {
             let shard = publication.distributionPoints(of: serial, issuer: issuer)
             let access = publication.informationAccess(issuer: issuer)
@@ -231,6 +231,34 @@ struct ProfileLint {
                         rule: .publication))
             }
         }
+        return expected
+    }
+
+    /// What the role does not fix.
+    private var expectedOfProfile: [Expected] {
+        var expected = self.additions.map {
+            Expected(
+                identifier: $0.identifier, isCritical: false, value: $0.value, rule: .addition)
+        }
+        if let constraints = self.nameConstraints {
+            expected.append(
+                Expected(
+                    identifier: OID.nameConstraints, isCritical: true, value: constraints,
+                    rule: .nameConstraints))
+        }
+        let names = self.role.alternativeNames + self.alternativeNames
+        guard !names.isEmpty else { return expected }
+        let list = names.flatMap { name in
+            switch name {
+            case .dns(let text): Self.wrapped(0x82, Array(text.utf8))
+            case .address(let bytes): Self.wrapped(0x87, bytes)
+            case .uri(let text): Self.wrapped(0x86, Array(text.utf8))
+            }
+        }
+        expected.append(
+            Expected(
+                identifier: OID.subjectAlternativeName, isCritical: false,
+                value: Self.wrapped(0x30, list), rule: .alternativeName))
         return expected
     }
 

@@ -31,13 +31,32 @@ package struct SigningAuthority: ~Copyable, Sendable {
                 .certificateValidation,
                 "the certificate of \(certificate.subject.clipped) has no subjectKeyIdentifier")
         }
+        let constraints: NameConstraints?
+        switch certificate.nameConstraints {
+        case nil: constraints = nil
+        case .understood(let found): constraints = found
+        case .notUnderstood:
+            throw FleetError(
+                .certificateValidation,
+                "the certificate of \(certificate.subject.clipped) has name constraints of a form "
+                    + "that is not understood here: dNSName, iPAddress and directoryName are")
+        }
         self.certificate = certificate
         self.role = certificate.pathLength == 0 ? .issuing : .root
         self.identity = IssuerIdentity(
             id: certificate.id, name: certificate.subjectName, text: certificate.subject,
             keyIdentifier: keyIdentifier, publicKey: certificate.publicKey, scheme: key.scheme,
-            notBefore: certificate.notBefore, notAfter: certificate.notAfter)
+            notBefore: certificate.notBefore, notAfter: certificate.notAfter,
+            nameConstraints: constraints)
         self.key = key
+    }
+
+    /// Another handle on the same authority.
+    package init(sharing other: borrowing SigningAuthority) {
+        self.certificate = other.certificate
+        self.role = other.role
+        self.identity = other.identity
+        self.key = SigningKey(sharing: other.key)
     }
 
     /// Makes a root: an authority that vouches for itself.
@@ -49,8 +68,9 @@ package struct SigningAuthority: ~Copyable, Sendable {
             throw FleetError(.internalFailure, "only a root authority signs itself")
         }
         let notBefore = try Self.moment(now, plus: -profile.backdateSeconds)
-        let notAfter = min(
-            try Self.moment(now, plus: profile.validitySeconds), CivilTime.latest)
+        let notAfter =
+            profile.hasNoEnd
+            ? CivilTime.latest : try Self.moment(now, plus: profile.validitySeconds)
         let identity = IssuerIdentity(
             id: nil, name: try profile.subject.der(), text: profile.subject.description,
             keyIdentifier: key.publicKey.keyIdentifier, publicKey: key.publicKey.fingerprint,
@@ -81,7 +101,8 @@ package struct SigningAuthority: ~Copyable, Sendable {
         guard key.fingerprint != self.identity.publicKey else {
             throw SubjectKey.refusal("it is the certificate authority's own")
         }
-        let subject = subject ?? profile.subject
+        let rendered = try profile.rendered(for: subject, key: key)
+        let subject = rendered.subject
         // RFC 5280 3.2: a certificate whose issuer and subject are the same is self-issued, which a
         // leaf is not; path building would take it for the authority's own.
         guard try subject.der() != self.identity.name else {
@@ -95,14 +116,27 @@ package struct SigningAuthority: ~Copyable, Sendable {
                 "the authority \(self.identity.text.clipped) is valid from "
                     + "\(self.identity.notBefore) to \(self.identity.notAfter), and it is \(now)")
         }
-        let body = CertificateBody(
+        let names = profile.role.alternativeNames + rendered.alternativeNames
+        if let complaint = self.identity.nameConstraints?.complaint(
+            subject: subject, alternativeNames: names)
+        {
+            throw FleetError(
+                .invalidCSR,
+                "subject: the name constraints of \(self.identity.text.clipped) forbid it: "
+                    + complaint)
+        }
+        var body = CertificateBody(
             serial: try CertificateSerial(from: entropy), issuer: self.identity,
             notBefore: max(
                 try Self.moment(now, plus: -profile.backdateSeconds), self.identity.notBefore),
-            notAfter: min(
-                try Self.moment(now, plus: profile.validitySeconds), self.identity.notAfter),
+            notAfter: try profile.end(
+                wanted: try Self.moment(now, plus: profile.validitySeconds),
+                issuer: self.identity),
             subject: subject, key: key, role: profile.role,
             publication: profile.publication)
+        body.alternativeNames = rendered.alternativeNames
+        body.additions = rendered.additions
+        body.nameConstraints = profile.nameConstraints
         return try ProfileLint.approve(body)
     }
 

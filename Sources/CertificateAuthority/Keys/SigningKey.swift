@@ -15,14 +15,15 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
     package let publicKey: SubjectKey
     let scheme: SignatureScheme
     private let key: OpaquePointer
-    /// Fetched once: a fetch for each signature costs a third of it.
-    private let digest: OpaquePointer
+    /// Fetched once: a fetch for each signature costs a third of it. nil for Ed25519, which hashes
+    /// by itself (RFC 8032).
+    private let digest: OpaquePointer?
 
-    /// Makes a P-256 key.
-    package init() throws(SigningKeyError) {
+    /// Makes a key. Blocks: RSA takes a second or several.
+    package init(_ kind: AuthorityKeyKind = .p256) throws(SigningKeyError) {
         Libcrypto.prepare()
-        guard let key = slipway_ec_key_make("P-256") else {
-            throw .libcrypto(LibcryptoError.take("make a P-256 key").description)
+        guard let key = kind.make() else {
+            throw .libcrypto(LibcryptoError.take("make a key of \(kind.rawValue)").description)
         }
         try self.init(adopting: key)
     }
@@ -36,8 +37,18 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
             adopting: SigningKeyFile.open(encryptedPEM: pem, passphrase: passphrase))
     }
 
+    /// Another handle on the same key, which libcrypto frees with the last of them.
+    package init(sharing other: borrowing SigningKey) {
+        self.publicKey = other.publicKey
+        self.scheme = other.scheme
+        self.key = other.key
+        self.digest = other.digest
+        EVP_PKEY_up_ref(other.key)
+        if let digest = other.digest { EVP_MD_up_ref(digest) }
+    }
+
     /// Takes ownership of `key`, whatever comes of it.
-    private init(adopting key: OpaquePointer) throws(SigningKeyError) {
+    fileprivate init(adopting key: OpaquePointer) throws(SigningKeyError) {
         let parts: Parts
         do {
             parts = try Self.examine(key)
@@ -54,21 +65,24 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
     private struct Parts {
         let publicKey: SubjectKey
         let scheme: SignatureScheme
-        let digest: OpaquePointer
+        let digest: OpaquePointer?
     }
 
     private static func examine(_ key: OpaquePointer) throws(SigningKeyError) -> Parts {
         let publicKey: SubjectKey
         do {
-            publicKey = try SubjectKey(der: Libcrypto.publicKey(of: key), rules: KeyRules())
+            publicKey = try SubjectKey(
+                der: Libcrypto.publicKey(of: key), rules: KeyRules(allowsEd25519: true))
         } catch {
             throw .unsuitable(error.message)
         }
-        guard let scheme = SignatureScheme(publicKey.kind) else {
-            throw .unsuitable("an authority's key is RSA, P-256, P-384 or P-521")
-        }
-        guard let digest = EVP_MD_fetch(nil, scheme.digestName, nil) else {
-            throw .libcrypto(LibcryptoError.take("fetch \(scheme.digestName)").description)
+        let scheme = SignatureScheme(publicKey.kind)
+        var digest: OpaquePointer?
+        if let name = scheme.digestName {
+            digest = EVP_MD_fetch(nil, name, nil)
+            guard digest != nil else {
+                throw .libcrypto(LibcryptoError.take("fetch \(name)").description)
+            }
         }
         // A key whose halves do not belong together would sign what nobody can verify.
         let challenge = Array("slipway: pairwise consistency".utf8)
@@ -77,7 +91,7 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
             try SignatureCheck(scheme)
                 .verify(signature[...], over: challenge[...], by: publicKey)
         } catch {
-            EVP_MD_free(digest)
+            if let digest { EVP_MD_free(digest) }
             throw .unsuitable("its public half does not verify what its private half signs")
         }
         return Parts(publicKey: publicKey, scheme: scheme, digest: digest)
@@ -85,7 +99,7 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
 
     deinit {
         EVP_PKEY_free(self.key)
-        EVP_MD_free(self.digest)
+        if let digest = self.digest { EVP_MD_free(digest) }
     }
 
     /// PKCS#8, encrypted by PBES2 with AES-256-CBC (RFC 5958, RFC 8018), as PEM.
@@ -109,19 +123,67 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
             throw FleetError(
                 .internalFailure, "the certificate was prepared for another authority's key")
         }
-        let tbs = prepared.tbs
-        let signature = try Self.signature(over: tbs, key: self.key, digest: self.digest)
+        return try self.signed(prepared.tbs, as: "certificate")
+    }
+
+    /// Signs a request for a certificate of this very key (RFC 2986 4.2), DER.
+    func sign(_ request: borrowing AuthorityRequest) throws(FleetError) -> [UInt8] {
+        guard request.key == self.publicKey.fingerprint else {
+            throw FleetError(.internalFailure, "the request is for another key")
+        }
+        return try self.signed(request.body, as: "certification request")
+    }
+
+    /// `SEQUENCE { body, AlgorithmIdentifier, BIT STRING }`, which certificates and requests are.
+    fileprivate func signed(
+        _ body: [UInt8], as what: String
+    ) throws(FleetError) -> [UInt8] {
+        let signature = try Self.signature(over: body, key: self.key, digest: self.digest)
         let scheme = self.scheme
-        return try encodeDER("certificate") { coder in
-            try coder.appendConstructedNode(identifier: .sequence) { certificate in
-                certificate.serializeRawBytes(tbs)
-                try scheme.serialize(into: &certificate)
-                certificate.appendPrimitiveNode(identifier: .bitString) { bits in
+        return try encodeDER(what) { coder in
+            try coder.appendConstructedNode(identifier: .sequence) { whole in
+                whole.serializeRawBytes(body)
+                try scheme.serialize(into: &whole)
+                whole.appendPrimitiveNode(identifier: .bitString) { bits in
                     bits.append(0)
                     bits += signature
                 }
             }
         }
+    }
+
+    /// Whether libcrypto, which shares no code with the encoders here, reads `der` as a certificate
+    /// without a fault that this key has signed.
+    fileprivate func isCertificate(_ der: [UInt8]) -> Bool {
+        defer { ERR_clear_error() }
+        let read = der.withUnsafeBufferPointer { bytes -> OpaquePointer? in
+            var position = bytes.baseAddress
+            let certificate = d2i_X509(nil, &position, bytes.count)
+            let isWhole = position == bytes.baseAddress.map { $0 + bytes.count }
+            if let certificate, !isWhole {
+                X509_free(certificate)
+                return nil
+            }
+            return certificate
+        }
+        guard let read else { return false }
+        defer { X509_free(read) }
+        X509_check_purpose(read, -1, 0)
+        let faults = UInt32(EXFLAG_INVALID) | UInt32(EXFLAG_CRITICAL)
+        return X509_get_extension_flags(read) & faults == 0 && Self.readsExtensions(of: read)
+            && X509_verify(read, self.key) == 1
+    }
+
+    /// Whether libcrypto finds no fault inside any extension that it knows. What it would print is
+    /// thrown away.
+    private static func readsExtensions(of certificate: OpaquePointer) -> Bool {
+        guard let sink = BIO_new(BIO_s_null()) else { return false }
+        defer { BIO_free(sink) }
+        for index in 0..<X509_get_ext_count(certificate) {
+            guard let item = X509_get_ext(certificate, index) else { return false }
+            if X509V3_EXT_get(item) != nil, X509V3_EXT_print(sink, item, 0, 0) != 1 { return false }
+        }
+        return true
     }
 
     /// Signs a CRL or an OCSP answer (RFC 5280 5.1, RFC 6960 4.2.1), DER.
@@ -144,7 +206,7 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
     }
 
     private static func signature(
-        over bytes: [UInt8], key: OpaquePointer, digest: OpaquePointer
+        over bytes: [UInt8], key: OpaquePointer, digest: OpaquePointer?
     ) throws(FleetError) -> [UInt8] {
         guard let context = EVP_MD_CTX_new() else {
             throw LibcryptoError.take("allocate").asFleetError
@@ -161,4 +223,34 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
         signature.removeLast(signature.count - count)
         return signature
     }
+}
+
+/// A key that vouches for nothing: made in this process, kept nowhere, named in no certificate.
+/// Only it signs what no linter has passed.
+struct ThrowawayKey: ~Copyable, Sendable {
+    private static let rsaBits = 2048
+    private let key: SigningKey
+
+    /// One that signs as an authority of `scheme` does.
+    init(_ scheme: SignatureScheme) throws(FleetError) {
+        Libcrypto.prepare()
+        let made: OpaquePointer? =
+            switch scheme {
+            case .ecdsaSHA256: slipway_ec_key_make("P-256")
+            case .ecdsaSHA384: slipway_ec_key_make("P-384")
+            case .ecdsaSHA512: slipway_ec_key_make("P-521")
+            // Its size does not tell in what is signed, and a short one signs sooner.
+            case .rsaSHA256: slipway_rsa_key_make(Self.rsaBits)
+            case .ed25519: slipway_ed25519_key_make()
+            }
+        guard let made else { throw LibcryptoError.take("make a throw-away key").asFleetError }
+        do { self.key = try SigningKey(adopting: made) } catch { throw error.asFleetError }
+    }
+
+    /// The certificate that `tbs` would become, but for its signature.
+    func twin(of tbs: [UInt8]) throws(FleetError) -> [UInt8] {
+        try self.key.signed(tbs, as: "twin")
+    }
+
+    func isCertificate(_ twin: [UInt8]) -> Bool { self.key.isCertificate(twin) }
 }

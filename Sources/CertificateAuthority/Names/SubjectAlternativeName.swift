@@ -2,12 +2,15 @@ package import Fleet
 import Glibc
 import SwiftASN1
 
-/// A name or address that a gateway's certificate vouches for (RFC 5280 4.2.1.6).
+/// A name or address that a certificate vouches for (RFC 5280 4.2.1.6).
 package enum SubjectAlternativeName: Hashable, Sendable, CustomStringConvertible {
     case dns(String)
     /// 4 or 16 bytes in network order.
     case address([UInt8])
+    /// RFC 3986, in ASCII: `urn:dev:ser:…`.
+    case uri(String)
 
+    private static let uriBytesMax = 512
     private static let labelBytesMax = 63
     private static let nameBytesMax = 253
 
@@ -26,6 +29,23 @@ package enum SubjectAlternativeName: Hashable, Sendable, CustomStringConvertible
                 .invalidRequest, "'\(text.clipped)' is neither a host name nor an IP address")
         }
         self = .dns(name)
+    }
+
+    /// A URI with its scheme (RFC 5280 4.2.1.6 forbids relative ones).
+    /// - Throws: `FleetError.invalidRequest` where it is none.
+    package init(uri text: String) throws(FleetError) {
+        let scheme = text.utf8.prefix { $0 != UInt8(ascii: ":") }
+        guard (3...Self.uriBytesMax).contains(text.utf8.count), !scheme.isEmpty,
+            scheme.count + 1 < text.utf8.count,
+            scheme.allSatisfy({ (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }),
+            text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "\"") })
+        else {
+            throw FleetError(
+                .invalidRequest,
+                "'\(text.clipped)' is no URI: a scheme, a colon and ASCII without "
+                    + "spaces, at most \(Self.uriBytesMax) bytes")
+        }
+        self = .uri(text)
     }
 
     private static func parse(_ text: String, family: Int32, count: Int) -> [UInt8]? {
@@ -55,12 +75,16 @@ package enum SubjectAlternativeName: Hashable, Sendable, CustomStringConvertible
     static let dnsTag = ASN1Identifier(tagWithNumber: 2, tagClass: .contextSpecific)
     static let addressTag = ASN1Identifier(tagWithNumber: 7, tagClass: .contextSpecific)
 
+    static let uriTag = ASN1Identifier(tagWithNumber: 6, tagClass: .contextSpecific)
+
     func serialize(into coder: inout DER.Serializer) throws {
         switch self {
         case .dns(let name):
             coder.appendPrimitiveNode(identifier: Self.dnsTag) { $0 += name.utf8 }
         case .address(let bytes):
             coder.appendPrimitiveNode(identifier: Self.addressTag) { $0 += bytes }
+        case .uri(let text):
+            coder.appendPrimitiveNode(identifier: Self.uriTag) { $0 += text.utf8 }
         }
     }
 
@@ -68,6 +92,7 @@ package enum SubjectAlternativeName: Hashable, Sendable, CustomStringConvertible
         switch self {
         case .dns(let name): return name
         case .address(let bytes): return Self.text(ofAddress: bytes[...])
+        case .uri(let text): return text
         }
     }
 

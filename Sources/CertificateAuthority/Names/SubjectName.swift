@@ -28,6 +28,42 @@ package struct SubjectName: Hashable, Sendable, CustomStringConvertible {
         self.parts = parts
     }
 
+    /// `CN=Acme Device CA,O=Acme,C=DE`: attributes by their short names, in the order of the
+    /// certificate. A comma or backslash within a value is written with a backslash before it.
+    /// - Throws: `FleetError.invalidRequest` saying which part is none.
+    package init(parsing text: String) throws(FleetError) {
+        var parts: [Part] = []
+        for piece in Self.pieces(of: text) {
+            let pair = piece.split(separator: "=", maxSplits: 1).map(String.init)
+            let name = pair[0].trimmedOfSpaces
+            guard pair.count == 2,
+                let attribute = SubjectAttribute.allCases.first(where: { $0.shortName == name })
+            else {
+                throw FleetError(
+                    .invalidRequest,
+                    "subject: '\(piece.clipped)' is no ATTRIBUTE=VALUE; attributes are "
+                        + SubjectAttribute.allCases.map(\.shortName).joined(separator: ", "))
+            }
+            parts.append(Part(attribute, pair[1].trimmedOfSpaces))
+        }
+        try self.init(parts)
+    }
+
+    private static func pieces(of text: String) -> [String] {
+        var pieces = [""]
+        var isEscaped = false
+        for character in text {
+            switch character {
+            case "\\" where !isEscaped: isEscaped = true
+            case "," where !isEscaped: pieces.append("")
+            default:
+                pieces[pieces.count - 1].append(character)
+                isEscaped = false
+            }
+        }
+        return pieces
+    }
+
     private init(checked parts: [Part]) { self.parts = parts }
 
     /// `CN=...` alone, for names that are literals of this module.
@@ -92,5 +128,12 @@ package struct SubjectName: Hashable, Sendable, CustomStringConvertible {
         self.parts.reversed()
             .map { "\($0.attribute.shortName)=\(DistinguishedName.escaped($0.value))" }
             .joined(separator: ",")
+    }
+}
+
+extension String {
+    fileprivate var trimmedOfSpaces: String {
+        let start = self.drop { $0 == " " }
+        return String(start.reversed().drop { $0 == " " }.reversed())
     }
 }

@@ -71,6 +71,7 @@ struct SignatureCheck {
             case .ecdsaSHA384: .ecdsa(.sha384)
             case .ecdsaSHA512: .ecdsa(.sha512)
             case .rsaSHA256: .rsa(.sha256)
+            case .ed25519: .ed25519
             }
     }
 

@@ -12,6 +12,8 @@ package actor RevocationAuthority: RevocationPublisher {
         package var lifeSeconds: Int64 = 86_400
         /// nil where nothing is written into certificates; then there are no shards.
         package var publication: RevocationPublication?
+        /// What the OCSP responder's certificate is like.
+        package var responder: CertificateProfile?
         package init() {}
     }
 
@@ -32,7 +34,6 @@ package actor RevocationAuthority: RevocationPublisher {
     static let entriesPerRead = 10_000
     /// OCSP answers kept; at more, all are forgotten.
     static let answersKeptMax = 100_000
-    private static let responderSeconds: Int64 = 7 * 86_400
 
     private let authority: SigningAuthority
     private let issuer: StatusIssuer
@@ -166,6 +167,10 @@ package actor RevocationAuthority: RevocationPublisher {
 
     // MARK: OCSP
 
+    nonisolated func speaks(for certificate: StatusRequest.Certificate) -> Bool {
+        self.issuer.isMeant(by: certificate)
+    }
+
     package func answer(ocsp request: [UInt8]) async -> PublishedStatement {
         guard let request = StatusRequest(der: request) else {
             return Self.failure(.malformedRequest)
@@ -228,10 +233,9 @@ package actor RevocationAuthority: RevocationPublisher {
         }
         let key: SigningKey
         do { key = try SigningKey() } catch { throw error.asFleetError }
-        let profile = try CertificateProfile(
-            role: .ocspResponder,
-            validitySeconds: Self.responderSeconds + 2 * self.settings.lifeSeconds,
-            subject: SubjectName(commonName: "Slipway OCSP Responder"))
+        var profile = CertificateProfile.ocspResponder
+        if let configured = self.settings.responder { profile = configured }
+        profile.validitySeconds += 2 * self.settings.lifeSeconds
         let issued = try self.authority.sign(
             self.authority.prepare(
                 profile, subject: nil, key: key.publicKey, at: now, entropy: self.entropy))

@@ -4,11 +4,13 @@
 package protocol CertificateIssuer: Sendable {
     /// - Parameter pem: a PKCS#10 request (RFC 2986) in PEM.
     /// - Throws: `FleetError.invalidCSR` naming what is wrong with it (text, signature, key).
-    func issue(csr pem: String, at now: UnixTime) async throws(FleetError) -> IssuedCertificate
+    func issue(
+        csr pem: String, as choice: CertificateChoice, at now: UnixTime
+    ) async throws(FleetError) -> IssuedCertificate
 
     /// - Parameter publicKey: a SubjectPublicKeyInfo in DER, made by this service itself.
     func issue(
-        publicKey: [UInt8], at now: UnixTime
+        publicKey: [UInt8], as choice: CertificateChoice, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate
 
     /// A claim's certificate, for a key that this service made itself.
@@ -16,6 +18,37 @@ package protocol CertificateIssuer: Sendable {
     func issueClaim(
         publicKey: [UInt8], validitySeconds: Int64, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate
+}
+
+extension CertificateIssuer {
+    package func issue(
+        csr pem: String, at now: UnixTime
+    ) async throws(FleetError) -> IssuedCertificate {
+        try await self.issue(csr: pem, as: .standard, at: now)
+    }
+
+    package func issue(
+        publicKey: [UInt8], at now: UnixTime
+    ) async throws(FleetError) -> IssuedCertificate {
+        try await self.issue(publicKey: publicKey, as: .standard, at: now)
+    }
+}
+
+/// By whom and how a device's certificate is to be made, where that is known when it is asked for:
+/// from the one template that its claim is for, or from a registration by an operator.
+package struct CertificateChoice: Hashable, Sendable {
+    /// An issuing authority, by its subject (RFC 4514) or its certificate's id.
+    package let issuer: String?
+    /// A certificate profile, by its name.
+    package let profile: String?
+
+    package init(issuer: String?, profile: String?) {
+        self.issuer = issuer
+        self.profile = profile
+    }
+
+    /// Whatever the service issues by itself.
+    package static let standard = CertificateChoice(issuer: nil, profile: nil)
 }
 
 /// A key pair made for a device that cannot make its own.

@@ -124,6 +124,8 @@ package struct IssuedCertificate: Hashable, Sendable {
     package let publicKey: PublicKeyFingerprint
     package let notBefore: UnixTime
     package let notAfter: UnixTime
+    /// The profile that it was made by; nil for one that others made.
+    package var profile: String?
 
     package init(
         id: CertificateID, pem: String, serialNumber: String, issuerID: CertificateID,
@@ -157,10 +159,13 @@ package struct Provenance: Hashable, Sendable {
         /// The claim's labels when it asked; a registration may say something more exact.
         package var station: String?
         package var lot: String?
+        /// The certificate profile that it was made by; nil where that was not noted.
+        package var profile: String?
 
         package init(
             flow: Flow, claim: CertificateID?, clientID: String?, sourceAddress: String?,
-            requestedAt: UnixTime, station: String? = nil, lot: String? = nil
+            requestedAt: UnixTime, station: String? = nil, lot: String? = nil,
+            profile: String? = nil
         ) {
             self.flow = flow
             self.claim = claim
@@ -169,6 +174,7 @@ package struct Provenance: Hashable, Sendable {
             self.requestedAt = requestedAt
             self.station = station
             self.lot = lot
+            self.profile = profile
         }
     }
 

@@ -142,7 +142,11 @@ struct CertificateJudgement {
                 resource: certificate.id.rawValue)
         case .issued(let issued):
             return Certificate(
-                issued: issued, kind: .device, status: status, reason: reason, at: now)
+                issued: issued, kind: .device, status: status, reason: reason, at: now,
+                provenance: Provenance(
+                    origin: Provenance.Origin(
+                        flow: .operatorMade, claim: nil, clientID: nil, sourceAddress: nil,
+                        requestedAt: now, profile: issued.profile)))
         case .foreign(let inspected, let authority):
             guard view.authority(authority.id)?.status == .active else {
                 throw FleetError(

@@ -64,7 +64,8 @@ struct DirectDecision {
     ) -> [Change] {
         var changes: [Change] = []
         if var created = judgement?.created {
-            created.provenance = self.provenance(of: nil)
+            created.provenance = self.provenance(
+                of: nil, profile: created.provenance?.origin.profile)
             changes.append(.putCertificate(created))
             changes += plan.changes(at: self.at)
         } else {
@@ -121,12 +122,13 @@ struct DirectDecision {
         return detail
     }
 
-    private func provenance(of before: Provenance?) -> Provenance {
+    private func provenance(of before: Provenance?, profile: String? = nil) -> Provenance {
         let origin =
             before?.origin
             ?? Provenance.Origin(
                 flow: .operatorMade, claim: nil, clientID: self.actor.identity,
-                sourceAddress: self.actor.sourceAddress, requestedAt: self.at)
+                sourceAddress: self.actor.sourceAddress, requestedAt: self.at,
+                profile: profile)
         let texts = self.order.parametersOfRecord
         return Provenance(
             origin: origin,

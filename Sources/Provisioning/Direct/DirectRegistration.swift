@@ -140,14 +140,15 @@ package struct DirectRegistration: Sendable {
         else { return nil }
         let place = "/Resources/\(resource.logicalName)/Properties"
         do throws(FleetError) {
-            return try await self.candidate(rendered)
+            return try await self.candidate(
+                rendered, as: document.certificateDemands?.choice ?? .standard)
         } catch {
             throw error.at("\(place)/\(rendered.property)")
         }
     }
 
     private func candidate(
-        _ rendered: RenderedCertificate
+        _ rendered: RenderedCertificate, as choice: CertificateChoice
     ) async throws(FleetError) -> CertificateCandidate {
         switch rendered {
         case .existing(let id):
@@ -164,7 +165,8 @@ package struct DirectRegistration: Sendable {
                     "it has \(csr.count) characters; at most \(Limits.csrCharactersMax)")
             }
             return .issued(
-                try await self.ports.issuer.issue(csr: csr, at: self.ports.clock.now))
+                try await self.ports.issuer.issue(
+                    csr: csr, as: choice, at: self.ports.clock.now))
         case .foreign(let pem, let authorityPEM):
             let inspected = try self.ports.inspector.inspect(pem)
             try inspected.requireDevice(at: self.ports.clock.now)

@@ -1,12 +1,17 @@
+package import Fleet
+
 /// What a template asks of the certificate of a device that registers by it
 /// (`Slipway.Certificate`).
 ///
-/// In AWS's dialogue a certificate is signed before its device names a template, so a template
-/// cannot make one; it can refuse one. Everything here is looked at when the thing is registered,
-/// and a certificate that does not meet it is not activated.
+/// In AWS's dialogue a certificate is signed before its device names a template. Where the claim is
+/// for one template, or for several that ask for the same, issuer and profile are known all the
+/// same, and the certificate is made by them (`CertificateChoice`). Everything here is looked at
+/// when the thing is registered, and a certificate that does not meet it is not activated.
 package struct CertificateDemands: Hashable, Sendable {
     /// The issuing authority: its subject (RFC 4514) or its certificate id.
     package var issuer: String?
+    /// The certificate profile that it was made by.
+    package var profile: String?
     /// The most days from `notBefore` to `notAfter`.
     package var validityDaysMax: Int?
     /// The keys that are taken; empty takes any.
@@ -17,6 +22,11 @@ package struct CertificateDemands: Hashable, Sendable {
     package var alternativeNames: [TemplateExpression] = []
 
     package init() {}
+
+    /// What of it can be done when the certificate is made.
+    package var choice: CertificateChoice {
+        CertificateChoice(issuer: self.issuer, profile: self.profile)
+    }
 
     package var expressions: [TemplateExpression] {
         self.subject.map(\.value) + self.alternativeNames

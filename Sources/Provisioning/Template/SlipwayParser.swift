@@ -31,12 +31,13 @@ extension TemplateParser {
             let members = self.object(
                 value, at: place,
                 allowing: [
-                    "Issuer", "ValidityDaysMax", "KeyTypes", "Subject",
+                    "Issuer", "Profile", "ValidityDaysMax", "KeyTypes", "Subject",
                     "SubjectAlternativeNames",
                 ])
         else { return nil }
         var demands = CertificateDemands()
         demands.issuer = self.plainText(members["Issuer"], at: place.appending("Issuer"))
+        demands.profile = self.plainText(members["Profile"], at: place.appending("Profile"))
         if let value = members["ValidityDaysMax"] {
             if let days = value.intValue, days >= 1 {
                 demands.validityDaysMax = days

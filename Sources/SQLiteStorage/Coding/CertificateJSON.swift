@@ -61,7 +61,8 @@ extension Provenance.Origin {
             ("clientID", RecordJSON.text(self.clientID)),
             ("sourceAddress", RecordJSON.text(self.sourceAddress)),
             ("requestedAt", RecordJSON.time(self.requestedAt)),
-            ("station", RecordJSON.text(self.station)), ("lot", RecordJSON.text(self.lot)))
+            ("station", RecordJSON.text(self.station)), ("lot", RecordJSON.text(self.lot)),
+            ("profile", RecordJSON.text(self.profile)))
     }
 
     init(json: JSONValue?) throws {
@@ -71,7 +72,8 @@ extension Provenance.Origin {
             clientID: try fields.optionalText("clientID"),
             sourceAddress: try fields.optionalText("sourceAddress"),
             requestedAt: try fields.time("requestedAt"),
-            station: try fields.optionalText("station"), lot: try fields.optionalText("lot"))
+            station: try fields.optionalText("station"), lot: try fields.optionalText("lot"),
+            profile: try fields.optionalText("profile"))
     }
 }
 

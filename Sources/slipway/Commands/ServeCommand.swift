@@ -38,11 +38,11 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// Before any file is asked for: a folder where nothing was made has one remedy.
     private static func refuseUninitialized(_ installation: Installation) throws(FleetError) {
-        guard !PrivateFile.exists(installation.issuingCertificate) else { return }
+        guard !PrivateFile.exists(installation.authorities) else { return }
         throw FleetError(
             .notFound,
-            "there is no issuing CA in '\(installation.pki)': run 'slipway init' first, or name "
-                + "the folder with --directory")
+            "there is no list of authorities in '\(installation.pki)': run 'slipway init' first, "
+                + "or name the folder with --directory")
     }
 }
 

@@ -4,7 +4,7 @@ import Foundation
 /// Where everything of one installation lies, as absolute paths.
 struct Installation: Sendable {
     let root: String
-    let pki: String
+    private(set) var pki: String
     let data: String
     let templates: String
     let hooks: String
@@ -32,9 +32,23 @@ struct Installation: Sendable {
         path.hasPrefix("/") ? path : "\(root)/\(path)"
     }
 
+    /// The same, with the authorities in another folder.
+    func with(pki: String) -> Installation {
+        var copy = self
+        copy.pki = pki
+        return copy
+    }
+
+    /// Which authorities there are.
+    var authorities: String { "\(self.pki)/authorities.json" }
+    /// How certificates are made.
+    var profiles: String { "\(self.pki)/profiles" }
+    func authorityCertificate(_ name: String) -> String { "\(self.pki)/\(name).pem" }
+    func authorityKey(_ name: String) -> String { "\(self.pki)/\(name).key" }
+    func authorityRequest(_ name: String) -> String { "\(self.pki)/\(name).csr" }
+
     var rootCertificate: String { "\(self.pki)/root-ca.pem" }
     var rootKey: String { "\(self.pki)/root-ca.key" }
-    var issuingCertificate: String { "\(self.pki)/issuing-ca.pem" }
     var issuingKey: String { "\(self.pki)/issuing-ca.key" }
     var gatewayCertificate: String { "\(self.pki)/gateway.pem" }
     var gatewayKey: String { "\(self.pki)/gateway.key" }

@@ -6,28 +6,23 @@ import Foundation
 struct Ceremony: Sendable {
     let installation: Installation
     let gatewayNames: [String]
+    let profiles: CertificateProfiles
     let passphrase: Secret<WipedBytes>
     let clock: any WallClock
     let entropy: any Entropy
+    /// The root is made and kept on another machine.
+    var isRootElsewhere = false
+
+    private var folder: AuthorityFolder { AuthorityFolder(installation: self.installation) }
 
     /// What was made now, file by file; empty where everything was there.
     func run() throws(FleetError) -> [String] {
-        var made: [String] = []
         try PrivateFile.makeFolder(self.installation.pki)
-        let issuing = self.pair("issuing-ca")
-        if try Self.isAbsent(issuing) {
-            // The root's key is needed here and nowhere else; it may leave this machine after.
-            made += try self.makeRootIfAbsent()
-            let root = try self.open(
-                "root", self.installation.rootCertificate, self.installation.rootKey)
-            let authority = try AuthorityCeremony.issuingAuthority(
-                under: root, passphrase: self.passphrase, self.circumstances)
-            try issuing.create(
-                key: authority.encryptedKeyPEM.utf8, certificate: authority.certificatePEM)
-            made.append("issuing-ca")
-        }
-        let gateway = self.pair("gateway")
-        let claim = self.pair("claim-demo")
+        var made = try self.found()
+        let manifest = try self.folder.manifest()
+        if manifest.issuing.isEmpty, !manifest.awaited.isEmpty { return made }
+        let gateway = self.folder.pair("gateway")
+        let claim = self.folder.pair("claim-demo")
         let needsGateway = try Self.isAbsent(gateway)
         // The claim's key is the factory's, and need not stay here.
         let needsClaim = if case .absent = try claim.state() { true } else { false }
@@ -39,22 +34,27 @@ struct Ceremony: Sendable {
         }
         // Opened even where nothing is to be signed: a passphrase that does not fit, or a key that
         // cannot be read, is told here and not when the service starts.
-        let authority = try self.openIssuing()
+        let authorities = try self.folder.openIssuing(self.passphrase)
+        try self.profiles.check(against: authorities)
         if needsGateway {
             var names: [SubjectAlternativeName] = []
             for name in self.gatewayNames { names.append(try SubjectAlternativeName(name)) }
+            let profile = try self.profiles.server(names)
+            let issuer = try self.issuer(.servers, profile, of: authorities)
             let identity = try AuthorityCeremony.identity(
-                under: authority, .gateway(names), self.circumstances)
+                under: issuer.authority, profile, self.circumstances)
             // The gateway presents its issuer too, so that a client needs the root alone.
-            let chain = identity.certificate.pem + authority.certificate.pem
+            let chain = identity.certificate.pem + issuer.certificate.pem
             try identity.privateKeyPEM.expose { key throws(FleetError) in
                 try gateway.create(key: key.withBytes { Array($0) }, certificate: chain)
             }
             made.append("gateway")
         }
         if needsClaim {
+            let profile = self.profiles.claim
+            let issuer = try self.issuer(.claims, profile, of: authorities)
             let identity = try AuthorityCeremony.identity(
-                under: authority, .claim, self.circumstances)
+                under: issuer.authority, profile, self.circumstances)
             try identity.privateKeyPEM.expose { key throws(FleetError) in
                 try claim.create(
                     key: key.withBytes { Array($0) }, certificate: identity.certificate.pem)
@@ -64,39 +64,78 @@ struct Ceremony: Sendable {
         return made
     }
 
-    /// Opens the issuing CA, once it is shown to be one, and the root's own: devices trust the
-    /// root, and would refuse a gateway, and be refused by it, whose chain leads elsewhere.
-    /// - Throws: `FleetError.invalidRequest` naming the file, and what is wrong with it.
-    func openIssuing() throws(FleetError) -> SigningAuthority {
-        let file = self.installation.issuingCertificate
-        let authority = try self.open("issuing", file, self.installation.issuingKey)
-        guard authority.role == .issuing else {
+    private func issuer(
+        _ use: AuthorityUse, _ profile: CertificateProfile, of authorities: IssuingAuthorities
+    ) throws(FleetError) -> IssuingAuthority {
+        let now = self.clock.now
+        let found =
+            profile.issuer.map { authorities.successor(of: $0, at: now) }
+            ?? authorities.current(for: use, at: now)
+        guard let found else {
+            throw FleetError(
+                .notFound,
+                "no issuing CA is for \(use.rawValue): make one with 'slipway ca create NAME --for "
+                    + "\(use.rawValue)'")
+        }
+        return found
+    }
+
+    // MARK: Founding
+
+    /// The root and the issuing CA of a folder that has none, and the list that names them.
+    private func found() throws(FleetError) -> [String] {
+        guard self.folder.isUnfounded else { return try self.finishStandard() }
+        let strangers = self.folder.keysBeyondTheStandard()
+        guard strangers.isEmpty else {
             throw FleetError(
                 .invalidRequest,
-                "'\(file)' is no issuing CA's certificate, whose path length is 0: put the right "
-                    + "one back")
+                "'\(self.installation.authorities)' is missing, and there are keys of further CAs "
+                    + "(\(strangers.joined(separator: ", "))): put the list back")
         }
-        let root = try PrivateFile.certificate(
-            self.installation.rootCertificate, as: "the root CA's certificate")
-        guard authority.certificate.isSigned(by: root) else {
-            throw FleetError(
-                .invalidRequest,
-                "'\(file)' is not signed by '\(self.installation.rootCertificate)': put the root "
-                    + "back that signed it")
-        }
-        return authority
+        guard !self.isRootElsewhere else { return try self.request() }
+        let made = try self.makeStandard()
+        try self.folder.write(.standard)
+        return made
+    }
+
+    /// A standard issuing CA that has vanished whole is made anew, as the list promises it.
+    private func finishStandard() throws(FleetError) -> [String] {
+        let manifest = try self.folder.manifest()
+        guard manifest["issuing-ca"]?.isAwaited == false else { return [] }
+        return try self.makeStandard()
+    }
+
+    private func makeStandard() throws(FleetError) -> [String] {
+        let issuing = self.folder.pair("issuing-ca")
+        guard try Self.isAbsent(issuing) else { return [] }
+        // The root's key is needed here and nowhere else; it may leave this machine after.
+        var made = try self.makeRootIfAbsent()
+        let root = try self.folder.open(
+            AuthorityManifest.Entry(name: "root-ca", role: .root), self.passphrase)
+        let authority = try AuthorityCeremony.issuingAuthority(
+            under: root, self.profiles.authority, passphrase: self.passphrase,
+            self.circumstances)
+        try issuing.create(
+            key: authority.encryptedKeyPEM.utf8, certificate: authority.certificatePEM)
+        made.append("issuing-ca")
+        return made
+    }
+
+    private func request() throws(FleetError) -> [String] {
+        let order = AuthorityOrder(
+            name: "issuing-ca", key: .p256, uses: Set(AuthorityUse.allCases),
+            profile: self.profiles.authority)
+        try AuthorityWorkshop(folder: self.folder, passphrase: self.passphrase, clock: self.clock)
+            .request(order, to: self.installation.authorityRequest("issuing-ca"))
+        return ["issuing-ca.csr: to be signed where the root is"]
     }
 
     private var circumstances: AuthorityCeremony.Circumstances {
         AuthorityCeremony.Circumstances(now: self.clock.now, entropy: self.entropy)
     }
 
-    private func pair(_ name: String) -> KeyAndCertificate {
-        KeyAndCertificate(folder: self.installation.pki, name: name)
-    }
-
     private func makeRootIfAbsent() throws(FleetError) -> [String] {
-        let root = self.pair("root-ca")
+        let root = self.folder.pair("root-ca")
         switch try root.state() {
         case .present: return []
         case .certificateOnly:
@@ -121,28 +160,6 @@ struct Ceremony: Sendable {
                 .invalidRequest,
                 "'\(pair.folder)/\(pair.name).pem' is there without its key: put the key back, "
                     + "or move the certificate away as well to have a new pair made")
-        }
-    }
-
-    private func open(
-        _ what: String, _ certificate: String, _ key: String
-    ) throws(FleetError) -> SigningAuthority {
-        let certificatePEM = String(
-            decoding: try PrivateFile.read(certificate, as: "the \(what) CA's certificate"),
-            as: UTF8.self)
-        let keyPEM = String(
-            decoding: try PrivateFile.read(key, as: "the \(what) CA's key"), as: UTF8.self)
-        do {
-            return try AuthorityCeremony.open(
-                certificatePEM: certificatePEM, encryptedKeyPEM: keyPEM,
-                passphrase: self.passphrase)
-        } catch let error as FleetError {
-            throw FleetError(.invalidRequest, "'\(certificate)': \(error.message)")
-        } catch {
-            throw FleetError(
-                .invalidRequest,
-                "'\(key)': \(error). Give the right passphrase with --pki-passphrase-file, "
-                    + "--pki-passphrase-descriptor or \(PassphraseSource.environmentName)")
         }
     }
 }

@@ -21,28 +21,28 @@ struct FleetFounding: Sendable {
         return made
     }
 
-    private func registerAuthorities() async throws(FleetError) -> [String] {
+    /// Whoever is in the list of authorities and not yet in the store: the gateway lets in nobody
+    /// whose issuer the store does not know.
+    func registerAuthorities() async throws(FleetError) -> [String] {
         var made: [String] = []
-        for (file, role) in [
-            (self.installation.rootCertificate, Authority.Role.root),
-            (self.installation.issuingCertificate, .issuing),
-        ] {
-            let facts = try PrivateFile.certificate(file, as: "the certificate")
-            let authority = facts.authority(role: role, at: self.clock.now)
+        let folder = AuthorityFolder(installation: self.installation)
+        let manifest = try folder.manifest()
+        for entry in manifest.roots + manifest.issuing {
+            let facts = try folder.certificate(entry)
+            let authority = facts.authority(role: entry.role, at: self.clock.now)
             let set = Certificates.registerAuthority(
                 authority, in: try await self.store.load([.authority(authority.id)]))
             guard !set.changesNothing else { continue }
             _ = try await self.store.commit(set, by: self.actor)
-            made.append("\(role.rawValue) CA \(authority.id)")
+            made.append("\(entry.role.rawValue) CA \(authority.id)")
         }
         return made
     }
 
     private func registerClaim() async throws(FleetError) -> [String] {
-        let issuer = try PrivateFile.certificate(
-            self.installation.issuingCertificate, as: "the issuing CA's certificate")
         let facts = try PrivateFile.certificate(
             self.installation.claimCertificate, as: "the claim certificate")
+        let issuer = try self.issuer(of: facts)
         let now = self.clock.now
         let origin = Provenance.Origin(
             flow: .operatorMade, claim: nil, clientID: nil, sourceAddress: nil, requestedAt: now)
@@ -66,6 +66,18 @@ struct FleetFounding: Sendable {
         _ = try await self.store.commit(
             try registration.changeSet(in: view, at: now), by: self.actor)
         return ["claim \(DemoLine.label) \(facts.id)"]
+    }
+
+    private func issuer(of certificate: CertificateFacts) throws(FleetError) -> CertificateFacts {
+        let folder = AuthorityFolder(installation: self.installation)
+        for entry in try folder.manifest().issuing {
+            let issuer = try folder.certificate(entry)
+            if certificate.isSigned(by: issuer) { return issuer }
+        }
+        throw FleetError(
+            .invalidRequest,
+            "'\(self.installation.claimCertificate)' is of no issuing CA that is here: put the "
+                + "right one back, or move it away with its key to have a new one made")
     }
 
     private func importDemoAllowlist() async throws(FleetError) -> [String] {

@@ -11,12 +11,15 @@ struct Initialization: Sendable {
         let made: [String]
         /// The first credential, where it was made now: its secret is told this once.
         let credential: CredentialsFile?
+        /// The file that has to be signed by a root elsewhere before this can go on.
+        var request: String?
 
         var json: JSONValue {
             var object: JSONObject = [
                 "directory": .string(self.installation.root),
                 "made": .array(self.made.map { .string($0) }),
             ]
+            if let request { object["request"] = .string(request) }
             if let credential {
                 object["credential"] = [
                     "user": .string(AccessFounding.user.rawValue),
@@ -28,10 +31,17 @@ struct Initialization: Sendable {
         }
 
         func tell() {
-            guard !self.made.isEmpty else {
+            guard !self.made.isEmpty || self.request != nil else {
                 return Terminal.say("everything is there already; nothing was changed")
             }
             for item in self.made { Terminal.say("made \(item)") }
+            if let request {
+                Terminal.say("carry \(request) to the root and have it signed there:")
+                Terminal.say("  slipway ca sign issuing-ca.csr --out issuing-ca.pem")
+                Terminal.say("then here:")
+                Terminal.say("  slipway ca accept issuing-ca.pem --root-sha256 DIGEST")
+                return Terminal.say("  slipway init")
+            }
             Terminal.say("keys and certificates are in \(self.installation.pki)")
             Terminal.say("the fleet is in \(self.installation.database)")
             guard let credential else { return }
@@ -74,7 +84,9 @@ struct Initialization: Sendable {
         return try source.read()
     }
 
-    func run(passphrase: Secret<WipedBytes>) async throws(FleetError) -> Report {
+    func run(
+        passphrase: Secret<WipedBytes>, isRootElsewhere: Bool = false
+    ) async throws(FleetError) -> Report {
         let clock = SystemClock()
         let entropy = SystemEntropy()
         var made: [String] = []
@@ -88,10 +100,19 @@ struct Initialization: Sendable {
         ] {
             PrivateFile.sweepUnfinished(file)
         }
+        let folder = ProfileFolder(self.settings, self.installation)
+        made += try folder.writeShipped()
         let ceremony = Ceremony(
             installation: self.installation, gatewayNames: self.gatewayNames,
-            passphrase: passphrase, clock: clock, entropy: entropy)
+            profiles: try folder.load(), passphrase: passphrase, clock: clock, entropy: entropy,
+            isRootElsewhere: isRootElsewhere)
         made += try ceremony.run()
+        let manifest = try AuthorityFolder(installation: self.installation).manifest()
+        if manifest.issuing.isEmpty, let awaited = manifest.awaited.first {
+            return Report(
+                installation: self.installation, made: made, credential: nil,
+                request: self.installation.authorityRequest(awaited.name))
+        }
         if !PrivateFile.exists(self.installation.tokenKey) {
             try PrivateFile.create(
                 self.installation.tokenKey, entropy.bytes(count: Self.tokenKeyBytes))
@@ -136,7 +157,10 @@ struct Initialization: Sendable {
 
     /// A new passphrase would not open keys that were locked with another.
     private func refuseLostPassphrase(_ file: String) throws(FleetError) {
-        for key in [self.installation.rootKey, self.installation.issuingKey]
+        let further = AuthorityFolder(installation: self.installation).keysBeyondTheStandard().map {
+            "\(self.installation.pki)/\($0)"
+        }
+        for key in [self.installation.rootKey, self.installation.issuingKey] + further
         where PrivateFile.exists(key) {
             throw FleetError(
                 .invalidRequest,

@@ -50,7 +50,14 @@ struct Composition: Sendable {
         self.realm = realm
         self.logger = logger
 
-        let issuer = try Self.issuer(settings, installation, passphrase, clock, entropy)
+        let authorities = try AuthorityFolder(installation: installation).openIssuing(passphrase)
+        let profiles = try ProfileFolder(settings, installation).load()
+        try profiles.check(against: authorities)
+        let issuer = try Issuer(
+            authorities: authorities,
+            profiles: profiles.issuing(try RevocationParts.publication(settings)),
+            rules: KeyRules(allowsEd25519: settings.flag("keys.ed25519")),
+            authorityKeys: try Self.rootKeys(installation), entropy: entropy)
         self.issuer = issuer
         let mint = try Self.mint(installation, entropy)
         self.store = try FleetDatabase.open(installation.database, .exclusive)
@@ -60,7 +67,8 @@ struct Composition: Sendable {
         ).load(
             templates: installation.templates, hooks: installation.hooks, by: .service("serve"))
         for change in report.changes { logger.notice("loaded", metadata: ["what": "\(change)"]) }
-        try await Self.refuseUnfounded(self.store, issuer.certificate.id)
+        try await Self.registerAuthorities(
+            self.store, installation, realm, authorities, logger: logger)
 
         let isP256 = settings.text("keys.algorithm") == "P_256"
         self.keyPairs = try KeyPairPool(
@@ -85,11 +93,8 @@ struct Composition: Sendable {
         self.registration = try RegistrationParts(
             settings, installation, store: self.store, issuer: issuer, logger: logger)
         self.revocation = try RevocationParts(
-            settings,
-            authority: try Ceremony(
-                installation: installation, gatewayNames: [], passphrase: passphrase, clock: clock,
-                entropy: entropy
-            ).openIssuing(), store: self.store, logger: logger)
+            settings, authorities: authorities, responder: profiles.responder,
+            store: self.store, logger: logger)
         let dependencies = BrokerDependencies(
             store: self.store, connectivity: self.store,
             services: [ProvisioningService(provisioner: self.provisioner)],
@@ -126,33 +131,32 @@ struct Composition: Sendable {
         }
     }
 
-    private static func issuer(
-        _ settings: ResolvedSettings, _ installation: Installation,
-        _ passphrase: Secret<WipedBytes>, _ clock: SystemClock, _ entropy: SystemEntropy
-    ) throws(FleetError) -> Issuer {
-        let ceremony = Ceremony(
-            installation: installation, gatewayNames: [], passphrase: passphrase, clock: clock,
-            entropy: entropy)
-        let secondsPerDay: Int64 = 86_400
-        var profile = try CertificateProfile(
-            role: .device,
-            validitySeconds: Int64(settings.integer("device.validityDays")) * secondsPerDay,
-            backdateSeconds: Int64(settings.integer("device.backdateSeconds")),
-            subject: CertificateProfile.device.subject)
-        profile.publication = try RevocationParts.publication(settings)
-        return try Issuer(
-            authority: try ceremony.openIssuing(), profile: profile,
-            rules: KeyRules(allowsEd25519: settings.flag("keys.ed25519")), entropy: entropy)
+    private static func rootKeys(
+        _ installation: Installation
+    ) throws(FleetError) -> Set<PublicKeyFingerprint> {
+        let folder = AuthorityFolder(installation: installation)
+        return Set(try folder.roots(try folder.manifest()).map { $0.certificate.publicKey })
     }
 
-    /// An authority that the store does not know would issue certificates that no gateway lets in.
-    private static func refuseUnfounded(
-        _ store: SQLiteFleetStore, _ issuing: CertificateID
+    /// What was made since the last start comes into the store. A store that knows none of the
+    /// authorities is another fleet's.
+    private static func registerAuthorities(
+        _ store: SQLiteFleetStore, _ installation: Installation, _ realm: Realm,
+        _ authorities: IssuingAuthorities, logger: Logger
     ) async throws(FleetError) {
-        guard try await store.load([.authority(issuing)]).authority(issuing) == nil else { return }
-        throw FleetError(
-            .invalidRequest,
-            "the database does not know the issuing CA \(issuing): run 'slipway init'")
+        let ids = authorities.all.map(\.certificate.id)
+        let view = try await store.load(Set(ids.map { .authority($0) }))
+        guard ids.contains(where: { view.authority($0) != nil }) else {
+            throw FleetError(
+                .invalidRequest,
+                "the database knows none of the issuing CAs (\(ids[0]) is one): run "
+                    + "'slipway init'")
+        }
+        let made = try await FleetFounding(
+            installation: installation, realm: realm, store: store, clock: SystemClock(),
+            actor: .service("serve")
+        ).registerAuthorities()
+        for authority in made { logger.notice("registered", metadata: ["what": "\(authority)"]) }
     }
 
     private static func hookPool(
@@ -202,17 +206,14 @@ struct Composition: Sendable {
     private static func tlsMaterial(
         _ installation: Installation
     ) throws(FleetError) -> TLSMaterial {
-        let root = try PrivateFile.read(
-            installation.rootCertificate, as: "the root CA's certificate")
-        let issuing = try PrivateFile.read(
-            installation.issuingCertificate, as: "the issuing CA's certificate")
+        let folder = AuthorityFolder(installation: installation)
         return TLSMaterial(
             certificateChain: try PrivateFile.read(
                 installation.gatewayCertificate, as: "the gateway's certificate"),
             privateKey: Secret(
                 WipedBytes(
                     try PrivateFile.read(installation.gatewayKey, as: "the gateway's key"))),
-            trustAnchors: root + issuing)
+            trustAnchors: Array(try folder.trustAnchors(try folder.manifest()).utf8))
     }
 
     private static func brokerSettings(
@@ -280,7 +281,7 @@ struct Composition: Sendable {
             )
         }
         let store = self.store
-        let csrReader = CSRReader(self.settings)
+        let csrReader = CSRReader(self.settings, profile: self.issuer.profiles.device)
         services.trial = DryRun(
             load: { keys async throws(FleetError) in try await store.load(keys) },
             askHook: { await webhooks.run($0, request: $1) },

@@ -8,25 +8,32 @@ import ServiceLifecycle
 
 /// What says to the world who is revoked: the signer of lists and answers, and its HTTP port.
 struct RevocationParts: Sendable {
-    let authority: RevocationAuthority
+    /// One for each issuing CA.
+    let authorities: RevocationAuthorities
     let server: RevocationServer
     private let host: String
     private let port: Int
 
     init(
-        _ settings: ResolvedSettings, authority: consuming SigningAuthority,
-        store: SQLiteFleetStore, logger: Logger
+        _ settings: ResolvedSettings, authorities: IssuingAuthorities,
+        responder: CertificateProfile, store: SQLiteFleetStore, logger: Logger
     ) throws(FleetError) {
         var options = RevocationAuthority.Settings()
         options.lifeSeconds = Int64(settings.integer("revocation.lifeSeconds"))
         options.publication = try Self.publication(settings)
-        self.authority = try RevocationAuthority(
-            authority: authority, store: store, clock: SystemClock(), entropy: SystemEntropy(),
-            settings: options)
+        options.responder = responder
+        var all: [RevocationAuthority] = []
+        for issuing in authorities.all {
+            all.append(
+                try RevocationAuthority(
+                    authority: SigningAuthority(sharing: issuing.authority), store: store,
+                    clock: SystemClock(), entropy: SystemEntropy(), settings: options))
+        }
+        self.authorities = try RevocationAuthorities(all)
         self.host = settings.text("revocation.host")
         self.port = settings.integer("revocation.port")
         self.server = RevocationServer(
-            host: self.host, port: self.port, publisher: self.authority, clock: SystemClock(),
+            host: self.host, port: self.port, publisher: self.authorities, clock: SystemClock(),
             logger: logger)
     }
 
@@ -62,25 +69,29 @@ struct RevocationService: Service {
 
     func run() async throws {
         let commits = self.store.changes(after: try await self.store.latestSequence())
-        let (authority, parts, logger) = (self.parts.authority, self.parts, self.logger)
+        let (authorities, parts, logger) = (self.parts.authorities, self.parts, self.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 await cancelWhenGracefulShutdown {
                     for await commit in commits where Self.revokes(commit) {
-                        await authority.note()
+                        await authorities.note()
                     }
                 }
             }
-            group.addTask { await self.keepSigned() }
+            for authority in authorities.all {
+                group.addTask { await self.keepSigned(authority) }
+            }
             group.addTask {
                 do {
                     try await parts.server.run { bound in
-                        logger.notice(
-                            "CRL and OCSP are served",
-                            metadata: [
-                                "crl": "\(parts.url(bound))/crl/\(authority.listName)",
-                                "ocsp": "\(parts.url(bound))/ocsp",
-                            ])
+                        for authority in authorities.all {
+                            logger.notice(
+                                "CRL and OCSP are served",
+                                metadata: [
+                                    "crl": "\(parts.url(bound))/crl/\(authority.listName)",
+                                    "ocsp": "\(parts.url(bound))/ocsp",
+                                ])
+                        }
                     }
                 } catch { throw parts.failure(error) }
             }
@@ -99,12 +110,11 @@ struct RevocationService: Service {
 
     /// Signs the whole list anew in time, asked or not, and says so where that fails until three
     /// quarters of its life are over.
-    private func keepSigned() async {
-        await cancelWhenGracefulShutdown { await self.signInTime() }
+    private func keepSigned(_ authority: RevocationAuthority) async {
+        await cancelWhenGracefulShutdown { await self.signInTime(authority) }
     }
 
-    private func signInTime() async {
-        let authority = self.parts.authority
+    private func signInTime(_ authority: RevocationAuthority) async {
         let interval = max(1, self.lifeSeconds / 20)
         var signedAt: UnixTime?
         while !Task.isCancelled {
@@ -115,7 +125,10 @@ struct RevocationService: Service {
             if list == nil || age > self.lifeSeconds * 3 / 4 {
                 self.logger.critical(
                     "the CRL is not signed anew; it ends soon",
-                    metadata: ["ageSeconds": "\(age)", "lifeSeconds": "\(self.lifeSeconds)"])
+                    metadata: [
+                        "crl": "\(authority.listName)", "ageSeconds": "\(age)",
+                        "lifeSeconds": "\(self.lifeSeconds)",
+                    ])
             }
             try? await Task.sleep(for: .seconds(interval))
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CertificateAuthority
 import Fleet
 import Foundation
 
@@ -28,6 +29,7 @@ extension CACommand {
                 let files = try Self.files(of: installation)
                 try PrivateFile.makeFolder(target)
                 do throws(FleetError) {
+                    try PrivateFile.makeFolder("\(target)/profiles")
                     for (name, bytes) in files {
                         try PrivateFile.create("\(target)/\(name)", bytes)
                     }
@@ -42,17 +44,20 @@ extension CACommand {
             } catch { throw Failure.exit(error) }
         }
 
-        /// Both pairs, read whole before anything is written; the root's key only where it is.
+        /// The list, every pair and the profiles, read whole before anything is written; roots'
+        /// keys only where they are.
         private static func files(
             of installation: Installation
         ) throws(FleetError) -> [(name: String, bytes: [UInt8])] {
-            let needed = [
-                installation.rootCertificate, installation.issuingCertificate,
-                installation.issuingKey,
-            ]
-            let root = installation.rootKey
+            let manifest = try AuthorityFolder(installation: installation).manifest()
+            var paths = [installation.authorities]
+            for entry in manifest.entries {
+                let key = installation.authorityKey(entry.name)
+                if !entry.isAwaited { paths.append(installation.authorityCertificate(entry.name)) }
+                if entry.role == .issuing || PrivateFile.exists(key) { paths.append(key) }
+            }
             var files: [(name: String, bytes: [UInt8])] = []
-            for path in needed + (PrivateFile.exists(root) ? [root] : []) {
+            for path in paths {
                 let bytes = try PrivateFile.read(path, as: "the authority's file")
                 guard !path.hasSuffix(".key") || Self.isEncrypted(bytes) else {
                     throw FleetError(
@@ -61,6 +66,13 @@ extension CACommand {
                             + "'slipway init' made")
                 }
                 files.append(((path as NSString).lastPathComponent, bytes))
+            }
+            let profiles =
+                (try? FileManager.default.contentsOfDirectory(atPath: installation.profiles)) ?? []
+            for name in profiles.sorted() where name.hasSuffix(ProfileFile.suffix) {
+                let bytes = try PrivateFile.read(
+                    "\(installation.profiles)/\(name)", as: "the profile")
+                files.append(("profiles/\(name)", bytes))
             }
             return files
         }

@@ -12,12 +12,16 @@ struct CACommand: AsyncParsableCommand {
         discussion: """
             slipway ca list
             slipway ca export > chain.pem
+            slipway ca create device-ca --for devices
+            slipway ca rotate device-ca --from 2027-01-01
             slipway ca backup --to ca-backup
 
             Customers' own authorities are managed by 'slipway cert authority'.
             """,
         subcommands: [
-            List.self, Show.self, Export.self, Backup.self, RevocationStatusCommand.self,
+            List.self, Show.self, Create.self, Rotate.self, Retire.self, Ceremony.self, Sign.self,
+            Accept.self,
+            Export.self, Backup.self, RevocationStatusCommand.self,
         ])
 }
 
@@ -39,22 +43,20 @@ extension CACommand {
             do throws(FleetError) {
                 let authorities = try await FleetScan.open(self.settings).authorities()
                 let installation = try await FleetScan.installation(self.settings)
-                let signing = try? PrivateFile.certificate(
-                    installation.issuingCertificate, as: "the issuing CA's certificate")
+                let roster = try AuthorityRoster(installation, at: SystemClock().now)
                 guard !self.json else {
                     return Terminal.say(
-                        .object([
-                            "authorities": .array(
-                                authorities.map { CACommand.json($0, signing?.id) })
-                        ]))
+                        .object(["authorities": .array(authorities.map { roster.json($0) })]))
                 }
-                let rows = authorities.map {
-                    [
-                        $0.id.rawValue, $0.role.rawValue, $0.status.rawValue,
-                        $0.id == signing?.id ? "signs" : "-", $0.notAfter.description, $0.subject,
+                let rows = authorities.map { authority in
+                    let use = roster.use(of: authority.id)
+                    return [
+                        authority.id.rawValue, use?.name ?? "-", authority.role.rawValue,
+                        authority.status.rawValue, use?.text ?? "-",
+                        authority.notAfter.description, authority.subject,
                     ]
                 }
-                let header = ["AUTHORITY", "ROLE", "STATUS", "USE", "ENDS", "SUBJECT"]
+                let header = ["AUTHORITY", "NAME", "ROLE", "STATUS", "SIGNS", "ENDS", "SUBJECT"]
                 for line in Terminal.table([header] + rows) { Terminal.say(line) }
             } catch { throw Failure.exit(error) }
         }
@@ -78,9 +80,8 @@ extension CACommand {
                         resource: id.rawValue)
                 }
                 let installation = try await FleetScan.installation(self.settings)
-                let signing = try? PrivateFile.certificate(
-                    installation.issuingCertificate, as: "the issuing CA's certificate")
-                let json = CACommand.json(authority, signing?.id)
+                let json = try AuthorityRoster(installation, at: SystemClock().now)
+                    .json(authority)
                 guard !self.json else { return Terminal.say(json) }
                 Details.say(json)
             } catch { throw Failure.exit(error) }
@@ -89,37 +90,48 @@ extension CACommand {
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The chain that devices are signed under, as PEM: issuing CA, then root.",
+            abstract:
+                "The chain that certificates are signed under, as PEM: issuing CA, then root.",
             discussion: """
                 slipway ca export > chain.pem
+                slipway ca export device-ca > chain.pem
+                slipway ca export --all > trusted.pem
                 openssl verify -CAfile chain.pem device.pem
 
-                No key leaves: 'slipway ca backup' is for those.
+                Without a name, of the CA that signs devices now; with --all, every CA whose \
+                certificates are honoured. No key leaves: 'slipway ca backup' is for those.
                 """)
 
+        @Argument(help: "An issuing CA's name") var name: String?
+        @Flag(help: "Every authority, roots first") var all = false
         @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             do throws(FleetError) {
                 let installation = try await FleetScan.installation(self.settings)
-                for file in [installation.issuingCertificate, installation.rootCertificate] {
-                    let facts = try PrivateFile.certificate(file, as: "the CA's certificate")
-                    Terminal.say(String(facts.pem.dropLast()))
+                let folder = AuthorityFolder(installation: installation)
+                let manifest = try folder.manifest()
+                guard !self.all else {
+                    return Terminal.say(String(try folder.trustAnchors(manifest).dropLast()))
                 }
+                let roster = try AuthorityRoster(installation, at: SystemClock().now)
+                guard let name = self.name ?? roster.current(.devices)?.name,
+                    let entry = manifest[name], entry.role == .issuing, !entry.isAwaited
+                else {
+                    throw FleetError(
+                        .notFound,
+                        "there is no issuing CA '\(self.name ?? "for devices")': 'slipway ca list' "
+                            + "shows those there are")
+                }
+                let issuing = try folder.certificate(entry)
+                Terminal.say(String(issuing.pem.dropLast()))
+                for root in try folder.roots(manifest)
+                where issuing.isSigned(by: root.certificate) {
+                    return Terminal.say(String(root.certificate.pem.dropLast()))
+                }
+                throw FleetError(
+                    .invalidRequest, "the root that signed '\(name)' is not here: put it back")
             } catch { throw Failure.exit(error) }
         }
-    }
-
-    static func json(_ authority: Authority, _ signing: CertificateID?) -> JSONValue {
-        .object([
-            "id": .string(authority.id.rawValue), "role": .string(authority.role.rawValue),
-            "status": .string(authority.status.rawValue),
-            "signs": .bool(authority.id == signing), "subject": .string(authority.subject),
-            "publicKeySHA256": .string(authority.publicKey.rawValue),
-            "notBefore": .string(authority.notBefore.description),
-            "notAfter": .string(authority.notAfter.description),
-            "createdAt": .string(authority.createdAt.description),
-            "certificatePem": .string(authority.pem),
-        ])
     }
 }

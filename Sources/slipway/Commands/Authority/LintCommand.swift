@@ -54,38 +54,13 @@ extension CertCommand {
                 }
             }
             for file in self.files {
-                let chain = try Self.certificates(in: file)
+                let chain = try CertificateFile.read(file)
                 for (index, facts) in chain.enumerated() {
                     let issuer = (authorities + chain).first { facts.isSigned(by: $0) }
                     report.add(
                         facts, issuer, as: index == 0 ? file : "\(file), number \(index + 1)")
                 }
             }
-        }
-
-        /// All of a file's, a chain's for instance.
-        private static func certificates(
-            in file: String
-        ) throws(FleetError) -> [CertificateFacts] {
-            let text = String(
-                decoding: try PrivateFile.read(file, as: "the certificate"), as: UTF8.self)
-            let end = "-----END CERTIFICATE-----"
-            var blocks = text.components(separatedBy: end)
-            let rest = blocks.removeLast()
-            guard !blocks.isEmpty, rest.allSatisfy(\.isWhitespace) else {
-                throw FleetError(
-                    .invalidRequest, "'\(file)' is not a file of certificates in PEM")
-            }
-            var found: [CertificateFacts] = []
-            for block in blocks {
-                let pem = block.drop(while: \.isWhitespace) + end + "\n"
-                do throws(FleetError) { found.append(try CertificateFacts(pem: String(pem))) } catch
-                {
-                    throw FleetError(
-                        .invalidRequest, "'\(file)', number \(found.count + 1): \(error.message)")
-                }
-            }
-            return found
         }
     }
 }
