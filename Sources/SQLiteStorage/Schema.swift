@@ -18,6 +18,7 @@ enum Schema {
         Self.unproven,
         Self.revocationLists,
         Self.revocationsOfAllRevoked,
+        Self.temporaryClaims,
     ]
 
     static var version: Int { Self.steps.count }

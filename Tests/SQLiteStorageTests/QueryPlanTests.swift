@@ -41,6 +41,7 @@ import Testing
         .certificatesByCreation(.ascending), .certificatesByCreation(.descending),
         .certificatesOfIssuer(Samples.certificateID(900), .ascending),
         .certificatesOfIssuer(Samples.certificateID(900), .descending),
+        .temporaryClaimsEnded(before: Samples.time),
         .certificatesUnproven(lot: nil), .certificatesUnproven(lot: "L"),
         .authoritiesByCreation(.descending, template: nil),
         .authoritiesByCreation(.ascending, template: TemplateName(checked: "line")),

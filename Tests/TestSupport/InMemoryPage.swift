@@ -33,7 +33,8 @@ struct InMemoryPage {
         init(_ after: String, of subject: ListQuery.Subject) {
             switch subject {
             case .commits, .ownershipTokensExpired, .policiesByCreation, .certificatesByCreation,
-                .certificatesOfIssuer, .authoritiesByCreation, .versionsOfTemplate,
+                .temporaryClaimsEnded, .certificatesOfIssuer, .authoritiesByCreation,
+                .versionsOfTemplate,
                 .versionsOfHook, .registrationTasks, .claimHours, .allowlistHistory,
                 .allowlistVersions:
                 let number = after.split(separator: ":").first.flatMap { Int64($0) } ?? 0
@@ -71,7 +72,7 @@ struct InMemoryPage {
             .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
             .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
             .versionsOfTemplate, .versionsOfHook, .ownershipTokensExpired, .commits, .search,
-            .values, .certificatesUnproven:
+            .values, .temporaryClaimsEnded, .certificatesUnproven:
             .ascending
         }
     }
@@ -157,7 +158,8 @@ struct InMemoryPage {
                 return (SortKey(text: one.id.rawValue), entry.record)
             }
         case .policiesByCreation, .certificatesByCreation, .certificatesOfIssuer,
-            .authoritiesByCreation, .ownershipTokensExpired, .registrationTasks:
+            .authoritiesByCreation, .ownershipTokensExpired, .temporaryClaimsEnded,
+            .registrationTasks:
             self.tables.records.values.compactMap { entry in
                 Self.dated(entry.record, subject).map { time, name in
                     let number = time.milliseconds
@@ -240,6 +242,9 @@ struct InMemoryPage {
         case (.authoritiesByCreation(_, let template), .authority(let found))
         where template == nil || found.registration.config?.templateName == template:
             (found.createdAt, found.id.rawValue)
+        case (.temporaryClaimsEnded(let moment), .certificate(let found))
+        where found.kind == .temporaryClaim && found.status != .revoked && found.notAfter < moment:
+            (found.notAfter, found.id.rawValue)
         case (.ownershipTokensExpired(let moment), .ownershipToken(let token))
         where token.expiresAt < moment:
             (token.expiresAt, token.hash.rawValue)

@@ -32,6 +32,7 @@ extension StorageConformance {
         ] + RandomFleet.subjects + [
             .allowlistEntries(Samples.listName),
             .ownershipTokensExpired(before: Samples.time.advanced(bySeconds: 4000)),
+            .temporaryClaimsEnded(before: Samples.time.advanced(bySeconds: 4000)),
         ] {
             let theirs = try await Self.all(store, subject, limit: 5)
             #expect(theirs.count == (try await Self.all(model, subject, limit: 1000)).count)

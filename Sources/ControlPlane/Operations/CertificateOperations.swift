@@ -20,7 +20,6 @@ package enum CertificateOperations {
         Operation(
             "ListCertificates", .get, "/certificates", query: Pagination.markerQuery,
             summary: "Every certificate, in pages",
-            differences: "claims of CreateProvisioningClaim are listed until they end",
             handle: Self.list),
         Operation(
             "ListCertificatesByCA", .get, "/certificates-by-ca/{caCertificateId}",
@@ -121,11 +120,9 @@ package enum CertificateOperations {
             ListQuery(
                 subject, after: try request.marker,
                 limit: try request.markerLimit(default: Self.pageDefault)))
-        let now = services.clock.now
         let certificates = page.records.compactMap { record -> JSONValue? in
-            // AWS lists no claim of CreateProvisioningClaim; here one is seen while it serves.
-            guard case .certificate(let certificate) = record,
-                certificate.kind != .temporaryClaim || now < certificate.notAfter
+            // AWS lists no claim of CreateProvisioningClaim; 'slipway cert list' does.
+            guard case .certificate(let certificate) = record, certificate.kind != .temporaryClaim
             else { return nil }
             return .object(CertificateShape.summary(certificate, services.realm))
         }

@@ -31,6 +31,9 @@ package struct ListQuery: Hashable, Sendable {
         /// Active certificates of devices that have never connected with them, by id; nil for
         /// every lot.
         case certificatesUnproven(lot: String?)
+        /// Claims of CreateProvisioningClaim whose time ended before the moment given, oldest
+        /// first, unless somebody revoked them.
+        case temporaryClaimsEnded(before: UnixTime)
         /// - Parameter template: only those that provision by it.
         case authoritiesByCreation(ListOrder, template: TemplateName?)
         case versionsOfTemplate(TemplateName)

@@ -9,7 +9,7 @@ import Registry
 struct ClaimStanding {
     /// How long after its certificate's end a trusted user's claim may still finish (AWS: within
     /// 5 minutes of connecting, and it connects within 5 minutes).
-    private static let graceSeconds: Int64 = TrustedUserClaim.lifeSeconds
+    static let graceSeconds: Int64 = TrustedUserClaim.lifeSeconds
 
     let publisher: Publisher
     let claim: Claim?

@@ -37,6 +37,8 @@ struct ListPages {
         case .certificatesOfIssuer(let issuer, let order):
             try self.certificates(Creation(order, "issuer_id = ?", issuer.rawValue), query)
         case .certificatesUnproven(let lot): try self.unproven(lot: lot, query)
+        case .temporaryClaimsEnded(let moment):
+            try self.temporaryClaims(endedBefore: moment, query)
         case .authoritiesByCreation(let order, let template):
             try self.authorities(order, template, query)
         case .versionsOfTemplate(let name): try self.versions(of: name, query)
@@ -140,26 +142,27 @@ struct ListPages {
 
     /// Oldest first; the place in the order is the time and, among equals, the hash.
     private func tokens(expiredBefore moment: UnixTime, _ query: ListQuery) throws -> ListPage {
-        var after: (time: Int64, hash: String) = (.min, "")
-        if let text = query.after {
-            let parts = text.split(separator: ":", maxSplits: 1)
-            guard parts.count == 2, let time = Int64(parts[0]) else {
-                throw Self.badPlace(text)
-            }
-            after = (time, String(parts[1]))
-        }
+        let after = try Self.dated(query.after)
         let rows = try self.db.all(
             """
             SELECT \(ProvisioningTables.tokenColumns) FROM ownership_tokens
             WHERE expires_at < ? AND (expires_at, hash) > (?, ?)
             ORDER BY expires_at, hash LIMIT ?
-            """, moment.milliseconds, after.time, after.hash, query.limit + 1,
+            """, moment.milliseconds, after.time, after.name, query.limit + 1,
             of: "ownership_tokens"
         ) { try ProvisioningTables.token(&$0) }
         return Self.cut(
             rows.map { token in
                 ("\(token.expiresAt.milliseconds):\(token.hash)", .ownershipToken(token))
             }, query)
+    }
+
+    /// A place in an order by time and, among equals, by name.
+    static func dated(_ place: String?) throws -> (time: Int64, name: String) {
+        guard let place else { return (.min, "") }
+        let parts = place.split(separator: ":", maxSplits: 1)
+        guard parts.count == 2, let time = Int64(parts[0]) else { throw Self.badPlace(place) }
+        return (time, String(parts[1]))
     }
 
     private func commits(_ query: ListQuery) throws -> ListPage {

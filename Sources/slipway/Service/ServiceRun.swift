@@ -176,7 +176,8 @@ private struct ControlSocket: Service {
     }
 }
 
-/// Takes away what was never registered, once its token has ended.
+/// Takes away what was never registered, once its token has ended, and claims that end by
+/// themselves.
 private struct Sweeping: Service {
     let composition: Composition
 
@@ -194,6 +195,13 @@ private struct Sweeping: Service {
         do throws(FleetError) {
             let swept = try await self.composition.sweep.sweepOnce()
             _ = try await self.composition.registration.sweep.sweepOnce()
+            let claims = try await EndedClaimSweep(
+                store: self.composition.store, clock: self.composition.clock
+            ).sweepOnce()
+            if claims > 0 {
+                self.composition.logger.notice(
+                    "ended claims swept", metadata: ["claims": "\(claims)"])
+            }
             guard swept.certificatesDeleted > 0 else { return }
             self.composition.logger.notice(
                 "expired certificates swept",
