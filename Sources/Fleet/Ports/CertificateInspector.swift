@@ -69,10 +69,11 @@ package struct InspectedCertificate: Hashable, Sendable {
 
     /// That a device may speak with this certificate. One whose time has not come yet is let pass:
     /// factories' clocks differ from ours, and the gateway judges each connection.
-    /// - Throws: `FleetError.certificateValidation` for an authority's certificate, one without
-    ///   extensions (which could not say that it is none) and an expired one.
+    /// One without extensions, as tools make them who are told of none, is no authority's: only an
+    /// extension could say that it is.
+    /// - Throws: `FleetError.certificateValidation` for an authority's certificate and an expired
+    ///   one.
     package func requireDevice(at now: UnixTime) throws(FleetError) {
-        try self.requireVersion3()
         guard !self.isAuthority else {
             throw self.refusal("it is a certificate authority's, and no device's")
         }
@@ -80,9 +81,11 @@ package struct InspectedCertificate: Hashable, Sendable {
     }
 
     /// That a client may identify itself by this certificate now (RFC 5280 6.1, for its end).
+    /// - Parameter alone: an operator vouched for its very bytes, and nothing is derived from it:
+    ///   then it may be an authority's, as a self-signed one often is.
     /// - Throws: `FleetError.certificateValidation`, saying what speaks against it.
-    package func requireClient(at now: UnixTime) throws(FleetError) {
-        try self.requireDevice(at: now)
+    package func requireClient(at now: UnixTime, alone: Bool = false) throws(FleetError) {
+        if alone { try self.requireUnexpired(at: now) } else { try self.requireDevice(at: now) }
         guard now >= self.notBefore else {
             throw self.refusal("it is not valid before \(self.notBefore)")
         }
@@ -107,7 +110,8 @@ package struct InspectedCertificate: Hashable, Sendable {
         }
     }
 
-    private func requireUnexpired(at now: UnixTime) throws(FleetError) {
+    /// - Throws: `FleetError.certificateValidation`.
+    package func requireUnexpired(at now: UnixTime) throws(FleetError) {
         guard now < self.notAfter else { throw self.refusal("it expired at \(self.notAfter)") }
     }
 

@@ -31,9 +31,10 @@ package struct JustInTimeRegistration: ClientTrust {
         _ pem: String, record: Certificate?, issuer: Authority?
     ) async throws(FleetError) {
         let inspected = try self.inspector.inspect(pem)
-        try inspected.requireClient(at: self.clock.now)
+        // Registered without its authority: its very bytes are what an operator vouched for.
+        let isAlone = record != nil && record?.issuerID == nil
+        try inspected.requireClient(at: self.clock.now, alone: isAlone)
         if let record {
-            // Registered without its authority: its very bytes are what an operator vouched for.
             guard record.issuerID != nil else { return }
             if let issuer { return try self.inspector.verify(pem, issuedBy: issuer.pem) }
         }
