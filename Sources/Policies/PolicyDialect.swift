@@ -21,9 +21,10 @@ package struct PolicyDialect: Hashable, Sendable {
         self.charactersMax = charactersMax
     }
 
-    /// A policy of AWS IoT: what a certificate or a thing group carries.
+    /// A policy of AWS IoT: what a certificate or a thing group carries. What AWS IoT Greengrass
+    /// does with a device's rights is no matter of ours; the documents that it asks for are let in.
     package static let device = PolicyDialect(
-        .device, services: ["iot", "iotjobsdata"],
+        .device, services: ["iot", "iotjobsdata", "greengrass"],
         charactersMax: PolicyLimits.documentCharactersMax)
 
     /// What a person or a machine may do to the control plane: the same language as IAM's, with

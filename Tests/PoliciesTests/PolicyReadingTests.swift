@@ -53,8 +53,8 @@ import Testing
             "line 7, column 33 (/Statement/0/Action/1): there is no action 'iot:Pubish'; did you "
                 + "mean 'iot:Publish'?",
             "line 5, column 5 (/Statement/0): a statement needs \"Resource\" or \"NotResource\"",
-            "line 12, column 17 (/Statement/1/Action): an action begins with 'iot:' or "
-                + "'iotjobsdata:', or is '*'",
+            "line 12, column 17 (/Statement/1/Action): an action begins with 'iot:', "
+                + "'iotjobsdata:' or 'greengrass:', or is '*'",
             "line 13, column 19 (/Statement/1/Resource): a resource is \"*\" or an ARN, such as "
                 + "arn:aws:iot:REGION:ACCOUNT:topic/NAME",
             "line 15, column 9 (/Statement/1/Condition/StringEqual): unknown condition operator; "
