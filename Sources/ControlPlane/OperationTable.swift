@@ -6,6 +6,7 @@ package enum OperationTable {
         AggregationOperations.all,
         AllowlistOperations.all,
         AllowlistUnitOperations.all,
+        AuditOperations.all,
         AuthorityOperations.all,
         AuthorizationOperations.all,
         BillingGroupOperations.all,

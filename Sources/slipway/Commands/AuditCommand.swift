@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlPlane
 import Fleet
 import Foundation
 import JSON
@@ -12,7 +13,10 @@ struct AuditCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Every record, oldest first.",
-            discussion: "Reads the database itself; a running service is not disturbed.")
+            discussion: """
+                Reads the database itself; a running service is not disturbed. With \
+                --endpoint-url it is the log of the service there.
+                """)
 
         @Option(help: "Start after this sequence number") var after: String?
         @Flag(help: "Print one JSON object a line") var json = false
@@ -20,46 +24,46 @@ struct AuditCommand: AsyncParsableCommand {
 
         func run() async throws {
             do throws(FleetError) {
+                if let endpoint = try await self.settings.endpoint() {
+                    return try await self.list(.service(ControlClient(endpoint)))
+                }
                 let store = try await AuditCommand.open(self.settings)
                 var after = self.after
                 repeat {
                     let page = try await store.page(ListQuery(.commits, after: after))
                     for case .commit(let commit) in page.records {
-                        Terminal.say(self.json ? Self.json(commit) : Self.line(commit))
+                        self.say(AuditShape.json(commit))
                     }
                     after = page.next
                 } while after != nil
             } catch { throw Failure.exit(error) }
         }
 
-        private static func line(_ commit: Commit) -> String {
-            let outcome =
-                switch commit.outcome {
-                case .committed: "committed, \(commit.changes.count) changes"
-                case .refused(let code, let message): "refused, \(code): \(message)"
+        /// From a service elsewhere, with the rights of an access key.
+        private func list(_ access: ControlAccess) async throws(FleetError) {
+            var after = self.after
+            repeat {
+                let page = try await access.perform(
+                    ControlCall("ListAuditRecords", query: ["after": after]))
+                for record in page["records"]?.arrayValue ?? [] {
+                    self.say(record.objectValue ?? [:])
                 }
-            return "\(commit.sequence)  \(commit.time)  \(commit.actor.kind.rawValue) "
-                + "\(commit.actor.identity)  \(commit.action)  \(outcome)"
+                after = page["next"]?.stringValue
+            } while after != nil
         }
 
-        private static func json(_ commit: Commit) -> String {
-            var object: JSONObject = [
-                "sequence": .int(Int(commit.sequence)), "time": .string(commit.time.description),
-                "actorKind": .string(commit.actor.kind.rawValue),
-                "actor": .string(commit.actor.identity),
-                "source": commit.actor.sourceAddress.map { .string($0) } ?? nil,
-                "action": .string(commit.action),
-            ]
-            switch commit.outcome {
-            case .committed: object["outcome"] = "committed"
-            case .refused(let code, let message):
-                object["outcome"] = "refused"
-                object["code"] = .string(code)
-                object["message"] = .string(message)
-            }
-            object["changes"] = .int(commit.changes.count)
-            object["detail"] = .object(commit.detail)
-            return JSONPrinter.print(.object(object))
+        private func say(_ record: JSONObject) {
+            Terminal.say(self.json ? JSONPrinter.print(.object(record)) : Self.line(record))
+        }
+
+        private static func line(_ record: JSONObject) -> String {
+            func text(_ member: String) -> String { record[member]?.stringValue ?? "" }
+            let outcome =
+                text("outcome") == "refused"
+                ? "refused, \(text("code")): \(text("message"))"
+                : "committed, \(record["changes"]?.intValue ?? 0) changes"
+            return "\(record["sequence"]?.intValue ?? 0)  \(text("time"))  \(text("actorKind")) "
+                + "\(text("actor"))  \(text("action"))  \(outcome)"
         }
     }
 
@@ -103,7 +107,7 @@ struct AuditCommand: AsyncParsableCommand {
     private static func open(
         _ options: LocationOptions
     ) async throws(FleetError) -> SQLiteFleetStore {
-        let installation = Installation(try await options.resolve())
+        let installation = try await FleetScan.installation(options)
         guard FileManager.default.fileExists(atPath: installation.database) else {
             throw FleetError(
                 .notFound,
