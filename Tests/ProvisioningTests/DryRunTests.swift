@@ -39,6 +39,22 @@ import Testing
         #expect(try await fixture.store.page(ListQuery(.commits)).records.count == before)
     }
 
+    /// A value that is a star is no wildcard, and does not read like one.
+    @Test func aLiteralStarReadsAsOne() async throws {
+        let fixture = try await ProvisioningFixture()
+        let report = try await Self.trial(fixture).run(
+            Self.request([
+                "templateBody": .string(
+                    template(
+                        policies: [
+                            inlinePolicy(
+                                resource: #"{"Fn::Sub": "arn:aws:iot:a:1:topic/${X}/*"}"#)
+                        ], sections: parametersXY)),
+                "parameters": ["X": "a*"],
+            ]))
+        #expect(report.policies?.effective.map(\.resource) == ["a${*}/*"])
+    }
+
     /// Machines read it: members are added, never renamed.
     @Test func theJSONOfADryRunIsWhatItWas() async throws {
         let fixture = try await ProvisioningFixture()

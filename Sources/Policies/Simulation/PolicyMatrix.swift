@@ -70,7 +70,7 @@ extension PolicyMatrix.Column {
     }
 
     /// The resource with the values of `context` in it and its wildcards as they are; nil where a
-    /// variable has no value.
+    /// variable has no value. A `*` or `?` that is itself reads as a policy writes it, `${*}`.
     package func resolvedText(in context: PolicyVariables) -> String? {
         switch self {
         case .question(let question): return question.request.resource.rawValue
@@ -79,9 +79,13 @@ extension PolicyMatrix.Column {
                 context: context, place: action.concernsTopic ? .topic : .text,
                 unresolved: .matchesNothing)
             guard let glob else { return nil }
-            let bytes = glob.units.map { unit in
-                UInt8(exactly: unit)
-                    ?? (unit == Glob.anyRun ? UInt8(ascii: "*") : UInt8(ascii: "?"))
+            let bytes = glob.units.flatMap { unit -> [UInt8] in
+                switch UInt8(exactly: unit) {
+                case nil: [unit == Glob.anyRun ? UInt8(ascii: "*") : UInt8(ascii: "?")]
+                case UInt8(ascii: "*")?: Array("${*}".utf8)
+                case UInt8(ascii: "?")?: Array("${?}".utf8)
+                case let byte?: [byte]
+                }
             }
             return String(decoding: bytes, as: UTF8.self)
         }

@@ -11,6 +11,7 @@ struct LintTemplates: AsyncParsableCommand {
         abstract: "Find what is wrong with templates, and what is probably not meant.",
         discussion: """
             slipway template lint Templates/gateway.json
+            slipway template lint Templates/
             slipway template lint --json Templates/*.json
             slipway template lint --sarif Templates/*.json > templates.sarif
             slipway template lint jitp.json --type JITP --subject 'CN=pump-1,O=Acme'
@@ -26,7 +27,7 @@ struct LintTemplates: AsyncParsableCommand {
             that it should not (warning), 0 where there is nothing but notes.
             """)
 
-    @Argument(help: "Templates; - is standard input") var files: [String] = []
+    @Argument(help: "Templates, or folders of them; - is standard input") var files: [String] = []
     @Flag(help: "Print the findings as JSON") var json = false
     @Flag(help: "Print the findings as SARIF 2.1.0, for code hosts") var sarif = false
     @Flag(help: "Print every rule and its severity") var rules = false
@@ -55,7 +56,9 @@ struct LintTemplates: AsyncParsableCommand {
     }
 
     private func lintAll() async throws(FleetError) -> Int32 {
-        let files = self.files.filter { file in
+        var files: [String] = []
+        for file in self.files { files += try Self.below(file) }
+        files = files.filter { file in
             !Self.companions.contains { file.hasSuffix(".\($0).json") }
         }
         guard !files.isEmpty else {
@@ -73,6 +76,19 @@ struct LintTemplates: AsyncParsableCommand {
             Terminal.complain(report.summary)
         }
         return report.exitCode
+    }
+
+    /// The file itself, or every `.json` of a folder in the order of their names.
+    private static func below(_ path: String) throws(FleetError) -> [String] {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
+            isFolder.boolValue
+        else { return [path] }
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
+            throw FleetError(.invalidRequest, "the folder '\(path)' cannot be read")
+        }
+        let folder = path.hasSuffix("/") ? String(path.dropLast()) : path
+        return names.filter { $0.hasSuffix(".json") }.sorted().map { "\(folder)/\($0)" }
     }
 
     private func lint(

@@ -1,3 +1,4 @@
+import ControlPlane
 import Fleet
 import JSON
 import Policies
@@ -103,6 +104,12 @@ struct TemplateLintReport {
         ]
     }
 
+    /// A relative reference (SARIF 2.1.0 section 3.4.3, RFC 3986 section 4.2).
+    private static func uri(_ path: String) -> String {
+        path.split(separator: "/", omittingEmptySubsequences: false).map(\.percentEncoded)
+            .joined(separator: "/")
+    }
+
     private static func result(_ path: String, _ finding: TemplateFinding) -> JSONObject {
         let hint = finding.nearest.map { "; did you mean '\($0)'?" } ?? ""
         return [
@@ -111,7 +118,7 @@ struct TemplateLintReport {
             "locations": [
                 [
                     "physicalLocation": [
-                        "artifactLocation": ["uri": .string(path)],
+                        "artifactLocation": ["uri": .string(Self.uri(path))],
                         "region": [
                             "startLine": .int(finding.position?.line ?? 1),
                             "startColumn": .int(finding.position?.column ?? 1),
