@@ -30,6 +30,9 @@ package struct RegistryView: Sendable {
             ) { $1 })
     }
 
+    /// Whether `key` was asked for, be there a record or none.
+    package func holds(_ key: RecordKey) -> Bool { self.keys.contains(key) }
+
     package func entry(_ key: RecordKey) -> Entry? {
         precondition(
             self.keys.contains(key),

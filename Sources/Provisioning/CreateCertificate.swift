@@ -66,12 +66,8 @@ extension Provisioner {
             issued: issued, operation: operation, publisher: publisher, token: minted.hash,
             at: now)
         try await self.settle { () async throws(FleetError) in
-            var view = try await self.ports.store.load(creation.keys)
-            let others = view.certificatesWithKey(issued.publicKey)
-            if !others.isEmpty {
-                // A second look, since the first could not know which certificates these are.
-                view = try await self.ports.store.load(
-                    creation.keys.union(KeyReuse.keys(ofOthers: others)))
+            let view = try await self.ports.store.load(creation.keys) { view in
+                KeyReuse.keys(ofOthers: view.certificatesWithKey(issued.publicKey))
             }
             let set = try creation.changeSet(in: view)
             CrashPoint.reached(.beforeCreateCommit)

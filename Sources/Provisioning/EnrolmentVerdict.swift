@@ -33,10 +33,11 @@ package struct EnrolmentVerdict: Sendable {
     /// Principals of one thing that are looked at.
     static let holdersMax = 1000
 
-    /// The claims that the holders came by.
+    /// The claims that the holders came by whom the view has.
     static func claims(of principals: [ThingPrincipal], in view: RegistryView) -> Set<RecordKey> {
-        Set(
-            Self.holders(principals, besides: nil, in: view)
+        let loaded = principals.filter { view.holds(.certificate($0.certificate)) }
+        return Set(
+            Self.holders(loaded, besides: nil, in: view)
                 .compactMap { $0.provenance?.origin.claim.map { .claim($0) } })
     }
 

@@ -145,17 +145,15 @@ extension Provisioner {
                 .certificatesWithKey(certificate.publicKey), .principalsOfThing(rendered.thing),
             ])
             .union(further)
-        let view = try await self.ports.store.load(keys)
-        let others = KeyOwnership.others(of: certificate, in: view)
-        let principals = view.principalsOfThing(rendered.thing)
-        guard !others.isEmpty || !principals.isEmpty else { return view }
-        let more = keys.union(KeyOwnership.keys(of: others))
-            .union(EnrolmentVerdict.keys(of: principals))
-            .union([.claim(claim)])
-        let holders = try await self.ports.store.load(more)
-        let claims = EnrolmentVerdict.claims(
-            of: holders.principalsOfThing(rendered.thing), in: holders)
-        return claims.isEmpty ? holders : try await self.ports.store.load(more.union(claims))
+        return try await self.ports.store.load(keys) { view in
+            let others = KeyOwnership.others(of: certificate, in: view)
+            let principals = view.principalsOfThing(rendered.thing)
+            guard !others.isEmpty || !principals.isEmpty else { return [] }
+            return KeyOwnership.keys(of: others)
+                .union(EnrolmentVerdict.keys(of: principals))
+                .union(EnrolmentVerdict.claims(of: principals, in: view))
+                .union([.claim(claim)])
+        }
     }
 
     private func template(

@@ -135,6 +135,17 @@ def test_a_name_that_is_none_calls_nothing_else(control, words, name):
     assert done.stdout == ""
 
 
+def test_the_socket_of_a_killed_service_is_no_service(make_gateway):
+    gateway = make_gateway().start()
+    gateway.kill()
+    assert (gateway.directory / "var" / "control.sock").exists()
+    done = subprocess.run(
+        [str(SLIPWAY), "template", "list", "--directory", str(gateway.directory)],
+        capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "demo-sensor" in done.stdout
+
+
 def test_bash_completes_commands_options_and_names(control, local):
     local("thing", "create", "complete-me")
     shell = subprocess.run(

@@ -81,19 +81,10 @@ package enum ClaimRecordOperations {
         _ = try await services.decide(
             by: request.actor,
             load: { store async throws(FleetError) in
-                let view = try await store.load(Claims.keys(name))
-                let ids = view.certificates(ofClaim: name)
-                var keys = Claims.keys(name).union([.certificate(made.issuance.certificate.id)])
-                var policies: Set<RecordKey> = []
-                for id in ids {
-                    keys.formUnion([.certificate(id), .policiesOfTarget(.certificate(id))])
+                let new = RecordKey.certificate(made.issuance.certificate.id)
+                return try await store.load(Claims.keys(name).union([new])) { view in
+                    Self.keysOfCertificates(of: name, in: view)
                 }
-                let second = try await store.load(keys)
-                for id in ids {
-                    policies.formUnion(
-                        second.policiesOfTarget(.certificate(id)).map { .policy($0) })
-                }
-                return try await store.load(keys.union(policies))
             }
         ) { view, now throws(FleetError) in
             try made.issuance.rotate(keepingOld: keepsOld, in: view, at: now)
@@ -173,10 +164,9 @@ package enum ClaimRecordOperations {
         _ = try await services.decide(
             by: request.actor,
             load: { store async throws(FleetError) in
-                let view = try await store.load(Claims.keys(name))
-                let ids = view.certificates(ofClaim: name)
-                return try await store.load(
-                    Claims.keys(name).union(ids.map { .certificate($0) }))
+                try await store.load(Claims.keys(name)) { view in
+                    Set(view.certificates(ofClaim: name).map { .certificate($0) })
+                }
             }
         ) { view, now throws(FleetError) in
             status == .revoked
@@ -184,6 +174,20 @@ package enum ClaimRecordOperations {
                 : try Claims.setStatus(name, status, reason: reason, in: view, at: now)
         }
         return .object(try await Self.described(name, services))
+    }
+
+    /// The claim's certificates, what is attached to them, and those policies.
+    private static func keysOfCertificates(
+        of name: ClaimName, in view: RegistryView
+    ) -> Set<RecordKey> {
+        var keys: Set<RecordKey> = []
+        for id in view.certificates(ofClaim: name) {
+            let attached = RecordKey.policiesOfTarget(.certificate(id))
+            keys.formUnion([.certificate(id), attached])
+            guard view.holds(attached) else { continue }
+            keys.formUnion(view.policiesOfTarget(.certificate(id)).map { .policy($0) })
+        }
+        return keys
     }
 
     // MARK: Reading

@@ -79,10 +79,7 @@ package enum IssuanceOperations {
     static func view(
         _ keys: Set<RecordKey>, _ key: PublicKeyFingerprint, _ store: any FleetStore
     ) async throws(FleetError) -> RegistryView {
-        let first = try await store.load(keys)
-        let others = first.certificatesWithKey(key)
-        guard !others.isEmpty else { return first }
-        return try await store.load(keys.union(KeyReuse.keys(ofOthers: others)))
+        try await store.load(keys) { KeyReuse.keys(ofOthers: $0.certificatesWithKey(key)) }
     }
 
     private static func answer(_ issued: IssuedCertificate, _ realm: Realm) -> JSONObject {

@@ -50,9 +50,9 @@ package enum TemplateHistoryOperations {
         let decided = try await services.decide(
             by: request.actor,
             load: { store async throws(FleetError) in
-                let view = try await store.load(submitted.keys)
-                guard let template = view.template(name) else { return view }
-                return try await store.load(submitted.keys.union(Templates.keys(of: template)))
+                try await store.load(submitted.keys) { view in
+                    view.template(name).map(Templates.keys) ?? []
+                }
             }
         ) { view, now throws(FleetError) in
             try Templates.submit(

@@ -101,11 +101,11 @@ package struct DirectRegistration: Sendable {
     ) async throws(FleetError) -> RegistryView {
         var keys = rendered.keys.union(candidate?.keys ?? [])
         if let line { keys.insert(.registeredLine(line)) }
-        let view = try await self.ports.store.load(keys)
-        guard let candidate else { return view }
-        let others = view.certificatesWithKey(candidate.publicKey).filter { $0 != candidate.id }
-        guard !others.isEmpty else { return view }
-        return try await self.ports.store.load(keys.union(KeyOwnership.keys(of: others)))
+        return try await self.ports.store.load(keys) { view in
+            guard let candidate else { return [] }
+            return KeyOwnership.keys(
+                of: view.certificatesWithKey(candidate.publicKey).filter { $0 != candidate.id })
+        }
     }
 
     /// What a line became before the process died, between its commit and its report.

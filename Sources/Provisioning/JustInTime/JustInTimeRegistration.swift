@@ -111,11 +111,8 @@ package struct JustInTimeRegistration: ClientTrust {
         let now = self.clock.now
         let authority = try await self.search.authority(of: inspected, named: nil, at: now)
         let registration = CertificateRegistration(justInTime: inspected, authority: authority)
-        var view = try await self.store.load(registration.keys)
-        let others = view.certificatesWithKey(inspected.publicKey)
-        if !others.isEmpty {
-            view = try await self.store.load(
-                registration.keys.union(KeyReuse.keys(ofOthers: others)))
+        let view = try await self.store.load(registration.keys) { view in
+            KeyReuse.keys(ofOthers: view.certificatesWithKey(inspected.publicKey))
         }
         do throws(FleetError) {
             let set = try registration.changeSet(in: view, by: actor, at: now)

@@ -6,6 +6,7 @@ import HTTPTypes
 import JSON
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 
 /// Speaks to a running service: over its Unix socket, as the operator of its own machine, or over
 /// HTTP with an access key, and then with that key's rights.
@@ -27,13 +28,25 @@ struct ControlClient: Sendable {
 
     /// nil where nothing listens.
     static func connect(socket: String) async -> ControlClient? {
-        guard FileManager.default.fileExists(atPath: socket) else { return nil }
+        guard await Self.listens(socket) else { return nil }
         let client = ControlClient(socket: socket)
         guard let status = OperationTable.operation("DescribeService") else { return nil }
         do throws(FleetError) {
             _ = try await client.perform(status, path: [:], query: [:], body: .null, stream: nil)
             return client
         } catch { return nil }
+    }
+
+    /// A service that was killed leaves its socket behind, and the HTTP client would try that again
+    /// and again until its time is up; the kernel says at once that nobody listens.
+    private static func listens(_ socket: String) async -> Bool {
+        guard FileManager.default.fileExists(atPath: socket) else { return false }
+        do {
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(unixDomainSocketPath: socket).get()
+            try await channel.close()
+            return true
+        } catch { return false }
     }
 
     func perform(

@@ -39,9 +39,8 @@ struct FleetFiles: Sendable {
         }
         for submission in submissions {
             let changed = try await self.commit(by: actor) { () async throws(FleetError) in
-                var view = try await self.store.load([submission.key])
-                if let template = view.template(submission.name) {
-                    view = try await self.store.load(Templates.keys(of: template))
+                let view = try await self.store.load([submission.key]) { view in
+                    view.template(submission.name).map(Templates.keys) ?? []
                 }
                 return try Templates.load(
                     submission, in: view, at: self.clock.now, versionsMax: self.limits.versionsMax)

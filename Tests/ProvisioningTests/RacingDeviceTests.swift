@@ -1,0 +1,39 @@
+import Fleet
+import TestSupport
+import Testing
+
+@testable import Provisioning
+
+/// What a line does when a label is scanned twice, or a device tries again on a second connection.
+@Suite struct RacingDeviceTests {
+    private static let devices = 24
+
+    @Test func oneRequestFromManyConnectionsIsServedOnEach() async throws {
+        let fixture = try await ProvisioningFixture()
+        let ids = try await withThrowingTaskGroup(of: CertificateID.self) { group in
+            for _ in 0..<Self.devices {
+                group.addTask { try await fixture.create(key: "the same").0 }
+            }
+            return try await group.reduce(into: Set<CertificateID>()) { $0.insert($1) }
+        }
+        #expect(ids.count == Self.devices)
+    }
+
+    @Test func oneSerialNumberFromManyDevicesIsAThingOnce() async throws {
+        let fixture = try await ProvisioningFixture()
+        var tokens: [String] = []
+        for _ in 0..<Self.devices { tokens.append(try await fixture.create().1) }
+        let refusals = await withTaskGroup(of: FleetError?.self) { group in
+            for token in tokens { group.addTask { await fixture.refusal(token) } }
+            return await group.reduce(into: [FleetError]()) { all, refusal in
+                if let refusal { all.append(refusal) }
+            }
+        }
+        #expect(refusals.allSatisfy { $0.reason != .internalFailure })
+        #expect(fixture.thing("sensor-A7") != nil)
+        let name = ThingName(checked: "sensor-A7")
+        let active = fixture.store.view([.principalsOfThing(name)]).principalsOfThing(name)
+            .filter { fixture.certificate($0.certificate)?.status == .active }
+        #expect(active.count == 1)
+    }
+}
