@@ -1,6 +1,7 @@
 package import Fleet
 package import JSON
 package import Provisioning
+import Registry
 
 /// What every operation may use.
 package struct ControlPlaneServices: Sendable {
@@ -46,6 +47,9 @@ package struct ControlPlaneServices: Sendable {
     /// nil beside a service, for the same want.
     package var registration: Registration?
     package var registrationFiles: (any RegistrationFiles)?
+    /// What a thing without a type may be given by these operations; a template's author is not
+    /// bound by it.
+    package var attributesWithoutTypeMax = RegistryLimits.attributesMax
     /// The running service in a few facts, for `slipway status`.
     package var status: @Sendable () async -> JSONObject = { [:] }
 
@@ -78,12 +82,14 @@ extension ControlPlaneServices {
     /// A decision that has become true: what it was made upon, and what it was.
     package typealias Decided = (view: RegistryView, set: ChangeSet)
 
-    /// A lost race is decided afresh, this often.
-    package static let attemptsMax = 3
+    /// A lost race is decided afresh, this often. Of those that race for one record each round lets
+    /// one through, and so this is how many may.
+    package static let attemptsMax = 100
 
     /// Loads what `keys` name, decides upon it and commits the decision, unless it changes
     /// nothing.
-    /// - Throws: what the decision throws; `FleetError.conflict` where the records kept changing.
+    /// - Throws: what the decision throws; `FleetError.throttled` where the records kept changing:
+    ///   clients try that again.
     package func decide(
         _ keys: Set<RecordKey>, by actor: Actor,
         _ decision: (RegistryView, UnixTime) throws(FleetError) -> ChangeSet
@@ -109,7 +115,12 @@ extension ControlPlaneServices {
                 _ = try await self.store.commit(set, by: actor)
                 return (view, set)
             } catch {
-                guard error.code == .conflict, attempt < Self.attemptsMax else { throw error }
+                guard error.code == .conflict else { throw error }
+                guard attempt < Self.attemptsMax else {
+                    throw FleetError(
+                        .throttled, "too many requests change the same at once: try again",
+                        resource: error.resource)
+                }
                 attempt += 1
             }
         }

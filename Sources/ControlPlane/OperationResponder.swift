@@ -55,7 +55,8 @@ struct OperationResponder: HTTPResponder {
                     "request": "\(requestID)",
                 ])
             refused = error
-            response = ErrorResponse.response(to: error, resource: call.resource, requestID)
+            response = ErrorResponse.response(
+                to: error, resource: self.resource(of: call, error), requestID)
         }
         self.log?.note(
             AccessLogEntry(
@@ -66,6 +67,17 @@ struct OperationResponder: HTTPResponder {
                     status: response.status.code, code: refused?.code,
                     microseconds: (clock.now - began).wholeMicroseconds)))
         return response
+    }
+
+    /// What a refusal is about. A certificate that is registered has no name before it is read:
+    /// the refusal says which one it was.
+    private func resource(of call: Call, _ error: FleetError) -> ARN? {
+        guard call.resource == .everything, error.code == .alreadyExists,
+            let text = error.resource, let id = try? CertificateID(text)
+        else { return call.resource }
+        let realm = self.services.realm
+        return call.operation?.name == "RegisterCACertificate"
+            ? realm.authority(id) : realm.certificate(id)
     }
 
     private func answer(
@@ -114,6 +126,12 @@ struct OperationResponder: HTTPResponder {
         _ request: Request, _ context: OperationContext
     ) async throws(FleetError) -> [UInt8] {
         if request.headers[.contentLength] == "0" { return [] }
+        // Nobody need send it first to be told.
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }),
+            length > Self.bodyBytesMax
+        {
+            throw Self.tooLong
+        }
         // A body that trickles in holds a connection and a task; the idle timer never sees it.
         let channel = context.channel
         let deadline = channel.eventLoop.scheduleTask(in: .seconds(Self.bodySecondsMax)) {
@@ -124,11 +142,14 @@ struct OperationResponder: HTTPResponder {
             let buffer = try await request.body.collect(upTo: Self.bodyBytesMax)
             return Array(buffer.readableBytesView)
         } catch is NIOTooManyBytesError {
-            throw FleetError(
-                .invalidRequest, "the body is longer than \(Self.bodyBytesMax) bytes")
+            throw Self.tooLong
         } catch {
             throw FleetError(.invalidRequest, "the body did not arrive whole")
         }
+    }
+
+    private static var tooLong: FleetError {
+        FleetError(.invalidRequest, "the body is longer than \(Self.bodyBytesMax) bytes")
     }
 
     private static func json(_ body: [UInt8]?) throws(FleetError) -> JSONValue {

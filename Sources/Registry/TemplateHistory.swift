@@ -132,6 +132,7 @@ extension Templates {
         template.summary = revision.summary ?? template.summary
         template.enabled = revision.enabled ?? template.enabled
         template.hook = revision.hook ?? template.hook
+        try Self.refuse(hook: template.hook, on: template.kind, of: template.name)
         try Self.check(summary: template.summary, of: template.name)
         guard template != existing else { return set }
         template.lastModifiedAt = now

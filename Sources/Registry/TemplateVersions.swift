@@ -97,6 +97,7 @@ extension Templates {
             template.labels.hookTarget = nil
             template.labels.hookPayloadVersion = nil
         } else if let hook = update.hook {
+            try Self.refuse(hook: hook.name, on: before.kind, of: name)
             try Self.requireHook(hook.name, in: view)
             template.hook = hook.name
             template.labels.hookTarget = hook.target

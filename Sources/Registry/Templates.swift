@@ -53,6 +53,7 @@ package enum Templates {
         versionsMax: Int = Self.versionsMax
     ) throws(FleetError) -> ChangeSet {
         try Self.check(summary: submission.summary, of: submission.name)
+        try Self.refuse(hook: submission.hook, on: submission.kind, of: submission.name)
         let digest = ContentDigest.sha256(of: submission.body)
         guard let existing = view.template(submission.name) else {
             return Self.create(submission, digest: digest, in: view, at: now)
@@ -66,6 +67,18 @@ package enum Templates {
         }
         return try Self.update(
             existing, to: submission, digest: digest, in: view, at: now, versionsMax: versionsMax)
+    }
+
+    /// AWS: a template by which devices register themselves asks no hook. One that named a hook
+    /// would be taken for guarded.
+    static func refuse(
+        hook: HookName?, on kind: ProvisioningTemplate.Kind, of name: TemplateName
+    ) throws(FleetError) {
+        guard kind == .jitp, hook != nil else { return }
+        throw FleetError(
+            .invalidRequest,
+            "template '\(name)' is of type JITP, which asks no hook: a pre-provisioning hook goes "
+                + "with FLEET_PROVISIONING", resource: name.rawValue)
     }
 
     static func check(summary: String, of name: TemplateName) throws(FleetError) {

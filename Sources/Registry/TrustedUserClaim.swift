@@ -35,10 +35,26 @@ package struct TrustedUserClaim: Hashable, Sendable {
         [.template(template), .policy(Self.policy(of: template))]
     }
 
+    /// A template that devices register by with a claim.
+    /// - Throws: `FleetError.notFound`; `.invalidRequest` for one by which they do without.
+    @discardableResult
+    package static func template(
+        _ name: TemplateName, in view: RegistryView
+    ) throws(FleetError) -> ProvisioningTemplate {
+        let template = try Templates.existing(name, in: view)
+        guard template.kind == .fleetProvisioning else {
+            throw FleetError(
+                .invalidRequest,
+                "template '\(name)' is of type \(template.kind.rawValue): no claim registers by it",
+                resource: name.rawValue)
+        }
+        return template
+    }
+
     package func changeSet(
         in view: RegistryView, at now: UnixTime
     ) throws(FleetError) -> ChangeSet {
-        _ = try Templates.existing(self.template, in: view)
+        _ = try Self.template(self.template, in: view)
         let policy = Self.policy(of: self.template)
         var set = ChangeSet(
             action: "CreateProvisioningClaim",

@@ -19,7 +19,7 @@ package enum ClaimOperations {
         let template: TemplateName = try request.name("templateName")
         let issuing = try services.requireIssuing()
         // Before a key is made for a template that is not there.
-        _ = try Templates.existing(
+        try TrustedUserClaim.template(
             template, in: try await services.store.load([.template(template)]))
         let pair = try await issuing.keyPairs.next()
         let now = services.clock.now

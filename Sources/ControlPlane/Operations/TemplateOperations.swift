@@ -57,7 +57,7 @@ package enum TemplateOperations {
             // A template that nobody has enabled must not be reachable by its name alone.
             enabled: try request.optionalFlag("enabled") ?? false, hook: hook?.name, body: body,
             labels: ProvisioningTemplate.Labels(
-                roleARN: try request.optionalText("provisioningRoleArn"),
+                roleARN: try Self.role(try request.text("provisioningRoleArn")),
                 hookTarget: hook?.target, hookPayloadVersion: hook?.payloadVersion),
             author: request.actor.identity)
         let tags = try TagShape.tags(request)
@@ -86,6 +86,20 @@ package enum TemplateOperations {
         context.limits = services.templateLimits
         return try TemplateLint.admit(body, as: name, in: context)
     }
+
+    /// A label: this service registers with rights of its own.
+    private static func role(_ text: String) throws(FleetError) -> String {
+        guard Self.roleBytes.contains(text.utf8.count) else {
+            throw FleetError(
+                .invalidRequest,
+                "/provisioningRoleArn has \(text.utf8.count) bytes; "
+                    + "\(Self.roleBytes.lowerBound) to \(Self.roleBytes.upperBound)")
+        }
+        return text
+    }
+
+    /// AWS: RoleArn.
+    private static let roleBytes = 20...2048
 
     private static func kind(
         _ request: OperationRequest
@@ -152,9 +166,16 @@ package enum TemplateOperations {
         update.summary = try request.optionalText("description")
         update.enabled = try request.optionalFlag("enabled")
         update.defaultVersionID = try request.optionalInteger("defaultVersionId")
-        update.roleARN = try request.optionalText("provisioningRoleArn")
+        update.roleARN = try request.optionalText("provisioningRoleArn").map {
+            text throws(FleetError) in try Self.role(text)
+        }
         update.hook = try Self.hook(request)
         update.removesHook = try request.optionalFlag("removePreProvisioningHook") ?? false
+        guard update.hook == nil || !update.removesHook else {
+            throw FleetError(
+                .invalidRequest,
+                "preProvisioningHook and removePreProvisioningHook exclude one another")
+        }
         let wanted = update
         _ = try await services.decide(Templates.keys(of: name, wanted), by: request.actor) {
             view, now throws(FleetError) in
@@ -195,15 +216,13 @@ package enum TemplateOperations {
 /// A template as AWS IoT describes it (provisioning specification, 4.1 and 4.6).
 enum TemplateShape {
     static func summary(_ template: ProvisioningTemplate, _ realm: Realm) -> JSONObject {
-        [
-            "templateArn": .arn(realm.template(template.name)),
-            "templateName": .name(template.name),
-            "description": .string(template.summary),
-            "creationDate": .epoch(template.createdAt),
-            "lastModifiedDate": .epoch(template.lastModifiedAt),
-            "enabled": .bool(template.enabled),
-            "type": .string(template.kind.rawValue),
-        ]
+        .present(
+            ("templateArn", .arn(realm.template(template.name))),
+            ("templateName", .name(template.name)),
+            ("description", template.summary.isEmpty ? .none : .string(template.summary)),
+            ("creationDate", .epoch(template.createdAt)),
+            ("lastModifiedDate", .epoch(template.lastModifiedAt)),
+            ("enabled", .bool(template.enabled)), ("type", .string(template.kind.rawValue)))
     }
 
     static func description(
@@ -212,7 +231,9 @@ enum TemplateShape {
         var object = Self.summary(template, realm)
         object["defaultVersionId"] = .int(template.defaultVersionID)
         object["templateBody"] = body.map { .string($0) }
-        object["provisioningRoleArn"] = template.labels.roleARN.map { .string($0) }
+        // One that came from a file was never given any.
+        object["provisioningRoleArn"] = .string(
+            template.labels.roleARN ?? "arn:aws:iam::\(realm.account):role/slipway-provisioning")
         if let hook = template.hook {
             object["preProvisioningHook"] = [
                 "payloadVersion": .string(template.labels.hookPayloadVersion ?? "2020-04-01"),

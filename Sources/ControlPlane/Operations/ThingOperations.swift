@@ -59,7 +59,8 @@ package enum ThingOperations {
         let id = services.entropy.resourceID()
         let decided = try await services.decide(definition.keys, by: request.actor) {
             view, now throws(FleetError) in
-            try Things.create(definition, id: id, in: view, at: now)
+            try Self.bounded(
+                try Things.create(definition, id: id, in: view, at: now), services)
         }
         return [
             "thingName": .name(definition.name),
@@ -96,9 +97,25 @@ package enum ThingOperations {
             expectedVersion: try request.optionalInteger("expectedVersion"))
         _ = try await services.decide(update.keys, by: request.actor) {
             view, _ throws(FleetError) in
-            try Things.update(update, in: view)
+            try Self.bounded(try Things.update(update, in: view), services)
         }
         return .null
+    }
+
+    /// The set, unless it gives a thing without a type more attributes than the service is set to
+    /// allow.
+    private static func bounded(
+        _ set: ChangeSet, _ services: ControlPlaneServices
+    ) throws(FleetError) -> ChangeSet {
+        for case .putThing(let thing) in set.changes
+        where thing.typeName == nil && thing.attributes.count > services.attributesWithoutTypeMax {
+            throw FleetError(
+                .invalidRequest,
+                "a thing without a type has at most \(services.attributesWithoutTypeMax) "
+                    + "attributes, not \(thing.attributes.count): give '\(thing.name)' a type",
+                resource: thing.name.rawValue)
+        }
+        return set
     }
 
     private static func delete(

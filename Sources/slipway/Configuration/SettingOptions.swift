@@ -41,6 +41,8 @@ struct SettingOptions: ParsableArguments {
     @Option(help: "Whether hooks need somebody else's approval: true or false")
     var rightsFourEyes: String?
 
+    @Option(help: "Attributes that a thing without a type may be given")
+    var registryAttributesWithoutType: String?
     @Option(help: "Where bulk registrations may read, as NAME=FOLDER or NAME=URL, comma-separated")
     var bulkSources: String?
     @Option(help: "Lines of bulk registrations at work at once")
@@ -121,6 +123,7 @@ struct SettingOptions: ParsableArguments {
             "listen.loops": self.listenLoops, "gateway.names": self.gatewayNames,
             "api.host": self.apiHost, "api.port": self.apiPort, "api.tls": self.apiTls,
             "rights.region": self.rightsRegion, "rights.fourEyes": self.rightsFourEyes,
+            "registry.attributesWithoutType": self.registryAttributesWithoutType,
             "bulk.sources": self.bulkSources, "bulk.lineWorkers": self.bulkLineWorkers,
             "revocation.host": self.revocationHost, "revocation.port": self.revocationPort,
             "revocation.url": self.revocationUrl, "revocation.shards": self.revocationShards,

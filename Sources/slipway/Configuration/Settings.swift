@@ -129,6 +129,9 @@ enum Settings {
             "how long another key at the same station counts as rework"),
 
         Setting(
+            "registry.attributesWithoutType", .integer(0...50), default: "50",
+            "attributes that a thing without a type may be given; AWS allows 3"),
+        Setting(
             "bulk.sources", .list, default: "",
             "where bulk registrations may read: NAME=FOLDER or NAME=http(s)://HOST/PREFIX/"),
         Setting(

@@ -265,6 +265,7 @@ struct Composition: Sendable {
             issuer: self.issuer, keyPairs: self.keyPairs, inspector: ForeignCertificateInspector())
         services.endpoint = self.endpoint(port: port)
         services.access = self.access.services
+        services.attributesWithoutTypeMax = self.settings.integer("registry.attributesWithoutType")
         services.registration = self.registration.services
         services.registrationFiles = self.registration.files
         let hooks = self.hooks
