@@ -78,10 +78,13 @@ def cli(gateway, *words, check=True, **environment):
 
 def exported(gateway):
     """The variables of `slipway env`, read as a shell reads them."""
+    settings = {"SLIPWAY_API_PORT": str(gateway.api_port)}
+    if "api-tls" in gateway.settings:
+        settings["SLIPWAY_API_TLS"] = gateway.settings["api-tls"]
     done = subprocess.run(
         [str(SLIPWAY), "env", "--json", "--directory", str(gateway.directory)],
         capture_output=True, text=True, timeout=60, check=True,
-        env={**os.environ, "SLIPWAY_API_PORT": str(gateway.api_port)})
+        env={**os.environ, **settings})
     return json.loads(done.stdout)
 
 

@@ -76,7 +76,8 @@ class Gateway:
     @property
     def api(self):
         """Where `aws iot` and boto3 are served."""
-        return f"http://127.0.0.1:{self.api_port}"
+        scheme = "https" if self.settings.get("api-tls") == "true" else "http"
+        return f"{scheme}://127.0.0.1:{self.api_port}"
 
     @property
     def credentials(self):
