@@ -63,6 +63,8 @@ package enum Change: Hashable, Sendable {
     case putClaimTerms(ClaimTerms)
     /// Counts a registration; whether the budget has room for it is a precondition.
     case spendClaim(ClaimSpend)
+    /// Units that a claim has spent elsewhere, in place of what was counted.
+    case setClaimSpent(ClaimName, Int)
     case putAuthority(Authority)
     case deleteAuthority(CertificateID)
     case putRegistrationCode(RegistrationCode)

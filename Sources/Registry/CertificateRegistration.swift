@@ -13,11 +13,16 @@ package struct CertificateRegistration: Hashable, Sendable {
     /// Its own first CONNECT brings it in (AWS: just-in-time registration), and it waits for
     /// somebody, or for a template, to activate it.
     package let isJustInTime: Bool
+    /// This service's authority signed it, before a loss or a move; its CRL speaks of it again.
+    private let isOwn: Bool
 
+    /// - Parameter authority: a registered one, or the service's own of a certificate that comes
+    ///   back; nil where it is registered without its authority.
     package init(
         _ inspected: InspectedCertificate, authority: Authority?, status: Certificate.Status
     ) {
         self.isJustInTime = false
+        self.isOwn = authority?.role == .issuing
         self.inspected = inspected
         self.authority = authority?.id
         // AWS: a certificate inherits the mode of its authority.
@@ -32,6 +37,7 @@ package struct CertificateRegistration: Hashable, Sendable {
         self.mode = authority.registration.mode
         self.status = .pendingActivation
         self.isJustInTime = true
+        self.isOwn = false
     }
 
     package var keys: Set<RecordKey> {
@@ -45,7 +51,11 @@ package struct CertificateRegistration: Hashable, Sendable {
         in view: RegistryView, by actor: Actor, at now: UnixTime
     ) throws(FleetError) -> ChangeSet {
         let id = self.inspected.id
-        try self.inspected.requireDevice(at: now)
+        if self.authority == nil {
+            try self.inspected.requireUnexpired(at: now)
+        } else {
+            try self.inspected.requireDevice(at: now)
+        }
         switch self.status {
         case .active, .inactive, .revoked: break
         case .pendingActivation where self.isJustInTime: break
@@ -82,23 +92,33 @@ package struct CertificateRegistration: Hashable, Sendable {
             changes.append(.putRevocation(Revocation(of: record, .unspecified, at: now)))
         }
         return ChangeSet(
-            action: self.authority == nil
+            action: self.authority == nil || self.isOwn
                 ? "RegisterCertificateWithoutCA" : "RegisterCertificate",
             preconditions: preconditions, changes: changes)
     }
 
     private func record(by actor: Actor, _ now: UnixTime) -> Certificate {
+        self.inspected.record(
+            kind: .device, authority: self.authority, mode: self.mode, status: self.status,
+            by: actor, at: now)
+    }
+}
+
+extension InspectedCertificate {
+    /// The record of a certificate that an operator brings in.
+    func record(
+        kind: Certificate.Kind, authority: CertificateID?, mode: Certificate.Mode,
+        status: Certificate.Status, by actor: Actor, at now: UnixTime
+    ) -> Certificate {
         Certificate(
-            id: self.inspected.id, kind: .device, serialNumber: self.inspected.serialNumber,
-            issuerID: self.authority, issuer: self.inspected.issuer,
-            subject: self.inspected.subject, publicKey: self.inspected.publicKey,
-            notBefore: self.inspected.notBefore, notAfter: self.inspected.notAfter,
-            pem: self.inspected.pem, createdAt: now, status: self.status, statusChangedAt: now,
-            statusReason: nil,
+            id: self.id, kind: kind, serialNumber: self.serialNumber, issuerID: authority,
+            issuer: self.issuer, subject: self.subject, publicKey: self.publicKey,
+            notBefore: self.notBefore, notAfter: self.notAfter, pem: self.pem, createdAt: now,
+            status: status, statusChangedAt: now, statusReason: nil,
             provenance: Provenance(
                 origin: Provenance.Origin(
                     flow: .operatorMade, claim: nil, clientID: nil,
                     sourceAddress: actor.sourceAddress, requestedAt: now)),
-            firstSeenAt: nil, mode: self.mode)
+            firstSeenAt: nil, mode: mode)
     }
 }

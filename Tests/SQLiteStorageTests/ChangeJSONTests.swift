@@ -20,6 +20,7 @@ import Testing
             .deleteClaim(Samples.certificateID(1)), .deleteAuthority(Samples.certificateID(1)),
             .setAllowlistStanding(Samples.listName, Samples.serial(1), Samples.standing),
             .spendClaim(Samples.spend(1, at: 0)), .deleteRegistrationCode,
+            .setClaimSpent(ClaimName(checked: "line"), 7),
             .deleteAccessKey(Samples.accessKeyID(1)),
             .deleteRole(Samples.role.name),
             .deleteRegistrationCode, .deleteRegistrationTask(Samples.taskID(1)),

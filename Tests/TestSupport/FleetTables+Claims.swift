@@ -10,6 +10,17 @@ struct ClaimSpending {
     private(set) var registrations: [ClaimName: [ThingName: Int]] = [:]
     private(set) var hours: [ClaimName: [Place: ClaimHour]] = [:]
 
+    /// Units that no registration here stands for.
+    private var carried: [ClaimName: Int] = [:]
+
+    mutating func set(_ units: Int, of claim: ClaimName) {
+        self.carried[claim] = units - (self.registrations[claim]?.count ?? 0)
+    }
+
+    func units(of claim: ClaimName) -> Int {
+        self.carried[claim, default: 0] + (self.registrations[claim]?.count ?? 0)
+    }
+
     mutating func add(_ spend: ClaimSpend) {
         let before = self.registrations[spend.claim]?[spend.thing] ?? 0
         self.registrations[spend.claim, default: [:]][spend.thing] = before + 1
@@ -33,7 +44,7 @@ extension FleetTables {
             guard case .claim(let claim)? = self.records[.claim(id)]?.record else { return nil }
             return self.records[.claimTerms(ClaimName(checked: claim.label))]
         case .claimSpent(let name):
-            return counted(self.claimSpending.registrations[name]?.count ?? 0)
+            return counted(self.claimSpending.units(of: name))
         case .claimUnit(let name, let thing):
             return counted(self.claimSpending.registrations[name]?[thing] ?? 0)
         case .pendingOfClaim(let id):

@@ -256,6 +256,7 @@ extension FleetTables {
         case .putClaimTerms(let terms):
             self.put(.claimTerms(terms.name), .claimTerms(terms), revision)
         case .spendClaim(let spend): self.claimSpending.add(spend)
+        case .setClaimSpent(let name, let units): self.claimSpending.set(units, of: name)
         case .deleteAuthority(let id): self.deleteAuthority(id)
         case .putRegistrationCode(let code):
             self.put(.registrationCode, .registrationCode(code), revision)

@@ -58,6 +58,16 @@ extension StorageConformance {
                 first.records + rest.records
                     == [hour(2, "S4", 2, 0), hour(3, "", 1, 0), hour(3, "S4", 0, 2)])
         },
+        StorageConformance(name: "whatAClaimHasSpentElsewhereCountsFromThenOn") { store in
+            try await store.make(.spendClaim(Samples.spend(1, at: 0)))
+            try await store.make(.setClaimSpent(Self.name, 7))
+            try await store.make(.spendClaim(Samples.spend(1, at: 1)))
+            try await store.make(.spendClaim(Samples.spend(2, at: 1)))
+            let spent = RecordKey.claimSpent(Self.name)
+            #expect(try await store.load([spent]).count(spent) == 8)
+            try await store.make(.setClaimSpent(Self.name, 3))
+            #expect(try await store.load([spent]).count(spent) == 3)
+        },
         StorageConformance(name: "aCounterThatReachedItsBoundIsAConflict") { store in
             let bound = Precondition.below(.claimSpent(Self.name), 2)
             try await store.make(.spendClaim(Samples.spend(1, at: 0)), when: [bound])

@@ -271,4 +271,14 @@ extension ControlPlaneServices {
         } while after != nil
         return found
     }
+
+    /// The service's own authority that signed a certificate which comes back to it; nil where
+    /// somebody else did.
+    func ownAuthority(of inspected: InspectedCertificate) async throws(FleetError) -> Authority? {
+        let inspector = try self.requireIssuing().inspector
+        return try await self.authorities().first { authority in
+            authority.role == .issuing && authority.subject == inspected.issuer
+                && (try? inspector.verify(inspected.pem, issuedBy: authority.pem)) != nil
+        }
+    }
 }

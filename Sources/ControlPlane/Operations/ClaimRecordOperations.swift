@@ -5,7 +5,7 @@ import Registry
 
 /// Claims with terms: made, limited, stopped, ended and given new certificates.
 package enum ClaimRecordOperations {
-    private static let terms = [
+    static let terms = [
         "templates", "budget", "registrationsPerUnit", "pendingMax", "perMinute", "notBefore",
         "notAfter", "networks", "serials", "shifts", "station", "lot",
     ]
@@ -18,6 +18,11 @@ package enum ClaimRecordOperations {
             "CreateClaim", .post, "/slipway/claims",
             members: ["name", "validityDays"] + Self.terms,
             summary: "A claim with its terms and its first certificate", handle: Self.create),
+        Operation(
+            "AdoptClaim", .put, "/slipway/claims/{claim}",
+            members: ["status", "statusReason", "spent", "certificates"] + Self.terms,
+            summary: "A claim from elsewhere, with what it has spent and its certificates",
+            handle: Self.adopt),
         Operation(
             "ListClaims", .get, "/slipway/claims", query: ["after", "limit"],
             summary: "Every claim with its terms and what it has spent", handle: Self.list),
@@ -214,7 +219,7 @@ package enum ClaimRecordOperations {
         .object(try await Self.described(try request.name("claim"), services))
     }
 
-    private static func described(
+    static func described(
         _ name: ClaimName, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONObject {
         let first = try await services.store.load([
@@ -224,6 +229,7 @@ package enum ClaimRecordOperations {
         let ids = first.certificates(ofClaim: name)
         let second = try await services.store.load(
             Set(ids.flatMap { [RecordKey.certificate($0), .pendingOfClaim($0)] }))
+        let now = services.clock.now
         var answer = ClaimShape.json(terms, spent: first.count(.claimSpent(name)))
         answer["certificates"] = .array(
             ids.compactMap { id in
@@ -233,6 +239,7 @@ package enum ClaimRecordOperations {
                             ("certificateId", .string(id.rawValue)),
                             ("status", .string(certificate.status.rawValue)),
                             ("notAfter", .string(certificate.notAfter.description)),
+                            ("expired", .bool(now >= certificate.notAfter)),
                             ("pending", .int(second.count(.pendingOfClaim(id))))))
                 }
             })

@@ -112,7 +112,8 @@ package enum IssuanceOperations {
             try Self.pem("certificatePem", request))
         return try await Self.commit(
             CertificateRegistration(
-                inspected, authority: nil, status: try Self.status(request)),
+                inspected, authority: try await services.ownAuthority(of: inspected),
+                status: try Self.status(request)),
             request, services)
     }
 

@@ -244,7 +244,22 @@ package struct ClaimIssuance: Sendable {
             set.preconditions.append(.present(.policy(policy)))
             set.changes.append(.attachPolicy(policy, .certificate(self.certificate.id)))
         }
+        if old.isEmpty { self.attachOwnPolicy(of: terms, to: &set, in: view, at: now) }
         return set
+    }
+
+    /// For the first certificate of a claim that came in without one.
+    private func attachOwnPolicy(
+        of terms: ClaimTerms, to set: inout ChangeSet, in view: RegistryView, at now: UnixTime
+    ) {
+        let policy = Claims.policy(of: terms.name)
+        set.preconditions.append(view.asSeen(.policy(policy)))
+        if view.policy(policy) == nil {
+            let document = ClaimPolicy.document(templates: terms.templates ?? [], in: self.realm)
+            set.changes.append(
+                .putPolicy(PolicyVersions.first(policy, document: document, at: now)))
+        }
+        set.changes.append(.attachPolicy(policy, .certificate(self.certificate.id)))
     }
 
     private func record(at now: UnixTime) -> Claim {

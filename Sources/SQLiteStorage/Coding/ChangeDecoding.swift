@@ -83,6 +83,7 @@ extension Change {
         "putClaim": { .putClaim(try Claim(json: $0.value("record"))) },
         "putClaimTerms": { .putClaimTerms(try ClaimTerms(json: $0.value("record"))) },
         "spendClaim": { .spendClaim(try ClaimSpend(json: $0.value("record"))) },
+        "setClaimSpent": { .setClaimSpent(try $0.name("claim"), try $0.int("units")) },
         "putAuthority": { .putAuthority(try Authority(json: $0.value("record"))) },
         "deleteClaim": { .deleteClaim(try $0.id("certificate")) },
         "deleteAuthority": { .deleteAuthority(try $0.id("authority")) },

@@ -94,6 +94,8 @@ extension Change {
             Self.of("deleteClaim", ("certificate", RecordJSON.id(id)))
         case .putClaimTerms(let record): Self.put("putClaimTerms", record.json)
         case .spendClaim(let spend): Self.put("spendClaim", spend.json)
+        case .setClaimSpent(let name, let units):
+            Self.of("setClaimSpent", ("claim", RecordJSON.name(name)), ("units", .int(units)))
         case .putAuthority(let record): Self.put("putAuthority", record.json)
         case .deleteAuthority(let id):
             Self.of("deleteAuthority", ("authority", RecordJSON.id(id)))

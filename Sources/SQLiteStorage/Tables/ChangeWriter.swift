@@ -59,7 +59,8 @@ struct ChangeWriter {
         case .deleteCertificate(let id): try CertificateTables.delete(id, db)
         case .putRevocation(let record): try RevocationTable.put(record, revision, db)
         case .releaseHold(let id): try RevocationTable.releaseHold(id, db)
-        case .putClaim, .deleteClaim, .putClaimTerms, .spendClaim: try self.writeClaim(change)
+        case .putClaim, .deleteClaim, .putClaimTerms, .spendClaim, .setClaimSpent:
+            try self.writeClaim(change)
         case .putAuthority(let record): try CertificateTables.put(record, revision, db)
         case .deleteAuthority(let id): try CertificateTables.deleteAuthority(id, db)
         case .putRegistrationCode(let record): try TagTables.put(record, revision, db)
@@ -97,6 +98,8 @@ struct ChangeWriter {
             try ClaimTables.put(record, revision, db)
         } else if case .spendClaim(let spend) = change {
             try ClaimTables.spend(spend, db)
+        } else if case .setClaimSpent(let name, let units) = change {
+            try ClaimTables.setSpent(units, of: name, db)
         }
     }
 
@@ -150,7 +153,7 @@ struct ChangeWriter {
             .setDefaultPolicyVersion, .deletePolicyVersion,
             .detachPolicy, .detachThingPrincipal, .putTemplate, .deleteTemplate,
             .putTemplateVersion, .deleteTemplateVersion, .putHook, .deleteClaim, .putClaimTerms,
-            .spendClaim, .putAuthority,
+            .spendClaim, .setClaimSpent, .putAuthority,
             .deleteAuthority, .putRegistrationCode, .deleteRegistrationCode,
             .redeemOwnershipToken, .deleteOwnershipToken, .putAccessKey, .deleteAccessKey,
             .putRole, .deleteRole, .putRegistrationTask, .setRegistrationTaskState,

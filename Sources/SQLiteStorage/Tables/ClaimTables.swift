@@ -50,6 +50,14 @@ enum ClaimTables {
             isNew ? 1 : 0, isNew ? 0 : 1)
     }
 
+    static func setSpent(_ units: Int, of claim: ClaimName, _ db: Database) throws {
+        try db.run(
+            """
+            INSERT INTO claim_spent (claim, units) VALUES (?, ?)
+            ON CONFLICT (claim) DO UPDATE SET units = excluded.units
+            """, claim.rawValue, units)
+    }
+
     // MARK: Counters
 
     private static func count(

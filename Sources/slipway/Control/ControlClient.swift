@@ -15,6 +15,11 @@ struct ControlClient: Sendable {
     static let answerBytesMax = 8 << 20
     /// One request; a million serial numbers take seconds.
     static let requestSecondsMax: Int64 = 600
+    /// How often a request is sent that a service is too busy for. AWS allows ten or so of a kind
+    /// in a second, and each wait is up to twice as long as the one before.
+    static let attemptsMax = 10
+    static let firstWaitMilliseconds: Int64 = 100
+    static let waitMillisecondsMax: Int64 = 10_000
 
     private enum Place: Sendable {
         case socket(String)
@@ -52,6 +57,33 @@ struct ControlClient: Sendable {
     func perform(
         _ operation: ControlPlane.Operation, path: [String: String], query: [String: String],
         headers: [String: String] = [:], body: JSONValue, stream: FileChunks?
+    ) async throws(FleetError) -> JSONValue {
+        var attempt = 1
+        while true {
+            do throws(FleetError) {
+                return try await self.send(
+                    operation, path: path, query: query, headers: headers, body: body,
+                    stream: stream)
+            } catch {
+                // What was throttled was not done.
+                guard error.code == .throttled, stream == nil, attempt < Self.attemptsMax
+                else { throw error }
+                await Self.wait(before: attempt + 1)
+                attempt += 1
+            }
+        }
+    }
+
+    /// Spread over the second half of the wait, since others were sent away at the same moment.
+    private static func wait(before attempt: Int) async {
+        let longest = min(
+            Self.firstWaitMilliseconds << Int64(attempt - 1), Self.waitMillisecondsMax)
+        try? await Task.sleep(for: .milliseconds(Int64.random(in: (longest / 2)...longest)))
+    }
+
+    private func send(
+        _ operation: ControlPlane.Operation, path: [String: String], query: [String: String],
+        headers: [String: String], body: JSONValue, stream: FileChunks?
     ) async throws(FleetError) -> JSONValue {
         let bytes = body == .null ? [] : JSONPrinter.bytes(body)
         do {
@@ -188,7 +220,8 @@ struct ControlClient: Sendable {
         switch status {
         case 404: .notFound
         case 405, 501: .unsupportedOperation
-        case 429, 502, 503, 504: .serviceUnavailable
+        case 429: .throttled
+        case 502, 503, 504: .serviceUnavailable
         default: .internalFailure
         }
     }

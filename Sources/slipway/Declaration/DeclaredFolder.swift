@@ -40,7 +40,7 @@ struct DeclaredFolder: Sendable {
     func write(_ resource: DeclaredResource) throws(FleetError) {
         let place = "\(self.path)/\(resource.kind.place)"
         do {
-            guard !resource.kind.isListed else {
+            guard resource.kind.form != .lines else {
                 var line: JSONObject = ["name": .string(resource.name)]
                 for member in resource.state.members { line[member.key] = member.value }
                 return try Self.append(JSONPrinter.print(.object(line)) + "\n", to: place)
@@ -71,13 +71,39 @@ struct DeclaredFolder: Sendable {
 
     private static func fileName(_ name: String) -> String { name.percentEncoded + ".json" }
 
+    /// An allowlist's file, in a folder that is there from then on.
+    func table(_ kind: DeclaredKind, _ name: String) throws(FleetError) -> String {
+        let place = "\(self.path)/\(kind.place)"
+        do {
+            try FileManager.default.createDirectory(
+                atPath: place, withIntermediateDirectories: true)
+        } catch {
+            throw FleetError(.internalFailure, "'\(place)' cannot be made: \(error)")
+        }
+        return "\(place)/\(name.percentEncoded)\(Self.tableSuffix)"
+    }
+
+    private static let tableSuffix = ".csv"
+
     // MARK: Reading
 
     /// Every resource of a kind, those that cannot be read as the error that says where.
     func read(
         _ kind: DeclaredKind
     ) async throws(FleetError) -> [Result<DeclaredResource, FleetError>] {
-        kind.isListed ? try await self.lines(kind) : try await self.files(kind)
+        switch kind.form {
+        case .lines: try await self.lines(kind)
+        case .documents:
+            try await self.files(kind, ".json") { name, file, origin throws(FleetError) in
+                try Self.resource(kind, name, try await TextFile.read(file), origin)
+            }
+        case .tables:
+            try await self.files(kind, Self.tableSuffix) { name, file, origin throws(FleetError) in
+                DeclaredResource(
+                    kind: kind, name: name, state: try await AllowlistTable.state(of: file),
+                    origin: origin)
+            }
+        }
     }
 
     /// - Throws: `FleetError.notFound` where the folder is not there, or holds nothing that is
@@ -100,25 +126,25 @@ struct DeclaredFolder: Sendable {
     }
 
     private func files(
-        _ kind: DeclaredKind
+        _ kind: DeclaredKind, _ suffix: String,
+        _ read: (_ name: String, _ file: String, _ origin: String)
+            async throws(FleetError) -> DeclaredResource
     ) async throws(FleetError) -> [Result<DeclaredResource, FleetError>] {
         let folder = "\(self.path)/\(kind.place)"
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        var read: [Result<DeclaredResource, FleetError>] = []
+        var found: [Result<DeclaredResource, FleetError>] = []
         for entry in entries.sorted() where !entry.hasPrefix(".") {
-            let file = "\(folder)/\(entry)"
             let origin = "\(self.name)/\(kind.place)/\(entry)"
             do throws(FleetError) {
-                guard entry.hasSuffix(".json"),
-                    let name = String(entry.dropLast(".json".count)).percentDecoded()
-                else { throw FleetError(.invalidRequest, "the name does not end in .json") }
-                let text = try await TextFile.read(file)
-                read.append(.success(try Self.resource(kind, name, text, origin)))
+                guard entry.hasSuffix(suffix),
+                    let name = String(entry.dropLast(suffix.count)).percentDecoded()
+                else { throw FleetError(.invalidRequest, "the name does not end in \(suffix)") }
+                found.append(.success(try await read(name, "\(folder)/\(entry)", origin)))
             } catch {
-                read.append(.failure(FleetError(error.code, "\(origin): \(error.message)")))
+                found.append(.failure(FleetError(error.code, "\(origin): \(error.message)")))
             }
         }
-        return read
+        return found
     }
 
     private func lines(
@@ -175,7 +201,7 @@ struct DeclaredFolder: Sendable {
         guard let name = name ?? state["name"]?.stringValue, !name.isEmpty else {
             throw FleetError(.invalidRequest, "/name is missing")
         }
-        if kind.isListed { state["name"] = nil }
+        if kind.form == .lines { state["name"] = nil }
         let known = kind.behaviour.members
         for member in state.keys where !known.contains(member) {
             throw FleetError(
@@ -184,16 +210,20 @@ struct DeclaredFolder: Sendable {
                     + known.joined(separator: ", "))
         }
         return DeclaredResource(
-            kind: kind, name: name, state: Self.canonical(state, kind.behaviour.left),
-            origin: origin)
+            kind: kind, name: name, state: Self.canonical(state, kind.behaviour), origin: origin)
     }
 
     /// Without what has no value, and with names in order, as a service's own state is written.
-    private static func canonical(_ state: JSONObject, _ left: [String]) -> JSONObject {
+    private static func canonical(
+        _ state: JSONObject, _ behaviour: any DeclaredBehaviour
+    ) -> JSONObject {
         JSONObject(
             state.members.compactMap { member -> (String, JSONValue)? in
-                if left.contains(member.key), member.value == [] { return (member.key, []) }
+                if behaviour.left.contains(member.key), member.value == [] {
+                    return (member.key, [])
+                }
                 guard let value = member.value.present, value != false else { return nil }
+                if behaviour.ordered.contains(member.key) { return (member.key, value) }
                 guard let array = value.arrayValue, array.allSatisfy({ $0.stringValue != nil })
                 else { return (member.key, value) }
                 return (member.key, .sorted(array.compactMap(\.stringValue)) ?? value)

@@ -22,13 +22,17 @@ struct DeclaredStep: Sendable {
 
     var call: ControlCall
     var target: Target?
+    /// A file that is sent in place of a body.
+    var file: String?
 
-    init(_ call: ControlCall, target: Target? = nil) {
+    init(_ call: ControlCall, target: Target? = nil, file: String? = nil) {
         self.call = call
         self.target = target
+        self.file = file
     }
 
     func run(_ access: ControlAccess) async throws(FleetError) {
+        if let file = self.file { return try await self.send(file, access) }
         var call = self.call
         switch self.target {
         case nil: break
@@ -39,6 +43,19 @@ struct DeclaredStep: Sendable {
         case .header(let header, let name)?: call.headers[header] = try await access.target(name)
         }
         _ = try await access.perform(call)
+    }
+
+    /// A file with a bad line changes nothing, and is told of line by line.
+    private func send(_ file: String, _ access: ControlAccess) async throws(FleetError) {
+        let answer = try await access.perform(
+            self.call.operation, path: self.call.path, query: self.call.query,
+            stream: try FileChunks(path: file))
+        guard answer["imported"]?.boolValue == false else { return }
+        let first = answer["badLines"]?.arrayValue?.first
+        throw FleetError(
+            .invalidRequest,
+            "nothing was imported: line \(first?["line"]?.intValue ?? 0) "
+                + (first?["message"]?.stringValue ?? "is wrong"))
     }
 }
 
@@ -64,8 +81,26 @@ struct DeclaredReference: Hashable, Sendable {
 
 /// What can be declared, in the order in which it is applied: what is referred to comes first.
 enum DeclaredKind: String, CaseIterable, Sendable {
-    case role, hook, policy, type, billingGroup, group, template, authority, certificate, thing
-    case setting
+    case role, hook, policy, type, billingGroup, group, template, authority, certificate
+    case allowlist, claim, thing, setting
+
+    /// How declarations of a kind are written.
+    enum Form: Sendable {
+        /// A file of JSON for each, in a folder.
+        case documents
+        /// A line of JSON for each, in one file, since there are many.
+        case lines
+        /// A file of lines for each, as 'slipway allowlist import' takes it, in a folder.
+        case tables
+    }
+
+    var form: Form {
+        switch self {
+        case .certificate, .thing: .lines
+        case .allowlist: .tables
+        case _: .documents
+        }
+    }
 
     /// The folder of its files, or the file that holds one a line.
     var place: String {
@@ -79,16 +114,15 @@ enum DeclaredKind: String, CaseIterable, Sendable {
         case .template: "templates"
         case .authority: "authorities"
         case .certificate: "certificates.jsonl"
+        case .allowlist: "allowlists"
+        case .claim: "claims"
         case .thing: "things.jsonl"
         case .setting: "settings"
         }
     }
 
-    /// There are many of them, so they share one file.
-    var isListed: Bool { self == .certificate || self == .thing }
-
     /// Whether AWS IoT has it too.
-    var isAWS: Bool { self != .role && self != .hook }
+    var isAWS: Bool { ![.role, .hook, .allowlist, .claim].contains(self) }
 
     var behaviour: any DeclaredBehaviour {
         switch self {
@@ -101,6 +135,8 @@ enum DeclaredKind: String, CaseIterable, Sendable {
         case .template: TemplateDeclaration()
         case .authority: AuthorityDeclaration()
         case .certificate: CertificateDeclaration()
+        case .allowlist: AllowlistDeclaration()
+        case .claim: ClaimDeclaration()
         case .thing: ThingDeclaration()
         case .setting: SettingDeclaration()
         }
@@ -115,6 +151,8 @@ protocol DeclaredBehaviour: Sendable {
     var making: [String] { get }
     /// Members that stay as they are where a declaration does not have them; an empty list is one.
     var left: [String] { get }
+    /// Lists whose order means something.
+    var ordered: [String] { get }
 
     /// Hands over every name that `access` has.
     func forEachName(
@@ -137,6 +175,7 @@ protocol DeclaredBehaviour: Sendable {
 extension DeclaredBehaviour {
     var making: [String] { [] }
     var left: [String] { [] }
+    var ordered: [String] { [] }
 
     func references(_ state: JSONObject) -> [DeclaredReference] { [] }
 

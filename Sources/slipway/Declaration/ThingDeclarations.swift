@@ -5,7 +5,7 @@ import JSON
 struct AuthorityDeclaration: DeclaredBehaviour {
     let members = [
         "certificatePem", "status", "mode", "autoRegistration", "registrationConfig",
-        "verificationCertificatePem",
+        "verificationCertificatePem", "tags",
     ]
     let making = ["certificatePem", "verificationCertificatePem"]
 
@@ -26,6 +26,7 @@ struct AuthorityDeclaration: DeclaredBehaviour {
             try await !LookedUp.own.holds(name, access, Self.isOwn)
         else { return nil }
         let found = answer["certificateDescription"]
+        let arn = found?["certificateArn"]?.stringValue
         return CurrentResource(
             state: .present(
                 ("certificatePem", found?["certificatePem"]), ("status", found?["status"]),
@@ -33,7 +34,8 @@ struct AuthorityDeclaration: DeclaredBehaviour {
                 (
                     "autoRegistration",
                     found?["autoRegistrationStatus"]?.stringValue == "ENABLE" ? true : nil
-                ), ("registrationConfig", answer["registrationConfig"]?.present)))
+                ), ("registrationConfig", answer["registrationConfig"]?.present),
+                ("tags", try await self.tags(arn, access))), arn: arn)
     }
 
     /// Whether an authority is the service's own. AWS IoT's own are not listed among one's CAs.
@@ -80,14 +82,15 @@ struct AuthorityDeclaration: DeclaredBehaviour {
                             ("caCertificate", wanted["certificatePem"]),
                             ("certificateMode", wanted["mode"]),
                             ("verificationCertificate", proof),
-                            ("registrationConfig", wanted["registrationConfig"]))))
+                            ("registrationConfig", wanted["registrationConfig"]),
+                            ("tags", self.making(tags: wanted)))))
             ]
         }
         guard current.state["mode"] == wanted["mode"] else {
             throw FleetError(.invalidRequest, "the mode of CA \(name) cannot be changed")
         }
-        let changed = self.differences(current, wanted)
-        guard !changed.isEmpty else { return [] }
+        let changed = self.differences(current, wanted).filter { $0 != "tags" }
+        guard !changed.isEmpty else { return self.tagSteps(current, wanted) }
         var body = JSONObject()
         if changed.contains("registrationConfig") {
             body["registrationConfig"] = wanted["registrationConfig"]
@@ -101,7 +104,7 @@ struct AuthorityDeclaration: DeclaredBehaviour {
                         "newStatus": wanted["status"]?.stringValue,
                         "newAutoRegistrationStatus": isAutomatic ? "ENABLE" : "DISABLE",
                     ], body: body))
-        ]
+        ] + self.tagSteps(current, wanted)
     }
 }
 
@@ -113,10 +116,22 @@ struct CertificateDeclaration: DeclaredBehaviour {
     func forEachName(
         _ access: ControlAccess, _ take: (String) async throws(FleetError) -> Void
     ) async throws(FleetError) {
-        try await self.forEach(
-            Listing(
-                ControlCall("ListCertificates", query: ["isAscendingOrder": "true"]),
-                "certificates", .marker, []), "certificateId", access, take)
+        let records = Listing(
+            ControlCall("ListCertificateRecords"), "certificates", .after(sized: true), [])
+        do throws(FleetError) {
+            try await records.forEach(access) { record throws(FleetError) in
+                // Claims have files of their own, with their certificates.
+                guard record["kind"]?.stringValue == "device",
+                    let id = record["certificateId"]?.stringValue
+                else { return }
+                try await take(id)
+            }
+        } catch  where error.isOfUnknownOperation && !access.isSlipway {
+            try await self.forEach(
+                Listing(
+                    ControlCall("ListCertificates", query: ["isAscendingOrder": "true"]),
+                    "certificates", .marker, []), "certificateId", access, take)
+        }
     }
 
     func current(

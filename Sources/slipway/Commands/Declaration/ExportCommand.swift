@@ -10,9 +10,9 @@ struct ExportCommand: AsyncParsableCommand {
         discussion: """
             slipway export my-fleet
 
-            One JSON file for each role, hook, policy, type, group, template and authority, and \
-            one line for each certificate and thing. What is attached to what is in the files. \
-            The folder must be empty, or not there.
+            One JSON file for each role, hook, policy, type, group, template, authority and \
+            claim, a CSV file for each allowlist, and one line for each certificate and thing. \
+            What is attached to what is in the files. The folder must be empty, or not there.
             """)
 
     @Argument(help: "The folder", completion: .directory) var folder: String
@@ -53,13 +53,23 @@ enum FleetCopy {
         } catch {
             throw FleetError(.internalFailure, "'\(folder.path)' cannot be made: \(error)")
         }
+        let skipped = { (kind: DeclaredKind, error: FleetError) in
+            meter.clear()
+            Terminal.complain("the service has no \(kind.place): \(error.message)")
+        }
         for kind in kinds {
             var number = 0
+            guard kind.form != .tables else {
+                do throws(FleetError) {
+                    number = try await AllowlistTable.export(access, to: folder) {
+                        meter.show($0, of: nil, kind.place)
+                    }
+                } catch  where error.isOfUnknownOperation { skipped(kind, error) }
+                counts.append((kind, number))
+                continue
+            }
             try await FleetExport(access: access, kinds: [kind]).run(
-                skipped: { kind, error in
-                    meter.clear()
-                    Terminal.complain("the service has no \(kind.place): \(error.message)")
-                },
+                skipped: skipped,
                 counted: { kind, count in meter.show(count, of: nil, kind.place) },
                 take: { resource throws(FleetError) in
                     number += 1
