@@ -44,7 +44,7 @@ package struct FleetSimulation: Sendable {
     ) async -> SimulationReport {
         let start = self.clock.now
         let devices = self.options.devices
-        var tally = SimulationTally(devices: devices)
+        var tally = SimulationTally(devices: devices, budget: self.options.budget)
         await withTaskGroup(of: DeviceOutcome.self) { tasks in
             var begun = min(self.options.concurrency, devices)
             for index in 0..<begun {
@@ -61,6 +61,8 @@ package struct FleetSimulation: Sendable {
                 tasks.addTask { await VirtualDevice(index: index, context: context).live() }
             }
         }
-        return tally.report(elapsed: start.duration(to: self.clock.now))
+        let elapsed = start.duration(to: self.clock.now)
+        let letIn = await RollCall(context: context).take(tally.sharedIdentities)
+        return tally.report(elapsed: elapsed, letIn: letIn)
     }
 }

@@ -6,6 +6,8 @@ import Synchronization
 struct SimulationContext: Sendable {
     private static let pauseMillisecondsFirst: Int64 = 100
     private static let pauseMillisecondsMax: Int64 = 5000
+    /// A service that asks for more is not obeyed.
+    private static let waitSecondsMax = 60
 
     let options: SimulationOptions
     let dialogue: ProvisioningDialogue
@@ -15,6 +17,7 @@ struct SimulationContext: Sendable {
     let clock: ContinuousClock
     /// Whether the gateway has let any device in yet.
     let gateway = GatewayContact()
+    let images = FlashImages()
     private let trustRoots: NIOSSLTrustRoots
 
     init(
@@ -68,6 +71,13 @@ struct SimulationContext: Sendable {
             .replacing("{serial}", with: serial)
     }
 
+    /// As long as the service asked for, and up to half as long again, lest all who were told the
+    /// same come back as one.
+    func wait(seconds: Int, draw: UInt64) async {
+        let asked = Int64(min(max(seconds, 1), Self.waitSecondsMax)) * 1000
+        await self.sleep(milliseconds: asked + Int64(draw % UInt64(asked / 2)))
+    }
+
     /// Exponential backoff with half of it left to chance, so that a fleet which lost its gateway
     /// does not come back all at once, and yet leaves it the time to come back.
     func pause(attempt: Int, draw: UInt64) async {
@@ -75,6 +85,10 @@ struct SimulationContext: Sendable {
         let ceiling = min(Self.pauseMillisecondsFirst << doublings, Self.pauseMillisecondsMax)
         let half = max(ceiling / 2, 1)
         let milliseconds = half + Int64(draw % UInt64(half))
+        await self.sleep(milliseconds: milliseconds)
+    }
+
+    private func sleep(milliseconds: Int64) async {
         let pause = self.group.next().scheduleTask(in: .milliseconds(milliseconds)) {}
         // The task fails where the run is stopped: the pause ends at once.
         await withTaskCancellationHandler {

@@ -65,6 +65,11 @@ package struct SimulationOptions: Sendable {
     /// How many of a hundred devices carry the serial number of the device before them, as a label
     /// that was scanned twice gives it.
     package var doubleScanPercent = 0
+    /// How many of a hundred devices carry the flash image of the device before them: its key
+    /// under a serial of their own first, and then its certificate beside it.
+    package var clonePercent = 0
+    /// Units that the claim may still register, where the run is to prove that it is just so many.
+    package var budget: Int?
     /// The longest that a device thinks between its boot and its first packet, and again before it
     /// registers.
     package var thinkMillisecondsMax = 0
@@ -101,6 +106,8 @@ package struct SimulationOptions: Sendable {
     /// out of patience.
     private static let concurrencyMax = 20_000
     private static let devicesMax = 100_000_000
+    /// An hour, which is as long as an ownership token lives.
+    private static let thinkMillisecondsLimit = 3_600_000
 
     func validate() throws(SimulationError) {
         guard (1...Self.devicesMax).contains(self.devices) else {
@@ -111,6 +118,24 @@ package struct SimulationOptions: Sendable {
         }
         guard (0...100).contains(self.powerCutPercent) else {
             throw SimulationError("the power cut chance is a percentage, 0 to 100")
+        }
+        guard self.doubleScanPercent >= 0, self.clonePercent >= 0,
+            self.doubleScanPercent + self.clonePercent <= 50
+        else {
+            throw SimulationError(
+                "double scans and clones are percentages, together 0 to 50: each needs a device "
+                    + "before it")
+        }
+        guard self.clonePercent == 0 || self.flow != .keys else {
+            throw SimulationError(
+                "a copied image has a key of its own: clones need the flow csr or mixed")
+        }
+        guard (0...Self.thinkMillisecondsLimit).contains(self.thinkMillisecondsMax) else {
+            throw SimulationError(
+                "a slow device waits 0 to \(Self.thinkMillisecondsLimit) milliseconds")
+        }
+        guard self.budget.map({ $0 >= 0 }) ?? true else {
+            throw SimulationError("a budget is 0 units or more")
         }
         guard (1...1000).contains(self.attemptsMax) else {
             throw SimulationError("attempts must be 1 to 1000")

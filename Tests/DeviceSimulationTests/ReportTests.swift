@@ -100,4 +100,87 @@ import Testing
         timings.record(.total, .seconds(-1))
         #expect(timings.summaries.first?.count == 2)
     }
+
+    // MARK: Units
+
+    private static let refused = DeviceFailure(
+        .register, .rejected(statusCode: 403, errorCode: "AccessDenied"), "no")
+    private static let conflict = DeviceFailure(
+        .register, .rejected(statusCode: 409, errorCode: "ResourceConflict"), "taken")
+
+    private func outcome(
+        _ index: Int, _ role: DeviceRole = .honest, shared: Bool = false,
+        _ failure: DeviceFailure? = nil
+    ) -> DeviceOutcome {
+        var outcome = DeviceOutcome(kind: .csr, index: index, role: role)
+        outcome.sharesSerial = shared
+        outcome.failure = failure
+        if shared {
+            outcome.identity = DeviceIdentity(
+                thingName: "t", credentials: Credentials(certificatePEM: [], privateKeyPEM: []))
+        }
+        return outcome
+    }
+
+    private func report(
+        _ outcomes: [DeviceOutcome], budget: Int? = nil, letIn: [Int] = []
+    ) -> UnitsReport {
+        var tally = SimulationTally(devices: outcomes.count, budget: budget)
+        for outcome in outcomes { tally.add(outcome) }
+        return tally.report(elapsed: .seconds(1), letIn: letIn).units
+    }
+
+    @Test func aLabelScannedTwiceIsOneUnit() {
+        let pair = [
+            self.outcome(0, .original, shared: true),
+            self.outcome(1, .scannedAgain, shared: true, Self.conflict), self.outcome(2),
+        ]
+        let once = self.report(pair, letIn: [1])
+        #expect(once.units == 2 && once.provisioned == 2 && once.losersExpected == 1)
+        #expect(once.isAsExpected)
+        // Both in, or neither, is not once.
+        for letIn in [0, 2] {
+            let other = self.report(pair, letIn: [letIn])
+            #expect(other.notOnce == 1 && !other.isAsExpected)
+        }
+        let neither = self.report([
+            self.outcome(0, .original, shared: true, Self.conflict),
+            self.outcome(1, .scannedAgain, shared: true, Self.conflict),
+        ])
+        #expect(neither.provisioned == 0 && neither.expected == 1 && !neither.isAsExpected)
+    }
+
+    @Test func aCopiedImageIsNoUnitAndMustBeRefusedAsOne() {
+        let original = self.outcome(98, .original)
+        let refused = self.report([original, self.outcome(99, .copy, shared: false, Self.conflict)])
+        #expect(refused.units == 1 && refused.losersExpected == 1 && refused.isAsExpected)
+        let letIn = self.report([original, self.outcome(99, .copy)])
+        #expect(letIn.copiesLetIn == 1 && !letIn.isAsExpected)
+        let otherwise = self.report([
+            original, self.outcome(99, .copy, shared: false, Self.refused),
+        ])
+        #expect(otherwise.losersUnexpected == 1 && !otherwise.isAsExpected)
+    }
+
+    @Test func aBudgetIsExactOrItIsNot() {
+        let three = (0..<3).map { self.outcome($0) }
+        let exact = self.report(
+            three + [self.outcome(3, .honest, shared: false, Self.refused)], budget: 3)
+        #expect(exact.expected == 3 && exact.losersExpected == 1 && exact.isAsExpected)
+        #expect(!self.report(three, budget: 2).isAsExpected)
+        let short = self.report(
+            three + [self.outcome(3, .honest, shared: false, Self.refused)], budget: 4)
+        #expect(!short.isAsExpected)
+        // Whoever fails for another reason was not meant.
+        let other = self.report(
+            three + [self.outcome(3, .honest, shared: false, Self.conflict)], budget: 3)
+        #expect(other.losersUnexpected == 1 && !other.isAsExpected)
+    }
+
+    @Test func honestFailuresAreNeverExpected() {
+        let report = self.report([
+            self.outcome(0), self.outcome(1, .honest, shared: false, Self.refused),
+        ])
+        #expect(report.losersUnexpected == 1 && !report.isAsExpected)
+    }
 }

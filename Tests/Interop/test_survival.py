@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from gateway import REPOSITORY
+from gateway import REPOSITORY, SLIPWAY
 
 SOURCE = (REPOSITORY / "Sources/Fleet/CrashPoint.swift").read_text()
 # Those of operators' registrations are died at in test_aws_registration.py: no device passes them.
@@ -167,3 +167,65 @@ def test_refused_devices_decide_the_exit_code(gateway, tmp_path):
     assert (report["provisioned"], report["failed"]) == (2, 1)
     assert [failure["reason"] for failure in report["failures"]] == [
         "register: rejected 403 AccessDenied"]
+
+
+# A shift begins, and goes as shifts go.
+
+
+def test_a_storm_of_accidents_ends_with_each_honest_unit_once(make_gateway, tmp_path):
+    """All at once, little room, power cuts, labels scanned twice, copied images."""
+    gateway = make_gateway(settings={
+        "keys-algorithm": "P_256", "provisioning-in-flight-max": "4"}).start()
+    run = subprocess.run(
+        gateway.simulate_arguments(
+            "--devices", 200, "--storm", "--power-cut", 5, "--double-scan", 4, "--clone", 2,
+            "--slow", 50, "--flow", "mixed", "--serials", "SN-{n:06}"),
+        capture_output=True, text=True, timeout=RUN_SECONDS_MAX)
+    assert run.returncode == 0, run.stdout + run.stderr
+    told = json.loads(run.stdout)["expectation"]
+    assert told["asExpected"]
+    # 8 scanned twice share a serial number; 4 copies are nobody's units.
+    assert (told["units"], told["unitsProvisioned"], told["unitsNotOnce"]) == (188, 188, 0)
+    assert (told["copies"], told["copiesLetIn"], told["clonesPlayed"]) == (4, 0, 4)
+    assert told["losersUnexpected"] == 0
+    # The gateway had too little room, said so each time with a time, and dropped nobody.
+    assert told["turnedAway"] > 0 and told["turnedAwayWithoutTime"] == 0
+    assert told["connectionsDropped"] == 0
+    assert gateway.query("SELECT count(*) FROM things") == [(188,)]
+    # Both findings of a copied image are evidence by now.
+    for verdict in ["copiedImage", "clone"]:
+        listed = subprocess.run(
+            [str(SLIPWAY), "enrolment", "list", "--verdict", verdict, "--json", "--directory",
+             str(gateway.directory)], capture_output=True, text=True, check=True, timeout=60)
+        assert len(json.loads(listed.stdout)) == 4, verdict
+    assert gateway.stop() == 0
+    gateway.check_invariants()
+    assert gateway.query(
+        """SELECT thing, count(*) FROM thing_principals JOIN certificates ON id = certificate
+           WHERE status = 'ACTIVE' GROUP BY thing HAVING count(*) > 1""") == []
+
+
+def test_a_budget_is_exact_in_a_storm(make_gateway):
+    gateway = make_gateway(settings={"keys-algorithm": "P_256"}).start()
+    stem = gateway.directory / "small"
+    subprocess.run(
+        [str(SLIPWAY), "claim", "create", "small", "--template", "demo-sensor", "--budget", "20",
+         "--output", str(stem), "--directory", str(gateway.directory)], check=True,
+        capture_output=True, timeout=60)
+
+    def run(budget):
+        arguments = gateway.simulate_arguments(
+            "--devices", 30, "--storm", "--budget", budget, "--serials", "SN-{n:06}")
+        arguments[arguments.index("--claim-cert") + 1] = f"{stem}.pem"
+        arguments[arguments.index("--claim-key") + 1] = f"{stem}.key"
+        done = subprocess.run(
+            arguments, capture_output=True, text=True, timeout=RUN_SECONDS_MAX)
+        return done.returncode, json.loads(done.stdout)["expectation"]
+
+    code, told = run(20)
+    assert code == 0, told
+    assert (told["units"], told["unitsExpected"], told["unitsProvisioned"]) == (30, 20, 20)
+    assert (told["losersExpected"], told["losersUnexpected"]) == (10, 0)
+    # Who was paid for comes again at no cost, so the same run ends the same.
+    code, told = run(21)
+    assert code == 2 and not told["asExpected"]

@@ -51,11 +51,41 @@ package struct DeviceFailure: Error, Hashable, Sendable {
     package let step: SimulationStep
     package let kind: Kind
     package let message: String
+    /// How long the service asks the device to wait before it comes again.
+    package let retryAfterSeconds: Int?
 
-    package init(_ step: SimulationStep, _ kind: Kind, _ message: String) {
+    package init(
+        _ step: SimulationStep, _ kind: Kind, _ message: String, retryAfterSeconds: Int? = nil
+    ) {
         self.step = step
         self.kind = kind
         self.message = Self.printable(message)
+        self.retryAfterSeconds = retryAfterSeconds
+    }
+
+    /// The service has too much to do, and says so.
+    var isTurnedAway: Bool {
+        if case .rejected(429, _) = self.kind { true } else { false }
+    }
+
+    /// Another device has what this one asks for.
+    var isConflict: Bool {
+        if case .rejected(409, _) = self.kind { true } else { false }
+    }
+
+    /// The claim may not do this.
+    var isForbidden: Bool {
+        if case .rejected(403, _) = self.kind { true } else { false }
+    }
+
+    /// The connection was lost, or never came to be, without a word.
+    var isDropped: Bool {
+        switch self.kind {
+        case .unreachable, .handshake, .connectionLost, .timedOut: true
+        case .connectRefused, .subscribeRefused, .publishRefused, .rejected, .malformedAnswer,
+            .unusableCredentials, .notStored, .stopped, .powerCut:
+            false
+        }
     }
 
     private static let messageCharactersMax = 300

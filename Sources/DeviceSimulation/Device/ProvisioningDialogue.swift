@@ -106,7 +106,9 @@ struct ProvisioningDialogue: Sendable {
                     "the refusal lacks statusCode, errorCode or errorMessage")
             }
             let name = DeviceFailure.printable(code, charactersMax: Self.errorCodeCharactersMax)
-            return DeviceFailure(step, .rejected(statusCode: status, errorCode: name), message)
+            return DeviceFailure(
+                step, .rejected(statusCode: status, errorCode: name), message,
+                retryAfterSeconds: document["retryAfterSeconds"]?.intValue)
         } catch { return error }
     }
 

@@ -6,18 +6,32 @@ struct VirtualDevice {
     /// The most power cuts in one life, so that even a chance of 100 percent ends.
     private static let powerCutsMax = 8
 
-    private let context: SimulationContext
-    private let serial: String
+    /// How often a device that shares its serial number is refused its connection before it knows
+    /// that it has lost.
+    private static let refusalsMax = 3
+
+    let context: SimulationContext
+    let index: Int
+    let role: DeviceRole
+    let serial: String
+    private let sharesSerial: Bool
     private var memory = DeviceMemory()
     private var random: SplitMix64
-    private var outcome: DeviceOutcome
+    var outcome: DeviceOutcome
 
     init(index: Int, context: SimulationContext) {
         self.context = context
+        self.index = index
         let options = context.options
-        let isScannedAgain = index > 0 && index % 100 < options.doubleScanPercent
-        self.serial = options.serials.serial(at: isScannedAgain ? index - 1 : index)
-        self.outcome = DeviceOutcome(kind: context.options.flow.kind(at: index))
+        let role = DeviceRole.of(index, options)
+        self.role = role
+        self.sharesSerial = role.sharesSerial(at: index, options)
+        self.serial = options.serials.serial(at: role == .scannedAgain ? index - 1 : index)
+        // An image that is copied has its key in it.
+        let hasImage = options.clonePercent > 0 && (role == .copy || role == .original)
+        self.outcome = DeviceOutcome(
+            kind: hasImage ? .csr : options.flow.kind(at: index), index: index, role: role,
+            sharesSerial: self.sharesSerial)
         // The golden ratio spreads neighbouring indices over the generator's states.
         self.random = SplitMix64(
             seed: context.options.seed &+ UInt64(truncatingIfNeeded: index) &* 0x9E37_79B9)
@@ -25,6 +39,19 @@ struct VirtualDevice {
 
     /// Boots until the device is a member of the fleet, or has tried often enough.
     consuming func live() async -> DeviceOutcome {
+        if self.role == .copy { return await self.liveAsCopy() }
+        let images = self.context.images
+        let (index, isCopied) = (self.index, self.role == .original && !self.sharesSerial)
+        let keepsIdentity = self.sharesSerial
+        let (outcome, identity) = await self.liveHonestly()
+        if isCopied { images.finish(index, outcome.failure == nil ? identity : nil) }
+        var whole = outcome
+        if keepsIdentity { whole.identity = identity }
+        return whole
+    }
+
+    /// - Returns: with the identity, also of a device that failed afterwards.
+    mutating func liveHonestly() async -> (DeviceOutcome, DeviceIdentity?) {
         let birth = self.context.clock.now
         while true {
             let cut = self.drawPowerCut()
@@ -32,7 +59,7 @@ struct VirtualDevice {
                 try await self.boot(cut)
                 self.outcome.attempts += 1
                 self.note(.total, since: birth)
-                return self.outcome
+                return (self.outcome, self.memory.identity)
             } catch {
                 if error.kind == .powerCut {
                     self.outcome.powerCuts += 1
@@ -41,19 +68,25 @@ struct VirtualDevice {
                 self.outcome.attempts += 1
                 self.outcome.setbacks.append(error)
                 if error.concernsToken { self.memory.pending = nil }
-                guard error.isWorthRetrying, !Task.isCancelled,
+                guard error.isWorthRetrying, !Task.isCancelled, !self.hasLost,
                     self.outcome.attempts < self.context.options.attemptsMax,
                     !self.context.gateway.isHopeless(
                         error, attempts: self.outcome.attempts,
                         age: birth.duration(to: self.context.clock.now))
                 else {
                     self.outcome.failure = error
-                    return self.outcome
+                    return (self.outcome, self.memory.identity)
                 }
                 await self.context.pause(
                     attempt: self.outcome.attempts, draw: self.random.next())
             }
         }
+    }
+
+    /// Whether the other one of its serial number has superseded it.
+    private var hasLost: Bool {
+        self.sharesSerial
+            && self.outcome.setbacks.count { $0.step == .deviceConnect } >= Self.refusalsMax
     }
 
     private mutating func boot(_ cut: PowerCutPoint?) async throws(DeviceFailure) {
@@ -115,7 +148,16 @@ struct VirtualDevice {
 
     private mutating func makeOwnKeyOnce() throws(DeviceFailure) {
         guard self.outcome.kind == .csr, self.memory.ownKey == nil else { return }
-        do { self.memory.ownKey = try DeviceKey(commonName: self.serial) } catch {
+        do {
+            self.memory.ownKey =
+                switch self.role {
+                case .copy:
+                    try self.context.images.key(of: self.index - 1, commonName: self.serial)
+                case .original where !self.sharesSerial:
+                    try self.context.images.key(of: self.index, commonName: self.serial)
+                case .original, .honest, .scannedAgain: try DeviceKey(commonName: self.serial)
+                }
+        } catch {
             throw DeviceFailure(.create, .unusableCredentials, "cannot make a CSR: \(error)")
         }
     }
@@ -169,8 +211,9 @@ struct VirtualDevice {
         return identity
     }
 
-    /// One request of the dialogue and its reply's payload; a refusal is thrown.
-    private func call(
+    /// One request of the dialogue and its reply's payload; a refusal is thrown. A device that is
+    /// told when to come again waits that long, and asks again on the same connection.
+    private mutating func call(
         _ call: ProvisioningDialogue.Call, _ payload: [UInt8], over connection: DeviceConnection,
         step: SimulationStep, isCutOnceSent: Bool
     ) async throws(DeviceFailure) -> [UInt8] {
@@ -178,12 +221,25 @@ struct VirtualDevice {
             try await connection.send(payload, to: call.topic, step: step)
             throw DeviceFailure(step, .powerCut, "")
         }
-        let reply = try await connection.request(payload, call, step: step)
-        guard reply.isAccepted else {
-            throw self.context.dialogue.rejection(reply.payload, step: step)
+        for _ in 0..<Self.turnedAwayMax {
+            let reply = try await connection.request(payload, call, step: step)
+            if reply.isAccepted { return reply.payload }
+            let refusal = self.context.dialogue.rejection(reply.payload, step: step)
+            guard refusal.isTurnedAway else { throw refusal }
+            self.outcome.turnedAway += 1
+            guard let seconds = refusal.retryAfterSeconds else {
+                self.outcome.turnedAwayWithoutTime += 1
+                throw refusal
+            }
+            if Task.isCancelled { throw DeviceFailure(.total, .stopped, "the run was stopped") }
+            await self.context.wait(seconds: seconds, draw: self.random.next())
         }
-        return reply.payload
+        throw DeviceFailure(
+            step, .timedOut, "turned away \(Self.turnedAwayMax) times, each time with a time")
     }
+
+    /// Times that a device is told to come again before it gives up on the connection.
+    private static let turnedAwayMax = 200
 
     // MARK: With its own certificate
 
@@ -238,7 +294,7 @@ struct VirtualDevice {
         try? await self.context.clock.sleep(for: .milliseconds(pause))
     }
 
-    private mutating func note(_ step: SimulationStep, since start: ContinuousClock.Instant) {
+    mutating func note(_ step: SimulationStep, since start: ContinuousClock.Instant) {
         self.outcome.timings.append((step, start.duration(to: self.context.clock.now)))
     }
 }

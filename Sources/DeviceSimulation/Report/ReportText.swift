@@ -25,6 +25,7 @@ extension SimulationReport {
                 + "\(self.attempts) attempts, \(self.powerCuts) power cuts"
         ]
         lines += self.kindLines
+        lines += self.units.lines
         lines.append("")
         lines.append(Self.row("step", ["count", "p50 ms", "p99 ms", "max ms"]))
         for step in self.steps {

@@ -41,9 +41,11 @@ package struct SimulationReport: Sendable {
     package let failures: [FailureCount]
     /// What went wrong on the way, whether the device got over it or not.
     package let setbacks: [FailureCount]
+    package let units: UnitsReport
 
     package var failed: Int { self.devices - self.provisioned }
-    package var isComplete: Bool { self.failed == 0 }
+    /// Every unit got its identity, once, and whoever was to lose has lost.
+    package var isComplete: Bool { self.units.isAsExpected }
 
     package var devicesPerSecond: Double {
         let seconds = self.elapsed / .seconds(1)
@@ -60,6 +62,7 @@ package struct SimulationReport: Sendable {
             "devicesPerSecond": Self.number(self.devicesPerSecond),
             "attempts": .int(self.attempts),
             "powerCuts": .int(self.powerCuts),
+            "expectation": self.units.json,
             "kinds": .object(JSONObject(self.kinds.map { ($0.kind.rawValue, Self.json($0)) })),
             "steps": Self.json(self.steps),
             "failures": Self.json(self.failures),

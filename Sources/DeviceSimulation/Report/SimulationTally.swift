@@ -1,12 +1,22 @@
 /// What one device's life came to.
 struct DeviceOutcome: Sendable {
     let kind: DeviceKind
+    var index = 0
+    var role = DeviceRole.honest
     /// nil where the device ended provisioned.
     var failure: DeviceFailure?
     var timings: [(step: SimulationStep, duration: Duration)] = []
     var attempts = 0
     var powerCuts = 0
     var setbacks: [DeviceFailure] = []
+    /// Requests of it that were answered 429.
+    var turnedAway = 0
+    var turnedAwayWithoutTime = 0
+    /// Of a device whose serial number another one has too.
+    var sharesSerial = false
+    var identity: DeviceIdentity?
+    /// Of a copy: it used its original's certificate.
+    var wasPlayedInTheField = false
 }
 
 /// Counts reasons. Their number is bounded, as a foreign service chooses part of their text.
@@ -41,8 +51,15 @@ struct SimulationTally: Sendable {
     private var attempts = 0
     private var powerCuts = 0
     private let devicesPlanned: Int
+    private var units: UnitsTally
 
-    init(devices: Int) { self.devicesPlanned = devices }
+    init(devices: Int, budget: Int? = nil) {
+        self.devicesPlanned = devices
+        self.units = UnitsTally(budget: budget)
+    }
+
+    /// The identities of devices that share a serial number, group by group.
+    var sharedIdentities: [[DeviceIdentity]] { self.units.sharedIdentities }
 
     mutating func add(_ outcome: DeviceOutcome) {
         self.devices[outcome.kind, default: 0] += 1
@@ -56,6 +73,7 @@ struct SimulationTally: Sendable {
             self.whole.record(step, duration)
         }
         for setback in outcome.setbacks { self.setbacks.add(setback) }
+        self.units.add(outcome)
         self.attempts += outcome.attempts
         self.powerCuts += outcome.powerCuts
     }
@@ -68,7 +86,8 @@ struct SimulationTally: Sendable {
             failed: finished - provisioned, elapsed: elapsed, failures: self.failures.sorted)
     }
 
-    func report(elapsed: Duration) -> SimulationReport {
+    /// - Parameter letIn: how many of each group of `sharedIdentities` are still let in.
+    func report(elapsed: Duration, letIn: [Int] = []) -> SimulationReport {
         let notBegun = self.devicesPlanned - self.devices.values.reduce(0, +)
         let unborn =
             notBegun > 0
@@ -87,6 +106,7 @@ struct SimulationTally: Sendable {
                     steps: self.timings[kind]?.summaries ?? [])
             },
             steps: self.whole.summaries, powerCuts: self.powerCuts, attempts: self.attempts,
-            failures: self.failures.sorted + unborn, setbacks: self.setbacks.sorted)
+            failures: self.failures.sorted + unborn, setbacks: self.setbacks.sorted,
+            units: self.units.finished(letIn: letIn, notBegun: notBegun))
     }
 }

@@ -21,8 +21,9 @@ struct DeviceConnection: Sendable {
 
     /// A device that lives for a second needs no PINGREQ, if the gateway waits long enough.
     private static let keepAliveSecondsMin: Int64 = 60
-    /// A gateway that is there answers TCP in far less, busy or not.
-    private static let dialSecondsMax: Int64 = 10
+    /// A gateway that is there answers TCP in less, unless so many dial at once that the kernel
+    /// has them try again; then a device waits for other answers longer, too.
+    private static let dialSecondsMin: Int64 = 10
 
     private let channel: any Channel
     private let handler: NIOLoopBound<DeviceHandler>
@@ -36,13 +37,15 @@ struct DeviceConnection: Sendable {
 
     /// TCP, TLS, CONNECT and CONNACK; whatever refuses, says why.
     static func open(
-        step: SimulationStep, tls: NIOSSLContext, clientID: String, context: SimulationContext
+        step: SimulationStep, tls: NIOSSLContext, clientID: String, from source: String? = nil,
+        context: SimulationContext
     ) async throws(DeviceFailure) -> DeviceConnection {
         let options = context.options
         let timeout = TimeAmount.seconds(options.stepSecondsMax)
         let connection: DeviceConnection
         do {
-            connection = try await Self.dial(tls, options, timeout, on: context.group)
+            connection = try await Self.dial(
+                tls, options, timeout, from: source, on: context.group)
         } catch {
             throw DeviceFailure(
                 step, .unreachable, "\(options.endpoint): \(ConnectionTrouble.sentence(for: error))"
@@ -68,30 +71,34 @@ struct DeviceConnection: Sendable {
 
     private static func dial(
         _ tls: NIOSSLContext, _ options: SimulationOptions, _ timeout: TimeAmount,
-        on group: any EventLoopGroup
+        from source: String?, on group: any EventLoopGroup
     ) async throws -> DeviceConnection {
         let host = options.endpoint.host
         // SNI names hosts, never addresses (RFC 6066 3); without it the certificate is checked
         // against the address that was dialled.
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
         let version = options.version
-        return try await ClientBootstrap(group: group)
-            .connectTimeout(min(timeout, .seconds(Self.dialSecondsMax)))
+        var bootstrap = ClientBootstrap(group: group)
+            .connectTimeout(.seconds(max(Self.dialSecondsMin, options.stepSecondsMax / 3)))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .connect(host: host, port: Int(options.endpoint.port)) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let handler = DeviceHandler(version: version, loop: channel.eventLoop)
-                    try channel.pipeline.syncOperations.addHandlers([
-                        NIOSSLClientHandler(
-                            context: tls, serverHostname: isAddress ? nil : host),
-                        handler,
-                    ])
-                    return DeviceConnection(
-                        channel: channel,
-                        handler: NIOLoopBound(handler, eventLoop: channel.eventLoop),
-                        timeout: timeout)
-                }
+        if let source {
+            bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: source, port: 0))
+        }
+        return try await bootstrap.connect(host: host, port: Int(options.endpoint.port)) {
+            channel in
+            channel.eventLoop.makeCompletedFuture {
+                let handler = DeviceHandler(version: version, loop: channel.eventLoop)
+                try channel.pipeline.syncOperations.addHandlers([
+                    NIOSSLClientHandler(
+                        context: tls, serverHostname: isAddress ? nil : host),
+                    handler,
+                ])
+                return DeviceConnection(
+                    channel: channel,
+                    handler: NIOLoopBound(handler, eventLoop: channel.eventLoop),
+                    timeout: timeout)
             }
+        }
     }
 
     /// Subscribes to all filters in one packet.
