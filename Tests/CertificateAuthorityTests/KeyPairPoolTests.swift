@@ -51,6 +51,27 @@ private final class Gate: Sendable {
         }
     }
 
+    /// The idle thread is stuck, as it is on a machine that has no idle time.
+    @Test func whoeverWaitsIsServedWhateverTheIdleThreadDoes() async throws {
+        let (idle, serving) = (Gate(), Gate())
+        serving.open(8)
+        let begun = Atomic(0)
+        let pool = try KeyPairPool(.init(depth: 1, servingThreads: 1)) {
+            // The first pair is the idle thread's, which was woken before anybody waited.
+            begun.wrappingAdd(1, ordering: .relaxed).newValue == 1 ? idle.make() : serving.make()
+        }
+        defer {
+            idle.open(8)
+            pool.shutdown()
+        }
+        while begun.load(ordering: .relaxed) == 0 { await Task.yield() }
+        for number in 1...3 { #expect(try await pool.next().publicKey == [UInt8(number)]) }
+        #expect(pool.counts.missed == 3)
+        #expect(pool.readyCount == 0)
+        idle.open(1)
+        #expect(try await pool.next().publicKey.count == 1)
+    }
+
     @Test func waitersAreServedInOrderAndBounded() async throws {
         let gate = Gate()
         let pool = try KeyPairPool(.init(depth: 0, waitersMax: 3)) { gate.make() }

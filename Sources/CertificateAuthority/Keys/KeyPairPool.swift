@@ -3,8 +3,13 @@ package import Fleet
 import Glibc
 import Synchronization
 
-/// Keeps key pairs ready, made ahead of need on threads of its own at low priority: a pair costs
-/// more processor time than a hundred provisionings by request.
+/// Keeps key pairs ready, made ahead of need on threads that run only when the machine has nothing
+/// else to do: a pair costs more processor time than a hundred provisionings by request. Once
+/// somebody waits for one, threads of ordinary priority make it, lest idle time be waited for on a
+/// machine that has none.
+///
+/// What is ready is in memory and nowhere else. A file of keys would outlive the process, and with
+/// it the promise that a device's key exists only until its reply has gone.
 ///
 /// A flood is served in order as pairs are made, and bounded: who would be the `waitersMax + 1`st
 /// to wait is told to come back later.
@@ -14,15 +19,20 @@ package final class KeyPairPool: KeyPairSource {
         package var kind: KeyPairKind
         /// Pairs kept ready.
         package var depth: Int
+        /// Those that make pairs ahead of need.
         package var threads: Int
+        /// Those that make pairs for whoever waits, beside the others.
+        package var servingThreads: Int
         package var waitersMax: Int
 
         package init(
-            kind: KeyPairKind = .rsa2048, depth: Int = 16, threads: Int = 1, waitersMax: Int = 64
+            kind: KeyPairKind = .rsa2048, depth: Int = 16, threads: Int = 1,
+            servingThreads: Int = 0, waitersMax: Int = 64
         ) {
             self.kind = kind
             self.depth = max(0, depth)
             self.threads = max(1, threads)
+            self.servingThreads = max(0, servingThreads)
             self.waitersMax = max(1, waitersMax)
         }
     }
@@ -43,8 +53,9 @@ package final class KeyPairPool: KeyPairSource {
     ) throws(FleetError) {
         self.workshop = Workshop(settings, make: make)
         self.threads = Mutex([])
-        for _ in 0..<settings.threads {
-            guard let thread = Self.start(self.workshop) else {
+        for number in 0..<settings.threads + settings.servingThreads {
+            let bench = Bench(self.workshop, serves: number >= settings.threads)
+            guard let thread = Self.start(bench) else {
                 self.shutdown()
                 throw FleetError(.internalFailure, "no thread for making key pairs")
             }
@@ -93,19 +104,41 @@ package final class KeyPairPool: KeyPairSource {
         for thread in threads { pthread_join(thread, nil) }
     }
 
-    /// How far below the rest the threads stand (setpriority(2)).
-    private static let niceness: Int32 = 10
+    /// Where a thread works, and for whom.
+    private final class Bench: Sendable {
+        let workshop: Workshop
+        let serves: Bool
 
-    private static func start(_ workshop: Workshop) -> pthread_t? {
-        let context = Unmanaged.passRetained(workshop)
+        init(_ workshop: Workshop, serves: Bool) {
+            self.workshop = workshop
+            self.serves = serves
+        }
+    }
+
+    /// How far below the rest the threads stand that the system does not let be idle ones
+    /// (setpriority(2)).
+    private static let niceness: Int32 = 19
+    /// SCHED_IDLE of sched(7), which the C library shows to GNU sources only.
+    private static let idlePolicy: Int32 = 5
+
+    /// The calling thread runs when nobody else wants to.
+    private static func becomeIdle() {
+        var parameters = sched_param()
+        guard sched_setscheduler(0, Self.idlePolicy, &parameters) != 0 else { return }
+        // On Linux, process 0 with PRIO_PROCESS is the calling thread alone.
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
+    }
+
+    private static func start(_ bench: Bench) -> pthread_t? {
+        let context = Unmanaged.passRetained(bench)
         var thread = pthread_t()
         let result = pthread_create(
             &thread, nil,
             { context in
                 guard let context else { return nil }
-                // On Linux, process 0 with PRIO_PROCESS is the calling thread alone.
-                setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, KeyPairPool.niceness)
-                Unmanaged<Workshop>.fromOpaque(context).takeRetainedValue().work()
+                let bench = Unmanaged<Bench>.fromOpaque(context).takeRetainedValue()
+                if !bench.serves { KeyPairPool.becomeIdle() }
+                bench.workshop.work(serves: bench.serves)
                 return nil
             }, context.toOpaque())
         guard result == 0 else {
@@ -130,6 +163,8 @@ private final class Workshop: Sendable {
         var waiters: [Waiter] = []
         var cancelled: Set<Int> = []
         var making = 0
+        /// Of these, by the threads that serve.
+        var serving = 0
         var counts = KeyPairPool.Counts()
         var lastTicket = 0
         var isStopped = false
@@ -140,6 +175,8 @@ private final class Workshop: Sendable {
     private let state = Mutex(State())
     /// Raised whenever there may be something to make; a thread that finds nothing sleeps again.
     private let wake = DispatchSemaphore(value: 0)
+    /// The same for the threads that serve whoever waits.
+    private let wakeServing = DispatchSemaphore(value: 0)
 
     init(
         _ settings: KeyPairPool.Settings,
@@ -186,7 +223,11 @@ private final class Workshop: Sendable {
             return nil
         }
         self.wake.signal()
-        if let answer { continuation.resume(returning: answer) }
+        if let answer {
+            continuation.resume(returning: answer)
+        } else {
+            self.wakeServing.signal()
+        }
     }
 
     /// A cancellation may come before the wait it cancels; then its ticket is remembered.
@@ -212,41 +253,52 @@ private final class Workshop: Sendable {
             return state.waiters
         }
         for waiter in waiters { waiter.continuation.resume(returning: .failure(Self.stopped)) }
-        for _ in 0..<threads { self.wake.signal() }
+        for _ in 0..<threads {
+            self.wake.signal()
+            self.wakeServing.signal()
+        }
     }
 
     /// A thread's life: woken, it makes pairs until nobody waits and the store is full.
-    func work() {
+    /// - Parameter serves: it makes pairs for whoever waits, and none ahead of need.
+    func work(serves: Bool) {
         while true {
-            self.wake.wait()
-            while self.beginOne() {
+            (serves ? self.wakeServing : self.wake).wait()
+            while self.beginOne(serves: serves) {
                 let answer: Answer
                 do {
                     answer = .success(try self.make())
                 } catch {
                     answer = .failure(error)
                 }
-                if !self.finishOne(answer) { break }
+                if !self.finishOne(answer, serves: serves) { break }
             }
             if self.state.withLock({ $0.isStopped }) { return }
         }
     }
 
-    private func beginOne() -> Bool {
+    /// What the idle threads have in the making may be long in coming, so that it does not count
+    /// for whoever waits.
+    private func beginOne(serves: Bool) -> Bool {
         self.state.withLock { state in
-            guard !state.isStopped,
-                state.ready.count + state.making < self.settings.depth + state.waiters.count
-            else { return false }
+            guard !state.isStopped else { return false }
+            let isNeeded =
+                serves
+                ? state.serving < state.waiters.count
+                : state.ready.count + state.making < self.settings.depth + state.waiters.count
+            guard isNeeded else { return false }
             state.making += 1
+            if serves { state.serving += 1 }
             return true
         }
     }
 
     /// - Returns: false where making failed and nobody heard of it: rather than fail again at
     ///   once, the thread sleeps until somebody asks.
-    private func finishOne(_ answer: Answer) -> Bool {
+    private func finishOne(_ answer: Answer, serves: Bool) -> Bool {
         let (waiter, goesOn): (Waiter?, Bool) = self.state.withLock { state in
             state.making -= 1
+            if serves { state.serving -= 1 }
             if !state.waiters.isEmpty {
                 if case .success = answer { state.counts.taken += 1 }
                 return (state.waiters.removeFirst(), true)
