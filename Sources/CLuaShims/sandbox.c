@@ -19,6 +19,9 @@ static void *allocate(void *context, void *block, size_t old_bytes, size_t bytes
     if (bytes > held) {
         if (bytes - held > box->call->limits.memory_bytes_max - box->used) return NULL;
         box->budget -= (int64_t)(bytes / SANDBOX_BYTES_PER_STEP);
+        if (block == NULL && old_bytes == LUA_TSTRING && bytes > box->longest) {
+            box->longest = bytes;
+        }
     }
     void *moved = realloc(block, bytes);
     // Lua relies on shrinking to succeed.
@@ -35,7 +38,8 @@ static void count(lua_State *L, lua_Debug *record) {
         if (line >= 1 && line <= box->call->lines_count) box->call->lines[line - 1] = 1;
         box->budget -= 1;
     } else {
-        box->budget -= lua_gethookcount(L);
+        box->budget -=
+            lua_gethookcount(L) * (int64_t)(1 + box->longest / SANDBOX_COMPARED_BYTES_PER_STEP);
     }
     if (box->spent != SLIPWAY_HOOK_RETURNED || box->budget <= 0) {
         sandbox_spend(L, SLIPWAY_HOOK_OUT_OF_INSTRUCTIONS);
@@ -98,6 +102,7 @@ static int run_protected(lua_State *L) {
     // What the script is charged with begins here.
     box->budget = (int64_t)call->limits.instructions_max;
     box->peak = box->used;
+    box->longest = 0;
     int lines = call->lines != NULL ? LUA_MASKLINE : 0;
     lua_sethook(L, count, LUA_MASKCOUNT | lines, SANDBOX_COUNT_STEP);
 

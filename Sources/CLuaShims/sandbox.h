@@ -16,6 +16,9 @@
 #define SANDBOX_COUNT_STEP 64
 // A library function that walks over bytes, and the allocator, pay one step for this many.
 #define SANDBOX_BYTES_PER_STEP 16
+// One instruction may compare two strings, and costs one step more for each this many bytes of the
+// longest that the script has made: the interpreter does not say which instruction it counts.
+#define SANDBOX_COMPARED_BYTES_PER_STEP 2048
 // The most values one function call may spread over the stack. Every call copies its arguments,
 // so this bounds what one instruction can cost.
 #define SANDBOX_VALUES_MAX 250
@@ -33,6 +36,8 @@ typedef struct sandbox {
     slipway_hook_result *result;
     // Memory, in bytes.
     size_t used, peak;
+    // Of the longest string that the script has made, in bytes.
+    size_t longest;
     // Steps left; at zero the script has ended, whatever it catches.
     int64_t budget;
     // Set once a budget is spent; from then on nothing but unwinding happens.

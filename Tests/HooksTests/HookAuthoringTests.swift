@@ -20,6 +20,10 @@ import Testing
         ("count = 0\nreturn function() return {count} end", ["1 globalAssignment"]),
         ("string = nil\nreturn function() return {} end", ["1 globalAssignment"]),
         ("local x = 1", ["1 missingReturn"]),
+        ("return 5", ["1 missingReturn"]), ("\nreturn {}", ["2 missingReturn"]),
+        ("return 'hook'", ["1 missingReturn"]), ("return nil", ["1 missingReturn"]),
+        ("local x = 1\nreturn -x", ["2 missingReturn"]), ("return", ["1 missingReturn"]),
+        ("local made = ipairs\nreturn made", []),
         ("return function(r)\n  if r.a then return {} end\nend", ["3 missingReturn"]),
         ("local f = function() end\nreturn f", ["1 missingReturn"]),
         ("return function() while true do if time.now() then return {} end end end", []),
@@ -33,6 +37,34 @@ import Testing
     ])
     func findsWhatIsWrongWithItsLine(source: String, expected: [String]) {
         #expect(self.kinds(source) == expected)
+    }
+
+    /// A function with more constants than an instruction can number reaches its globals by way
+    /// of registers, and so does a long name in any function.
+    @Test(arguments: [
+        ("return os.time()", ["301 forbiddenName"]),
+        ("return wrong", ["301 undeclaredGlobal"]),
+        ("count = t", ["301 globalAssignment", "302 missingReturn"]),
+        ("string = nil return {}", ["301 globalAssignment"]),
+        ("return string.dump", ["301 forbiddenName"]),
+        ("return string.format(t)", []), ("error('no')", []),
+        (
+            "return " + String(repeating: "n", count: 50), ["301 undeclaredGlobal"]
+        ),
+    ])
+    func globalsBehindManyConstantsAreFound(last: String, expected: [String]) {
+        var lines = ["return function(t)"]
+        lines += (1..<300).map { "t[\($0)] = 'constant \($0)'" }
+        let source = (lines + [last, "end"]).joined(separator: "\n")
+        #expect(self.kinds(source) == expected)
+    }
+
+    @Test func longNamesAreFound() {
+        let name = String(repeating: "n", count: 50)
+        #expect(self.kinds("return function() return \(name) end") == ["1 undeclaredGlobal"])
+        #expect(
+            self.kinds("\(name) = 1\nreturn function() return {\(name)} end")
+                == ["1 globalAssignment"])
     }
 
     @Test func tooMuchIsNotCompiled() {

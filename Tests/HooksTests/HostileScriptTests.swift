@@ -49,6 +49,15 @@ import Testing
             "error object with a looping __tostring",
             "error(setmetatable({}, {__tostring = function() while true do end end}))"),
         // Memory.
+        // What the interpreter does without a function to charge for it.
+        Probe(
+            "comparing long strings",
+            "local a = ('x'):rep(1e6) .. 'a' local b = ('x'):rep(1e6) .. 'b' "
+                + "while true do local c = a < b end"),
+        Probe(
+            "equality of long strings",
+            "local a = ('x'):rep(1e6) .. 'a' local b = ('x'):rep(1e6) .. 'b' "
+                + "while true do local c = a == b end"),
         Probe("growing table", "local t = {} for i = 1, 1e9 do t[i] = i end"),
         Probe("growing string", "local s = 'x' while true do s = s .. s end"),
         Probe("one huge string", "return ('x'):rep(1e9)"),
@@ -229,6 +238,31 @@ import Testing
             try HookFixtures.script("return function() return {allowProvisioning = true} end"),
             request: try HookFixtures.request())
         #expect(next.verdict == .allowed(parameterOverrides: [:]))
+        await pool.shutdown()
+    }
+
+    /// With the service's own budget: what a probe costs is what its worker measured, and no clock
+    /// that a busy machine could stretch. Whatever costs nothing and does not end either is killed
+    /// at the deadline (`deadlineKillsTheWorkerAndTheNextCallIsServed`).
+    @Test(arguments: Self.probes)
+    func endsWithinTwiceTheDeadlineBesideAnHonestCall(probe: Probe) async throws {
+        let service = HookSettings.standard(cores: 1)
+        var settings = service
+        settings.workers = 2
+        settings.deadlineMilliseconds = HookFixtures.deadlineMilliseconds
+        settings.waitMillisecondsMax = HookFixtures.deadlineMilliseconds
+        let pool = HookFixtures.pool(settings)
+        let (script, request) = (
+            try HookFixtures.script(probe.source), try HookFixtures.request()
+        )
+        async let ended = pool.run(script, request: request)
+        let honest = await pool.run(
+            try HookFixtures.script("return function() return {allowProvisioning = true} end"),
+            request: request)
+        #expect(honest.verdict == .allowed(parameterOverrides: [:]))
+        let cost = try #require(await ended.cost)
+        #expect(cost.microseconds <= 2 * service.deadlineMilliseconds * 1000)
+        #expect(cost.bytes <= service.memoryBytesMax)
         await pool.shutdown()
     }
 }

@@ -17,22 +17,26 @@ SECRET = "0123456789abcdef0123456789abcdef"
 WILLING = "return function() return { allowProvisioning = true } end"
 
 
-@pytest.fixture
-def service(tmp_path):
-    """An HTTPS server that lets in serials that begin with "good"; "break" is an error of it."""
+@pytest.fixture(params=["localhost"])
+def service(request, tmp_path):
+    """An HTTPS server that lets in serials that begin with "good"; "break" is an error of it, and
+    "hang" is answered when the test is over."""
     key, certificate = tmp_path / "key.pem", tmp_path / "ca.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-         "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+         "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
+         "-subj", f"/CN={request.param}", "-addext", f"subjectAltName=DNS:{request.param}"],
         check=True, capture_output=True)
     seen = []
+    over = threading.Event()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["content-length"]))
             seen.append((dict(self.headers.items()), body))
             serial = json.loads(body)["parameters"]["SerialNumber"]
+            if serial == "hang":
+                over.wait(60)
             answer = {"allowProvisioning": serial.startswith("good"), "reasonCode": "asked",
                       **({} if serial.startswith("good") else {"denyReason": "not good"})}
             text = json.dumps(answer).encode()
@@ -50,16 +54,21 @@ def service(tmp_path):
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_address[1], certificate, seen
+    over.set()
     server.shutdown()
 
 
-def put(gateway, tmp_path, port, ca):
+def text(gateway, port, ca, **more):
     folder = gateway.directory / "pki/webhooks"
     folder.mkdir(exist_ok=True)
     (folder / "line").write_text(SECRET + "\n")
+    return json.dumps({"url": f"https://localhost:{port}/ask", "secret": "line",
+                       **({"caFile": str(ca)} if ca else {}), **more})
+
+
+def put(gateway, tmp_path, port, ca, **more):
     file = tmp_path / "webhook.json"
-    webhook = {"url": f"https://localhost:{port}/ask", "secret": "line"}
-    file.write_text(json.dumps({**webhook, **({"caFile": str(ca)} if ca else {})}))
+    file.write_text(text(gateway, port, ca, **more))
     slipway(gateway, "hook", "put", "test-hook", file)
 
 
@@ -98,3 +107,45 @@ def test_a_service_that_fails_is_left_alone(make_gateway, tmp_path, service):
         ask(gateway, {"SerialNumber": "break", "Site": "x"}).expect_rejected(403, "AccessDenied")
     ask(gateway, {"SerialNumber": "good-1", "Site": "x"}).expect_rejected(429, "TooManyRequests")
     assert len(seen) == 5
+
+
+@pytest.mark.parametrize("service", ["other.example"], indirect=True)
+def test_a_certificate_of_another_name_is_not_trusted(make_gateway, tmp_path, service):
+    """Its authority is trusted, and it is not the one that was meant."""
+    port, ca, seen = service
+    gateway = line(make_gateway, hook=WILLING)
+    put(gateway, tmp_path, port, ca)
+    ask(gateway, {"SerialNumber": "good-1", "Site": "x"}).expect_rejected(403, "AccessDenied")
+    assert not seen
+
+
+def test_a_service_that_does_not_answer_is_waited_for_so_long(make_gateway, tmp_path, service):
+    port, ca, seen = service
+    gateway = line(make_gateway, hook=WILLING)
+    put(gateway, tmp_path, port, ca, timeoutMilliseconds=2000)
+    ask(gateway, {"SerialNumber": "hang", "Site": "x"}).expect_rejected(403, "HookTimeout")
+    assert len(seen) == 1
+
+
+def test_a_webhook_in_the_folder_is_loaded_at_start(make_gateway, service):
+    port, ca, seen = service
+    gateway = line(make_gateway, hook=WILLING)
+    gateway.stop()
+    hooks = gateway.directory / "Hooks"
+    webhook = hooks / "test-hook.webhook.json"
+    webhook.write_text(text(gateway, port, ca))
+    # A hook is one of the two.
+    gateway.start(wait=False)
+    assert gateway.process.wait(timeout=60) == 1
+    assert "test-hook.lua' too" in gateway.log_text()
+    (hooks / "test-hook.lua").unlink()
+    gateway.start()
+    ask(gateway, {"SerialNumber": "good-1", "Site": "x"}).expect_accepted()
+    ask(gateway, {"SerialNumber": "bad-1", "Site": "x"}).expect_rejected(403, "AccessDenied")
+    assert len(seen) == 2
+    gateway.stop()
+    # What it says wrong is said before a port is open.
+    webhook.write_text(text(gateway, port, ca, timeoutMilliseconds=7))
+    gateway.start(wait=False)
+    assert gateway.process.wait(timeout=60) == 1
+    assert "test-hook.webhook.json', /timeoutMilliseconds" in gateway.log_text()

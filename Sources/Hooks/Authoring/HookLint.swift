@@ -143,6 +143,13 @@ package enum HookLint {
         }
         var findings: [HookFinding] = []
         for end in ends {
+            if main.isPlainValue(returnedAt: end) {
+                findings.append(
+                    HookFinding(
+                        kind: .missingReturn, line: max(1, main.line(end)),
+                        message: "the file returns no function; it must end with "
+                            + "'return function(request)'"))
+            }
             guard let hook = main.closure(returnedAt: end), hook.fallsOffItsEnd else { continue }
             findings.append(
                 HookFinding(
@@ -200,25 +207,75 @@ extension LuaChunk.Function {
 
     /// The globals that are read, or set. A global is a field of the upvalue `_ENV`.
     func globals(set: Bool) -> [GlobalUse] {
-        let operation = set ? LuaOperation.setGlobal : LuaOperation.getGlobal
-        return self.code.enumerated().compactMap { index, word in
-            guard word.operation == operation else { return nil }
-            let (upvalue, key) =
-                set ? (word.argumentA, word.argumentB) : (word.argumentB, word.argumentC)
-            guard self.upvalues.indices.contains(upvalue), self.upvalues[upvalue] == "_ENV",
-                self.constants.indices.contains(key), let name = self.constants[key]
-            else { return nil }
-            var member: String?
-            if !set, index + 1 < self.code.count {
-                let next = self.code[index + 1]
-                if next.operation == LuaOperation.getField, next.argumentB == word.argumentA,
-                    self.constants.indices.contains(next.argumentC)
-                {
-                    member = self.constants[next.argumentC]
-                }
-            }
-            return GlobalUse(name: name, member: member, line: self.line(index))
+        self.code.indices.compactMap { index in
+            guard let name = self.global(at: index, set: set) else { return nil }
+            return GlobalUse(
+                name: name, member: set ? nil : self.member(of: self.code[index], after: index),
+                line: self.line(index))
         }
+    }
+
+    /// The global that the instruction reads, or sets; nil where it does not.
+    private func global(at index: Int, set: Bool) -> String? {
+        let word = self.code[index]
+        let (table, key) =
+            set ? (word.argumentA, word.argumentB) : (word.argumentB, word.argumentC)
+        if word.operation == (set ? LuaOperation.setGlobal : LuaOperation.getGlobal) {
+            return self.isEnvironment(upvalue: table) ? self.constant(key) : nil
+        }
+        // An operand numbers 256 constants and short ones; a function that has more, or longer
+        // ones, puts environment and name into registers first (lcode.c, luaK_indexed).
+        guard word.operation == (set ? LuaOperation.setIndexed : LuaOperation.getIndexed),
+            let origin = self.writer(of: table, before: index),
+            self.code[origin].operation == LuaOperation.getUpvalue,
+            self.isEnvironment(upvalue: self.code[origin].argumentB)
+        else { return nil }
+        return self.text(inRegister: key, before: index)
+    }
+
+    /// What is read of a global right after it.
+    private func member(of word: UInt32, after index: Int) -> String? {
+        for next in self.code.indices.dropFirst(index + 1).prefix(3) {
+            let step = self.code[next]
+            if step.operation == LuaOperation.getField, step.argumentB == word.argumentA {
+                return self.constant(step.argumentC)
+            }
+            if step.operation == LuaOperation.getIndexed, step.argumentB == word.argumentA {
+                return self.text(inRegister: step.argumentC, before: next)
+            }
+            // Only the loading of the member's own name may come between.
+            guard
+                step.operation == LuaOperation.loadConstant
+                    || step.operation == LuaOperation.loadConstantExtra
+                    || step.operation == LuaOperation.extraArgument
+            else { return nil }
+        }
+        return nil
+    }
+
+    private func isEnvironment(upvalue: Int) -> Bool {
+        self.upvalues.indices.contains(upvalue) && self.upvalues[upvalue] == "_ENV"
+    }
+
+    private func constant(_ number: Int) -> String? {
+        self.constants.indices.contains(number) ? self.constants[number] : nil
+    }
+
+    /// The instruction that gave the register its value.
+    private func writer(of register: Int, before index: Int) -> Int? {
+        self.code[..<index].lastIndex {
+            $0.argumentA == register && !LuaOperation.readsOnly.contains($0.operation)
+                && $0.operation != LuaOperation.extraArgument
+        }
+    }
+
+    private func text(inRegister register: Int, before index: Int) -> String? {
+        guard let origin = self.writer(of: register, before: index) else { return nil }
+        let word = self.code[origin]
+        if word.operation == LuaOperation.loadConstant { return self.constant(word.argumentBx) }
+        guard word.operation == LuaOperation.loadConstantExtra, origin + 1 < self.code.count
+        else { return nil }
+        return self.constant(self.code[origin + 1].argumentAx)
     }
 
     /// The function that the return at `end` gives, where it is one that was made here.
@@ -236,6 +293,19 @@ extension LuaChunk.Function {
             }
         }
         return nil
+    }
+
+    /// Whether the return at `end` gives something that was made as anything but a function:
+    /// a constant, a table, the result of an operator. What comes out of a call or a variable may
+    /// be one.
+    func isPlainValue(returnedAt end: Int) -> Bool {
+        // A count of one more than the values; the main function takes any number of arguments, so
+        // that its returns have one (lcode.c, luaK_finish).
+        guard self.code[end].argumentB != 1 else { return true }
+        guard let origin = self.writer(of: self.code[end].argumentA, before: end) else {
+            return false
+        }
+        return LuaOperation.makesPlainValues.contains(self.code[origin].operation)
     }
 
     /// Whether the return that the compiler puts behind every function's end can be reached.
@@ -275,9 +345,7 @@ extension LuaChunk.Function {
         for earlier in self.code[..<index].indices.reversed() {
             let word = self.code[earlier]
             guard word.argumentA == register, word.operation != LuaOperation.jump else { continue }
-            return word.operation == LuaOperation.getGlobal
-                && self.constants.indices.contains(word.argumentC)
-                && self.constants[word.argumentC] == "error"
+            return self.global(at: earlier, set: false) == "error"
         }
         return false
     }

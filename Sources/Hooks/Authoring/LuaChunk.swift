@@ -206,26 +206,39 @@ extension UInt32 {
     var argumentB: Int { Int(self >> 16 & 0xFF) }
     var argumentC: Int { Int(self >> 24 & 0xFF) }
     var argumentBx: Int { Int(self >> 15) }
+    var argumentAx: Int { Int(self >> 7) }
     var jump: Int { Int(self >> 7) - 0xFF_FFFF }
 }
 
 /// The operations that a check looks at (lopcodes.h, Lua 5.4).
 enum LuaOperation {
     static let move = 0
+    static let loadConstant = 3
+    static let loadConstantExtra = 4
     static let falseAndSkip = 6
+    static let getUpvalue = 9
     static let getGlobal = 11
+    static let getIndexed = 12
     static let getField = 14
     static let setGlobal = 15
+    static let setIndexed = 16
+    /// Those whose first argument is no register that they write.
+    static let readsOnly: Set<Int> = Set([10, 54, 55, 56, 78]).union(15...18).union(46...48)
+        .union(57...66).union(70...72)
     static let toBeClosed = 55
     static let jump = 56
     static let tests = 57...67
     static let call = 68
     static let tailCall = 69
     static let returns = 70...72
+    /// Loaded constants, a new table, arithmetic, `not`, `#` and `..`.
+    static let makesPlainValues: Set<Int> = Set(1...8).union([19]).union(21...45)
+        .union(49...53)
     static let forLoop = 73
     static let forPrepare = 74
     static let genericPrepare = 75
     static let genericLoop = 77
     static let closure = 79
     static let prepareArguments = 81
+    static let extraArgument = 82
 }

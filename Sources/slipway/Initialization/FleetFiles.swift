@@ -1,5 +1,6 @@
 import Fleet
 import Foundation
+import Hooks
 import Provisioning
 import Registry
 
@@ -76,6 +77,9 @@ extension FleetFiles {
         let source: String
     }
 
+    private static let hookSuffix = ".lua"
+    /// What is beside it as `NAME.json` would be is no hook: tests end in `.test.json`.
+    private static let webhookSuffix = ".webhook.json"
     private static let templateSuffix = ".json"
     private static let otherTemplateFiles = [
         ".settings.json", ".parameters.json", ".test.json", ".golden.json",
@@ -83,12 +87,31 @@ extension FleetFiles {
 
     private static func readHooks(_ folder: String) throws(FleetError) -> [HookFile] {
         var files: [HookFile] = []
-        for file in try Self.names(in: folder, ending: ".lua") {
-            let name = try HookName(String(file.dropLast(".lua".count)))
-            let source = try Self.text("\(folder)/\(file)", as: "the hook")
-            files.append(HookFile(name: name, source: source))
+        for suffix in [Self.hookSuffix, Self.webhookSuffix] {
+            for file in try Self.names(in: folder, ending: suffix) {
+                let name = try HookName(String(file.dropLast(suffix.count)))
+                guard !files.contains(where: { $0.name == name }) else {
+                    throw FleetError(
+                        .invalidRequest,
+                        "'\(folder)/\(file)': there is a '\(name)\(Self.hookSuffix)' too, and a "
+                            + "hook is one of the two")
+                }
+                let source = try Self.text("\(folder)/\(file)", as: "the hook")
+                if suffix == Self.webhookSuffix { try Self.check(webhook: source, name, file) }
+                files.append(HookFile(name: name, source: source))
+            }
         }
         return files
+    }
+
+    private static func check(
+        webhook source: String, _ name: HookName, _ file: String
+    ) throws(FleetError) {
+        do throws(FleetError) {
+            _ = try Webhook(
+                HookScript(
+                    name: name, source: source, digest: "", createdAt: UnixTime(milliseconds: 0)))
+        } catch { throw FleetError(error.code, "'\(file)', \(error.message)") }
     }
 
     private func readTemplates(
