@@ -192,3 +192,44 @@ def test_listing_and_bad_terms(line):
                   ("--shift", "someday"), ("--template", "nowhere")]:
         slipway(line, "claim", "limit", "listed", words[0] + "=" + words[1], code=1)
     assert show(line, "listed")["budget"] == 3
+
+
+def dry_run(gateway, serial, *options, code=0):
+    return json.loads(slipway(
+        gateway, "template", "dry-run", "demo-sensor", "--parameters", f"SerialNumber={serial}",
+        *options, "--json", code=code))
+
+
+def test_dry_runs_apply_the_terms_and_spend_nothing(line):
+    credentials = claim(line, "tried", "--budget", "1", "--serials", "SN-000500..SN-000599",
+                        "--network", "127.0.0.0/8")
+    for _ in range(3):
+        report = dry_run(line, "SN-000500", "--claim", "tried")
+        assert report["accepted"] and report["claim"] == {
+            "name": "tried", "spent": 0, "spends": 1, "budget": 1}
+        assert report["unit"] == {"serial": "SN-000500", "state": "expected", "list": "demo"}
+    for serial, options, cause in [
+            ("SN-000600", (), "is for serial numbers"),
+            ("SN-000500", ("--source-address", "192.0.2.1"), "may not be used from 192.0.2.1")]:
+        report = dry_run(line, serial, "--claim", "tried", *options, code=1)
+        assert cause in report["refusal"]["message"], report
+    with Device(line, credentials, client_id="tried") as device:
+        device.subscribe_to_replies()
+        register(device, "SN-000500").expect_accepted()
+    assert dry_run(line, "SN-000500", "--claim", "tried")["claim"]["spends"] == 0
+    report = dry_run(line, "SN-000501", "--claim", "tried", code=1)
+    assert "has spent its budget of 1" in report["refusal"]["message"]
+    slipway(line, "claim", "disable", "tried", "--reason", "over")
+    report = dry_run(line, "SN-000500", "--claim", "tried", code=1)
+    assert "is DISABLED" in report["refusal"]["message"]
+    slipway(line, "template", "dry-run", "demo-sensor", "--parameters", "SerialNumber=x",
+            "--claim", "nobody", code=1)
+
+
+def test_dry_runs_know_the_state_of_a_unit(line):
+    slipway(line, "allowlist", "block", "demo", "SN-000510", "--reason", "scrapped")
+    slipway(line, "allowlist", "lease", "demo", "SN-000511", "--station", "nest-3")
+    assert "is blocked" in dry_run(line, "SN-000510", code=1)["refusal"]["message"]
+    report = dry_run(line, "SN-000511", code=1)
+    assert "in use at station 'nest-3'" in report["refusal"]["message"]
+    assert report["unit"]["state"] == "leased"

@@ -38,14 +38,9 @@ struct AllowlistPassage {
         certificate: Certificate, thing: ThingName, station: String?,
         parameters: [String: String], in view: RegistryView, at now: UnixTime
     ) throws(FleetError) -> ChangeSet? {
-        guard let unit = view.allowlistUnit(self.list, self.serial) else {
-            // It was there when the hook asked.
-            throw FleetError(
-                .accessDenied, "serial number '\(self.serial)' is no longer expected",
-                resource: self.serial.rawValue
-            ).because(.unitNotExpected)
-        }
-        try self.check(unit, certificate, station: station, parameters, at: now)
+        let unit = try self.unit(
+            admitting: certificate.publicKey, station: station, parameters: parameters, in: view,
+            at: now)
         let held = Precondition.holds(self.key, .allowlistUnit(unit))
         if unit.state == .provisioned, unit.standing?.thing == thing {
             return ChangeSet(action: "PassAllowlist", preconditions: [held])
@@ -58,8 +53,27 @@ struct AllowlistPassage {
             changes: [.setAllowlistStanding(self.list, self.serial, standing)])
     }
 
+    /// The unit, where the list lets it in as it stands.
+    /// - Parameters:
+    ///   - key: nil for a dry run that has none.
+    ///   - view: holds `key`.
+    func unit(
+        admitting key: PublicKeyFingerprint?, station: String?, parameters: [String: String],
+        in view: RegistryView, at now: UnixTime
+    ) throws(FleetError) -> AllowlistUnit {
+        guard let unit = view.allowlistUnit(self.list, self.serial) else {
+            // It was there when the hook asked.
+            throw FleetError(
+                .accessDenied, "serial number '\(self.serial)' is no longer expected",
+                resource: self.serial.rawValue
+            ).because(.unitNotExpected)
+        }
+        try self.check(unit, key, station: station, parameters, at: now)
+        return unit
+    }
+
     private func check(
-        _ unit: AllowlistUnit, _ certificate: Certificate, station: String?,
+        _ unit: AllowlistUnit, _ key: PublicKeyFingerprint?, station: String?,
         _ parameters: [String: String], at now: UnixTime
     ) throws(FleetError) {
         func refused(
@@ -82,7 +96,7 @@ struct AllowlistPassage {
                 resource: self.serial.rawValue
             ).because(.unitLeased)
         }
-        if let key = unit.facts.key, key != certificate.publicKey {
+        if let key, let expected = unit.facts.key, key != expected {
             throw refused("belongs to another key", .unitOfAnotherKey)
         }
         if let mac = unit.facts.mac, let sent = Self.mac(in: parameters), sent.address != mac {

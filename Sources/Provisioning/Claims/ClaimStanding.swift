@@ -12,11 +12,15 @@ struct ClaimStanding {
     static let graceSeconds: Int64 = TrustedUserClaim.lifeSeconds
 
     let publisher: Publisher
+    /// `enrolment.serialParameter`.
+    var serialParameter = EnrolmentSettings().serialParameter
     let claim: Claim?
     let terms: ClaimTerms?
     private let certificate: Certificate?
     private let termsSeen: Precondition
     private let pending: Int?
+    /// Of a dry run that does not say where the claim would be used from.
+    private let isAnywhere: Bool
 
     static func keys(of principal: CertificateID) -> Set<RecordKey> {
         [.certificate(principal), .claim(principal), .termsOfClaim(principal)]
@@ -35,6 +39,30 @@ struct ClaimStanding {
         self.certificate = view.certificate(publisher.principal)
         self.termsSeen = view.asSeen(.termsOfClaim(publisher.principal))
         self.pending = creating ? view.count(.pendingOfClaim(publisher.principal)) : nil
+        self.isAnywhere = false
+    }
+
+    /// The standing of a dry run, which has a claim and no certificate of it.
+    /// - Parameters:
+    ///   - view: holds `.claimTerms(name)`.
+    /// - Throws: `FleetError.notFound` where there is no such claim.
+    init(
+        trying name: ClaimName, from address: String?, in view: RegistryView
+    ) throws(FleetError) {
+        guard let entry = view.entry(.claimTerms(name)), case .claimTerms(let terms) = entry.record
+        else {
+            throw FleetError(
+                .notFound, "there is no claim '\(name)'", resource: name.rawValue)
+        }
+        self.publisher = Publisher(
+            principal: DryRun.standInCertificate, kind: .claim, clientID: "dry-run",
+            sourceAddress: address ?? "")
+        self.claim = nil
+        self.terms = terms
+        self.certificate = nil
+        self.termsSeen = view.asSeen(.claimTerms(name))
+        self.pending = nil
+        self.isAnywhere = address == nil
     }
 
     var station: String? { self.terms.map(\.station) ?? self.claim?.station }
@@ -67,7 +95,7 @@ struct ClaimStanding {
         }
         if let end = terms.notAfter, now >= end { throw self.refused("ended at \(end)") }
         guard
-            terms.networks.isEmpty
+            terms.networks.isEmpty || self.isAnywhere
                 || ClaimNetwork.contains(self.publisher.sourceAddress, in: terms.networks)
         else {
             throw self.refused("may not be used from \(self.publisher.sourceAddress.clipped)")
@@ -156,7 +184,7 @@ struct ClaimStanding {
         _ parameters: [String: String], against terms: ClaimTerms
     ) throws(FleetError) {
         guard let range = terms.serials else { return }
-        guard let serial = DeviceSerial.find(in: parameters) else {
+        guard let serial = DeviceSerial.find(in: parameters, named: self.serialParameter) else {
             throw self.refused("is for serial numbers \(range), and the device names none")
         }
         guard range.contains(serial) else {
@@ -165,15 +193,17 @@ struct ClaimStanding {
     }
 }
 
-/// Which of a registration's parameters is the device's serial number.
-enum DeviceSerial {
+/// Which of a registration's parameters is the device's serial number: for claims, for traces and
+/// for whoever lists enrolments the same.
+package enum DeviceSerial {
     /// As templates and AWS's samples call it.
     private static let names = [
         "SerialNumber", "serialNumber", "serial_number", "Serial", "serial",
     ]
 
-    static func find(in parameters: [String: String]) -> String? {
-        for name in Self.names {
+    /// - Parameter name: what `enrolment.serialParameter` says, which goes first.
+    package static func find(in parameters: [String: String], named name: String) -> String? {
+        for name in [name] + Self.names {
             if let serial = parameters[name] { return serial }
         }
         return nil

@@ -10,10 +10,10 @@ package final class DryRun: Sendable {
     package typealias AskHook = @Sendable (HookScript, HookRequest) async -> HookOutcome
     package typealias ReadCSR = @Sendable (String) throws(FleetError) -> DryRunCertificate
 
-    private let load: Load
+    let load: Load
     private let askHook: AskHook?
     private let readCSR: ReadCSR?
-    private let clock: any WallClock
+    let clock: any WallClock
     private let realm: Realm
     /// A hook that nobody has approved refuses every device.
     private let requiresHookApproval: Bool
@@ -21,6 +21,7 @@ package final class DryRun: Sendable {
     private let templateLimits: TemplateLimits
     /// What `load` reads, as reports call it.
     private let registry: DryRunRequest.Registry
+    let enrolment: EnrolmentSettings
     /// One hook at a time: workers are there for devices, and whoever tries things can wait.
     private let hookGate = FairGate(places: 1)
 
@@ -31,7 +32,8 @@ package final class DryRun: Sendable {
     package init(
         load: @escaping Load, askHook: AskHook?, readCSR: ReadCSR?, clock: any WallClock,
         realm: Realm, requiresHookApproval: Bool = false,
-        templateLimits: TemplateLimits = .standard, registry: DryRunRequest.Registry = .database
+        templateLimits: TemplateLimits = .standard, registry: DryRunRequest.Registry = .database,
+        enrolment: EnrolmentSettings = EnrolmentSettings()
     ) {
         self.load = load
         self.askHook = askHook
@@ -41,13 +43,14 @@ package final class DryRun: Sendable {
         self.requiresHookApproval = requiresHookApproval
         self.templateLimits = templateLimits
         self.registry = registry
+        self.enrolment = enrolment
     }
 
     /// The certificate that a device would hold; it does not exist.
     package static let standInCertificate = CertificateID(
         sha256: [UInt8](repeating: 0, count: 32))
 
-    private struct Template {
+    struct Template {
         let source: ProvisioningPlan.Source
         let document: TemplateDocument
         let hook: HookName?
@@ -84,7 +87,8 @@ package final class DryRun: Sendable {
         }
         try RegistrationRendering.check(request.parameters, for: template.document)
         if let csr = request.csr { report.certificate = try self.certificate(csr) }
-        let overrides = try await self.overrides(request, template, into: &report)
+        let standing = try await self.standing(request, template)
+        let overrides = try await self.overrides(request, template, standing, into: &report)
         // What there is of values is worth saying also where it is not enough.
         report.parameters = ResolvedParameters(
             sent: request.parameters, overrides: overrides, document: template.document,
@@ -98,8 +102,13 @@ package final class DryRun: Sendable {
         report.thingBefore = view.thing(thing)
         report.groupsBefore = view.groupRecordsOfThing(thing).map(\.name)
         if let key = report.certificate?.publicKey {
-            try KeyOwnership.check(
-                view.certificatesWithKey(key), for: thing, in: view)
+            let others = view.certificatesWithKey(key)
+            let copy = EnrolmentVerdict.judgeKey(
+                others, of: Self.standInCertificate, for: thing, in: view,
+                settings: self.enrolment)
+            if let copy, copy.policy == .refuse { throw copy.refusal }
+            if let copy, copy.policy == .hold { throw copy.heldRefusal }
+            try KeyOwnership.checkNotRevoked(others, in: view)
         }
         if let expected = report.certificate?.expected {
             try CertificateDemandJudge.check(
@@ -108,6 +117,7 @@ package final class DryRun: Sendable {
         let plan = try rendering.plan(
             template.document, from: template.source, certificate: Self.standInCertificate,
             newThingID: .unknown, in: view, at: self.clock.now)
+        try await self.pass(rendering, standing, into: &report)
         report.plan = plan
         report.policies = DryRunPolicies(
             plan, in: view, clientID: request.clientID, questions: questions, realm: self.realm,
@@ -209,7 +219,8 @@ package final class DryRun: Sendable {
     // MARK: The hook
 
     private func overrides(
-        _ request: DryRunRequest, _ template: Template, into report: inout DryRunReport
+        _ request: DryRunRequest, _ template: Template, _ standing: ClaimStanding?,
+        into report: inout DryRunReport
     ) async throws(FleetError) -> [String: String] {
         let script: HookScript
         switch request.hook {
@@ -245,8 +256,9 @@ package final class DryRun: Sendable {
                     + "service, give the hook's answer, or leave the hook out")
         }
         await self.hookGate.enter()
-        let outcome = await askHook(script, self.question(to: script, request, template))
+        let outcome = await askHook(script, self.question(to: script, request, template, standing))
         self.hookGate.leave()
+        report.allowlist = outcome.reads.first(where: \.found) ?? outcome.reads.first
         report.hook = DryRunReport.Hook(
             name: script.name, digest: script.digest, verdict: outcome.verdict, log: outcome.log)
         return try HookVerdict.overrides(outcome.verdict, by: script.name)
@@ -263,9 +275,14 @@ package final class DryRun: Sendable {
     }
 
     private func question(
-        to script: HookScript, _ request: DryRunRequest, _ template: Template
+        to script: HookScript, _ request: DryRunRequest, _ template: Template,
+        _ standing: ClaimStanding?
     ) -> HookRequest {
-        HookRequest(
+        var facts: JSONObject = ["certificateId": .string(Self.standInCertificate.rawValue)]
+        facts["label"] = standing?.terms.map { .string($0.name.rawValue) }
+        facts["station"] = standing?.station.map { .string($0) }
+        facts["lot"] = standing?.lot.map { .string($0) }
+        return HookRequest(
             claimCertificateID: Self.standInCertificate,
             certificateID: Self.standInCertificate, certificatePEM: "",
             templateARN: self.realm.template(
@@ -273,6 +290,6 @@ package final class DryRun: Sendable {
             clientID: request.clientID ?? "dry-run",
             parameters: JSONObject(
                 request.parameters.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }),
-            time: self.clock.now)
+            time: self.clock.now, claim: facts)
     }
 }

@@ -47,11 +47,25 @@ package struct DryRunReport: Sendable {
         package let log: [String]
     }
 
+    /// What the claim that was named would pay.
+    package struct ClaimUse: Sendable {
+        package let name: ClaimName
+        package let spent: Int
+        /// nil for one that is not bounded.
+        package let budget: Int?
+        /// The claim has paid for the thing before.
+        package let isRepeat: Bool
+    }
+
     package let source: ProvisioningPlan.Source
     package let registry: DryRunRequest.Registry
     package var refusal: FleetError?
     package var hook: Hook?
     package var certificate: DryRunCertificate?
+    package var claim: ClaimUse?
+    /// The entry of the list that let the device in, or the first one the hook asked for.
+    package var unit: AllowlistUnit?
+    var allowlist: HookOutcome.AllowlistRead?
     package var parameters: ResolvedParameters?
     package var plan: ProvisioningPlan?
     package var groupsBefore: [ThingGroupName] = []
@@ -78,6 +92,22 @@ package struct DryRunReport: Sendable {
         ]
         object["refusal"] = self.refusal.map(Self.refusal)
         object["hook"] = self.hook.map(Self.hook)
+        object["claim"] = self.claim.map { claim in
+            var object: JSONObject = [
+                "name": .string(claim.name.rawValue), "spent": .int(claim.spent),
+                "spends": .int(claim.isRepeat || self.refusal != nil ? 0 : 1),
+            ]
+            object["budget"] = claim.budget.map { .int($0) }
+            return .object(object)
+        }
+        object["unit"] = self.unit.map { unit in
+            var object: JSONObject = [
+                "serial": .string(unit.facts.serial.rawValue),
+                "state": .string(unit.state.rawValue),
+            ]
+            object["list"] = (self.allowlist?.list).map { .string($0.rawValue) }
+            return .object(object)
+        }
         object["parameters"] = self.parameters.map(PlanPrinter.parameters)
         object["certificate"] = self.certificate.map { certificate in
             .object(

@@ -42,6 +42,10 @@ package struct DryRunRequest: Sendable {
     package let csr: String?
     /// nil for the thing's name, as devices commonly connect.
     package let clientID: String?
+    /// Whose terms are applied; nil for nobody's.
+    package let claim: ClaimName?
+    /// Where the claim would be used from; nil for wherever it may.
+    package let sourceAddress: String?
     /// `publish devices/x`, each answered by the policies that the device would have.
     package let questions: [String]
 
@@ -49,6 +53,7 @@ package struct DryRunRequest: Sendable {
     package static let members = [
         "templateName", "versionId", "templateBody", "parameters", "hookName", "hookSource",
         "hookAnswer", "withoutHook", "against", "csr", "clientId", "questions", "subject",
+        "claimName", "sourceAddress",
     ]
 
     /// - Throws: `FleetError.invalidRequest`, naming the member that is wrong.
@@ -70,6 +75,8 @@ package struct DryRunRequest: Sendable {
         self.parameters = parameters
         self.csr = try Self.text(object, "csr")
         self.clientID = try Self.text(object, "clientId")
+        self.claim = try Self.text(object, "claimName").map(ClaimName.init)
+        self.sourceAddress = try Self.text(object, "sourceAddress")
         let against = try Self.text(object, "against") ?? Registry.database.rawValue
         guard let registry = Registry(rawValue: against) else {
             throw Self.wrong(

@@ -10,6 +10,7 @@ struct DryRunText {
         self.report = report
         self.parameters()
         self.hook()
+        self.line()
         if let plan = report["plan"] {
             self.thing(plan)
             self.certificate(plan)
@@ -51,6 +52,24 @@ struct DryRunText {
         case "default": "template's default"
         case let text?: text
         case nil: "?"
+        }
+    }
+
+    private mutating func line() {
+        if let claim = self.report["claim"] {
+            self.title("Claim")
+            let budget = claim["budget"].map { "of \(self.text($0))" } ?? "of no bound"
+            self.table([
+                ["name", self.text(claim["name"])],
+                ["units spent", "\(self.text(claim["spent"])) \(budget)"],
+                ["would spend", self.text(claim["spends"])],
+            ])
+        }
+        if let unit = self.report["unit"] {
+            self.title("Allowlist")
+            self.table([
+                [self.text(unit["list"]), self.text(unit["serial"]), self.text(unit["state"])]
+            ])
         }
     }
 

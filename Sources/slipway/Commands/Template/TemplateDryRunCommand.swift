@@ -14,7 +14,7 @@ struct DryRunTemplate: AsyncParsableCommand {
             slipway template dry-run pump.json --parameters SerialNumber=S1 --registry before.json
             slipway template dry-run demo-sensor --parameters SerialNumber=S1 \
             --can publish devices/sensor-S1/t
-            slipway template dry-run demo-sensor --serials made-today.txt
+            slipway template dry-run demo-sensor --serials made-today.txt --claim line-4
 
             TEMPLATE is the name of a stored template, or a file. The running service decides, \
             where there is one, with the code that registers devices; else the database is read. \
@@ -23,6 +23,10 @@ struct DryRunTemplate: AsyncParsableCommand {
 
             --serials takes one serial number a line, or CSV whose first line names parameters \
             (one alone is enough), or JSON lines.
+
+            --claim applies a claim's terms (template, time, shifts, serial range, budget, and its \
+            networks where --source-address says from where) and spends nothing. What the \
+            allowlist says of a unit counts where the hook asks a list.
 
             Exit code: 0 where the registration would be accepted (and every --can is yes), 1 \
             where it would be refused or cannot be tried, 2 where some of --serials are refused.
@@ -36,6 +40,8 @@ struct DryRunTemplate: AsyncParsableCommand {
             valueName: "file|name=value"))
     var parameters: [String] = []
     @Option(help: "A version of the stored template; else its default") var version: Int?
+    @Option(help: "A claim whose terms are applied") var claim: String?
+    @Option(help: "The address that --claim would be used from") var sourceAddress: String?
     @Option(help: "A stored hook's name, a .lua file, or none; else the template's own")
     var hook: String?
     @Option(help: #"What the hook says: {"allowProvisioning": true, "parameterOverrides": {}}"#)
@@ -67,6 +73,9 @@ struct DryRunTemplate: AsyncParsableCommand {
     func validate() throws {
         guard self.registry == nil || self.against == nil || self.against == .empty else {
             throw ValidationError("--registry describes the registry for --against EMPTY")
+        }
+        guard self.sourceAddress == nil || self.claim != nil else {
+            throw ValidationError("--source-address is where --claim would be used from")
         }
         guard self.hook == nil || self.hookAnswer == nil else {
             throw ValidationError("--hook and --hook-answer exclude each other")
@@ -157,6 +166,10 @@ struct DryRunTemplate: AsyncParsableCommand {
         if let csr = self.csr { request["csr"] = .string(try await TextFile.read(csr)) }
         request["subject"] = self.subject.map { .string($0) }
         request["clientId"] = self.clientID.map { .string($0) }
+        request["claimName"] = try self.claim.map {
+            (name) throws(FleetError) in .string(try ClaimName(name).rawValue)
+        }
+        request["sourceAddress"] = self.sourceAddress.map { .string($0) }
         if !self.can.isEmpty { request["questions"] = .array(self.questions.map { .string($0) }) }
         return request
     }
