@@ -50,6 +50,8 @@ package struct ControlPlaneServices: Sendable {
     /// What a thing without a type may be given by these operations; a template's author is not
     /// bound by it.
     package var attributesWithoutTypeMax = RegistryLimits.attributesMax
+    /// The template parameter that carries the serial number.
+    package var serialParameter = "SerialNumber"
     /// The running service in a few facts, for `slipway status`.
     package var status: @Sendable () async -> JSONObject = { [:] }
 

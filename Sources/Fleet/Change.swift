@@ -35,6 +35,8 @@ package enum Change: Hashable, Sendable {
     case deleteCertificate(CertificateID)
     /// In place of an earlier one: a hold can become final.
     case putRevocation(Revocation)
+    /// In place of an earlier finding of its kind on the same certificate.
+    case recordFinding(EnrolmentFinding)
     /// Takes a certificateHold back. Any other revocation stays.
     case releaseHold(CertificateID)
 

@@ -127,6 +127,7 @@ package enum Record: Hashable, Sendable {
     case allowlistStanding(AllowlistStanding)
     case count(Int)
     case claimHour(ClaimHour)
+    case enrolmentFinding(EnrolmentFinding)
 
     // Rows of listings that name no more than this.
     case document(FleetDocument)

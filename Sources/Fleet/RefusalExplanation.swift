@@ -2,7 +2,8 @@
 extension RefusalReason {
     package var explanation: Explanation {
         switch self.rawValue / 100 {
-        case 10..<40: self.ofTheRequest
+        case 11, 12: self.ofTheGateway
+        case 10, 20..<40: self.ofTheRequest
         case 40..<62: self.ofTheTemplate
         case 62: self.ofTheAllowlist
         case 70..<80: self.ofTheRegistry
@@ -68,6 +69,40 @@ extension RefusalReason {
             Explanation(
                 .token, "The device enrolled again meanwhile, and a newer certificate counts.",
                 do: "Use the newer certificate, or create another.")
+        default: self.ofTheService
+        }
+    }
+
+    private var ofTheGateway: Explanation {
+        switch self {
+        case .handshakeFailed:
+            Explanation(
+                .tls, "The TLS handshake failed, or was never finished.",
+                do: "The trace has TLS's own word: a certificate of another authority, or none.")
+        case .principalRefused:
+            Explanation(
+                .tls, "The certificate is unknown, not active, out of its time or of no authority.",
+                do: "`slipway cert show`; a claim may also be used from another network only.")
+        case .connectRefused:
+            Explanation(
+                .tls, "The CONNECT came too late, is malformed or asks for what is not served.",
+                do: "The trace names the rule; look at the client's MQTT settings.")
+        case .connectDenied:
+            Explanation(
+                .policy, "No policy lets this certificate connect under this client identifier.",
+                do: "`slipway policy simulate`; most templates want the thing's name.")
+        case .publishDenied:
+            Explanation(
+                .policy, "No policy lets this client publish to this topic.",
+                do: "`slipway policy simulate` says which statement decides.")
+        case .subscribeDenied:
+            Explanation(
+                .policy, "No policy lets this client subscribe to this filter.",
+                do: "`slipway policy simulate` says which statement decides.")
+        case .topicRefused:
+            Explanation(
+                .policy, "The topic is reserved, and nothing is served there.",
+                do: "Compare it with the dialogue's topics; RETAIN is not for them.")
         default: self.ofTheService
         }
     }
@@ -190,6 +225,10 @@ extension RefusalReason {
             Explanation(
                 .enrolment, "A person decided that this key is not to have this serial.",
                 do: "Take the unit off the line.")
+        case .certificateInTwoPlaces:
+            Explanation(
+                .enrolment, "One certificate is on two live connections, which policy ends.",
+                do: "`slipway enrolment list --verdict clone` has both addresses; find both units.")
         default: self.ofTheService
         }
     }
@@ -241,8 +280,10 @@ extension RefusalReason {
                 + "(its name),",
             "`step`, `parameter` (the one at fault, where there is one), `retryable`, "
                 + "`retryAfterSeconds` and",
-            "`correlationId`, which `slipway trace` takes. Numbers do not change their meaning. "
-                + "This page is",
+            "`correlationId`, which `slipway trace` takes. Codes 11xx, 12xx and 7107 are the "
+                + "gateway's: MQTT tells a",
+            "client less, and `slipway trace --refused` shows them. Numbers do not change their "
+                + "meaning. This page is",
             "printed by `slipway reasons --markdown`.", "",
             "| code | reason | step | retry | what it means | what to do |",
             "|---|---|---|---|---|---|",

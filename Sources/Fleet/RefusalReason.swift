@@ -2,13 +2,23 @@
 /// script branches on, and what the log and the wire have in common. A number is never given to
 /// another meaning.
 ///
-/// The hundreds say the step: 10 payload, 20 certificate, 30 token, 40 template, 50 parameters,
-/// 60 hook, 62 allowlist, 70 registry, 71 a serial seen again, 80 claim, 90 the service itself.
+/// The hundreds say the step: 10 payload, 11 handshake and CONNECT, 12 the broker's policies,
+/// 20 certificate, 30 token, 40 template, 50 parameters, 60 hook, 62 allowlist, 70 registry, 71 a
+/// serial, a key or a certificate seen again, 80 claim, 90 the service itself.
 package enum RefusalReason: Int, Hashable, Sendable, CaseIterable {
     case payloadUnreadable = 1001
     case fieldOfWrongKind = 1002
     case fieldMissing = 1003
     case parametersTooLarge = 1004
+
+    case handshakeFailed = 1101
+    case principalRefused = 1102
+    case connectRefused = 1103
+
+    case connectDenied = 1201
+    case publishDenied = 1202
+    case subscribeDenied = 1203
+    case topicRefused = 1204
 
     case csrRefused = 2001
     case csrTooLong = 2002
@@ -53,6 +63,7 @@ package enum RefusalReason: Int, Hashable, Sendable, CaseIterable {
     case copiedImage = 7104
     case enrolmentHeld = 7105
     case enrolmentRefused = 7106
+    case certificateInTwoPlaces = 7107
 
     case claimNotActive = 8001
     case accessDenied = 8002
@@ -94,6 +105,12 @@ extension RefusalReason {
             self.meaning = meaning
             self.action = action
         }
+    }
+
+    /// Whether it is the gateway that refuses, which tells a device what MQTT has a word for; the
+    /// rest is in `slipway trace`.
+    package var isTheGateways: Bool {
+        self == .certificateInTwoPlaces || [11, 12].contains(self.rawValue / 100)
     }
 
     /// The word for the number, as replies and logs write it.

@@ -22,6 +22,8 @@ package struct BrokerCounters: Hashable, Sendable {
     package var reservedRequests = 0
     package var reservedInFlight = 0
     package var firstSeenRecorded = 0
+    /// Times that one certificate was found on two live connections.
+    package var clonesSighted = 0
     /// From a revocation's commit to its closed sockets.
     package var revocationTimes = RevocationTimes()
     package var connectivityNotesWritten = 0

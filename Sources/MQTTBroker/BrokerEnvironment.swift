@@ -13,6 +13,10 @@ package struct BrokerDependencies: Sendable {
     package let logger: Logger
     /// nil leaves it to TLS alone, and to the anchors of `TLSMaterial`.
     package let trust: (any ClientTrust)?
+    /// nil where nobody judges certificates that are in two places.
+    package var clones: (any CloneWatch)?
+    /// nil where refusals are counted and logged, and kept nowhere.
+    package var journal: (any ConnectionJournal)?
 
     package init(
         store: any FleetStore, connectivity: any ConnectivityStore,
@@ -41,6 +45,10 @@ final class BrokerEnvironment: Sendable {
     let realm: Realm
     let logger: Logger
     let trust: (any ClientTrust)?
+    let clones: (any CloneWatch)?
+    let journal: (any ConnectionJournal)?
+    let certificates = CertificateSessions()
+    let takeovers = TakeoverWatch()
     let meter = BrokerMeter()
     let directory = SessionDirectory()
     let interest = InterestTable()
@@ -59,6 +67,8 @@ final class BrokerEnvironment: Sendable {
         self.realm = dependencies.realm
         self.logger = dependencies.logger
         self.trust = dependencies.trust
+        self.clones = dependencies.clones
+        self.journal = dependencies.journal
         self.loader = AuthorityLoader(store: dependencies.store)
         self.gate = ReservedGate(max: settings.reservedInFlightMax)
         self.firstSeen = FirstSeenRecorder(

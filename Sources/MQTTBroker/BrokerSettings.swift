@@ -1,3 +1,5 @@
+import NIOCore
+
 /// What an operator may turn. Each bound exists so that one peer cannot cost the others anything;
 /// the defaults are generous, since a limit that AWS has only to protect a shared cloud is none of
 /// ours.
@@ -7,7 +9,8 @@ package struct BrokerSettings: Hashable, Sendable {
     package var port = 8883
     /// Event loops, each one shard of sessions.
     package var loops = 1
-    package var backlog: Int32 = 1024
+    /// Connections that the kernel holds until they are accepted; it may hold fewer (somaxconn).
+    package var backlog: Int32 = 4096
     package var connectionsMax = 100_000
     /// From the accepted socket to the end of the TLS handshake.
     package var handshakeSecondsMax: Int64 = 10
@@ -41,6 +44,10 @@ enum BrokerLimits {
     static let claimsKeptMax = 1024
     /// Announced commits remembered, against which a load that was under way is checked.
     static let journalCommitsMax = 4096
+    /// How often the time for the opening is given anew to a peer whose loop was late.
+    static let deadlineExtensionsMax = 10
+    /// From when on a timer counts as late.
+    static let deadlineLateness = TimeAmount.milliseconds(250)
     /// How long before its end the gateway's certificate is spoken of in the log.
     static let certificateWarningDays: Int64 = 30
     /// Times a load is begun anew because the fleet changed under it.

@@ -5,6 +5,9 @@ package struct IPNetwork: Hashable, Sendable {
     private let address: UInt128
     private let prefixBits: Int
 
+    /// No client has it (RFC 4291 section 2.5.2: the unspecified address).
+    package static let nowhere = IPNetwork(isV4: false, address: 0, prefixBits: 128)
+
     private var widthBits: Int { self.isV4 ? 32 : 128 }
 
     package init?(_ text: String) {

@@ -9,21 +9,35 @@ import JSON
 /// | the same key, the same serial | `retry` | `enrolment.onRetry` |
 /// | another key, same station, within the window | `rework` | `enrolment.onRework` |
 /// | another key anywhere else, or later | `elsewhere` | `enrolment.onElsewhere` |
-/// | the same key under another serial | `KeyOwnership` refuses, 7104 | always refused |
+/// | the same key under another serial | `copiedImage` | `enrolment.onCopiedImage` |
 ///
 /// A station is who the claim says it is; what a device says of its station can make two places of
 /// one, and never one of two.
 package struct EnrolmentVerdict: Sendable {
     package enum Finding: String, Sendable, CaseIterable {
-        case first, retry, rework, elsewhere
+        case first, retry, rework, elsewhere, copiedImage
+
+        /// What is kept of it; nothing of a first time.
+        var kind: EnrolmentFinding.Kind? {
+            switch self {
+            case .first: nil
+            case .retry: .retry
+            case .rework: .rework
+            case .elsewhere: .elsewhere
+            case .copiedImage: .copiedImage
+            }
+        }
     }
 
     package let finding: Finding
     package let policy: EnrolmentSettings.Policy
-    /// The certificates that speak for the thing so far, as registrations made them.
+    /// The certificates that speak for the thing so far, as registrations made them; of a copied
+    /// image, those that have its key.
     package let holders: [Certificate]
     package let thing: ThingName
     package let certificate: CertificateID
+    /// Of a copied image: what its key speaks for so far.
+    package var otherThings: [ThingName] = []
 
     /// What must be loaded, besides the thing's principals, to judge them.
     static func keys(of principals: [ThingPrincipal]) -> Set<RecordKey> {
@@ -88,6 +102,25 @@ package struct EnrolmentVerdict: Sendable {
             ? verdict(.rework, settings.onRework) : verdict(.elsewhere, settings.onElsewhere)
     }
 
+    /// A key that speaks for another thing already, whatever became of its certificate there.
+    /// - Parameters:
+    ///   - others: the certificates that share the key.
+    ///   - view: holds `KeyOwnership.keys(of: others)`.
+    static func judgeKey(
+        _ others: [CertificateID], of certificate: CertificateID, for thing: ThingName,
+        in view: RegistryView, settings: EnrolmentSettings
+    ) -> EnrolmentVerdict? {
+        let taken = others.filter { other in
+            view.thingsOfCertificate(other).contains { $0.thing != thing }
+        }
+        guard !taken.isEmpty else { return nil }
+        return EnrolmentVerdict(
+            finding: .copiedImage, policy: settings.onCopiedImage,
+            holders: taken.compactMap(view.certificate), thing: thing, certificate: certificate,
+            otherThings: taken.flatMap { view.thingsOfCertificate($0).map(\.thing) }
+                .filter { $0 != thing })
+    }
+
     // MARK: What follows
 
     /// What becomes of the certificates so far. They stay with the thing, as its history and so
@@ -95,19 +128,42 @@ package struct EnrolmentVerdict: Sendable {
     /// memory, and revoked; a device's own key must be able to come again, and its certificate is
     /// inactive.
     func superseding(at now: UnixTime) -> [Change] {
-        self.holders.map { held in
-            .setCertificateStatus(
-                held.id, held.provenance?.origin.flow == .serverKeys ? .revoked : .inactive,
-                reason: EnrolmentMark.superseded(by: self.certificate), at: now)
+        var changes: [Change] = []
+        for held in self.holders
+        where held.status != .revoked && !EnrolmentMark.isSuperseded(held) {
+            let isLost = held.provenance?.origin.flow == .serverKeys
+            changes.append(
+                .setCertificateStatus(
+                    held.id, isLost ? .revoked : .inactive,
+                    reason: EnrolmentMark.superseded(by: self.certificate), at: now))
+            if isLost {
+                changes.append(.putRevocation(Revocation(of: held, .superseded, at: now)))
+            }
         }
+        return changes
+    }
+
+    /// What is kept for whoever asks later.
+    /// - Parameter evidence: where and by whom the certificate is being registered.
+    func finding(_ evidence: JSONObject, at now: UnixTime) -> EnrolmentFinding? {
+        guard let kind = self.finding.kind else { return nil }
+        var whole = self.detail
+        for member in evidence.members { whole[member.key] = member.value }
+        return EnrolmentFinding(
+            kind: kind, certificate: self.certificate, policy: self.policy, thing: self.thing,
+            at: now, evidence: whole)
     }
 
     /// The audit record's account of it.
     var detail: JSONObject {
-        [
+        var detail: JSONObject = [
             "finding": .string(self.finding.rawValue), "policy": .string(self.policy.rawValue),
             "holders": .array(self.holders.map { .string($0.id.rawValue) }),
         ]
+        if !self.otherThings.isEmpty {
+            detail["otherThings"] = .array(self.otherThings.map { .string($0.rawValue) })
+        }
+        return detail
     }
 
     var refusal: FleetError {
@@ -116,7 +172,14 @@ package struct EnrolmentVerdict: Sendable {
             case .first, .retry: .retryRefused
             case .rework: .reworkRefused
             case .elsewhere: .serialElsewhere
+            case .copiedImage: .copiedImage
             }
+        if let other = self.otherThings.first {
+            return FleetError(
+                .resourceConflict, "this key already belongs to thing '\(other)'",
+                resource: other.rawValue
+            ).because(reason)
+        }
         return FleetError(
             .resourceConflict, "thing '\(self.thing)' is in use\(self.whereAndWhen)",
             resource: self.thing.rawValue
@@ -124,9 +187,11 @@ package struct EnrolmentVerdict: Sendable {
     }
 
     var heldRefusal: FleetError {
-        FleetError(
-            .resourceConflict,
-            "thing '\(self.thing)' is in use\(self.whereAndWhen); held until somebody decides",
+        let what =
+            self.otherThings.first.map { "this key already belongs to thing '\($0)'" }
+            ?? "thing '\(self.thing)' is in use\(self.whereAndWhen)"
+        return FleetError(
+            .resourceConflict, "\(what); held until somebody decides",
             resource: self.thing.rawValue
         ).because(.enrolmentHeld)
     }
@@ -141,97 +206,40 @@ package struct EnrolmentVerdict: Sendable {
     }
 }
 
-/// What the status reason of a certificate says of its enrolment. The record is the certificate's
-/// own, so that a decision lives and dies with the certificate it is about.
-package enum EnrolmentMark {
-    private static let supersededPrefix = "superseded by "
-    private static let heldPrefix = "enrolment held: "
-    private static let allowedPrefix = "enrolment allowed by "
-    private static let refusedPrefix = "enrolment refused by "
-
-    package enum State: String, Sendable, CaseIterable {
-        case superseded, held, allowed, refused
-    }
-
-    static func superseded(by id: CertificateID) -> String {
-        self.supersededPrefix + id.rawValue
-    }
-
-    static func held(_ finding: EnrolmentVerdict.Finding) -> String {
-        self.heldPrefix + finding.rawValue
-    }
-
-    static func decided(_ allow: Bool, by person: String) -> String {
-        (allow ? self.allowedPrefix : self.refusedPrefix) + person
-    }
-
-    static func isSuperseded(_ certificate: Certificate) -> Bool {
-        self.state(of: certificate) == .superseded
-    }
-
-    package static func state(of certificate: Certificate) -> State? {
-        guard let reason = certificate.statusReason else { return nil }
-        if reason.hasPrefix(self.supersededPrefix) { return .superseded }
-        if reason.hasPrefix(self.refusedPrefix) { return .refused }
-        guard certificate.status == .pendingActivation else { return nil }
-        if reason.hasPrefix(self.heldPrefix) { return .held }
-        return reason.hasPrefix(self.allowedPrefix) ? .allowed : nil
-    }
-}
-
-/// A person's word on an enrolment that is held.
-package enum EnrolmentDecision {
-    /// - Throws: `FleetError.notFound`, `.certificateState` for one that is not held.
-    package static func decide(
-        _ id: CertificateID, allow: Bool, reason: String?, by person: String,
-        in view: RegistryView, at now: UnixTime
-    ) throws(FleetError) -> ChangeSet {
-        guard let certificate = view.certificate(id) else {
-            throw FleetError(
-                .notFound, "there is no enrolment of certificate \(id); it may have ended",
-                resource: id.rawValue)
-        }
-        let state = EnrolmentMark.state(of: certificate)
-        guard state == .held || state == .allowed else {
-            throw FleetError(
-                .certificateState,
-                "the enrolment of certificate \(id) is not held: it is "
-                    + (state?.rawValue ?? certificate.status.rawValue), resource: id.rawValue)
-        }
-        var detail: JSONObject = [
-            "certificate": .string(id.rawValue), "decision": allow ? "allow" : "refuse",
-        ]
-        detail["reason"] = reason.map { .string($0.clipped) }
-        return ChangeSet(
-            action: "DecideEnrolment", preconditions: [view.asSeen(.certificate(id))],
-            changes: [
-                .setCertificateStatus(
-                    id, allow ? .pendingActivation : .revoked,
-                    reason: EnrolmentMark.decided(allow, by: person), at: now)
-            ], detail: detail)
-    }
-}
-
 extension Provisioner {
     /// Does what the verdict's policy says of a serial that is seen again.
     /// - Throws: the refusal, once what is held is committed.
     func settleVerdict(
         _ verdict: EnrolmentVerdict, _ registration: ThingRegistration, in view: RegistryView
     ) async throws(FleetError) {
-        guard verdict.finding != .first else { return }
+        guard let finding = registration.finding(verdict) else { return }
         let certificate = registration.pending.certificate
+        let publisher = registration.publisher
+        let actor = Actor.principal(publisher.principal, from: publisher.sourceAddress)
         Attempt.current?.note(.enrolment, verdict.detail)
-        self.announce(.serialSeenAgain(verdict, registration.publisher))
-        guard EnrolmentMark.state(of: certificate) != .allowed else { return }
+        self.announce(.serialSeenAgain(verdict, publisher))
+        let isRefusedCopy = verdict.finding == .copiedImage && verdict.policy == .refuse
+        let isAllowed = EnrolmentMark.isAllowed(certificate, for: verdict.thing)
+        guard !isAllowed || isRefusedCopy else { return }
         switch verdict.policy {
         case .allow, .replace: return
-        case .refuse: throw verdict.refusal
-        case .hold:
-            if EnrolmentMark.state(of: certificate) != .held {
-                let publisher = registration.publisher
+        case .refuse:
+            // Once: a device that asks again and again writes nothing more.
+            guard self.findings.isNews(finding, at: registration.at) else { throw verdict.refusal }
+            do throws(FleetError) {
                 _ = try await self.ports.store.commit(
-                    registration.holding(verdict, in: view),
-                    by: .principal(publisher.principal, from: publisher.sourceAddress))
+                    ChangeSet(
+                        action: "RefuseEnrolment", changes: [.recordFinding(finding)],
+                        detail: ["enrolment": .object(verdict.detail)]), by: actor)
+            } catch {
+                self.findings.forget(finding)
+                throw error
+            }
+            throw verdict.refusal
+        case .hold:
+            if !EnrolmentMark.isHeld(certificate, for: verdict.thing) {
+                _ = try await self.ports.store.commit(
+                    registration.holding(verdict, finding, in: view), by: actor)
             }
             throw verdict.heldRefusal
         }

@@ -60,6 +60,7 @@ package final class Provisioner: Sendable {
     let mint: OwnershipTokenMint
     let templates = TemplateCache()
     let rates = ClaimRates()
+    let findings = RecentFindings()
     private let observe: @Sendable (ProvisioningEvent) -> Void
     private let refusals = RefusalQueue()
     private let inFlight = Mutex(0)

@@ -20,6 +20,10 @@ package enum ProvisioningEvent: Sendable {
     case refusalsNotAudited(Int)
     /// A serial number came with a certificate while another speaks for its thing.
     case serialSeenAgain(EnrolmentVerdict, Publisher)
+    /// One certificate is on two live connections.
+    case cloneSighted(CloneSighting, EnrolmentPolicy)
+    /// The same, and the store did not take the evidence.
+    case cloneNotRecorded(CloneSighting, FleetError)
     /// A request of the dialogue from its beginning to its answer, step by step.
     case attempted(AttemptRecord)
     /// The clock shows less than it did: nothing is issued until it has caught up.

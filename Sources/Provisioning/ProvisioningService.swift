@@ -101,6 +101,6 @@ extension Provisioner {
 
     /// What the device calls its serial number.
     func serial(in parameters: [String: String]) -> String? {
-        parameters[self.settings.enrolment.serialParameter]
+        DeviceSerial.find(in: parameters, named: self.settings.enrolment.serialParameter)
     }
 }

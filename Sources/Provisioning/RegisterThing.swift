@@ -71,7 +71,8 @@ extension Provisioner {
         Attempt.current?.judged(pending)
         let template = try await self.template(name, request.template, in: view)
         Attempt.current?.found(template)
-        let standing = ClaimStanding(publisher, in: view.registry)
+        var standing = ClaimStanding(publisher, in: view.registry)
+        standing.serialParameter = self.settings.enrolment.serialParameter
         try standing.checkRegistration(by: template.record.name, at: now)
         try RegistrationRendering.check(request.parameters, for: template.document)
         let outcome = try await self.ask(
@@ -90,9 +91,11 @@ extension Provisioner {
         let registry = try await self.loadRegistry(
             rendering.rendered, for: pending.certificate, by: publisher.principal,
             and: standing.keysToSpend(on: rendering.rendered.thing).union(registration.unitKeys))
-        let verdict = registration.verdict(in: registry)
-        try await self.settleVerdict(verdict, registration, in: registry)
-        let decided = try registration.decide(in: registry, verdict: verdict)
+        let verdicts = registration.verdicts(in: registry)
+        for verdict in verdicts {
+            try await self.settleVerdict(verdict, registration, in: registry)
+        }
+        let decided = try registration.decide(in: registry, verdicts: verdicts)
         Attempt.current?.planned(decided.plan)
         CrashPoint.reached(.beforeRegisterCommit)
         _ = try await self.ports.store.commit(

@@ -26,16 +26,37 @@ struct ThingRegistration {
     /// The entry of the list that the hook found the device on.
     var unitKeys: Set<RecordKey> { self.passage.map { [$0.key] } ?? [] }
 
-    /// What it means that this serial is seen, perhaps again.
-    func verdict(in view: RegistryView) -> EnrolmentVerdict {
-        EnrolmentVerdict.judge(
-            self.rendering.rendered.thing, self.pending.certificate,
-            by: self.publisher.principal, station: self.provenance.registration?.station,
-            in: view, settings: self.enrolment, at: self.at)
+    /// What it means that this key and this serial are seen, perhaps again. The key comes first:
+    /// a copied image is the graver of the two.
+    func verdicts(in view: RegistryView) -> [EnrolmentVerdict] {
+        let certificate = self.pending.certificate
+        let thing = self.rendering.rendered.thing
+        let copy = EnrolmentVerdict.judgeKey(
+            KeyOwnership.others(of: certificate, in: view), of: certificate.id, for: thing,
+            in: view, settings: self.enrolment)
+        let serial = EnrolmentVerdict.judge(
+            thing, certificate, by: self.publisher.principal,
+            station: self.provenance.registration?.station, in: view, settings: self.enrolment,
+            at: self.at)
+        return [copy, serial].compactMap { $0 }
+    }
+
+    /// What is kept of a verdict; nothing of a first time.
+    func finding(_ verdict: EnrolmentVerdict) -> EnrolmentFinding? {
+        var evidence: JSONObject = [
+            "claim": .string(self.publisher.principal.rawValue),
+            "clientId": .string(self.publisher.clientID.clipped),
+            "source": .string(self.publisher.sourceAddress),
+        ]
+        evidence["station"] = self.provenance.station.map { .string($0.clipped) }
+        evidence["lot"] = self.provenance.lot.map { .string($0.clipped) }
+        return verdict.finding(evidence, at: self.at)
     }
 
     /// What makes the certificate wait for a person, with the facts that the person needs.
-    func holding(_ verdict: EnrolmentVerdict, in view: RegistryView) -> ChangeSet {
+    func holding(
+        _ verdict: EnrolmentVerdict, _ finding: EnrolmentFinding, in view: RegistryView
+    ) -> ChangeSet {
         let certificate = self.pending.certificate
         return ChangeSet(
             action: "HoldEnrolment",
@@ -46,8 +67,9 @@ struct ThingRegistration {
             changes: [
                 .setCertificateStatus(
                     certificate.id, .pendingActivation,
-                    reason: EnrolmentMark.held(verdict.finding), at: self.at),
+                    reason: EnrolmentMark.held(finding.kind, verdict.thing), at: self.at),
                 .setProvenance(certificate.id, self.provenance),
+                .recordFinding(finding),
             ],
             detail: [
                 "thing": .string(verdict.thing.rawValue),
@@ -57,11 +79,11 @@ struct ThingRegistration {
     }
 
     func decide(
-        in view: RegistryView, verdict: EnrolmentVerdict
+        in view: RegistryView, verdicts: [EnrolmentVerdict]
     ) throws(FleetError) -> Decided {
         let certificate = self.pending.certificate
         let others = KeyOwnership.others(of: certificate, in: view)
-        try KeyOwnership.check(others, for: self.rendering.rendered.thing, in: view)
+        try KeyOwnership.checkNotRevoked(others, in: view)
         try CertificateDemandJudge.check(
             self.rendering.rendered.certificateDemands, of: .init(certificate))
         let plan = try self.rendering.plan(
@@ -71,9 +93,11 @@ struct ThingRegistration {
             .ownershipToken(self.pending.token.hash), .certificate(certificate.id),
             .certificate(self.publisher.principal), .template(self.template.record.name),
         ]
-        let isAllowed = EnrolmentMark.state(of: certificate) == .allowed
-        let replaces = verdict.policy == .replace || (isAllowed && verdict.policy != .allow)
-        var changes = replaces ? verdict.superseding(at: self.at) : []
+        let isAllowed = EnrolmentMark.isAllowed(certificate, for: self.rendering.rendered.thing)
+        var changes = verdicts.filter {
+            $0.policy == .replace || (isAllowed && $0.policy != .allow)
+        }.flatMap { $0.superseding(at: self.at) }
+        changes += verdicts.compactMap(self.finding).map { .recordFinding($0) }
         changes += plan.changes(at: self.at)
         changes.append(.setProvenance(certificate.id, self.provenance))
         changes.append(.redeemOwnershipToken(self.pending.token.hash, self.redemption(plan)))
@@ -94,14 +118,17 @@ struct ThingRegistration {
         ]
         detail["hook"] = self.hook.map { .object($0.trace.summary) }
         for member in plan.detail.members { detail[member.key] = member.value }
-        if verdict.finding != .first { detail["enrolment"] = .object(verdict.detail) }
+        for verdict in verdicts where verdict.finding != .first {
+            let key = verdict.finding == .copiedImage ? "copiedImage" : "enrolment"
+            detail[key] = .object(verdict.detail)
+        }
         return Decided(
             plan: plan,
             changeSet: ChangeSet(
                 action: ProvisioningOperation.registerThing.rawValue,
                 preconditions: relied.map(self.start.asSeen) + plan.preconditions
                     + [view.asSeen(.principalsOfThing(plan.thing.name))]
-                    + Set(others + verdict.holders.map(\.id)).map {
+                    + Set(others + verdicts.flatMap { $0.holders.map(\.id) }).map {
                         view.asSeen(.certificate($0))
                     }
                     + (spending?.preconditions ?? []) + (passage?.preconditions ?? []),
@@ -161,12 +188,18 @@ enum KeyOwnership {
                     resource: taken.thing.rawValue
                 ).because(.copiedImage)
             }
-            guard view.certificate(other)?.status != .revoked else {
-                throw FleetError(
-                    .resourceConflict, "this key belongs to a revoked certificate",
-                    resource: other.rawValue
-                ).because(.keyOfRevokedCertificate)
-            }
+        }
+        try self.checkNotRevoked(others, in: view)
+    }
+
+    static func checkNotRevoked(
+        _ others: [CertificateID], in view: RegistryView
+    ) throws(FleetError) {
+        for other in others where view.certificate(other)?.status == .revoked {
+            throw FleetError(
+                .resourceConflict, "this key belongs to a revoked certificate",
+                resource: other.rawValue
+            ).because(.keyOfRevokedCertificate)
         }
     }
 }

@@ -19,6 +19,7 @@ enum Schema {
         Self.revocationLists,
         Self.revocationsOfAllRevoked,
         Self.temporaryClaims,
+        Self.enrolmentFindings,
     ]
 
     static var version: Int { Self.steps.count }

@@ -27,6 +27,9 @@ package enum StorageLimits {
     static let connectivityNotesPerRequestMax = 1024
     /// Rows looked at by one step of the sweep of dead allowlist rows.
     static let sweptRowsPerTransactionMax = 8192
+    /// Enrolment findings kept of each kind, and every how many commits the oldest are taken away.
+    static let findingsPerKindMax = 100_000
+    static let findingsTrimmedEvery: Int64 = 256
     /// A ChangeSet's changes as JSON. Larger sets belong into a draft.
     package static let changesBytesMax = 16 << 20
     /// Commits kept in memory for readers of the feed that keep up.

@@ -72,11 +72,13 @@ class Device:
     """One connection. Use it in a `with`; every call waits for its answer."""
 
     def __init__(self, gateway, credentials=None, client_id="device", version=5, form="json",
-                 host="127.0.0.1", tls_version=None):
+                 host="127.0.0.1", tls_version=None, source=""):
         self.form = form
         self.version = version
         self.gateway = gateway
         self.host = host
+        # All of 127.0.0.0/8 is this machine: two units can be in two places.
+        self.source = source
         self.messages = queue.Queue()
         self._replies = queue.Queue()
         self._events = queue.Queue()
@@ -123,7 +125,8 @@ class Device:
 
     def connect(self):
         try:
-            self.client.connect(self.host, self.gateway.port, keepalive=60)
+            self.client.connect(
+                self.host, self.gateway.port, keepalive=60, bind_address=self.source)
         except OSError as error:  # ssl.SSLError is one.
             raise Refused(str(error)) from error
         self.client.loop_start()

@@ -5,8 +5,11 @@ import subprocess
 
 import pytest
 
-from device import Device, Key
+import aws
+from device import CREATE_FROM_CSR, REGISTER, Device, Key, Refused
 from gateway import SLIPWAY, Gateway
+from test_claims import Gone, ask
+from test_refusals import OPEN_TEMPLATE, line
 
 
 def say(gateway, command):
@@ -74,3 +77,215 @@ def test_held_is_decided_and_traced(held):
     text = say(held, f"trace {reply.document['correlationId']}")
     assert "refused at enrolment: 7105 enrolmentHeld" in text
     assert "DecideEnrolment" in say(held, "audit list")
+
+
+# The same key under another serial, and one certificate in two places.
+
+
+def found(gateway, verdict):
+    return rows(gateway, f"enrolment list --verdict {verdict}")
+
+
+def test_a_copied_image_is_held_and_a_person_decides(make_gateway):
+    gateway = make_gateway(settings={"enrolment-on-copied-image": "hold"}).start()
+    key = Key("flash")
+    with Device(gateway, client_id="copy") as device:
+        device.subscribe_to_replies()
+        first, reply = register(device, "SN-000001", key)
+        reply.expect_accepted()
+        second, reply = register(device, "SN-000002", key)
+        assert "sensor-SN-000001" in reply.expect_rejected(409, "ResourceConflict")
+        assert reply.document["reasonCode"] == 7105
+        finding = found(gateway, "copiedImage")
+        assert [(row["certificateId"], row["policy"], row["state"]) for row in finding] == [
+            (second["certificateId"], "hold", "held")]
+        assert finding[0]["evidence"]["otherThings"] == ["sensor-SN-000001"]
+        assert [row["certificateId"] for row in rows(gateway, "enrolment list --held")] == [
+            second["certificateId"]]
+        say(gateway, f"enrolment decide {second['certificateId']} allow --reason relabelled")
+        device.register(
+            second["certificateOwnershipToken"], {"SerialNumber": "SN-000002"}).expect_accepted()
+    assert gateway.query(
+        f"SELECT status FROM certificates WHERE id = '{first['certificateId']}'") == [
+            ("INACTIVE",)]
+    assert gateway.stop() == 0
+    gateway.check_invariants()
+
+
+def two_units(gateway, credentials, client_ids=("unit-1", "unit-2")):
+    """The older one speaks while the newer one lives."""
+    older = Device(gateway, credentials, client_id=client_ids[0]).connect()
+    newer = Device(gateway, credentials, client_id=client_ids[1], source="127.0.0.2").connect()
+    older.subscribe("whatever")
+    return older, newer
+
+
+def close(*devices):
+    for device in devices:
+        device.__exit__()
+
+
+def wait_for_finding(gateway):
+    gateway.wait_for_log("a certificate is on two live connections")
+    for _ in range(100):
+        finding = found(gateway, "clone")
+        if finding:
+            return finding
+    raise AssertionError("the log has it and the store has not")
+
+
+def test_a_clone_in_the_field_leaves_evidence_and_is_left_alone(make_gateway, tmp_path):
+    gateway = line(make_gateway)
+    with Device(gateway, client_id="line") as device:
+        device.subscribe_to_replies()
+        name, credentials = device.provision("one", tmp_path, Key())
+    older, newer = two_units(gateway, credentials)
+    finding, = wait_for_finding(gateway)
+    assert (finding["verdict"], finding["policy"], finding["state"]) == (
+        "clone", "allow", "proven")
+    assert finding["thing"] == name and finding["evidence"]["sign"] == "concurrent"
+    assert [(session["clientId"], session["address"])
+            for session in finding["evidence"]["sessions"]] == [
+                ("unit-1", "127.0.0.1"), ("unit-2", "127.0.0.2")]
+    # Both go on, and what is seen again is no second record.
+    for _ in range(3):
+        older.subscribe("whatever")
+        newer.subscribe("whatever")
+    close(newer)
+    with Device(gateway, credentials, client_id="unit-3"):
+        older.subscribe("whatever")
+    close(older)
+    assert gateway.query("SELECT count(*) FROM commits WHERE action = 'SightClone'") == [(1,)]
+    assert "SightClone" in say(gateway, "audit list")
+    assert gateway.stop() == 0
+    gateway.check_invariants()
+
+
+def test_a_clone_is_told_to_whoever_listens(make_gateway, tmp_path):
+    policy = OPEN_TEMPLATE["Resources"]["policy"]["Properties"]["PolicyDocument"]
+    everything = {**policy, "Statement": [{"Effect": "Allow", "Action": "iot:*",
+                                           "Resource": "*"}]}
+    template = json.loads(json.dumps(OPEN_TEMPLATE))
+    template["Resources"]["policy"]["Properties"]["PolicyDocument"] = everything
+    gateway = make_gateway(
+        templates={"demo-sensor.json": template,
+                   "demo-sensor.settings.json": {"enabled": True}}, hooks={}).start()
+    aws.client(gateway).update_event_configurations(
+        eventConfigurations={"CERTIFICATE": {"Enabled": True}})
+    with Device(gateway, client_id="line") as device:
+        device.subscribe_to_replies()
+        _, credentials = device.provision("one", tmp_path, Key("one"))
+        _, other = device.provision("two", tmp_path, Key("two"))
+    with Device(gateway, other, client_id="listener") as listener:
+        assert listener.subscribe("$aws/events/enrolment/#") == [1]
+        close(*two_units(gateway, credentials))
+        topic, payload, _ = listener.messages.get(timeout=30)
+    event = json.loads(payload)
+    assert topic.startswith("$aws/events/enrolment/clone/certificate/")
+    assert event["eventType"] == "ENROLMENT_FINDING_EVENT" and event["policy"] == "allow"
+    assert len(event["evidence"]["sessions"]) == 2
+
+
+@pytest.mark.parametrize("policy,ended", [("refuse", "unit-2"), ("replace", "unit-1")])
+def test_policy_ends_one_of_two(make_gateway, tmp_path, policy, ended):
+    gateway = line(make_gateway, options={"enrolment-on-clone": policy})
+    with Device(gateway, client_id="line") as device:
+        device.subscribe_to_replies()
+        _, credentials = device.provision("one", tmp_path, Key())
+    older, newer = two_units(gateway, credentials)
+    loser, stays = (newer, older) if policy == "refuse" else (older, newer)
+    assert loser.ended().value == 0x87
+    stays.subscribe("whatever")
+    close(older, newer)
+    refused = [json.loads(text) for text in say(
+        gateway, f"trace --client-id {ended} --json").splitlines()]
+    assert [(one["reasonCode"], one["reason"]) for one in refused] == [
+        (7107, "certificateInTwoPlaces")]
+
+
+@pytest.mark.parametrize("decision", ["allow", "refuse"])
+def test_units_that_take_a_name_from_each_other_are_held(make_gateway, tmp_path, decision):
+    """The demo line lets a device connect under its thing's name only."""
+    gateway = make_gateway(settings={"enrolment-on-clone": "hold"}).start()
+    with Device(gateway, client_id="line") as device:
+        device.subscribe_to_replies()
+        name, credentials = device.provision("SN-000001", tmp_path, Key())
+    units = []
+    with pytest.raises(Refused):
+        for turn in range(8):
+            units.append(Device(
+                gateway, credentials, client_id=name,
+                source=["127.0.0.1", "127.0.0.2"][turn % 2]).connect())
+            units[-1].subscribe(f"devices/{name}/x")
+    assert len(units) >= 5
+    close(*units)
+    held, = rows(gateway, "enrolment list --held")
+    assert held["verdict"] == "clone" and held["evidence"]["sign"] == "takeover"
+    assert {session["address"] for session in held["evidence"]["sessions"]} == {
+        "127.0.0.1", "127.0.0.2"}
+    id = held["certificateId"]
+    assert gateway.query(f"SELECT status FROM certificates WHERE id = '{id}'") == [("INACTIVE",)]
+    say(gateway, f"enrolment decide {id} {decision} --reason bench")
+    assert rows(gateway, "enrolment list --held") == []
+    status = {"allow": "ACTIVE", "refuse": "REVOKED"}[decision]
+    assert gateway.query(f"SELECT status FROM certificates WHERE id = '{id}'") == [(status,)]
+    if decision == "allow":
+        with Device(gateway, credentials, client_id=name):
+            pass
+    else:
+        with pytest.raises(Refused):
+            with Device(gateway, credentials, client_id=name):
+                pass
+    assert gateway.stop() == 0
+    gateway.check_invariants()
+
+
+# The commit that supersedes.
+
+
+@pytest.mark.parametrize("point", [
+    "beforeCreateCommit", "afterCreateCommit", "beforeRegisterCommit", "beforeTransaction",
+    "afterApply", "afterStorageCommit", "afterRegisterCommit", "beforeReply", "afterReply"])
+def test_superseding_is_whole_over_a_crash(make_gateway, point):
+    """The device has lost its pair and comes again with another; the service dies on the way."""
+    gateway = make_gateway(settings={"keys-algorithm": "P_256"}).start()
+    with Device(gateway, client_id="before") as device:
+        device.subscribe_to_replies()
+        register(device, "SN-000001")[1].expect_accepted()
+    assert gateway.stop() == 0
+    for after in ["1", "2"]:
+        gateway.start(
+            environment={"SLIPWAY_CRASH_AT": point, "SLIPWAY_CRASH_AFTER": after}, wait=False)
+        try:
+            gateway.wait_until_listening()
+            with Device(gateway, client_id="again") as device:
+                device.subscribe_to_replies()
+                for _ in range(3):
+                    created = ask(gateway, device, CREATE_FROM_CSR,
+                                  {"certificateSigningRequest": Key().csr})
+                    ask(gateway, device, REGISTER, {
+                        "certificateOwnershipToken": created["certificateOwnershipToken"],
+                        "parameters": {"SerialNumber": "SN-000001"}})
+        except (Gone, Refused, AssertionError):
+            pass
+        gateway.process.wait(timeout=30)
+        gateway.check_invariants()
+        active, = gateway.query(
+            """SELECT count(*) FROM certificates WHERE kind = 'device' AND status = 'ACTIVE'""")
+        assert active == (1,)
+    gateway.start()
+    with Device(gateway, client_id="last") as device:
+        device.subscribe_to_replies()
+        created, reply = register(device, "SN-000001", Key())
+        reply.expect_accepted()
+    assert gateway.query(
+        "SELECT id FROM certificates WHERE kind = 'device' AND status = 'ACTIVE'") == [
+            (created["certificateId"],)]
+    # What was superseded says so, and a pair that the service made is on the CRL.
+    revoked = gateway.query(
+        """SELECT id FROM certificates WHERE kind = 'device' AND status = 'REVOKED'
+           AND status_reason LIKE 'superseded by %'""")
+    listed = gateway.query("SELECT certificate FROM revocations WHERE reason = 'superseded'")
+    assert set(revoked) == set(listed) and revoked
+    assert gateway.stop() == 0
+    gateway.check_invariants()

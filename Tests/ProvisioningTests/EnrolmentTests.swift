@@ -75,6 +75,33 @@ import Testing
         #expect(self.active(fixture, "sensor-A7") == [second])
     }
 
+    /// What somebody allowed is the thing that was held, and none that the device asks for next.
+    @Test func whatIsAllowedForOneThingOpensNoOther() async throws {
+        let fixture = try await ProvisioningFixture()
+        var holders: [CertificateID] = []
+        for serial in ["V", "W"] {
+            let (id, token) = try await fixture.create()
+            _ = try await fixture.register(token, ["SerialNumber": serial])
+            holders.append(id)
+        }
+        fixture.clock.advance(bySeconds: 9 * 3600)
+        let (held, token) = try await fixture.create()
+        let (v, w) = (["SerialNumber": "V"], ["SerialNumber": "W"])
+        #expect(await fixture.refusal(token, v)?.reason == .enrolmentHeld)
+        let set = try EnrolmentDecision.decide(
+            held, allow: true, reason: "board", by: "ada for thing sensor-W",
+            in: fixture.store.view([.certificate(held)]), at: fixture.clock.now)
+        _ = try await fixture.store.commit(set, by: .service("test"))
+        #expect(await fixture.refusal(token, w)?.reason == .enrolmentHeld)
+        #expect(fixture.certificate(holders[1])?.status == .active)
+        // It waits for W now, and for V a person is asked again.
+        #expect(
+            EnrolmentMark.thing(of: try #require(fixture.certificate(held)))
+                == ThingName(checked: "sensor-W"))
+        #expect(await fixture.refusal(token, v)?.reason == .enrolmentHeld)
+        #expect(fixture.certificate(holders[0])?.status == .active)
+    }
+
     @Test func whatAPersonRefusedStaysRefused() async throws {
         let fixture = try await ProvisioningFixture()
         let (first, firstToken) = try await fixture.create()
@@ -127,6 +154,76 @@ import Testing
         _ = try await fixture.register(token)
         #expect(Set(self.principals(fixture, "sensor-A7")) == [first, second])
         #expect(fixture.certificate(first)?.status == .active)
+    }
+
+    private func findings(
+        _ fixture: ProvisioningFixture, _ kind: EnrolmentFinding.Kind? = nil
+    ) async throws -> [EnrolmentFinding] {
+        try await fixture.store.page(ListQuery(.enrolmentFindings(kind))).records.compactMap {
+            if case .enrolmentFinding(let finding) = $0 { finding } else { nil }
+        }
+    }
+
+    @Test(arguments: EnrolmentPolicy.allCases)
+    func aCopiedImageFollowsItsPolicyAndLeavesEvidence(_ policy: EnrolmentPolicy) async throws {
+        let fixture = try await ProvisioningFixture(
+            enrolment: self.settings { $0.onCopiedImage = policy })
+        let (first, token) = try await fixture.create(key: "flash")
+        _ = try await fixture.register(token)
+        let (second, other) = try await fixture.create(key: "flash")
+        let serial = ["SerialNumber": "B8"]
+        let refusal = await fixture.refusal(other, serial)
+        let again = await fixture.refusal(other, serial)
+        switch policy {
+        case .refuse: #expect(refusal?.reason == .copiedImage && again?.reason == .copiedImage)
+        case .hold: #expect(refusal?.reason == .enrolmentHeld && again?.reason == .enrolmentHeld)
+        case .allow, .replace: #expect(refusal == nil && again == nil)
+        }
+        #expect(
+            fixture.certificate(first)?.status == (policy == .replace ? .inactive : .active))
+        let found = try await self.findings(fixture, .copiedImage)
+        #expect(found.map(\.certificate) == [second])
+        #expect(found.map(\.policy) == [policy])
+        #expect(found.first?.evidence["otherThings"] == ["sensor-A7"])
+        #expect(found.first?.evidence["source"] == "10.0.0.1")
+        guard policy == .hold else { return }
+        let set = try EnrolmentDecision.decide(
+            second, allow: true, reason: "relabelled", by: "ada",
+            in: fixture.store.view([.certificate(second)]), at: fixture.clock.now)
+        _ = try await fixture.store.commit(set, by: .service("test"))
+        #expect(try await fixture.register(other, serial)["thingName"] == "sensor-B8")
+        #expect(fixture.certificate(first)?.status == .inactive)
+    }
+
+    /// A key that was revoked comes back under no serial number, whatever the policy.
+    @Test func aRevokedKeyIsNoImageToAllow() async throws {
+        let fixture = try await ProvisioningFixture(
+            enrolment: self.settings { $0.onCopiedImage = .allow })
+        let (first, token) = try await fixture.create(key: "flash")
+        _ = try await fixture.register(token)
+        let (_, other) = try await fixture.create(key: "flash")
+        try await fixture.put([
+            .setCertificateStatus(first, .revoked, reason: "RMA", at: fixture.clock.now)
+        ])
+        let refusal = await fixture.refusal(other, ["SerialNumber": "B8"])
+        #expect(refusal?.reason == .keyOfRevokedCertificate)
+    }
+
+    @Test func everyFindingIsKept() async throws {
+        let fixture = try await ProvisioningFixture()
+        for key in ["one", "one", "two"] {
+            let (_, token) = try await fixture.create(key: key)
+            _ = try await fixture.register(token)
+        }
+        fixture.clock.advance(bySeconds: 9 * 3600)
+        let (held, token) = try await fixture.create(key: "three")
+        #expect(await fixture.refusal(token)?.reason == .enrolmentHeld)
+        let found = try await self.findings(fixture)
+        #expect(found.map(\.kind) == [.retry, .rework, .elsewhere])
+        #expect(found.map(\.policy) == [.replace, .replace, .hold])
+        let page = try await fixture.store.page(ListQuery(.enrolmentsHeld))
+        #expect(page.records == [.enrolmentFinding(try #require(found.last))])
+        #expect(found.last?.certificate == held)
     }
 
     /// What a device says of its station can make two places of one.

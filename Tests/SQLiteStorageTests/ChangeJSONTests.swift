@@ -37,6 +37,8 @@ import Testing
             .putRevocation(
                 Revocation(of: Samples.certificate(1), .keyCompromise, at: Samples.time)),
             .releaseHold(Samples.certificateID(1)),
+            .recordFinding(Samples.finding(1, .clone, .hold)),
+            .recordFinding(Samples.finding(2, .retry, .replace)),
             .deleteCertificate(Samples.certificateID(1)), .deletePolicy(Samples.policyName(1)),
             .addPolicyVersion(
                 Samples.policyName(1),

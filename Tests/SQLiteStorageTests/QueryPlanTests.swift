@@ -42,6 +42,7 @@ import Testing
         .certificatesOfIssuer(Samples.certificateID(900), .ascending),
         .certificatesOfIssuer(Samples.certificateID(900), .descending),
         .temporaryClaimsEnded(before: Samples.time),
+        .enrolmentFindings(nil), .enrolmentFindings(.clone), .enrolmentsHeld,
         .certificatesUnproven(lot: nil), .certificatesUnproven(lot: "L"),
         .authoritiesByCreation(.descending, template: nil),
         .authoritiesByCreation(.ascending, template: TemplateName(checked: "line")),

@@ -18,6 +18,9 @@ struct FleetTables {
     private var certificatesByKey: [PublicKeyFingerprint: Set<CertificateID>] = [:]
     private var authoritiesByKey: [PublicKeyFingerprint: Set<CertificateID>] = [:]
     var revocations: [CertificateID: Revocation] = [:]
+    /// With the number of the commit that wrote it; the newest of its kind on a certificate.
+    private(set) var findings: [(number: Int64, finding: EnrolmentFinding)] = []
+    private var findingsMade: Int64 = 0
     private(set) var connectivity: [ThingName: ConnectivityNote] = [:]
     var allowlistEntries: [AllowlistName: Set<SerialNumber>] = [:]
     var claimSpending = ClaimSpending()
@@ -216,6 +219,7 @@ extension FleetTables {
         case .recordFirstSeen(let id, let time): try self.recordFirstSeen(id, time, revision)
         case .deleteCertificate(let id): self.deleteCertificate(id)
         case .putRevocation(let record): self.revocations[record.certificate] = record
+        case .recordFinding(let finding): self.record(finding)
         case .releaseHold(let id):
             if self.revocations[id]?.reason == .certificateHold { self.revocations[id] = nil }
         case .putPolicy(let policy): self.put(.policy(policy.name), .policy(policy), revision)
@@ -299,6 +303,14 @@ extension FleetTables {
             try self.require(.allowlist(list))
             self.update(list, time, revision) { $0.subtract(serials) }
         }
+    }
+
+    private mutating func record(_ finding: EnrolmentFinding) {
+        self.findings.removeAll {
+            $0.finding.kind == finding.kind && $0.finding.certificate == finding.certificate
+        }
+        self.findingsMade += 1
+        self.findings.append((self.findingsMade, finding))
     }
 
     private mutating func updatePolicy(

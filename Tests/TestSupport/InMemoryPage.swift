@@ -36,6 +36,7 @@ struct InMemoryPage {
                 .temporaryClaimsEnded, .certificatesOfIssuer, .authoritiesByCreation,
                 .versionsOfTemplate,
                 .versionsOfHook, .registrationTasks, .claimHours, .allowlistHistory,
+                .enrolmentFindings, .enrolmentsHeld,
                 .allowlistVersions:
                 let number = after.split(separator: ":").first.flatMap { Int64($0) } ?? 0
                 self.init(number: number, text: after)
@@ -72,7 +73,8 @@ struct InMemoryPage {
             .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
             .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
             .versionsOfTemplate, .versionsOfHook, .ownershipTokensExpired, .commits, .search,
-            .values, .temporaryClaimsEnded, .certificatesUnproven:
+            .values, .temporaryClaimsEnded, .certificatesUnproven, .enrolmentFindings,
+            .enrolmentsHeld:
             .ascending
         }
     }
@@ -157,6 +159,8 @@ struct InMemoryPage {
                 else { return nil }
                 return (SortKey(text: one.id.rawValue), entry.record)
             }
+        case .enrolmentFindings(let kind): self.findings { kind == nil || $0.kind == kind }
+        case .enrolmentsHeld: self.findings { $0.policy == .hold }
         case .policiesByCreation, .certificatesByCreation, .certificatesOfIssuer,
             .authoritiesByCreation, .ownershipTokensExpired, .temporaryClaimsEnded,
             .registrationTasks:
@@ -171,6 +175,12 @@ struct InMemoryPage {
             self.tables.records.compactMap { key, entry in
                 Self.name(key, subject).map { (SortKey(text: $0), entry.record) }
             }
+        }
+    }
+
+    private func findings(_ isMeant: (EnrolmentFinding) -> Bool) -> [Row] {
+        self.tables.findings.filter { isMeant($0.finding) }.map { row in
+            (SortKey(number: row.number, text: "\(row.number)"), .enrolmentFinding(row.finding))
         }
     }
 

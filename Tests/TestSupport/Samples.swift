@@ -1,4 +1,5 @@
 package import Fleet
+internal import JSON
 
 /// Records with plausible contents, numbered: the same number gives the same record.
 package enum Samples {
@@ -281,5 +282,14 @@ package enum Samples {
                     templateBody: nil, templateName: TemplateName(checked: "line"),
                     roleARN: "role")),
             lastModifiedAt: self.time.advanced(bySeconds: 2000))
+    }
+
+    package static func finding(
+        _ number: Int, _ kind: EnrolmentFinding.Kind, _ policy: EnrolmentPolicy
+    ) -> EnrolmentFinding {
+        EnrolmentFinding(
+            kind: kind, certificate: Self.certificateID(number), policy: policy,
+            thing: number == 1 ? Self.thingName(1) : nil, at: Self.time,
+            evidence: ["sign": "concurrent", "sessions": []])
     }
 }

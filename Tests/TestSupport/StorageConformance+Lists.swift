@@ -40,6 +40,25 @@ extension StorageConformance {
                 #expect(try await Self.all(store, subject, limit: 1) == whole.records)
             }
         },
+        StorageConformance(name: "aFindingThatComesAgainIsTheNewestOfItsKind") { store in
+            let findings = [
+                Samples.finding(1, .clone, .allow), Samples.finding(2, .clone, .hold),
+                Samples.finding(1, .retry, .replace), Samples.finding(1, .clone, .hold),
+            ]
+            for finding in findings { try await store.make(.recordFinding(finding)) }
+            func listed(_ subject: ListQuery.Subject) async throws -> [Record] {
+                try await Self.all(store, subject, limit: 1)
+            }
+            let (second, retry, again) = (findings[1], findings[2], findings[3])
+            #expect(
+                try await listed(.enrolmentFindings(nil))
+                    == [second, retry, again].map { .enrolmentFinding($0) })
+            #expect(
+                try await listed(.enrolmentFindings(.clone))
+                    == [second, again].map { .enrolmentFinding($0) })
+            #expect(
+                try await listed(.enrolmentsHeld) == [second, again].map { .enrolmentFinding($0) })
+        },
         StorageConformance(name: "anEmptyListingHasOneEmptyPage") { store in
             for subject: ListQuery.Subject in [
                 .things, .commits, .allowlistEntries(Samples.listName),

@@ -3,14 +3,15 @@ import HTTPTypes
 import JSON
 import Provisioning
 
-/// The enrolment rows of the table: what has been issued and not been proven, what is held for a
-/// person, and that person's word.
+/// The enrolment rows of the table: what has been issued and not been proven, what was seen again,
+/// what is held for a person, and that person's word.
 package enum EnrolmentOperations {
     package static let all: [Operation] = [
         Operation(
             "ListEnrolments", .get, "/slipway/enrolments",
-            query: ["state", "lot", "after", "limit"],
-            summary: "Enrolments with ?state=UNPROVEN (of ?lot=) or ?state=HELD, in pages",
+            query: ["state", "lot", "verdict", "after", "limit"],
+            summary:
+                "Enrolments of ?state=UNPROVEN (?lot=), HELD or FOUND (?verdict=), in pages",
             handle: Self.list),
         Operation(
             "DescribeEnrolment", .get, "/slipway/enrolments/{certificateId}",
@@ -34,43 +35,75 @@ package enum EnrolmentOperations {
                     .certificatesUnproven(lot: request.query["lot"]),
                     after: request.query["after"], limit: limit))
             let found = page.records.compactMap { record -> JSONValue? in
-                if case .certificate(let one) = record { .object(Self.shape(one)) } else { nil }
+                if case .certificate(let one) = record {
+                    .object(Self.shape(one, services))
+                } else {
+                    nil
+                }
             }
             return ["enrolments": .array(found), "next": page.next.map { .string($0) } ?? nil]
-        case "HELD": return try await Self.held(request, services, limit: limit)
+        case "HELD":
+            return try await Self.found(
+                .enrolmentsHeld, heldOnly: true, request, services, limit: limit)
+        case "FOUND":
+            return try await Self.found(
+                .enrolmentFindings(try Self.verdict(request)), heldOnly: false, request, services,
+                limit: limit)
         case let other:
             throw FleetError(
-                .invalidRequest, "state is UNPROVEN or HELD, not '\(other.clipped)'")
+                .invalidRequest, "state is UNPROVEN, HELD or FOUND, not '\(other.clipped)'")
         }
     }
 
-    /// What is held has a token, and tokens last an hour: the way to the few through the fewer.
-    private static func held(
-        _ request: OperationRequest, _ services: ControlPlaneServices, limit: Int
+    private static func verdict(
+        _ request: OperationRequest
+    ) throws(FleetError) -> EnrolmentFinding.Kind? {
+        guard let text = request.query["verdict"] else { return nil }
+        guard let kind = EnrolmentFinding.Kind(rawValue: text) else {
+            let known = EnrolmentFinding.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+            throw FleetError(.invalidRequest, "verdict is one of \(known), not '\(text.clipped)'")
+        }
+        return kind
+    }
+
+    /// What was seen again, with the certificate it is about, where that is still there.
+    private static func found(
+        _ subject: ListQuery.Subject, heldOnly: Bool, _ request: OperationRequest,
+        _ services: ControlPlaneServices, limit: Int
     ) async throws(FleetError) -> JSONValue {
-        let end = UnixTime(milliseconds: .max)
         let page = try await services.store.page(
-            ListQuery(
-                .ownershipTokensExpired(before: end), after: request.query["after"],
-                limit: limit))
-        let tokens = page.records.compactMap { record -> OwnershipToken? in
-            if case .ownershipToken(let token) = record, token.redemption == nil {
-                token
-            } else {
-                nil
-            }
+            ListQuery(subject, after: request.query["after"], limit: limit))
+        let findings = page.records.compactMap { record in
+            if case .enrolmentFinding(let finding) = record { finding } else { nil }
         }
         let view = try await services.store.load(
-            Set(tokens.map { .certificate($0.certificate) }))
-        let found = tokens.compactMap { token -> JSONValue? in
-            guard let certificate = view.certificate(token.certificate),
-                EnrolmentMark.state(of: certificate) == .held
-            else { return nil }
-            var object = Self.shape(certificate)
-            object["decideBefore"] = .string(token.expiresAt.description)
+            Set(findings.map { .certificate($0.certificate) }))
+        let found = findings.compactMap { finding -> JSONValue? in
+            let certificate = view.certificate(finding.certificate)
+            let isHeld = certificate.flatMap(EnrolmentMark.state) == .held
+            guard isHeld || !heldOnly else { return nil }
+            var object =
+                certificate.map { Self.shape($0, services) } ?? [
+                    "certificateId": .string(finding.certificate.rawValue), "state": "gone",
+                ]
+            for member in Self.shape(finding).members { object[member.key] = member.value }
+            if let certificate, isHeld, certificate.status == .pendingActivation {
+                object["decideBefore"] = .string(
+                    certificate.createdAt.advanced(bySeconds: Limits.ownershipTokenSeconds)
+                        .description)
+            }
             return .object(object)
         }
         return ["enrolments": .array(found), "next": page.next.map { .string($0) } ?? nil]
+    }
+
+    private static func shape(_ finding: EnrolmentFinding) -> JSONObject {
+        var object: JSONObject = [
+            "verdict": .string(finding.kind.rawValue), "policy": .string(finding.policy.rawValue),
+            "foundAt": .string(finding.at.description), "evidence": .object(finding.evidence),
+        ]
+        object["thing"] = finding.thing.map { .string($0.rawValue) }
+        return object
     }
 
     private static func describe(
@@ -82,7 +115,7 @@ package enum EnrolmentOperations {
             throw FleetError(
                 .notFound, "Certificate \(id) does not exist", resource: id.rawValue)
         }
-        var object = Self.shape(certificate)
+        var object = Self.shape(certificate, services)
         object["things"] = .array(
             view.thingsOfCertificate(id).map { .string($0.thing.rawValue) })
         return .object(object)
@@ -117,7 +150,9 @@ package enum EnrolmentOperations {
         }
     }
 
-    private static func shape(_ certificate: Certificate) -> JSONObject {
+    private static func shape(
+        _ certificate: Certificate, _ services: ControlPlaneServices
+    ) -> JSONObject {
         let origin = certificate.provenance?.origin
         let registration = certificate.provenance?.registration
         var object: JSONObject = [
@@ -130,7 +165,9 @@ package enum EnrolmentOperations {
         object["claim"] = origin?.claim.map { .string($0.rawValue) }
         object["flow"] = origin.map { .string($0.flow.rawValue) }
         object["template"] = registration?.template.map { .string($0.rawValue) }
-        object["serial"] = registration?.parameters["SerialNumber"].map { .string($0) }
+        object["serial"] = registration.flatMap {
+            DeviceSerial.find(in: $0.parameters, named: services.serialParameter)
+        }.map { .string($0) }
         object["station"] = registration?.station.map { .string($0) }
         object["lot"] = registration?.lot.map { .string($0) }
         object["source"] = registration.map { .string($0.sourceAddress) }

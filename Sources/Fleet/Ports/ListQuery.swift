@@ -34,6 +34,10 @@ package struct ListQuery: Hashable, Sendable {
         /// Claims of CreateProvisioningClaim whose time ended before the moment given, oldest
         /// first, unless somebody revoked them.
         case temporaryClaimsEnded(before: UnixTime)
+        /// What was seen again, oldest first; nil for every kind.
+        case enrolmentFindings(EnrolmentFinding.Kind?)
+        /// Of these, what was put on hold, whatever became of it since.
+        case enrolmentsHeld
         /// - Parameter template: only those that provision by it.
         case authoritiesByCreation(ListOrder, template: TemplateName?)
         case versionsOfTemplate(TemplateName)

@@ -128,6 +128,7 @@ final class AuthorityLoader: Sendable {
     ) async throws(FleetError) -> PrincipalRecord? {
         let first = try await reading.load([
             .certificate(id), .policiesOfTarget(.certificate(id)), .thingsOfCertificate(id),
+            .termsOfClaim(id),
         ])
         guard let certificate = first.certificate(id) else { return nil }
         let policyNames = first.policiesOfTarget(.certificate(id))
@@ -140,6 +141,9 @@ final class AuthorityLoader: Sendable {
             keys.insert(.groupsOfThing(attachment.thing))
         }
         if let issuer = certificate.issuerID { keys.insert(.authority(issuer)) }
+        let terms = first.claimTerms(of: id)
+        // What changes them names the claim, not its certificates.
+        if let terms { keys.insert(.claimTerms(terms.name)) }
         let second = try await reading.load(keys)
 
         var things: [AttachedThing] = []
@@ -154,7 +158,9 @@ final class AuthorityLoader: Sendable {
         return PrincipalRecord(
             certificate: certificate,
             issuer: certificate.issuerID.flatMap { second.authority($0) },
-            policies: self.compiled(policyNames, in: second), things: things)
+            policies: self.compiled(policyNames, in: second), things: things,
+            // One that cannot be read lets nobody in; it is none that a claim could be made with.
+            networks: (terms?.networks ?? []).map { IPNetwork($0) ?? .nowhere })
     }
 
     /// The policies of `groups` and of all their ancestors.

@@ -34,6 +34,10 @@ struct ChangeEffects: Sendable {
             self.changedKeys.insert(.authority(authority.id))
         case .deleteAuthority(let id):
             self.changedKeys.insert(.authority(id))
+        case .putClaim(let claim):
+            self.changedKeys.insert(.termsOfClaim(claim.certificate))
+        case .putClaimTerms(let terms):
+            self.changedKeys.insert(.claimTerms(terms.name))
         case .putThing(let thing):
             self.changedKeys.insert(.thing(thing.name))
         case .deleteThing(let name):
@@ -62,13 +66,13 @@ struct ChangeEffects: Sendable {
         // every new device be judged twice.
         case .setProvenance, .recordFirstSeen, .deletePolicyVersion,
             // The status that comes with it is what counts here.
-            .putRevocation, .releaseHold,
+            .putRevocation, .recordFinding, .releaseHold,
             .addPolicyVersion(_, _, isDefault: false), .putThingType, .deleteThingType,
             .putBillingGroup, .setBillingGroup, .deleteBillingGroup, .setTags,
             .putEventConfigurations, .putIndexingConfiguration,
             .putTemplate, .deleteTemplate, .putTemplateVersion, .deleteTemplateVersion,
-            .putHook, .putClaim, .deleteClaim, .putClaimTerms, .spendClaim, .setClaimSpent,
-            .putRegistrationCode, .deleteRegistrationCode,
+            .putHook, .deleteClaim, .spendClaim, .setClaimSpent, .putRegistrationCode,
+            .deleteRegistrationCode,
             .putOwnershipToken, .redeemOwnershipToken, .deleteOwnershipToken,
             .putAccessKey, .deleteAccessKey, .putRole, .deleteRole,
             .putRegistrationTask, .setRegistrationTaskState, .deleteRegistrationTask,

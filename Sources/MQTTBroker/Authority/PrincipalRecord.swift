@@ -16,9 +16,19 @@ struct PrincipalRecord: Sendable {
     let issuer: Authority?
     let policies: [CompiledPolicy]
     let things: [AttachedThing]
+    /// Where a claim may be used from; empty for anywhere.
+    var networks: [IPNetwork] = []
 
     func refusal(at now: UnixTime) -> PrincipalRefusal? {
         PrincipalRefusal.judge(self.certificate, issuer: self.issuer, at: now)
+    }
+
+    /// Asked at CONNECT: a line that is narrowed while its devices are connected refuses what they
+    /// ask for, with an answer, and their next connection.
+    func refusal(of sourceAddress: String) -> PrincipalRefusal? {
+        guard !self.networks.isEmpty else { return nil }
+        guard let address = IPNetwork(address: sourceAddress) else { return .foreignNetwork }
+        return self.networks.contains { $0.contains(address) } ? nil : .foreignNetwork
     }
 }
 

@@ -11,6 +11,8 @@ enum PrincipalRefusal: Hashable, Sendable {
     case notYetValid(UnixTime)
     case foreignIssuer
     case inactiveIssuer(CertificateID)
+    /// The terms of its claim name networks, and the client is in none of them.
+    case foreignNetwork
     /// The registry could not be read, so nobody can say.
     case storeUnavailable
 
@@ -29,6 +31,7 @@ enum PrincipalRefusal: Hashable, Sendable {
         case .notYetValid: "certificate-not-yet-valid"
         case .foreignIssuer: "foreign-issuer"
         case .inactiveIssuer: "inactive-issuer"
+        case .foreignNetwork: "foreign-network"
         case .storeUnavailable: "store-unavailable"
         }
     }
@@ -43,6 +46,7 @@ enum PrincipalRefusal: Hashable, Sendable {
         case .notYetValid(let begin): "the certificate is not valid before \(begin)"
         case .foreignIssuer: "the certificate's issuer is no authority of this fleet"
         case .inactiveIssuer(let id): "the certificate's issuer \(id) is INACTIVE"
+        case .foreignNetwork: "the claim may not be used from this address"
         case .storeUnavailable: "the registry cannot be read"
         }
     }

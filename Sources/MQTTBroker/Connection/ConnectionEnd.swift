@@ -21,6 +21,8 @@ enum ConnectionEnd: Sendable {
     /// A bound of the server's own was passed.
     case quotaExceeded(cause: String)
     case takenOver
+    /// The certificate is on two live connections, and policy ends this one.
+    case certificateInTwoPlaces
     case serverStopping
 
     /// The stable word for counters and the log.
@@ -38,6 +40,7 @@ enum ConnectionEnd: Sendable {
         case .protocolViolated(let error): error.code.rawValue
         case .quotaExceeded: "quota-exceeded"
         case .takenOver: "taken-over"
+        case .certificateInTwoPlaces: "certificate-in-two-places"
         case .serverStopping: "server-stopping"
         }
     }
@@ -55,6 +58,7 @@ enum ConnectionEnd: Sendable {
             cause
         case .protocolViolated(let error): error.message
         case .takenOver: "another connection took over the client identifier"
+        case .certificateInTwoPlaces: "the certificate is on two live connections"
         case .serverStopping: "the server is stopping"
         }
     }
@@ -70,6 +74,7 @@ enum ConnectionEnd: Sendable {
         case .notAuthorized: .forbiddenAccess
         case .quotaExceeded: .throttled
         case .takenOver: .duplicateClientID
+        case .certificateInTwoPlaces: .forbiddenAccess
         case .serverStopping: .serverInitiated
         }
     }
@@ -80,7 +85,7 @@ enum ConnectionEnd: Sendable {
         case .clientLeft, .lost, .tlsFailed, .handshakeTimeout, .connectTimeout, .connectRefused:
             nil
         case .keepAliveTimeout: .keepAliveTimeout
-        case .principalRefused, .notAuthorized: .notAuthorized
+        case .principalRefused, .notAuthorized, .certificateInTwoPlaces: .notAuthorized
         case .protocolViolated(let error): error.reasonCode
         case .quotaExceeded: .quotaExceeded
         case .takenOver: .sessionTakenOver
@@ -96,7 +101,7 @@ enum ConnectionEnd: Sendable {
         case .principalRefused: false
         case .lost, .tlsFailed, .handshakeTimeout, .connectTimeout, .keepAliveTimeout,
             .connectRefused, .notAuthorized, .protocolViolated, .quotaExceeded, .takenOver,
-            .serverStopping:
+            .certificateInTwoPlaces, .serverStopping:
             true
         }
     }
@@ -111,8 +116,24 @@ enum ConnectionEnd: Sendable {
         switch self {
         case .clientLeft, .lost, .serverStopping, .takenOver, .keepAliveTimeout: false
         case .tlsFailed, .handshakeTimeout, .connectTimeout, .principalRefused, .connectRefused,
-            .notAuthorized, .protocolViolated, .quotaExceeded:
+            .notAuthorized, .protocolViolated, .quotaExceeded, .certificateInTwoPlaces:
             true
+        }
+    }
+
+    /// What it is called where refusals are looked up; nil for an end that is none, or that has
+    /// been told already by what led to it.
+    /// - Parameter wasLive: whether the connection had been accepted.
+    func refusalReason(wasLive: Bool) -> RefusalReason? {
+        switch self {
+        case .tlsFailed, .handshakeTimeout: .handshakeFailed
+        case .principalRefused: .principalRefused
+        case .connectTimeout, .connectRefused: .connectRefused
+        case .protocolViolated: wasLive ? nil : .connectRefused
+        case .certificateInTwoPlaces: .certificateInTwoPlaces
+        case .clientLeft, .lost, .keepAliveTimeout, .notAuthorized, .quotaExceeded, .takenOver,
+            .serverStopping:
+            nil
         }
     }
 }

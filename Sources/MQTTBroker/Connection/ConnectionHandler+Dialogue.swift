@@ -31,6 +31,9 @@ extension ConnectionHandler {
         guard let principal = self.principal else { return self.registerFirst(request) }
         let now = self.environment.clock.now
         if let refusal = principal.refusal(at: now) { return self.end(.principalRefused(refusal)) }
+        if let refusal = principal.refusal(of: self.sourceAddress) {
+            return self.end(.principalRefused(refusal))
+        }
         let clientID = request.clientID ?? self.environment.assignClientID()
         let authority = ConnectionAuthority(
             record: principal, clientID: clientID, sourceAddress: self.sourceAddress,
@@ -94,6 +97,7 @@ extension ConnectionHandler {
                 "thing": "\(authority.thing?.thing.name.rawValue ?? "-")",
             ]))
         self.noteFirstSight(of: authority.record.certificate)
+        self.enterSession(displacing: claim.loser)
     }
 
     private func noteFirstSight(of certificate: Certificate) {
@@ -165,6 +169,7 @@ extension ConnectionHandler {
             if end.publishesWill { self.publishWill(at: end) }
             self.environment.directory.release(
                 self.machine.clientID, by: self.shard.holder(self.number))
+            self.leaveSession()
             // Whoever took the identifier over has a later session, which counts.
             self.environment.connectivity.note(
                 self.machine.clientID, session: self.sessionNumber,

@@ -26,12 +26,51 @@ extension ConnectionHandler {
                 "action": "\(verdict.request.operation)",
                 "resource": "\(verdict.request.resource.rawValue.clipped)",
                 "decidedBy": "\(verdict.decidedBy)",
-            ])
+            ], kept: self.refusal(verdict))
     }
 
-    func logRefusal(_ message: Logger.Message, _ facts: Logger.Metadata) {
+    /// A denial as it is kept; nil for what nobody asked for by a packet of its own.
+    private func refusal(_ verdict: ConnectionAuthority.Verdict) -> ConnectionRefusal? {
+        guard let action = verdict.request.action, let reason = Self.reasons[action] else {
+            return nil
+        }
+        // `topic/a/b`, without what all ARNs of the fleet have in common.
+        let resource = verdict.request.resource.rawValue.split(
+            separator: ":", maxSplits: 5, omittingEmptySubsequences: false
+        ).last.map(String.init)
+        return self.refusal(
+            reason, action.rawValue, by: verdict.decidedBy, "\(action.rawValue) is not allowed",
+            resource: resource)
+    }
+
+    private static let reasons: [PolicyAction: RefusalReason] = [
+        .connect: .connectDenied, .publish: .publishDenied, .retainPublish: .publishDenied,
+        .subscribe: .subscribeDenied,
+    ]
+
+    func refusal(
+        _ reason: RefusalReason, _ action: String, by decider: String, _ explanation: String,
+        resource: String? = nil
+    ) -> ConnectionRefusal {
+        ConnectionRefusal(
+            reason, action: action, decidedBy: decider, explanation: explanation,
+            resource: resource?.clipped,
+            peer: ConnectionRefusal.Peer(
+                address: self.sourceAddress, certificate: self.certificateID,
+                clientID: self.machine.clientID.clipped, serverName: self.serverName?.clipped),
+            at: self.environment.clock.now)
+    }
+
+    /// - Parameter kept: what goes to the journal, under the same bound.
+    func logRefusal(
+        _ message: Logger.Message, _ facts: Logger.Metadata, kept refusal: ConnectionRefusal? = nil
+    ) {
         self.denialsLogged += 1
         if self.denialsLogged > Self.denialsLoggedMax { return }
+        if let refusal {
+            self.hasKeptRefusal = true
+            self.environment.journal?.note(refusal)
+        }
         var metadata = self.metadata(facts)
         if self.denialsLogged == Self.denialsLoggedMax {
             metadata["note"] = "further refusals on this connection are not logged"
@@ -46,6 +85,13 @@ extension ConnectionHandler {
             } else {
                 counters.connectionsRefused[end.label, default: 0] += 1
             }
+        }
+        // A CONNECT that a policy denied has said so already, and by which.
+        let isTold = !wasLive && self.hasKeptRefusal
+        if !isTold, let reason = end.refusalReason(wasLive: wasLive) {
+            let action = reason == .handshakeFailed ? "TLS" : "iot:Connect"
+            self.environment.journal?.note(
+                self.refusal(reason, action, by: end.label, end.explanation))
         }
         // A port scan, or a load balancer's probe: a socket that said nothing at all.
         let level: Logger.Level = end.isNotable ? .notice : .debug

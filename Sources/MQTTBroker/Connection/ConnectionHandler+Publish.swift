@@ -66,7 +66,7 @@ extension ConnectionHandler {
                 [
                     "topic": "\(publish.topic.text.clipped)",
                     "explanation": "no service answers there",
-                ])
+                ], kept: self.refusal(publish.topic, "no service answers there"))
             return self.refuse(
                 publish, .topicNameInvalid,
                 cause: "no service answers at \(publish.topic.text.clipped)")
@@ -79,12 +79,18 @@ extension ConnectionHandler {
                 [
                     "topic": "\(publish.topic.text.clipped)",
                     "explanation": "RETAIN is set; clear it",
-                ])
+                ], kept: self.refusal(publish.topic, "RETAIN is set; clear it"))
             return self.refuse(
                 publish, .topicNameInvalid,
                 cause: "RETAIN is set on a publish to \(publish.topic.text.clipped)")
         }
         self.request(publish, of: service)
+    }
+
+    private func refusal(_ topic: TopicName, _ explanation: String) -> ConnectionRefusal {
+        self.refusal(
+            .topicRefused, "iot:Publish", by: "reserved topics", explanation,
+            resource: topic.text)
     }
 
     private func request(_ publish: Publish, of service: any ReservedTopicService) {

@@ -16,8 +16,12 @@ extension ConnectionHandler {
             return refusal
         }
         if line.filter.isReserved, !self.environment.reserved.mayHold(line.filter) {
+            let hint = self.environment.reserved.hint(forRefused: line.filter)
             self.logSubscribeRefusal(
-                line.filter, self.environment.reserved.hint(forRefused: line.filter))
+                line.filter, hint,
+                kept: self.refusal(
+                    .topicRefused, "iot:Subscribe", by: "reserved topics", hint,
+                    resource: line.filter.text))
             return .topicFilterInvalid
         }
         let verdict = authority.subscribe(line.filter, at: self.environment.clock.now)
@@ -42,10 +46,13 @@ extension ConnectionHandler {
         }
     }
 
-    private func logSubscribeRefusal(_ filter: TopicFilter, _ explanation: String) {
+    private func logSubscribeRefusal(
+        _ filter: TopicFilter, _ explanation: String, kept refusal: ConnectionRefusal? = nil
+    ) {
         self.logRefusal(
             "subscription refused",
-            ["filter": "\(filter.text.clipped)", "explanation": "\(explanation)"])
+            ["filter": "\(filter.text.clipped)", "explanation": "\(explanation)"],
+            kept: refusal)
     }
 
     func received(_ unsubscribe: Unsubscribe) {

@@ -70,7 +70,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var subscriptionCount = 0
     var isDraining = false
     var denialsLogged = 0
+    var hasKeptRefusal = false
     var hasLoggedRetain = false
+    /// As other sessions of its certificate see it; nil where nobody looks.
+    var ownSession: CertificateSessions.Session?
+    /// A newer session of the same certificate, until this one is heard of again.
+    var rival: CertificateSessions.Session?
     /// The commit that took its right away, until the socket is closed.
     var droppedBy: ChangeEffects.Cause?
 
@@ -141,10 +146,24 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     /// The timer that runs until the next step of the opening is done.
-    func setDeadline(seconds: Int64, end: ConnectionEnd) {
+    ///
+    /// It is for peers that take their time, not for a loop that has too much to do: where the
+    /// loop comes to it late, as when a whole shift's devices knock at once, the peer has as long
+    /// again. Whoever only keeps sockets open does not make a loop late.
+    func setDeadline(
+        seconds: Int64, end: ConnectionEnd,
+        extensionsLeft: Int = BrokerLimits.deadlineExtensionsMax
+    ) {
         self.deadline?.cancel()
         let bound = NIOLoopBound(self, eventLoop: self.shard.eventLoop)
-        self.deadline = self.shard.eventLoop.scheduleTask(in: .seconds(seconds)) {
+        let due = NIODeadline.now() + .seconds(seconds)
+        self.deadline = self.shard.eventLoop.scheduleTask(deadline: due) {
+            let isLate = NIODeadline.now() - due > BrokerLimits.deadlineLateness
+            if isLate, extensionsLeft > 0 {
+                bound.value.setDeadline(
+                    seconds: seconds, end: end, extensionsLeft: extensionsLeft - 1)
+                return
+            }
             bound.value.end(end)
             bound.value.shard.flush()
         }
@@ -209,6 +228,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         defer { self.isProcessing = false }
         do throws(MQTTError) {
             while !self.isInputHeld, let packet = try self.decoder.next(from: &self.inbound) {
+                if let rival = self.rival { self.spoke(packet, beside: rival) }
                 self.perform(self.machine.received(packet, at: .now))
             }
         } catch {

@@ -46,14 +46,29 @@ final class SessionShard {
     }
 
     /// Closes the connection that lost its client identifier, wherever it lives.
-    func displace(_ loser: SessionDirectory.Holder) {
-        if loser.shard == self.port.index {
-            self.connections[loser.connection]?.end(.takenOver)
+    func displace(_ loser: SessionDirectory.Holder) { self.end(loser, .takenOver) }
+
+    /// Ends a connection, wherever it lives.
+    func end(_ holder: SessionDirectory.Holder, _ end: ConnectionEnd) {
+        self.reach(holder) { $0.end(end) }
+    }
+
+    /// Has a connection tell, wherever it lives, when it hears something beside `rival`.
+    func watch(_ holder: SessionDirectory.Holder, rival: CertificateSessions.Session) {
+        self.reach(holder) { $0.rival = rival }
+    }
+
+    private func reach(
+        _ holder: SessionDirectory.Holder,
+        _ body: @escaping @Sendable (ConnectionHandler) -> Void
+    ) {
+        if holder.shard == self.port.index {
+            if let connection = self.connections[holder.connection] { body(connection) }
             return
         }
-        guard self.peers.indices.contains(loser.shard) else { return }
-        self.peers[loser.shard].execute { shard in
-            shard.connections[loser.connection]?.end(.takenOver)
+        guard self.peers.indices.contains(holder.shard) else { return }
+        self.peers[holder.shard].execute { shard in
+            if let connection = shard.connections[holder.connection] { body(connection) }
             shard.flush()
         }
     }

@@ -105,6 +105,7 @@ private struct EventDraft {
         case .deleteThingGroup(let name): self.delete(name)
         case .addThingToGroup(let thing, let group): self.add(thing, group, .added)
         case .removeThingFromGroup(let thing, let group): self.add(thing, group, .removed)
+        case .recordFinding(let finding): self.add(finding)
         case .putBillingGroup, .setBillingGroup, .deleteBillingGroup, .setTags,
             .putEventConfigurations, .putIndexingConfiguration, .putCertificate,
             .setCertificateStatus, .setProvenance, .recordFirstSeen, .deleteCertificate, .putPolicy,
@@ -159,6 +160,20 @@ private struct EventDraft {
             return [key: .string(name.rawValue)]
         }
         return detail
+    }
+
+    /// AWS has no such event; it goes with those of certificates, since it is about one.
+    private mutating func add(_ finding: EnrolmentFinding) {
+        self.add(
+            .certificate, "ENROLMENT_FINDING_EVENT",
+            "enrolment/\(finding.kind.rawValue)/certificate/\(finding.certificate)", .created,
+            [
+                "verdict": .string(finding.kind.rawValue),
+                "policy": .string(finding.policy.rawValue),
+                "certificateId": .string(finding.certificate.rawValue),
+                "thingName": finding.thing.map { .string($0.rawValue) } ?? .null,
+                "evidence": .object(finding.evidence),
+            ])
     }
 
     // MARK: Groups

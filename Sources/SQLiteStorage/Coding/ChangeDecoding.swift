@@ -43,6 +43,7 @@ extension Change {
         },
         "deleteCertificate": { .deleteCertificate(try $0.id("certificate")) },
         "putRevocation": { .putRevocation(try Revocation(json: $0.value("record"))) },
+        "recordFinding": { .recordFinding(try EnrolmentFinding(json: $0.value("record"))) },
         "releaseHold": { .releaseHold(try $0.id("certificate")) },
         "putPolicy": { .putPolicy(try Policy(json: $0.value("record"))) },
         "addPolicyVersion": {

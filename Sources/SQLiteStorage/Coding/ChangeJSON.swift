@@ -53,6 +53,7 @@ extension Change {
         case .deleteCertificate(let id):
             Self.of("deleteCertificate", ("certificate", RecordJSON.id(id)))
         case .putRevocation(let record): Self.put("putRevocation", record.json)
+        case .recordFinding(let record): Self.put("recordFinding", record.json)
         case .releaseHold(let id):
             Self.of("releaseHold", ("certificate", RecordJSON.id(id)))
         case .putPolicy(let record): Self.put("putPolicy", record.json)

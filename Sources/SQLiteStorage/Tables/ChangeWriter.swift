@@ -58,6 +58,7 @@ struct ChangeWriter {
             try CertificateTables.recordFirstSeen(id, at: time, revision, db)
         case .deleteCertificate(let id): try CertificateTables.delete(id, db)
         case .putRevocation(let record): try RevocationTable.put(record, revision, db)
+        case .recordFinding(let record): try FindingTable.record(record, revision, db)
         case .releaseHold(let id): try RevocationTable.releaseHold(id, db)
         case .putClaim, .deleteClaim, .putClaimTerms, .spendClaim, .setClaimSpent:
             try self.writeClaim(change)
@@ -149,7 +150,7 @@ struct ChangeWriter {
             .setTags, .putEventConfigurations, .putIndexingConfiguration, .putCertificate,
             .setCertificateStatus,
             .setProvenance, .recordFirstSeen, .deleteCertificate, .putPolicy, .deletePolicy,
-            .putRevocation, .releaseHold,
+            .putRevocation, .recordFinding, .releaseHold,
             .setDefaultPolicyVersion, .deletePolicyVersion,
             .detachPolicy, .detachThingPrincipal, .putTemplate, .deleteTemplate,
             .putTemplateVersion, .deleteTemplateVersion, .putHook, .deleteClaim, .putClaimTerms,

@@ -39,6 +39,7 @@ struct ListPages {
         case .certificatesUnproven(let lot): try self.unproven(lot: lot, query)
         case .temporaryClaimsEnded(let moment):
             try self.temporaryClaims(endedBefore: moment, query)
+        case .enrolmentFindings, .enrolmentsHeld: try FindingTable.page(query, self.db)
         case .authoritiesByCreation(let order, let template):
             try self.authorities(order, template, query)
         case .versionsOfTemplate(let name): try self.versions(of: name, query)

@@ -9,35 +9,54 @@ struct TraceCommand: AsyncParsableCommand {
         discussion: """
             Reads the service's own record of the dialogue; a running service is not disturbed. \
             With a correlation id (a refusal's correlationId) or a serial number, it shows that \
-            attempt and the others of the same certificate. Exit code 1 where there is none.
+            attempt and the others of the same certificate, with what the gateway refused of it: \
+            handshakes, CONNECTs, publishes and subscriptions. --refused shows the newest \
+            \(AttemptArchive.refusedShownMax) of those, whoever they were. Exit code 1 where there \
+            is nothing.
 
             Examples:
               slipway trace 4f1c02b9aa60d1e7
               slipway trace --serial SN-000042 --json
+              slipway trace --client-id line-4-nest-2
+              slipway trace --refused
             """)
 
     @Argument(help: "The correlation id of one request") var id: String?
     @Option(help: "The serial number, as the device sent it") var serial: String?
+    @Option(help: "The id of the certificate that was asked for, or refused") var certificate:
+        String?
+    @Option(help: "The client identifier of a connection that was refused") var clientID: String?
+    @Flag(help: "The newest connections and packets that the gateway refused") var refused = false
     @Flag(help: "Print one JSON object a line") var json = false
     @OptionGroup(title: "Settings") var settings: LocationOptions
 
+    private var questions: [AttemptArchive.Question] {
+        [
+            self.id.map { .id($0) }, self.serial.map { .serial($0) },
+            self.certificate.map { .certificate($0.lowercased()) },
+            self.clientID.map { .clientID($0) }, self.refused ? .refusedConnections : nil,
+        ].compactMap { $0 }
+    }
+
     func validate() throws {
-        guard (self.id == nil) != (self.serial == nil) else {
-            throw ValidationError("name a correlation id, or a serial number with --serial")
+        guard self.questions.count == 1 else {
+            throw ValidationError(
+                "name one thing: a correlation id, --serial, --certificate, --client-id or "
+                    + "--refused")
         }
     }
 
     func run() async throws {
         do throws(FleetError) {
             let installation = Installation(try await self.settings.resolve())
-            let found = AttemptArchive(path: installation.attemptLog).story(
-                id: self.id, serial: self.serial)
+            let archive = AttemptArchive(installation: installation)
+            let found = self.questions.flatMap { archive.story($0) }
             guard !found.isEmpty else {
-                let what = self.id.map { "with the id \($0)" } ?? "of \(self.serial ?? "")"
                 throw FleetError(
                     .notFound,
-                    "there is no attempt \(what) in '\(installation.attemptLog)': is it of "
-                        + "another installation (--directory), or so old that it has gone?")
+                    "there is nothing of it in '\(installation.attemptLog)' and "
+                        + "'\(installation.connectionLog)': is it of another installation "
+                        + "(--directory), or so old that it has gone?")
             }
             for attempt in found {
                 guard !self.json else {
@@ -53,14 +72,16 @@ struct TraceCommand: AsyncParsableCommand {
         func text(_ key: String) -> String {
             attempt[key].map { $0.stringValue ?? $0.description } ?? "-"
         }
-        var lines = [
-            "\(text("at"))  \(text("operation"))  \(text("outcome"))  id \(text("id"))  "
-                + "serial \(text("serial"))  \(text("tookMs")) ms"
-        ]
+        var head = "\(text("at"))  \(text("operation"))  \(text("outcome"))  id \(text("id"))"
+        for (key, word) in [
+            ("serial", "serial"), ("clientId", "client"), ("source", "from"),
+        ] where attempt[key] != nil { head += "  \(word) \(text(key))" }
+        if attempt["tookMs"] != nil { head += "  \(text("tookMs")) ms" }
+        var lines = [head]
         for case .object(let step) in attempt["steps"]?.arrayValue ?? [] {
             let facts = step.members.filter { $0.key != "step" && $0.key != "atMs" }
                 .map { "\($0.key)=\($0.value.stringValue ?? $0.value.description)" }
-            let at = step["atMs"]?.description ?? ""
+            let at = step["atMs"]?.description ?? "0"
             let name = step["step"]?.stringValue ?? ""
             lines.append(
                 "  \(at.leftPadded(to: 6)) ms  \(name.rightPadded(to: 12))"
@@ -68,8 +89,10 @@ struct TraceCommand: AsyncParsableCommand {
         }
         if attempt["reasonCode"] != nil {
             lines.append(
-                "  refused at \(text("step")): \(text("reasonCode")) \(text("reason")), "
-                    + "\(text("statusCode")) \(text("errorCode")): \(text("errorMessage"))")
+                "  refused at \(text("step")): \(text("reasonCode")) \(text("reason"))"
+                    + (attempt["statusCode"] == nil
+                        ? "" : ", \(text("statusCode")) \(text("errorCode"))")
+                    + ": \(text("errorMessage"))")
             if attempt["cause"] != nil { lines.append("  not told: \(text("cause"))") }
         }
         return lines

@@ -66,6 +66,8 @@ struct Installation: Sendable {
     var accessLog: String { "\(self.data)/access.log" }
     /// Every request of the provisioning dialogue, step by step (`slipway trace`).
     var attemptLog: String { "\(self.data)/attempts.log" }
+    /// What the gateway refused beside the dialogue.
+    var connectionLog: String { "\(self.data)/connections.log" }
     var registrationTasks: String { "\(self.data)/tasks" }
     var demoSerials: String { "\(self.data)/demo-serials.txt" }
     var demoDevices: String { "\(self.data)/demo-devices" }

@@ -105,6 +105,10 @@ struct SettingOptions: ParsableArguments {
     var enrolmentOnRework: String?
     @Option(help: "Another key elsewhere or later: allow, replace, refuse or hold")
     var enrolmentOnElsewhere: String?
+    @Option(help: "The same key under another serial: allow, replace, refuse or hold")
+    var enrolmentOnCopiedImage: String?
+    @Option(help: "One certificate on two connections: allow, replace, refuse or hold")
+    var enrolmentOnClone: String?
     @Option(help: "Seconds that another key at the same station counts as rework")
     var enrolmentReworkSeconds: String?
     @Option(help: "trace, debug, info, notice, warning or error")
@@ -148,6 +152,8 @@ struct SettingOptions: ParsableArguments {
             "enrolment.onRetry": self.enrolmentOnRetry,
             "enrolment.onRework": self.enrolmentOnRework,
             "enrolment.onElsewhere": self.enrolmentOnElsewhere,
+            "enrolment.onCopiedImage": self.enrolmentOnCopiedImage,
+            "enrolment.onClone": self.enrolmentOnClone,
             "enrolment.reworkSeconds": self.enrolmentReworkSeconds,
             "log.level": self.logLevel, "shutdown.graceSeconds": self.shutdownGraceSeconds,
         ]

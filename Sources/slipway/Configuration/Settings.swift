@@ -125,6 +125,13 @@ enum Settings {
             "enrolment.onElsewhere", .choice(["allow", "replace", "refuse", "hold"]),
             default: "hold", "another key for a serial anywhere else, or later"),
         Setting(
+            "enrolment.onCopiedImage", .choice(["allow", "replace", "refuse", "hold"]),
+            default: "refuse", "the same key under another serial"),
+        Setting(
+            "enrolment.onClone", .choice(["allow", "replace", "refuse", "hold"]),
+            default: "allow",
+            "one certificate on two live connections: keep both, the newer, the older or neither"),
+        Setting(
             "enrolment.reworkSeconds", .integer(0...31_536_000), default: "28800",
             "how long another key at the same station counts as rework"),
 

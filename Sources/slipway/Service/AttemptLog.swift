@@ -34,9 +34,31 @@ final class AttemptLog: Sendable {
     func close() { self.file.withLock { $0.close() } }
 }
 
-/// The attempts that were kept, oldest first.
+/// The attempts that were kept, and what the gateway refused beside them.
 struct AttemptArchive {
-    let path: String
+    let installation: Installation
+
+    /// What a trace is asked for by.
+    enum Question {
+        case id(String)
+        case serial(String)
+        case certificate(String)
+        case clientID(String)
+        /// Whatever the gateway refused.
+        case refusedConnections
+    }
+
+    /// The newest of what the gateway refused that are shown at once.
+    static let refusedShownMax = 100
+
+    /// Oldest first.
+    private var paths: [String] {
+        func names(_ path: String, _ count: Int) -> [String] {
+            stride(from: count - 1, through: 0, by: -1).map { $0 == 0 ? path : "\(path).\($0)" }
+        }
+        return names(self.installation.attemptLog, AttemptLog.filesMax)
+            + names(self.installation.connectionLog, ConnectionLog.filesMax)
+    }
 
     /// Every attempt that `matches`, of those whose line contains one of `needles`.
     func attempts(
@@ -44,8 +66,7 @@ struct AttemptArchive {
     ) -> [JSONObject] {
         let needles = needles.map { Data($0.utf8) }
         var found: [JSONObject] = []
-        for number in stride(from: AttemptLog.filesMax - 1, through: 0, by: -1) {
-            let name = number == 0 ? self.path : "\(self.path).\(number)"
+        for name in self.paths {
             guard let data = FileManager.default.contents(atPath: name) else { continue }
             for line in data.split(separator: UInt8(ascii: "\n")) {
                 guard needles.contains(where: { line.range(of: $0) != nil }),
@@ -54,16 +75,36 @@ struct AttemptArchive {
                 found.append(object)
             }
         }
-        return found
+        // Of two files; times are written so that their text has their order.
+        return found.enumerated().sorted { one, other in
+            let times = (
+                one.element["at"]?.stringValue ?? "", other.element["at"]?.stringValue ?? ""
+            )
+            return times.0 == times.1 ? one.offset < other.offset : times.0 < times.1
+        }.map(\.element)
     }
 
-    /// The attempts with this id or this serial, and those that made the same certificates.
-    func story(id: String?, serial: String?) -> [JSONObject] {
-        let needle = id ?? serial ?? ""
-        let quoted = JSONPrinter.print(.string(needle))
-        let direct = self.attempts(containing: [quoted]) { object in
-            id.map { object["id"] == .string($0) } ?? (object["serial"] == .string(needle))
+    /// What was asked for, and whatever else is known of the same certificates.
+    func story(_ question: Question) -> [JSONObject] {
+        func named(_ member: String, _ text: String) -> [JSONObject] {
+            self.attempts(containing: [JSONPrinter.print(.string(text))]) {
+                $0[member] == .string(text)
+            }
         }
+        switch question {
+        case .id(let text): return self.story(around: named("id", text))
+        case .serial(let text): return self.story(around: named("serial", text))
+        case .certificate(let text): return named("certificate", text)
+        case .clientID(let text): return named("clientId", text)
+        case .refusedConnections:
+            return self.attempts(containing: ["\"reasonCode\""]) { object in
+                object["reasonCode"]?.intValue.flatMap(RefusalReason.init(rawValue:))?
+                    .isTheGateways == true
+            }.suffix(Self.refusedShownMax)
+        }
+    }
+
+    private func story(around direct: [JSONObject]) -> [JSONObject] {
         let certificates = Set(direct.compactMap { $0["certificate"]?.stringValue })
         let ids = Set(direct.compactMap { $0["id"]?.stringValue })
         return self.attempts(containing: Array(certificates) + Array(ids)) { object in

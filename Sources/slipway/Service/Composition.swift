@@ -23,6 +23,7 @@ struct Composition: Sendable {
     let provisioner: Provisioner
     let sweep: PendingSweep
     let attempts: AttemptLog
+    let connections: ConnectionLog
     let access: AccessParts
     let registration: RegistrationParts
     let revocation: RevocationParts
@@ -74,6 +75,7 @@ struct Composition: Sendable {
         self.keyPairs = try KeyPairPool(
             KeyPairPool.Settings(
                 kind: isP256 ? .p256 : .rsa2048, depth: settings.integer("keys.ready"),
+                servingThreads: ProcessInfo.processInfo.activeProcessorCount,
                 waitersMax: isP256 ? Self.p256WaitersMax : Self.rsaWaitersMax))
         self.hooks = Self.hookPool(settings, store: self.store)
         self.webhooks = WebhookCaller(
@@ -81,6 +83,8 @@ struct Composition: Sendable {
             authorities: installation.pki)
         try await Self.refuseBrokenHooks(self.webhooks, self.store)
         self.attempts = try AttemptLog(path: installation.attemptLog, logger: logger)
+        self.connections = try ConnectionLog(
+            path: installation.connectionLog, entropy: entropy, logger: logger)
         let log = ProvisioningLog(logger: logger, attempts: self.attempts)
         self.provisioner = Provisioner(
             ports: Provisioner.Ports(
@@ -95,13 +99,17 @@ struct Composition: Sendable {
         self.revocation = try RevocationParts(
             settings, authorities: authorities, responder: profiles.responder,
             store: self.store, logger: logger)
-        let dependencies = BrokerDependencies(
+        var dependencies = BrokerDependencies(
             store: self.store, connectivity: self.store,
             services: [ProvisioningService(provisioner: self.provisioner)],
             clock: clock, entropy: entropy, realm: realm, logger: logger,
             trust: JustInTimeRegistration(
                 store: self.store, inspector: ForeignCertificateInspector(),
                 direct: self.registration.direct, clock: clock, realm: realm))
+        dependencies.clones = CloneJudge(
+            store: self.store, clock: clock, policy: EnrolmentParts.settings(settings).onClone,
+            observe: { log.note($0) })
+        dependencies.journal = self.connections
         self.broker = try Self.broker(
             installation, settings: Self.brokerSettings(settings, files, logger),
             dependencies: dependencies)
@@ -249,6 +257,7 @@ struct Composition: Sendable {
         self.keyPairs.shutdown()
         self.access.log.close()
         self.attempts.close()
+        self.connections.close()
         await self.store.close()
     }
 
@@ -288,7 +297,9 @@ struct Composition: Sendable {
             askHook: { await webhooks.run($0, request: $1) },
             readCSR: { text throws(FleetError) in try csrReader.read(text) }, clock: self.clock,
             realm: self.realm, requiresHookApproval: self.settings.flag("rights.fourEyes"),
-            templateLimits: self.settings.templateLimits)
+            templateLimits: self.settings.templateLimits,
+            enrolment: EnrolmentParts.settings(self.settings))
+        services.serialParameter = self.settings.text("enrolment.serialParameter")
         services.status = status
         return services
     }

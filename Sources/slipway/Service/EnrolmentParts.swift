@@ -17,6 +17,8 @@ enum EnrolmentParts {
         enrolment.onRetry = policy("enrolment.onRetry", enrolment.onRetry)
         enrolment.onRework = policy("enrolment.onRework", enrolment.onRework)
         enrolment.onElsewhere = policy("enrolment.onElsewhere", enrolment.onElsewhere)
+        enrolment.onCopiedImage = policy("enrolment.onCopiedImage", enrolment.onCopiedImage)
+        enrolment.onClone = policy("enrolment.onClone", enrolment.onClone)
         enrolment.reworkSeconds = Int64(resolved.integer("enrolment.reworkSeconds"))
         return enrolment
     }

@@ -57,6 +57,14 @@ struct ProvisioningLog: Sendable {
                     "claim": "\(publisher.principal)", "source": "\(publisher.sourceAddress)",
                 ])
         case .attempted(let record): self.attempts.append(record)
+        case .cloneSighted(let sighting, let policy):
+            self.logger.warning(
+                "a certificate is on two live connections",
+                metadata: Self.facts(sighting).merging(["policy": "\(policy.rawValue)"]) { $1 })
+        case .cloneNotRecorded(let sighting, let error):
+            self.logger.error(
+                "a certificate is on two live connections, and the store does not take it",
+                metadata: Self.facts(sighting).merging(["error": "\(error)"]) { $1 })
         case .clockWentBack(let seconds):
             self.logger.critical(
                 "the clock went back; nothing is issued until it has caught up",
@@ -71,6 +79,14 @@ struct ProvisioningLog: Sendable {
 }
 
 extension ProvisioningLog {
+    private static func facts(_ sighting: CloneSighting) -> Logger.Metadata {
+        let sessions = sighting.sessions.map { "\($0.clientID.clipped)@\($0.address)" }
+        return [
+            "certificate": "\(sighting.certificate)", "sign": "\(sighting.sign.rawValue)",
+            "sessions": "\(sessions.joined(separator: " "))",
+        ]
+    }
+
     /// One line for each call of a hook, with its cost; a call that came to no end has none.
     private func log(_ trace: HookTrace) {
         let outcome = trace.outcome

@@ -123,6 +123,7 @@ struct ServiceRun: Sendable {
             "requestsDenied": .int(counters.requestsDenied),
             "messagesDelivered": .int(counters.messagesDelivered),
             "messagesDroppedSlow": .int(counters.messagesDroppedSlow),
+            "clonesSighted": .int(counters.clonesSighted),
             "reservedRequests": .int(counters.reservedRequests),
             "revocation": Self.revocation(counters.revocationTimes),
             "keyPairsReady": .int(composition.keyPairs.readyCount),

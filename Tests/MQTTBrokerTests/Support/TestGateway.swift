@@ -18,11 +18,12 @@ final class TestGateway: Sendable {
     let service = EchoService()
     let log = TestLog()
     let connectivity = ConnectivityLog()
+    let journal = RefusalJournal()
     private let port: BoundPort
 
     /// - Parameter interposition: what happens between a read of the store and its answer.
     init(
-        interposition: Interposition = .nothing,
+        interposition: Interposition = .nothing, clones: (any CloneWatch)? = nil,
         _ change: (inout BrokerSettings) -> Void = { _ in }
     ) async throws {
         let authority = try TestAuthority()
@@ -36,12 +37,14 @@ final class TestGateway: Sendable {
         settings.handshakeSecondsMax = 1200
         settings.connectSecondsMax = 1200
         change(&settings)
+        var dependencies = BrokerDependencies(
+            store: InterposedStore(self.store, interposition),
+            connectivity: self.connectivity, services: [self.service], clock: self.clock,
+            entropy: TestEntropy(), realm: .standard, logger: self.log.logger)
+        dependencies.clones = clones
+        dependencies.journal = self.journal
         self.server = try BrokerServer(
-            settings: settings, tls: try Self.material(authority),
-            dependencies: BrokerDependencies(
-                store: InterposedStore(self.store, interposition),
-                connectivity: self.connectivity, services: [self.service], clock: self.clock,
-                entropy: TestEntropy(), realm: .standard, logger: self.log.logger))
+            settings: settings, tls: try Self.material(authority), dependencies: dependencies)
         self.port = BoundPort(try await self.server.start().port)
         _ = try await self.store.commit(
             ChangeSet(
