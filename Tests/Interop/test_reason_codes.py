@@ -21,7 +21,7 @@ ELSEWHERE = {
     3004: "test_clock.py", 9004: "test_clock.py", 7107: "test_enrolment.py",
 }
 # Those that hang on a race that no client can win at will; ReasonCodeTests.swift has them.
-RACES = {8001, 9002, 9006}
+RACES = {6201, 8001, 9002, 9006}
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +244,28 @@ def test_held_and_refused(make_gateway):
         told(device.register(made["certificateOwnershipToken"], same), 7105)
         slipway(gateway, "enrolment", "decide", made["certificateId"], "refuse")
         told(device.register(made["certificateOwnershipToken"], same), 7106)
+
+
+def test_allowlists(make_gateway):
+    gateway = make_gateway().start()
+    slipway(gateway, "allowlist", "hold", "demo", "SN-000007", "--reason", "burn-in")
+    slipway(gateway, "allowlist", "block", "demo", "SN-000008", "--reason", "scrapped")
+    slipway(gateway, "allowlist", "lease", "demo", "SN-000009", "--station", "nest-3")
+    units = gateway.directory / "units.csv"
+    units.write_text("serial,key_fingerprint,mac\nSN-000010," + "ab" * 32 + ",\n"
+                     "SN-000011,,02:00:00:00:00:01\n")
+    slipway(gateway, "allowlist", "import", "demo", str(units))
+    with Device(gateway, client_id="units") as device:
+        device.subscribe_to_replies()
+
+        def registered(number, **more):
+            return device.register(token(device), {"SerialNumber": f"SN-{number:06}", **more})
+
+        told(registered(7), 6202)
+        told(registered(8), 6203)
+        told(registered(9), 6204)
+        told(registered(10), 6205)
+        told(registered(11, MacAddress="02:00:00:00:00:02"), 6206, "MacAddress")
 
 
 @pytest.mark.parametrize("room,connections,code", [("1", 1, 9001), ("2000", 12, 9003)])
