@@ -71,12 +71,7 @@ struct Composition: Sendable {
         try await Self.registerAuthorities(
             self.store, installation, realm, authorities, logger: logger)
 
-        let isP256 = settings.text("keys.algorithm") == "P_256"
-        self.keyPairs = try KeyPairPool(
-            KeyPairPool.Settings(
-                kind: isP256 ? .p256 : .rsa2048, depth: settings.integer("keys.ready"),
-                servingThreads: ProcessInfo.processInfo.activeProcessorCount,
-                waitersMax: isP256 ? Self.p256WaitersMax : Self.rsaWaitersMax))
+        self.keyPairs = try Self.keyPairs(settings)
         self.hooks = Self.hookPool(settings, store: self.store)
         self.webhooks = WebhookCaller(
             scripts: self.hooks, secrets: "\(installation.pki)/webhooks",
@@ -106,13 +101,22 @@ struct Composition: Sendable {
             trust: JustInTimeRegistration(
                 store: self.store, inspector: ForeignCertificateInspector(),
                 direct: self.registration.direct, clock: clock, realm: realm))
-        dependencies.clones = CloneJudge(
-            store: self.store, clock: clock, policy: EnrolmentParts.settings(settings).onClone,
-            observe: { log.note($0) })
+        dependencies.clones = EnrolmentParts.clones(settings, self.store, log)
         dependencies.journal = self.connections
         self.broker = try Self.broker(
             installation, settings: Self.brokerSettings(settings, files, logger),
             dependencies: dependencies)
+    }
+
+    private static func keyPairs(
+        _ settings: ResolvedSettings
+    ) throws(FleetError) -> KeyPairPool {
+        let isP256 = settings.text("keys.algorithm") == "P_256"
+        return try KeyPairPool(
+            KeyPairPool.Settings(
+                kind: isP256 ? .p256 : .rsa2048, depth: settings.integer("keys.ready"),
+                servingThreads: ProcessInfo.processInfo.activeProcessorCount,
+                waitersMax: isP256 ? Self.p256WaitersMax : Self.rsaWaitersMax))
     }
 
     private static func provisioning(

@@ -23,6 +23,14 @@ enum EnrolmentParts {
         return enrolment
     }
 
+    static func clones(
+        _ resolved: ResolvedSettings, _ store: SQLiteFleetStore, _ log: ProvisioningLog
+    ) -> CloneJudge {
+        CloneJudge(
+            store: store, clock: SystemClock(), policy: Self.settings(resolved).onClone,
+            observe: { log.note($0) })
+    }
+
     /// The newest record says how late it is at least.
     static func seedClock(
         of provisioner: Provisioner, from store: SQLiteFleetStore

@@ -77,7 +77,8 @@ enum DryRunDesk: Sendable {
                 readCSR: { text throws(FleetError) in try reader.read(text) },
                 clock: SystemClock(), realm: try installation.realm,
                 requiresHookApproval: settings.flag("rights.fourEyes"),
-                templateLimits: settings.templateLimits), hooks)
+                templateLimits: settings.templateLimits,
+                enrolment: EnrolmentParts.settings(settings)), hooks)
     }
 
     func run(_ request: JSONObject) async throws(FleetError) -> JSONValue {
