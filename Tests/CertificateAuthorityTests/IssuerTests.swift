@@ -88,6 +88,33 @@ import X509
         }
     }
 
+    /// `Slipway.Certificate` of a template that is known when the certificate is made.
+    @Test func templateShapesTheCertificate() async throws {
+        let csr = try self.folder.request(key: KeyRecipe.p256, subject: "/O=Acme/CN=unit-7")
+        var choice = CertificateChoice.standard
+        choice.validityDaysMax = 30
+        choice.keyTypes = ["EC-P256"]
+        choice.subject = [.init("CN", "pump-7"), .init("c", "AT"), .init("title", "none")]
+        choice.alternativeNames = ["pump-7.example", "10.0.0.7", "urn:dev:ser:7", "not a name"]
+        let issued = try await self.deployment.issuer().issue(csr: csr, as: choice, at: noon)
+        try self.folder.write("device.pem", issued.pem)
+        try self.verify("device.pem", purpose: "sslclient")
+        let text = try self.folder.openssl(
+            "x509", "-in", "device.pem", "-noout", "-text", "-nameopt", "RFC2253")
+        for part in [
+            "CN=pump-7", "O=Acme", "C=AT", "Not After : Dec 24 12:00:00 2026 GMT",
+            "DNS:pump-7.example", "IP Address:10.0.0.7", "URI:urn:dev:ser:7",
+        ] {
+            #expect(text.contains(part), "\(part) in \(text)")
+        }
+        #expect(!text.contains("unit-7") && !text.contains("not a name"))
+        choice.keyTypes = ["RSA-2048"]
+        let refusal = await #expect(throws: FleetError.self) {
+            try await self.deployment.issuer().issue(csr: csr, as: choice, at: noon)
+        }
+        #expect(refusal?.code == .invalidCSR)
+    }
+
     @Test func sameRequestGivesDistinctCertificates() async throws {
         let csr = try CraftedRequest().pem()
         let issuer = try self.deployment.issuer()

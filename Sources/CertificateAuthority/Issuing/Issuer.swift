@@ -54,7 +54,11 @@ package final class Issuer: CertificateIssuer {
     package func issue(
         publicKey: [UInt8], as choice: CertificateChoice, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {
-        try self.issue(
+        // The key is this service's own; whether it is of a kind that a template takes is for the
+        // registration to judge.
+        var choice = choice
+        choice.keyTypes = []
+        return try self.issue(
             key: SubjectKey(der: publicKey, rules: self.rules), subject: nil, as: choice, at: now)
     }
 
@@ -81,7 +85,7 @@ package final class Issuer: CertificateIssuer {
         guard !self.authorityKeys.contains(key.fingerprint) else {
             throw SubjectKey.refusal("it is a certificate authority's")
         }
-        let profile = try self.profile(choice)
+        let profile = try self.profile(choice).narrowed(by: choice)
         // What a template asks of a foreign authority is for the registration to judge.
         let named = choice.issuer.flatMap { self.authorities.named($0) }
         let authority: IssuingAuthority

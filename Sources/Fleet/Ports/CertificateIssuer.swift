@@ -41,6 +41,24 @@ package struct CertificateChoice: Hashable, Sendable {
     package let issuer: String?
     /// A certificate profile, by its name.
     package let profile: String?
+    /// The most days that it may live; nil: as the profile says.
+    package var validityDaysMax: Int?
+    /// The keys that a request may bring, such as `EC-P256`; empty: as the profile says.
+    package var keyTypes: [String] = []
+    /// Attributes of the subject, in place of what a request says of them.
+    package var subject: [SubjectValue] = []
+    package var alternativeNames: [String] = []
+
+    /// An attribute by its short name (RFC 4514), and its value.
+    package struct SubjectValue: Hashable, Sendable {
+        package let attribute: String
+        package let value: String
+
+        package init(_ attribute: String, _ value: String) {
+            self.attribute = attribute
+            self.value = value
+        }
+    }
 
     package init(issuer: String?, profile: String?) {
         self.issuer = issuer

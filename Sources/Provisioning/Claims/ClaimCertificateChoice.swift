@@ -34,7 +34,8 @@ extension Provisioner {
                 let version = view.templateVersion(name, record.defaultVersionID)
             else { continue }
             choices.insert(
-                try self.templates.document(of: version).certificateDemands?.choice ?? .standard)
+                try self.templates.document(of: version).certificateDemands?
+                    .choice { $0.literal } ?? .standard)
         }
         return choices.count == 1 ? choices.first ?? .standard : .standard
     }

@@ -140,8 +140,10 @@ package struct DirectRegistration: Sendable {
         else { return nil }
         let place = "/Resources/\(resource.logicalName)/Properties"
         do throws(FleetError) {
-            return try await self.candidate(
-                rendered, as: document.certificateDemands?.choice ?? .standard)
+            let choice = document.certificateDemands?.choice {
+                TemplateRenderer.text($0, of: document, with: parameters)
+            }
+            return try await self.candidate(rendered, as: choice ?? .standard)
         } catch {
             throw error.at("\(place)/\(rendered.property)")
         }

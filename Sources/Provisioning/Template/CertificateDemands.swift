@@ -4,9 +4,9 @@ package import Fleet
 /// (`Slipway.Certificate`).
 ///
 /// In AWS's dialogue a certificate is signed before its device names a template. Where the claim is
-/// for one template, or for several that ask for the same, issuer and profile are known all the
-/// same, and the certificate is made by them (`CertificateChoice`). Everything here is looked at
-/// when the thing is registered, and a certificate that does not meet it is not activated.
+/// for one template, or for several that ask for the same, it is known all the same, and the
+/// certificate is made so, but for what hangs on the device's parameters (`CertificateChoice`). An
+/// operator's registration knows everything. Everything here is looked at when the thing is registered, and a certificate that does not meet it is not activated.
 package struct CertificateDemands: Hashable, Sendable {
     /// The issuing authority: its subject (RFC 4514) or its certificate id.
     package var issuer: String?
@@ -23,9 +23,17 @@ package struct CertificateDemands: Hashable, Sendable {
 
     package init() {}
 
-    /// What of it can be done when the certificate is made.
-    package var choice: CertificateChoice {
-        CertificateChoice(issuer: self.issuer, profile: self.profile)
+    /// What of it can be done when the certificate is made: all that is known by then.
+    /// - Parameter text: of a value; nil where that is not known yet.
+    package func choice(_ text: (TemplateExpression) -> String?) -> CertificateChoice {
+        var choice = CertificateChoice(issuer: self.issuer, profile: self.profile)
+        choice.validityDaysMax = self.validityDaysMax
+        choice.keyTypes = self.keyTypes.map(\.rawValue)
+        choice.subject = self.subject.compactMap { wanted in
+            text(wanted.value).map { CertificateChoice.SubjectValue(wanted.name, $0) }
+        }
+        choice.alternativeNames = self.alternativeNames.compactMap(text)
+        return choice
     }
 
     package var expressions: [TemplateExpression] {

@@ -37,6 +37,14 @@ package struct TemplateRenderer {
         }
     }
 
+    /// One value by itself; nil where it cannot be made of these parameters.
+    static func text(
+        _ expression: TemplateExpression, of document: TemplateDocument,
+        with parameters: ResolvedParameters
+    ) -> String? {
+        try? TemplateRenderer(document: document, parameters: parameters).plain(expression)
+    }
+
     private init(document: TemplateDocument, parameters: ResolvedParameters) {
         self.document = document
         self.parameters = parameters
