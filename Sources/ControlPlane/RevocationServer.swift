@@ -50,6 +50,8 @@ struct RevocationResponder: HTTPResponder {
     static let bodyBytesMax = 16 << 10
     /// An OCSP request in a path: RFC 5019 uses GET up to 255 octets; longer ones are let pass.
     static let pathBytesMax = 4 << 10
+    /// A list of a million entries goes out in pieces, each once the one before is on its way.
+    static let pieceBytes = 64 << 10
 
     let publisher: any RevocationPublisher
     let clock: any WallClock
@@ -67,8 +69,11 @@ struct RevocationResponder: HTTPResponder {
         guard isGet else {
             return Self.plain(.methodNotAllowed, "ask with GET, or POST an OCSP request to /ocsp")
         }
-        if let rest = Self.rest(of: path, after: "/ocsp/") { return await self.ocsp(path: rest) }
-        if let name = Self.rest(of: path, after: "/crl/") { return await self.list(name) }
+        let known = request.headers[.ifNoneMatch]
+        if let rest = Self.rest(of: path, after: "/ocsp/") {
+            return await self.ocsp(path: rest, known)
+        }
+        if let name = Self.rest(of: path, after: "/crl/") { return await self.list(name, known) }
         if let name = Self.rest(of: path, after: "/ca/"),
             let der = self.publisher.authority(named: name)
         {
@@ -82,12 +87,12 @@ struct RevocationResponder: HTTPResponder {
             ? String(path.dropFirst(prefix.count)) : nil
     }
 
-    private func list(_ name: String) async -> Response {
+    private func list(_ name: String, _ known: String?) async -> Response {
         do throws(FleetError) {
             guard let list = try await self.publisher.list(named: name) else {
                 return Self.plain(.notFound, "there is no such list here")
             }
-            return self.response(list, type: "application/pkix-crl")
+            return self.response(list, type: "application/pkix-crl", known: known)
         } catch {
             self.logger.error("a CRL cannot be made", metadata: ["error": "\(error)"])
             return Self.plain(.serviceUnavailable, "the list cannot be made now; try again")
@@ -106,15 +111,18 @@ struct RevocationResponder: HTTPResponder {
 
     /// RFC 6960 A.1: base64 of the request, percent-coded. Some clients leave `/` and `+` as they
     /// are, so the whole rest of the path is it.
-    private func ocsp(path: String) async -> Response {
+    private func ocsp(path: String, _ known: String?) async -> Response {
         guard let text = path.removingPercentEncoding, let request = Data(base64Encoded: text)
         else { return Self.plain(.badRequest, "what follows /ocsp/ is no base64") }
         let answer = await self.publisher.answer(ocsp: Array(request))
-        return self.response(answer, type: "application/ocsp-response")
+        return self.response(answer, type: "application/ocsp-response", known: known)
     }
 
     /// With the headers that let caches keep it for as long as it says (RFC 5019 section 6.2).
-    private func response(_ statement: PublishedStatement, type: String) -> Response {
+    /// - Parameter known: the `If-None-Match` of whoever has one already.
+    private func response(
+        _ statement: PublishedStatement, type: String, known: String?
+    ) -> Response {
         var headers = HTTPFields()
         if let thisUpdate = statement.thisUpdate, let nextUpdate = statement.nextUpdate {
             let left = max(0, nextUpdate.seconds - self.clock.now.seconds)
@@ -122,8 +130,10 @@ struct RevocationResponder: HTTPResponder {
                 "max-age=\(left), public, no-transform, must-revalidate"
             headers[.lastModified] = Self.httpDate(thisUpdate)
             headers[.expires] = Self.httpDate(nextUpdate)
-            headers[.eTag] = "\"\(Self.tag(statement.der))\""
+            let tag = "\"\(Self.tag(statement.der))\""
+            headers[.eTag] = tag
             headers[.date] = Self.httpDate(self.clock.now)
+            if known == tag { return Response(status: .notModified, headers: headers) }
         } else {
             headers[.cacheControl] = "no-cache"
         }
@@ -156,8 +166,19 @@ struct RevocationResponder: HTTPResponder {
     ) -> Response {
         var headers = headers
         headers[.contentType] = type
-        return Response(
-            status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+        guard bytes.count > Self.pieceBytes else {
+            return Response(
+                status: .ok, headers: headers,
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+        }
+        let body = ResponseBody(contentLength: bytes.count) { writer in
+            for start in stride(from: 0, to: bytes.count, by: Self.pieceBytes) {
+                let piece = bytes[start..<min(start + Self.pieceBytes, bytes.count)]
+                try await writer.write(ByteBuffer(bytes: piece))
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: headers, body: body)
     }
 
     private static func plain(_ status: HTTPResponse.Status, _ message: String) -> Response {

@@ -40,6 +40,7 @@ def main():
           f"(wanted: {SECONDS_WANTED * share:.2f})")
     print(f"  {figures['peakBytesMore'] / 1e6:>9.1f}  MB more at the most "
           f"(wanted: {MEGABYTES_WANTED * share:.0f})")
+    print(f"  {figures['peakBytes'] / 1e6:>9.1f}  MB resident at the most, program and all")
     print(f"  {figures['shardMicroseconds'] / 1e3:>9.2f}  milliseconds to re-sign one of "
           f"{arguments.shards} shards, {figures['shardBytes'] / 1e3:.0f} kB")
 

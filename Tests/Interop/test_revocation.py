@@ -3,6 +3,7 @@
 import base64
 import datetime
 import json
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -161,8 +162,19 @@ def test_a_get_request_is_cached_and_a_nonce_is_not(line):
     assert "max-age=" in headers["Cache-Control"] and headers["Expires"] and headers["ETag"]
     assert headers["Content-Type"] == "application/ocsp-response"
     assert line.get("/ocsp/" + encoded)[0] == answer
+    assert unchanged(line, "/ocsp/" + encoded, headers["ETag"])
+    whole = f"/crl/{line.whole()}.crl"
+    assert unchanged(line, whole, line.get(whole)[1]["ETag"])
     nonced = line.ocsp(path, "-nonce")
     assert "OCSP Nonce" in nonced.stdout and "WARNING: no nonce" not in nonced.stderr
+
+
+def unchanged(line, path, tag):
+    """RFC 9110 13.1.2: who names what it has is not sent it again."""
+    request = urllib.request.Request(line.url + path, headers={"If-None-Match": tag})
+    with pytest.raises(urllib.error.HTTPError) as answer:
+        urllib.request.urlopen(request, timeout=30)
+    return answer.value.code == 304 and answer.value.read() == b""
 
 
 @pytest.mark.parametrize("body", [
@@ -288,6 +300,33 @@ def test_the_number_goes_on_after_a_restart_that_lost_an_hour(line):
     line.gateway.wait_for_log("CRL and OCSP are served")
     until(lambda: served(line))
     assert crl_number(line) > ahead
+
+
+def test_the_number_goes_on_after_a_backup_is_restored(line, tmp_path):
+    """What was given out since the backup was made is not given out again."""
+    assert line.gateway.stop() == 0
+    backup = tmp_path / "fleet.db"
+    shutil.copy(line.gateway.database, backup)
+    numbers = []
+    for _ in range(2):
+        line.gateway.start()
+        line.gateway.wait_for_log("CRL and OCSP are served")
+        until(lambda: served(line))
+        for _ in range(2):
+            identity, _ = line.certificate("numbered")
+            line.slipway(*f"cert revoke {identity}".split())
+            before = numbers[-1] if numbers else 0
+            until(lambda: crl_number(line) > before)
+            numbers.append(crl_number(line))
+        assert line.gateway.stop() == 0
+        for left in line.gateway.database.parent.glob("fleet.db*"):
+            if left.name != "fleet.db.lock":
+                left.unlink()
+        shutil.copy(backup, line.gateway.database)
+    assert numbers == sorted(set(numbers)), numbers
+    line.gateway.start()
+    line.gateway.wait_for_log("CRL and OCSP are served")
+    until(lambda: served(line))
 
 
 def served(line):

@@ -81,16 +81,32 @@ package final class InMemoryFleetStore: FleetStore, AllowlistDrafts, Connectivit
 
     package func revocations(
         of issuer: CertificateID, buckets: ClosedRange<Int>, endingAfter: UnixTime,
-        after: Revocation?, limit: Int
-    ) async throws(FleetError) -> [Revocation] {
+        after: RevocationEntries.Place?, limit: Int
+    ) async throws(FleetError) -> RevocationEntries {
         func place(_ record: Revocation) -> (Int, String) { (record.bucket, record.serialNumber) }
         let all = self.state.withLock { Array($0.tables.revocations.values) }
-        return Array(
-            all.filter { record in
-                record.issuerID == issuer && buckets.contains(record.bucket)
-                    && record.notAfter >= endingAfter
-                    && after.map { place(record) > place($0) } ?? true
-            }.sorted { place($0) < place($1) }.prefix(limit))
+        let found = all.filter { record in
+            record.issuerID == issuer && buckets.contains(record.bucket)
+                && record.notAfter >= endingAfter
+                && after.map { place(record) > ($0.bucket, $0.serialNumber) } ?? true
+        }.sorted { place($0) < place($1) }.prefix(limit)
+        var entries = RevocationEntries()
+        for record in found {
+            let isTaken = entries.append(
+                hex: record.serialNumber.utf8, revokedAt: record.revokedAt,
+                reason: record.reason.code)
+            guard isTaken else {
+                throw FleetError(.internalFailure, "a row of 'revocations' is damaged")
+            }
+            entries.end(
+                at: RevocationEntries.Place(
+                    bucket: record.bucket, serialNumber: record.serialNumber))
+        }
+        return entries
+    }
+
+    package func revocationsAtMost() async throws(FleetError) -> Int {
+        self.state.withLock { $0.tables.revocations.count }
     }
 
     package func standing(

@@ -15,6 +15,9 @@ extension StorageConformance {
         StorageConformance(name: "revocations are read in pages, by bucket, unexpired") {
             try await Self.readInPages($0)
         },
+        StorageConformance(name: "a revocation without a serial number is no empty place") {
+            try await Self.damagedSerialIsReported($0)
+        },
         StorageConformance(name: "a list's number rises, whatever the clock says") {
             try await Self.listNumbersRise($0)
         },
@@ -31,13 +34,41 @@ extension StorageConformance {
             serialNumber: serial, notAfter: notAfter, reason: reason, revokedAt: Samples.time)
     }
 
-    private static func all(
-        _ store: Store, buckets: ClosedRange<Int> = 0...255, after: Revocation? = nil,
-        limit: Int = 100
-    ) async throws -> [Revocation] {
+    private static func page(
+        _ store: Store, buckets: ClosedRange<Int> = 0...255,
+        after: RevocationEntries.Place? = nil, limit: Int = 100
+    ) async throws -> RevocationEntries {
         try await store.revocations(
             of: Self.issuer, buckets: buckets, endingAfter: Samples.time, after: after,
             limit: limit)
+    }
+
+    private static func all(
+        _ store: Store, buckets: ClosedRange<Int> = 0...255
+    ) async throws -> [RevocationEntries.Entry] {
+        try Self.entries(await Self.page(store, buckets: buckets))
+    }
+
+    private static func entries(
+        _ page: RevocationEntries
+    ) throws -> [RevocationEntries.Entry] {
+        var entries: [RevocationEntries.Entry] = []
+        try page.forEach { entries.append($0) }
+        #expect(entries.count == page.count)
+        return entries
+    }
+
+    /// What a list says of them.
+    private static func entries(_ records: [Revocation]) -> [RevocationEntries.Entry] {
+        records.map { record in
+            let digits = Array(record.serialNumber)
+            let serial = stride(from: 0, to: digits.count, by: 2).compactMap {
+                UInt8(String(digits[$0...($0 + 1)]), radix: 16)
+            }
+            return RevocationEntries.Entry(
+                serialNumber: serial[...], revokedAt: record.revokedAt,
+                reason: record.reason.code)
+        }
     }
 
     private static func outlivesItsCertificate(_ store: Store) async throws {
@@ -79,11 +110,11 @@ extension StorageConformance {
         let final = Self.revocation(2, serial: "53ab")
         try await store.make(.putRevocation(held), .putRevocation(final))
         try await store.make(.releaseHold(final.certificate), .releaseHold(held.certificate))
-        #expect(try await Self.all(store) == [final])
+        #expect(try await Self.all(store) == Self.entries([final]))
         try await store.make(.putRevocation(held))
         let ended = Self.revocation(1, serial: "53aa", reason: .superseded)
         try await store.make(.putRevocation(ended), .releaseHold(held.certificate))
-        #expect(try await Self.all(store) == [ended, final])
+        #expect(try await Self.all(store) == Self.entries([ended, final]))
     }
 
     private static func listNumbersRise(_ store: Store) async throws {
@@ -108,15 +139,26 @@ extension StorageConformance {
         try await store.make(
             .putRevocation(
                 Self.revocation(5, serial: "530077", notAfter: UnixTime(seconds: 1))))
-        #expect(try await Self.all(store) == records)
-        var pages: [Revocation] = []
-        var after: Revocation?
+        #expect(try await Self.all(store) == Self.entries(records))
+        #expect(try await store.revocationsAtMost() >= records.count + 1)
+        var pages: [RevocationEntries.Entry] = []
+        var after: RevocationEntries.Place?
         repeat {
-            let page = try await Self.all(store, after: after, limit: 1)
-            pages += page
+            let page = try await Self.page(store, after: after, limit: 1)
+            pages += try Self.entries(page)
             after = page.last
         } while after != nil
-        #expect(pages == records)
-        #expect(try await Self.all(store, buckets: 0x0F...0x0F) == Array(records[1...2]))
+        #expect(pages == Self.entries(records))
+        #expect(
+            try await Self.all(store, buckets: 0x0F...0x0F) == Self.entries(Array(records[1...2])))
+    }
+
+    /// A list without the entry would say that the certificate is good.
+    private static func damagedSerialIsReported(_ store: Store) async throws {
+        for serial in ["53zz", "530"] {
+            let record = Self.revocation(7, serial: serial)
+            try await store.make(.putRevocation(record))
+            await #expect(throws: FleetError.self, "\(serial)") { try await Self.page(store) }
+        }
     }
 }

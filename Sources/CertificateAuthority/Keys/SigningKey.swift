@@ -187,26 +187,26 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
     }
 
     /// Signs a CRL or an OCSP answer (RFC 5280 5.1, RFC 6960 4.2.1), DER.
-    func sign(_ statement: StatusStatement) throws(FleetError) -> [UInt8] {
-        let signature = try Self.signature(
-            over: statement.tbs, key: self.key, digest: self.digest)
+    func sign(_ statement: consuming StatusStatement) throws(FleetError) -> [UInt8] {
         let scheme = self.scheme
         let algorithm = try encodeDER("statement") { try scheme.serialize(into: &$0) }
-        let bits = StatusDER.wrapped(0x03, [0] + signature)
-        let count =
-            statement.tbs.count + algorithm.count + bits.count + statement.trailer.count
-        // By hand: a list of a million entries is copied once.
-        var der = StatusDER.header(StatusDER.sequence, count: count)
-        der.reserveCapacity(der.count + count)
-        der += statement.tbs
-        der += algorithm
-        der += bits
-        der += statement.trailer
-        return der
+        let (key, digest) = (self.key, self.digest)
+        let signature = try statement.withSigned { octets throws(FleetError) in
+            try Self.signature(over: octets, key: key, digest: digest)
+        }
+        return statement.sealed(algorithm: algorithm, signature: signature)
     }
 
     private static func signature(
         over bytes: [UInt8], key: OpaquePointer, digest: OpaquePointer?
+    ) throws(FleetError) -> [UInt8] {
+        try bytes.withUnsafeBufferPointer { bytes throws(FleetError) in
+            try Self.signature(over: bytes, key: key, digest: digest)
+        }
+    }
+
+    private static func signature(
+        over bytes: UnsafeBufferPointer<UInt8>, key: OpaquePointer, digest: OpaquePointer
     ) throws(FleetError) -> [UInt8] {
         guard let context = EVP_MD_CTX_new() else {
             throw LibcryptoError.take("allocate").asFleetError
@@ -217,7 +217,7 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
         }
         var signature = [UInt8](repeating: 0, count: Int(EVP_PKEY_get_size(key)))
         var count = signature.count
-        guard EVP_DigestSign(context, &signature, &count, bytes, bytes.count) == 1,
+        guard EVP_DigestSign(context, &signature, &count, bytes.baseAddress, bytes.count) == 1,
             count <= signature.count
         else { throw LibcryptoError.take("sign").asFleetError }
         signature.removeLast(signature.count - count)

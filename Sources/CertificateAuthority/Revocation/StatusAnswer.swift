@@ -18,7 +18,8 @@ enum StatusAnswer {
     }
 
     struct Single {
-        let certificate: StatusRequest.Certificate
+        /// The CertID as it was asked for.
+        let certificate: [UInt8]
         let standing: CertificateStanding
     }
 
@@ -33,7 +34,7 @@ enum StatusAnswer {
         body += StatusDER.generalizedTime(thisUpdate)
         var responses: [UInt8] = []
         for single in singles {
-            var fields = single.certificate.encoded
+            var fields = single.certificate
             fields += Self.status(single.standing)
             fields += StatusDER.generalizedTime(thisUpdate)
             fields += StatusDER.wrapped(0xA0, StatusDER.generalizedTime(nextUpdate))

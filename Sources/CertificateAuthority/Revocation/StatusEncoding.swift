@@ -16,13 +16,35 @@ enum StatusDER {
     }
 
     static func append(_ tag: UInt8, _ content: [UInt8], to output: inout [UInt8]) {
-        if content.count < 0x80 {
-            output.append(tag)
-            output.append(UInt8(truncatingIfNeeded: content.count))
-        } else {
-            output += self.header(tag, count: content.count)
-        }
+        self.appendHeader(tag, count: content.count, to: &output)
         output += content
+    }
+
+    /// Tag, the count of length octets, and as many of them as an Int has.
+    static let headerOctetsMax = 10
+    /// What follows a list's entries, roughly: extensions, an algorithm, a signature.
+    static let tailOctets = 4096
+
+    /// Octets that tag and length of `count` octets take.
+    static func headerCount(_ count: Int) -> Int {
+        count < 0x80 ? 2 : 2 + (Int.bitWidth - count.leadingZeroBitCount + 7) / 8
+    }
+
+    static func appendHeader(_ tag: UInt8, count: Int, to output: inout [UInt8]) {
+        if count < 0x80 {
+            output.append(tag)
+            output.append(UInt8(truncatingIfNeeded: count))
+        } else {
+            output += self.header(tag, count: count)
+        }
+    }
+
+    /// Writes `octets` into the room that ends at `start`, which then begins with them.
+    static func put(_ octets: [UInt8], before start: inout Int, in buffer: inout [UInt8]) {
+        let begin = start - octets.count
+        precondition(begin >= 0, "The buffer was made with room for every header.")
+        for (offset, octet) in octets.enumerated() { buffer[begin + offset] = octet }
+        start = begin
     }
 
     /// Tag and length of `count` octets that follow.
@@ -58,33 +80,47 @@ enum StatusDER {
 
     /// UTCTime through 2049, GeneralizedTime after (RFC 5280 5.1.2.4).
     static func time(_ time: UnixTime) -> [UInt8] {
-        let civil = CivilTime(time)
-        guard CivilTime.yearRange.lowerBound...CivilTime.utcTimeYearMax ~= civil.year else {
-            return Self.generalizedTime(time)
-        }
-        return Self.wrapped(
-            0x17, Self.digits(civil.year % 100, 2) + Self.afterYear(civil))
+        var output: [UInt8] = []
+        self.append(CivilTime(time), to: &output)
+        return output
     }
 
     /// As OCSP writes every time (RFC 6960 4.2.2.1).
     static func generalizedTime(_ time: UnixTime) -> [UInt8] {
-        let civil = CivilTime(time)
-        return Self.wrapped(0x18, Self.digits(civil.year, 4) + Self.afterYear(civil))
-    }
-
-    private static func afterYear(_ civil: CivilTime) -> [UInt8] {
-        Self.digits(civil.month, 2) + Self.digits(civil.day, 2) + Self.digits(civil.hour, 2)
-            + Self.digits(civil.minute, 2) + Self.digits(civil.second, 2) + [UInt8(ascii: "Z")]
-    }
-
-    private static func digits(_ number: Int, _ count: Int) -> [UInt8] {
-        var rest = number
-        var output = [UInt8](repeating: UInt8(ascii: "0"), count: count)
-        for index in output.indices.reversed() {
-            output[index] += UInt8(rest % 10)
-            rest /= 10
-        }
+        var output: [UInt8] = []
+        self.append(CivilTime(time), isUTC: false, to: &output)
         return output
+    }
+
+    /// Octets that `append(_:to:)` writes of it.
+    static func timeOctets(_ civil: CivilTime) -> Int { Self.isUTC(civil) ? 15 : 17 }
+
+    /// Without an array of its own: a long list has as many times as entries.
+    static func append(_ civil: CivilTime, to output: inout [UInt8]) {
+        self.append(civil, isUTC: Self.isUTC(civil), to: &output)
+    }
+
+    private static func isUTC(_ civil: CivilTime) -> Bool {
+        CivilTime.yearRange.lowerBound...CivilTime.utcTimeYearMax ~= civil.year
+    }
+
+    private static func append(_ civil: CivilTime, isUTC: Bool, to output: inout [UInt8]) {
+        output.append(isUTC ? 0x17 : 0x18)
+        output.append(isUTC ? 13 : 15)
+        if !isUTC { self.append(twoDigits: civil.year / 100 % 100, to: &output) }
+        self.append(twoDigits: civil.year % 100, to: &output)
+        self.append(twoDigits: civil.month, to: &output)
+        self.append(twoDigits: civil.day, to: &output)
+        self.append(twoDigits: civil.hour, to: &output)
+        self.append(twoDigits: civil.minute, to: &output)
+        self.append(twoDigits: civil.second, to: &output)
+        output.append(UInt8(ascii: "Z"))
+    }
+
+    private static func append(twoDigits number: Int, to output: inout [UInt8]) {
+        let number = UInt8(truncatingIfNeeded: abs(number) % 100)
+        output.append(UInt8(ascii: "0") + number / 10)
+        output.append(UInt8(ascii: "0") + number % 10)
     }
 
     /// `SEQUENCE { OBJECT IDENTIFIER, critical BOOLEAN, OCTET STRING }`.
@@ -114,34 +150,47 @@ enum StatusDER {
         /// 1.3.6.1.5.5.7.48.1.2
         static let ocspNonce: [UInt8] = [0x2B, 6, 1, 5, 5, 7, 0x30, 1, 2]
     }
-
-    /// The octets that lower-case hex names; nil for anything else.
-    static func octets(hex: String) -> [UInt8]? {
-        let digits = Array(hex.utf8)
-        guard digits.count.isMultiple(of: 2), !digits.isEmpty else { return nil }
-        var output: [UInt8] = []
-        output.reserveCapacity(digits.count / 2)
-        for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = Self.nibble(digits[index]), let low = Self.nibble(digits[index + 1])
-            else { return nil }
-            output.append(high << 4 | low)
-        }
-        return output
-    }
-
-    private static func nibble(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        default: nil
-        }
-    }
 }
 
 /// What an authority says of certificates' standing: the bytes to sign of a CRL or an OCSP answer.
 /// Only this module's encoders make one, so that the signing function takes nothing else.
-struct StatusStatement {
-    let tbs: [UInt8]
+struct StatusStatement: ~Copyable {
+    /// From `start` what is signed, and before it room for the outer SEQUENCE's header.
+    private var octets: [UInt8]
+    private var start: Int
     /// What follows the signature inside the outer SEQUENCE.
-    let trailer: [UInt8]
+    private let trailer: [UInt8]
+
+    init(octets: [UInt8], start: Int, trailer: [UInt8]) {
+        self.octets = octets
+        self.start = start
+        self.trailer = trailer
+    }
+
+    init(tbs: [UInt8], trailer: [UInt8]) {
+        var octets = [UInt8](repeating: 0, count: StatusDER.headerOctetsMax)
+        octets += tbs
+        self.init(octets: octets, start: StatusDER.headerOctetsMax, trailer: trailer)
+    }
+
+    func withSigned<Value, Failure: Error>(
+        _ body: (UnsafeBufferPointer<UInt8>) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        let start = self.start
+        return try self.octets.withUnsafeBufferPointer { octets throws(Failure) in
+            try body(UnsafeBufferPointer(rebasing: octets[start...]))
+        }
+    }
+
+    /// With its signature, DER: in the same buffer, so that there is no second copy of a large list.
+    consuming func sealed(algorithm: [UInt8], signature: [UInt8]) -> [UInt8] {
+        self.octets += algorithm
+        self.octets += StatusDER.wrapped(0x03, [0] + signature)
+        self.octets += self.trailer
+        let header = StatusDER.header(
+            StatusDER.sequence, count: self.octets.count - self.start)
+        StatusDER.put(header, before: &self.start, in: &self.octets)
+        self.octets.removeSubrange(..<self.start)
+        return self.octets
+    }
 }

@@ -16,7 +16,7 @@ struct StatusRequest {
 
     static let bytesMax = 8 * 1024
     static let certificatesMax = 32
-    /// RFC 8954 2.1; longer ones make the request malformed.
+    /// RFC 9654 2.1: longer ones make the request malformed, and so does one of no octets.
     static let nonceBytesMax = 128
     private static let nonceIdentifier: ASN1ObjectIdentifier = [
         1, 3, 6, 1, 5, 5, 7, 48, 1, 2,
@@ -86,8 +86,9 @@ struct StatusRequest {
                 return nil
             }
             if name == Self.nonceIdentifier {
-                guard nonce == nil, value.count <= Self.nonceBytesMax + 4,
-                    let node = try? DER.parse(Array(value)), node.identifier == .octetString
+                guard nonce == nil, let node = try? DER.parse(Array(value)),
+                    node.identifier == .octetString, let content = node.primitiveBytes,
+                    (1...Self.nonceBytesMax).contains(content.count)
                 else { return nil }
                 nonce = Array(value)
             } else if isCritical {

@@ -6,8 +6,12 @@ package protocol RevocationStore: Sendable {
     /// - Parameter endingAfter: those that ended earlier are left out (RFC 5280 3.3).
     func revocations(
         of issuer: CertificateID, buckets: ClosedRange<Int>, endingAfter: UnixTime,
-        after: Revocation?, limit: Int
-    ) async throws(FleetError) -> [Revocation]
+        after: RevocationEntries.Place?, limit: Int
+    ) async throws(FleetError) -> RevocationEntries
+
+    /// No more revocations than this are stored, of all issuers together; found without counting
+    /// them.
+    func revocationsAtMost() async throws(FleetError) -> Int
 
     /// What is known of one serial number of `issuer`.
     func standing(

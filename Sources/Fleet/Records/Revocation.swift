@@ -71,7 +71,9 @@ package struct Revocation: Hashable, Sendable {
 
     /// The serial's last octet, by which CRLs are sharded: it is random, and stays what it is
     /// however many shards there are.
-    package var bucket: Int {
-        Int(self.serialNumber.suffix(2), radix: 16) ?? 0
+    package var bucket: Int { Self.bucket(of: self.serialNumber) }
+
+    package static func bucket(of serialNumber: String) -> Int {
+        Int(serialNumber.suffix(2), radix: 16) ?? 0
     }
 }

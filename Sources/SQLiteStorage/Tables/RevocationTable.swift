@@ -50,6 +50,64 @@ enum RevocationTable {
             """, id.rawValue, time.milliseconds, revision)
     }
 
+    /// A page of a CRL's entries as one text, `SERIAL REASON TIME;…`: one value instead of three for
+    /// each of a million rows. The index holds all of it, in this order. A reason that is none
+    /// is left empty, so that its row is reported and not passed over.
+    static let page = """
+        SELECT count(*), group_concat(entry, ';') FROM (
+            SELECT serial_number || ' ' || CASE reason \(Self.reasonCodes) ELSE '' END || ' '
+                || revoked_at AS entry
+            FROM revocations
+            WHERE issuer_id = ? AND (bucket, serial_number) > (?, ?) AND bucket <= ?
+                AND not_after >= ?
+            ORDER BY bucket, serial_number LIMIT ?)
+        """
+
+    private static let reasonCodes = RevocationReason.allCases
+        .map { "WHEN '\($0.rawValue)' THEN \($0.code)" }.joined(separator: " ")
+
+    static func entries(_ text: String, count: Int) throws -> RevocationEntries {
+        var text = text
+        return try text.withUTF8 { octets in
+            var entries = RevocationEntries()
+            var last: Slice<UnsafeBufferPointer<UInt8>>?
+            for row in octets.split(separator: UInt8(ascii: ";")) {
+                // Not split again: an array for each row is what this avoids.
+                guard let first = row.firstIndex(of: UInt8(ascii: " ")),
+                    let second = row[(first + 1)...].firstIndex(of: UInt8(ascii: " ")),
+                    let reason = Self.number(row[(first + 1)..<second]),
+                    let time = Self.number(row[(second + 1)...]), let code = UInt8(exactly: reason),
+                    entries.append(
+                        hex: row[..<first], revokedAt: UnixTime(milliseconds: time), reason: code)
+                else { throw DamagedRow("a row of 'revocations' is damaged") }
+                last = row[..<first]
+            }
+            guard entries.count == count else {
+                throw DamagedRow("a row of 'revocations' is damaged")
+            }
+            if let last {
+                let serial = String(decoding: last, as: UTF8.self)
+                entries.end(
+                    at: RevocationEntries.Place(
+                        bucket: Revocation.bucket(of: serial), serialNumber: serial))
+            }
+            return entries
+        }
+    }
+
+    private static func number(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> Int64? {
+        let isNegative = digits.first == UInt8(ascii: "-")
+        let magnitude = digits.dropFirst(isNegative ? 1 : 0)
+        // Times of 18 digits end in the year 33 million; more could overflow.
+        guard !magnitude.isEmpty, magnitude.count <= 18 else { return nil }
+        var number: Int64 = 0
+        for digit in magnitude {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
+            number = number * 10 + Int64(digit - UInt8(ascii: "0"))
+        }
+        return isNegative ? -number : number
+    }
+
     static func releaseHold(_ id: CertificateID, _ db: Database) throws {
         try db.run(
             "DELETE FROM revocations WHERE certificate = ? AND reason = ?", id.rawValue,
@@ -76,27 +134,33 @@ enum RevocationTable {
 extension SQLiteFleetStore: RevocationStore {
     package func revocations(
         of issuer: CertificateID, buckets: ClosedRange<Int>, endingAfter: UnixTime,
-        after: Revocation?, limit: Int
-    ) async throws(FleetError) -> [Revocation] {
-        let (bucket, serial) = (after?.bucket ?? buckets.lowerBound, after?.serialNumber ?? "")
+        after: RevocationEntries.Place?, limit: Int
+    ) async throws(FleetError) -> RevocationEntries {
+        let start = after ?? RevocationEntries.Place(bucket: buckets.lowerBound, serialNumber: "")
         return try await self.read { db in
-            try db.all(
-                """
-                SELECT \(RevocationTable.columns) FROM revocations
-                WHERE issuer_id = ? AND (bucket, serial_number) > (?, ?) AND bucket <= ?
-                    AND not_after >= ?
-                ORDER BY bucket, serial_number LIMIT ?
-                """,
-                issuer.rawValue, bucket, serial, buckets.upperBound, endingAfter.milliseconds,
-                limit, of: "revocations"
-            ) { try RevocationTable.revocation(&$0) }
+            try db.first(
+                RevocationTable.page, issuer.rawValue, start.bucket, start.serialNumber,
+                buckets.upperBound, endingAfter.milliseconds, limit, of: "revocations"
+            ) { row in
+                let count = try row.int()
+                guard let text = try row.optionalText() else { return RevocationEntries() }
+                return try RevocationTable.entries(text, count: count)
+            } ?? RevocationEntries()
+        }
+    }
+
+    package func revocationsAtMost() async throws(FleetError) -> Int {
+        try await self.readBriefly { db in
+            try db.first("SELECT max(rowid) FROM revocations", of: "revocations") {
+                Int(try $0.optionalInt64() ?? 0)
+            } ?? 0
         }
     }
 
     package func standing(
         of serialNumber: String, issuer: CertificateID
     ) async throws(FleetError) -> CertificateStanding {
-        let bucket = Int(serialNumber.suffix(2), radix: 16) ?? 0
+        let bucket = Revocation.bucket(of: serialNumber)
         return try await self.readBriefly { db in
             let revocation = try db.first(
                 """

@@ -79,6 +79,7 @@ extension CertCommand {
             return [
                 ("entries", self.entries), ("wholeMicroseconds", whole.microseconds),
                 ("wholeBytes", whole.bytes), ("peakBytesMore", max(0, peak - before)),
+                ("peakBytes", peak),
                 ("shardMicroseconds", shard.microseconds), ("shardBytes", shard.bytes),
             ]
         }

@@ -108,21 +108,18 @@ struct RevocationService: Service {
         }
     }
 
-    /// Signs the whole list anew in time, asked or not, and says so where that fails until three
-    /// quarters of its life are over.
+    /// Signs the whole list and the answers in demand anew in time, asked or not, and says so where
+    /// that fails until three quarters of a list's life are over.
     private func keepSigned(_ authority: RevocationAuthority) async {
         await cancelWhenGracefulShutdown { await self.signInTime(authority) }
     }
 
     private func signInTime(_ authority: RevocationAuthority) async {
-        let interval = max(1, self.lifeSeconds / 20)
-        var signedAt: UnixTime?
+        var supervision = RevocationSupervision(
+            lifeSeconds: self.lifeSeconds, start: SystemClock().now)
         while !Task.isCancelled {
-            let now = SystemClock().now
             let list = try? await authority.list(named: authority.listName)
-            signedAt = list?.thisUpdate ?? signedAt
-            let age = now.seconds - (signedAt ?? now).seconds
-            if list == nil || age > self.lifeSeconds * 3 / 4 {
+            if let age = supervision.look(at: list, SystemClock().now) {
                 self.logger.critical(
                     "the CRL is not signed anew; it ends soon",
                     metadata: [
@@ -130,7 +127,8 @@ struct RevocationService: Service {
                         "lifeSeconds": "\(self.lifeSeconds)",
                     ])
             }
-            try? await Task.sleep(for: .seconds(interval))
+            await authority.signAnswersAhead()
+            try? await Task.sleep(for: .seconds(supervision.intervalSeconds))
         }
     }
 }

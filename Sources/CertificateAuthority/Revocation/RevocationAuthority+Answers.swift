@@ -1,0 +1,144 @@
+package import Fleet
+
+// OCSP (RFC 6960). An answer without a nonce is signed once and kept (RFC 5019); the standing that
+// it speaks of is read anew for every request, so that no kept answer outlives the truth. A nonce
+// asks for a signature of its own, which is given while there are hands for it: under load the kept
+// answer is given, which the nonce is not in, as RFC 6960 4.4.1 and RFC 5019 4 leave open.
+
+extension RevocationAuthority {
+    /// Requests under way beyond which nonces get no signature of their own.
+    static let signingMax = 64
+    /// Requests under way beyond which one more is told to try later.
+    static let underWayMax = 1024
+    /// Answers signed ahead before others get their turn at the key.
+    private static let aheadMax = 64
+
+    package nonisolated func answer(ocsp request: [UInt8]) async -> PublishedStatement {
+        let before = self.underWay.withLock { count in
+            defer { count += 1 }
+            return count
+        }
+        defer { self.underWay.withLock { $0 -= 1 } }
+        guard before < Self.underWayMax else { return Self.failure(.tryLater) }
+        guard let request = StatusRequest(der: request) else {
+            return Self.failure(.malformedRequest)
+        }
+        return await self.answer(request, isLoaded: before >= Self.signingMax)
+    }
+
+    private func answer(_ request: StatusRequest, isLoaded: Bool) async -> PublishedStatement {
+        let own = request.certificates.map { self.issuer.isMeant(by: $0) }
+        guard own.contains(true) else { return Self.failure(.unauthorized) }
+        do throws(FleetError) {
+            var singles: [StatusAnswer.Single] = []
+            for (certificate, isOwn) in zip(request.certificates, own) {
+                let standing =
+                    isOwn
+                    ? try await self.store.standing(
+                        of: certificate.serialNumber, issuer: self.authority.certificate.id)
+                    : .unknown
+                singles.append(.init(certificate: certificate.encoded, standing: standing))
+            }
+            if let only = singles.first, singles.count == 1, isLoaded || request.nonce == nil {
+                return try self.keptAnswer(on: only)
+            }
+            // Nothing of this can be kept for anybody else.
+            guard !isLoaded else { return Self.failure(.tryLater) }
+            let now = self.clock.now
+            let der = try self.signed(singles, nonce: request.nonce, at: now)
+            return PublishedStatement(der: der, thisUpdate: nil, nextUpdate: nil)
+        } catch {
+            return Self.failure(error.code == .internalFailure ? .internalError : .tryLater)
+        }
+    }
+
+    private func keptAnswer(
+        on single: StatusAnswer.Single
+    ) throws(FleetError) -> PublishedStatement {
+        let now = self.clock.now
+        if let kept = self.answers.answer(
+            on: single.certificate, standing: single.standing, at: now,
+            ageMax: self.settings.lifeSeconds / 2)
+        {
+            return kept
+        }
+        return try self.keepAnswer(on: single, at: now)
+    }
+
+    private func keepAnswer(
+        on single: StatusAnswer.Single, at now: UnixTime
+    ) throws(FleetError) -> PublishedStatement {
+        let answer = PublishedStatement(
+            der: try self.signed([single], nonce: nil, at: now),
+            thisUpdate: UnixTime(seconds: now.seconds),
+            nextUpdate: UnixTime(seconds: now.seconds + self.settings.lifeSeconds))
+        self.answers.keep(answer, on: single.certificate, standing: single.standing)
+        return answer
+    }
+
+    /// Signs answers anew that are in demand and will soon be too old to be given: three eighths of
+    /// their life are over. Where that fails, whoever asks next has it tried again.
+    package func signAnswersAhead() async {
+        let age = self.settings.lifeSeconds * 3 / 8
+        while !Task.isCancelled {
+            let now = self.clock.now
+            let ageing = self.answers.ageing(olderThan: age, at: now, limit: Self.aheadMax)
+            for (certificate, standing) in ageing {
+                let single = StatusAnswer.Single(certificate: certificate, standing: standing)
+                guard (try? self.keepAnswer(on: single, at: now)) != nil else { return }
+            }
+            guard ageing.count == Self.aheadMax else { return }
+            await Task.yield()
+        }
+    }
+
+    private func signed(
+        _ singles: [StatusAnswer.Single], nonce: [UInt8]?, at now: UnixTime
+    ) throws(FleetError) -> [UInt8] {
+        let responder = try self.currentResponder(at: now)
+        return try StatusAnswer.successful(
+            responder.key.sign(
+                StatusAnswer.statement(
+                    singles, nonce: nonce, thisUpdate: UnixTime(seconds: now.seconds),
+                    nextUpdate: UnixTime(seconds: now.seconds + self.settings.lifeSeconds),
+                    responder: responder.certificate)))
+    }
+
+    /// A key of its own, so that the authority's need not be at hand for every question. It lives
+    /// in memory only, and its certificate for days.
+    private func currentResponder(at now: UnixTime) throws(FleetError) -> StatusResponder {
+        // Answers outlive the moment by a life; so must the certificate that they are signed by.
+        let needed = now.seconds + self.settings.lifeSeconds
+        if let responder = self.responder, responder.certificate.notAfter.seconds > needed {
+            return responder
+        }
+        let key: SigningKey
+        do { key = try SigningKey() } catch { throw error.asFleetError }
+        var profile = CertificateProfile.ocspResponder
+        if let configured = self.settings.responder { profile = configured }
+        profile.validitySeconds += 2 * self.settings.lifeSeconds
+        let issued = try self.authority.sign(
+            self.authority.prepare(
+                profile, subject: nil, key: key.publicKey, at: now, entropy: self.entropy))
+        let made = StatusResponder(key: key, certificate: try CertificateFacts(pem: issued.pem))
+        self.responder = made
+        self.answers.removeAll()
+        return made
+    }
+
+    private static func failure(_ failure: StatusAnswer.Failure) -> PublishedStatement {
+        PublishedStatement(der: failure.der, thisUpdate: nil, nextUpdate: nil)
+    }
+}
+
+/// Who signs OCSP answers: a key and the authority's word for it (RFC 6960 4.2.2.2). A class, since
+/// an actor's property of a move-only kind cannot be lent across a call.
+final class StatusResponder: Sendable {
+    let key: SigningKey
+    let certificate: CertificateFacts
+
+    init(key: consuming SigningKey, certificate: CertificateFacts) {
+        self.key = key
+        self.certificate = certificate
+    }
+}
