@@ -40,7 +40,7 @@ test-interop: ## AWS SDKs, paho, mosquitto, openssl and pkilint against the bina
 	@.ci/interop
 
 bench: ## Server CPU per device, beside mosquitto accepting the same devices
-	@.ci/packages test
+	@.ci/packages bench
 	swift build -c release --product slipway
 	@.ci/bench
 
