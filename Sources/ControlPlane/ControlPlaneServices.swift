@@ -52,6 +52,9 @@ package struct ControlPlaneServices: Sendable {
     package var attributesWithoutTypeMax = RegistryLimits.attributesMax
     /// The template parameter that carries the serial number.
     package var serialParameter = "SerialNumber"
+    /// Certificates that one revocation may reach (`revocation.planMax`).
+    package var revocationPlanMax = 1_000_000
+    let revocationPlans = RevocationPlans()
     /// The running service in a few facts, for `slipway status`.
     package var status: @Sendable () async -> JSONObject = { [:] }
 

@@ -39,6 +39,8 @@ package enum Change: Hashable, Sendable {
     case recordFinding(EnrolmentFinding)
     /// Takes a certificateHold back. Any other revocation stays.
     case releaseHold(CertificateID)
+    /// What an audit of all keys found. Needs the key to be known.
+    case noteKeyWeakness(PublicKeyFingerprint, KeyWeakness)
 
     /// A policy with the versions it has: how one comes to be.
     case putPolicy(Policy)

@@ -8,6 +8,8 @@ package enum RecordKey: Hashable, Sendable {
     case thingGroup(ThingGroupName)
     case billingGroup(BillingGroupName)
     case certificate(CertificateID)
+    /// A public key that was ever seen, whether or not a certificate of it is left.
+    case knownKey(PublicKeyFingerprint)
     case policy(PolicyName)
     case template(TemplateName)
     case templateVersion(TemplateName, Int)
@@ -75,7 +77,7 @@ package enum RecordKey: Hashable, Sendable {
             .templateVersion, .hook, .hookVersion, .claim, .claimTerms, .termsOfClaim, .authority,
             .ownershipToken, .allowlist, .tags,
             .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
-            .registrationTask, .registeredLine:
+            .registrationTask, .registeredLine, .knownKey:
             true
         case .documentOfThing, .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup,
             .dynamicGroups,
@@ -113,6 +115,7 @@ package enum Record: Hashable, Sendable {
     case role(AccessRole)
     case registrationTask(RegistrationTask)
     case registeredLine(RegisteredLine)
+    case knownKey(KnownKey)
 
     case things([ThingName])
     case groups([ThingGroupName])

@@ -75,6 +75,10 @@ package struct RegistryView: Sendable {
         }
     }
 
+    package func knownKey(_ key: PublicKeyFingerprint) -> KnownKey? {
+        if case .knownKey(let record)? = self.entry(.knownKey(key))?.record { record } else { nil }
+    }
+
     package func certificate(_ id: CertificateID) -> Certificate? {
         if case .certificate(let record)? = self.entry(.certificate(id))?.record {
             record

@@ -1,4 +1,4 @@
-import Fleet
+package import Fleet
 
 /// How long it took from the commit that took a certificate's right away to the closed sockets of
 /// its live connections, as the gateway's own clock has it.
@@ -31,7 +31,7 @@ package struct RevocationTimes: Hashable, Sendable {
 
     /// One socket was closed.
     /// - Parameter milliseconds: since `commit`; a clock that was set back makes no time negative.
-    mutating func note(_ commit: Commit.Sequence, milliseconds: Int64) {
+    package mutating func note(_ commit: Commit.Sequence, milliseconds: Int64) {
         let milliseconds = max(0, milliseconds)
         if self.samples.count < Self.samplesMax {
             self.samples.append(milliseconds)

@@ -107,18 +107,23 @@ package struct EnrolmentVerdict: Sendable {
     ///   - others: the certificates that share the key.
     ///   - view: holds `KeyOwnership.keys(of: others)`.
     static func judgeKey(
-        _ others: [CertificateID], of certificate: CertificateID, for thing: ThingName,
-        in view: RegistryView, settings: EnrolmentSettings
+        _ others: [CertificateID], key: PublicKeyFingerprint, of certificate: CertificateID,
+        for thing: ThingName, in view: RegistryView, settings: EnrolmentSettings
     ) -> EnrolmentVerdict? {
         let taken = others.filter { other in
             view.thingsOfCertificate(other).contains { $0.thing != thing }
         }
-        guard !taken.isEmpty else { return nil }
+        var otherThings = taken.flatMap { view.thingsOfCertificate($0).map(\.thing) }
+            .filter { $0 != thing }
+        // The first thing of the key counts when it and its certificates are gone.
+        if let first = view.knownKey(key)?.thing, first != thing, !otherThings.contains(first) {
+            otherThings.append(first)
+        }
+        guard !otherThings.isEmpty else { return nil }
         return EnrolmentVerdict(
             finding: .copiedImage, policy: settings.onCopiedImage,
             holders: taken.compactMap(view.certificate), thing: thing, certificate: certificate,
-            otherThings: taken.flatMap { view.thingsOfCertificate($0).map(\.thing) }
-                .filter { $0 != thing })
+            otherThings: otherThings)
     }
 
     // MARK: What follows

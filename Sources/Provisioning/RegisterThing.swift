@@ -145,7 +145,8 @@ extension Provisioner {
         let keys = rendered.keys
             .union(PlanDecision.keys(of: certificate.id))
             .union([
-                .certificatesWithKey(certificate.publicKey), .principalsOfThing(rendered.thing),
+                .certificatesWithKey(certificate.publicKey), .knownKey(certificate.publicKey),
+                .principalsOfThing(rendered.thing),
             ])
             .union(further)
         return try await self.ports.store.load(keys) { view in

@@ -32,8 +32,8 @@ struct ThingRegistration {
         let certificate = self.pending.certificate
         let thing = self.rendering.rendered.thing
         let copy = EnrolmentVerdict.judgeKey(
-            KeyOwnership.others(of: certificate, in: view), of: certificate.id, for: thing,
-            in: view, settings: self.enrolment)
+            KeyOwnership.others(of: certificate, in: view), key: certificate.publicKey,
+            of: certificate.id, for: thing, in: view, settings: self.enrolment)
         let serial = EnrolmentVerdict.judge(
             thing, certificate, by: self.publisher.principal,
             station: self.provenance.registration?.station, in: view, settings: self.enrolment,
@@ -84,6 +84,7 @@ struct ThingRegistration {
         let certificate = self.pending.certificate
         let others = KeyOwnership.others(of: certificate, in: view)
         try KeyOwnership.checkNotRevoked(others, in: view)
+        try KeyOwnership.checkNotSpent(certificate.publicKey, in: view)
         try CertificateDemandJudge.check(
             self.rendering.rendered.certificateDemands, of: .init(certificate))
         let plan = try self.rendering.plan(
@@ -174,6 +175,31 @@ enum KeyOwnership {
 
     static func keys(of others: [CertificateID]) -> Set<RecordKey> {
         Set(others.flatMap { [RecordKey.certificate($0), .thingsOfCertificate($0)] })
+    }
+
+    /// What is known of the key from certificates that are no longer there.
+    static func checkMemory(
+        of key: PublicKeyFingerprint, for thing: ThingName, in view: RegistryView
+    ) throws(FleetError) {
+        if let taken = view.knownKey(key)?.thing, taken != thing {
+            throw FleetError(
+                .resourceConflict, "this key belonged to thing '\(taken)'",
+                resource: taken.rawValue
+            ).because(.copiedImage)
+        }
+        try self.checkNotSpent(key, in: view)
+    }
+
+    /// A key whose certificate was revoked is no better for the certificate being gone.
+    static func checkNotSpent(
+        _ key: PublicKeyFingerprint, in view: RegistryView
+    ) throws(FleetError) {
+        guard view.knownKey(key)?.isRevoked != true else {
+            throw FleetError(
+                .resourceConflict, "this key belonged to a revoked certificate",
+                resource: key.rawValue
+            ).because(.keyOfRevokedCertificate)
+        }
     }
 
     /// Two registrations of one key at the same moment meet at these certificates' revisions,

@@ -1,14 +1,18 @@
 package import Fleet
 
-/// Which keys may get another certificate: one that an authority or a claim holds may not, nor one
-/// whose certificate was revoked, and no key may gather certificates without end.
+/// Which keys may get another certificate: one that an authority or a claim holds or held may not,
+/// nor one whose certificate was revoked, whether or not those certificates are still there.
+///
+/// A device's own key may get another: the same request again makes another certificate (AWS:
+/// CreateCertificateFromCsr), and a renewal may keep its key. That it speaks for one device only is
+/// looked at when it is registered, and no key may gather certificates without end.
 package enum KeyReuse {
     /// Certificates of one key, beyond which a request for another is refused: what has to be
     /// looked at for each new one.
     package static let certificatesOfKeyMax = 256
 
     package static func keys(of key: PublicKeyFingerprint) -> Set<RecordKey> {
-        [.certificatesWithKey(key), .authoritiesWithKey(key)]
+        [.certificatesWithKey(key), .authoritiesWithKey(key), .knownKey(key)]
     }
 
     /// What a second look has to see, since the first could not know which certificates these are.
@@ -36,6 +40,16 @@ package enum KeyReuse {
             guard other.status != .revoked else {
                 throw FleetError(
                     code, "the key belongs to a revoked certificate; make another key")
+            }
+        }
+        if let known = view.knownKey(key) {
+            guard known.use == .device else {
+                throw FleetError(
+                    code, "the key was \(known.use == .claim ? "a claim" : "an authority")'s own")
+            }
+            guard !known.isRevoked else {
+                throw FleetError(
+                    code, "the key belonged to a revoked certificate; make another key")
             }
         }
         return others.map { view.asSeen(.certificate($0)) }

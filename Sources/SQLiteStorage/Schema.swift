@@ -20,6 +20,7 @@ enum Schema {
         Self.revocationsOfAllRevoked,
         Self.temporaryClaims,
         Self.enrolmentFindings,
+        Self.publicKeys,
     ]
 
     static var version: Int { Self.steps.count }

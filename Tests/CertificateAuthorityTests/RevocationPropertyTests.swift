@@ -27,22 +27,20 @@ import Testing
 
     /// Serial numbers on a list in hex, with their reasons' codes.
     private func entries(_ der: [UInt8]) throws -> [String: UInt8] {
-        let root = try DER.parse(der)
-        var list = try #require(DERFields(root))
-        let body = try #require(list.next(.sequence))
-        var fields = try #require(DERFields(body))
-        _ = fields.next(.integer)
-        _ = fields.next(.sequence)
-        _ = fields.next(.sequence)
-        _ = fields.next(.utcTime)
-        _ = fields.next(.utcTime)
-        guard let revoked = fields.next(.sequence) else { return [:] }
-        var items = try #require(DERFields(revoked))
+        struct NoList: Error {}
+        guard var list = DERFields(try DER.parse(der)), let body = list.next(.sequence),
+            var fields = DERFields(body), fields.next(.integer) != nil,
+            fields.next(.sequence) != nil, fields.next(.sequence) != nil,
+            fields.next(.utcTime) != nil, fields.next(.utcTime) != nil
+        else { throw NoList() }
+        guard let revoked = fields.next(.sequence), var items = DERFields(revoked) else {
+            return [:]
+        }
         var found: [String: UInt8] = [:]
         while let item = items.next() {
-            var parts = try #require(DERFields(item))
-            let serial = try #require(parts.next(.integer)?.primitiveBytes)
-            _ = parts.next(.utcTime)
+            guard var parts = DERFields(item), let serial = parts.next(.integer)?.primitiveBytes,
+                parts.next(.utcTime) != nil
+            else { throw NoList() }
             let reason = parts.next(.sequence)?.encodedBytes.last ?? 0
             let text = serial.drop { $0 == 0 }.map { String(format: "%02x", $0) }.joined()
             #expect(found.updateValue(reason, forKey: text) == nil, "\(text) is there twice")

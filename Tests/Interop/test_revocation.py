@@ -88,7 +88,7 @@ def line(tmp_path_factory):
     folder = tmp_path_factory.mktemp("revocation")
     instance = Gateway(folder / "gateway", settings={
         "revocation-port": port, "revocation-url": f"http://127.0.0.1:{port}",
-        "keys-algorithm": "P_256"}).start()
+        "keys-algorithm": "P_256", "revocation-canary-seconds": 0}).start()
     instance.wait_for_log("CRL and OCSP are served")
     yield Line(instance, port, folder)
     assert instance.stop() == 0, instance.log_text()
@@ -257,6 +257,12 @@ class Plan:
     def run(self, *more):
         return subprocess.run(self.words(*more), capture_output=True, text=True, timeout=120)
 
+    def listed(self):
+        """What `cert list` finds by the same words."""
+        rows = json.loads(self.line.slipway(
+            "cert", "list", "--where", self.where, "--json").stdout)
+        return sorted(row["certificateId"] for row in rows)
+
     def preview(self):
         done = self.run("--json")
         assert done.returncode == 0, done
@@ -313,8 +319,7 @@ def test_the_number_goes_on_after_a_backup_is_restored(line, tmp_path):
         line.gateway.wait_for_log("CRL and OCSP are served")
         until(lambda: served(line))
         for _ in range(2):
-            identity, _ = line.certificate("numbered")
-            line.slipway(*f"cert revoke {identity}".split())
+            line.slipway("cert", "revoke", made(line, 1)[0])
             before = numbers[-1] if numbers else 0
             until(lambda: crl_number(line) > before)
             numbers.append(crl_number(line))
@@ -345,6 +350,7 @@ def test_a_plan_is_refused_once_its_set_has_changed_and_carried_out_once(line):
     preview = plan.preview()
     assert preview["certificates"] == certificates and preview["revokedAlready"] == 0
     assert preview["crlBytesMore"] > 0 and preview["online"] == 0
+    assert plan.listed() == certificates
 
     # Somebody else's certificate comes under the same --where: the old digest is no longer true.
     wider = Plan(line, f"issued between {begun} and {now()}")
@@ -389,6 +395,126 @@ def test_a_plan_that_was_broken_off_goes_on_where_it_was(line):
     assert answer["count"] == 60 and answer["changed"] < 60
     assert set(plan.statuses(certificates).values()) == {"REVOKED"}
     assert plan.audited(digest) == certificates
+
+
+def test_a_plan_goes_on_after_the_service_was_killed(line):
+    """kill -9 of the service in the midst of it: what was revoked stays, the rest follows."""
+    begun = now()
+    certificates = made(line, 80)
+    plan = Plan(line, f"issued between {begun} and {now()}")
+    digest = plan.preview()["plan"]
+    command = subprocess.Popen(
+        plan.words("--plan", digest), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: "REVOKED" in plan.statuses(certificates).values())
+        line.gateway.kill()
+    finally:
+        command.wait(timeout=60)
+    line.gateway.start()
+    line.gateway.wait_for_log("CRL and OCSP are served")
+    done = plan.run("--plan", digest, "--json")
+    assert done.returncode == 0, done
+    assert json.loads(done.stdout)["count"] == 80
+    assert set(plan.statuses(certificates).values()) == {"REVOKED"}
+    assert plan.audited(digest) == certificates
+
+
+def test_lists_and_plans_have_one_grammar(line):
+    begun = now()
+    certificates = made(line, 3)
+    window = f"issued between {begun} and {now()}"
+    line.slipway("cert", "deactivate", certificates[0])
+    assert Plan(line, f"{window} and status=ACTIVE").listed() == certificates[1:]
+    assert Plan(line, f"{window} and kind=claim").listed() == []
+    refused = Plan(line, f"{window} and status=ACTIVE").run()
+    assert refused.returncode == 1 and "status is for lists" in refused.stderr
+    for words in ("colour=red", "lot", "status:ACTIVE", "weakness=ugly"):
+        for command in ("list", "revoke"):
+            done = line.slipway("cert", command, "--where", words, check=False)
+            assert done.returncode == 1 and done.stderr, (command, words, done)
+    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    yesterday_on = Plan(line, f"issued between 2026-01-01 and {today}").listed()
+    assert set(certificates) <= set(yesterday_on)
+
+
+def rsa_request(p, q):
+    """A request for the RSA key of two primes that somebody chose."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    d = rsa.rsa_recover_private_exponent(65537, p, q)
+    key = rsa.RSAPrivateNumbers(
+        p, q, d, rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q),
+        rsa.RSAPublicNumbers(65537, p * q)).private_key()
+    return x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(
+        key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_weak_keys_are_found_recorded_and_revoked(line):
+    """Two moduli with a prime in common: both private keys are public knowledge."""
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    numbers = [rsa.generate_private_key(65537, 2048).private_numbers() for _ in range(2)]
+    client = aws.client(line.gateway)
+    weak = sorted(
+        client.create_certificate_from_csr(
+            certificateSigningRequest=rsa_request(numbers[0].p, other), setAsActive=True
+        )["certificateId"] for other in (numbers[1].p, numbers[1].q))
+    plan = Plan(line, "weakness=shared-factor")
+    assert plan.run().returncode == 1
+    audit = line.slipway("keys", "audit", "--json", check=False)
+    assert audit.returncode == 2 and plan.listed() == []
+    assert line.slipway("keys", "audit", "--record", check=False).returncode == 2
+    assert plan.listed() == weak
+    preview = plan.preview()
+    assert preview["certificates"] == weak
+    assert plan.run("--plan", preview["plan"], "--reason", "keyCompromise").returncode == 0
+    assert set(plan.statuses(weak).values()) == {"REVOKED"}
+
+
+def test_a_key_stays_known_when_its_certificate_is_gone(line, tmp_path):
+    key = Key()
+    with Device(line.gateway, client_id="first") as device:
+        device.subscribe_to_replies()
+        thing, (path, _) = device.provision("SN-000201", tmp_path, key)
+    identity = aws.openssl("x509", "-in", path, "-noout", "-fingerprint", "-sha256")
+    identity = identity.strip().split("=")[1].replace(":", "").lower()
+    line.slipway("cert", "deactivate", identity)
+    line.slipway("cert", "delete", identity, "--cascade")
+    aws.client(line.gateway).delete_thing(thingName=thing)
+    with Device(line.gateway, client_id="second") as device:
+        device.subscribe_to_replies()
+        token = device.create_from_csr(key).expect_accepted()["certificateOwnershipToken"]
+        refusal = device.register(token, {"SerialNumber": "SN-000202"})
+        assert not refusal.accepted and refusal.document["reasonCode"] == 7104, refusal
+
+
+def test_the_canary_measures_and_is_no_device(make_gateway):
+    gateway = make_gateway(settings={"revocation-canary-seconds": 1}).start()
+    def status():
+        done = subprocess.run(
+            [str(SLIPWAY), "ca", "status", "--json", "--directory", str(gateway.directory)],
+            capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done
+        return json.loads(done.stdout)
+    until(lambda: status()["canaryMeasurements"] >= 2)
+    figures = status()
+    assert figures["canaryFailures"] == 0, gateway.log_text()
+    assert (figures["canaryWorstMilliseconds"] >= figures["canaryP99Milliseconds"] >= 0
+            and figures["canaryLastMilliseconds"] >= 0)
+    kinds = gateway.query("SELECT kind, count(*) FROM certificates GROUP BY kind")
+    assert dict(kinds)["canary"] == 1 and "device" not in dict(kinds)
+    assert aws.client(gateway).list_things()["things"] == []
+    listed = aws.client(gateway).list_certificates()["certificates"]
+    assert len(listed) == dict(kinds)["claim"]
+    assert gateway.query("SELECT count(*) FROM revocations") == [(0,)]
+    # The next service makes another, and takes this one away.
+    assert gateway.stop() == 0
+    gateway.start()
+    until(lambda: status()["canaryMeasurements"] >= 1)
+    assert gateway.query("SELECT count(*) FROM certificates WHERE kind = 'canary'") == [(1,)]
+    assert gateway.stop() == 0
 
 
 def test_a_plan_by_claim_and_lot_reaches_what_the_claim_made_and_closes_it(line, tmp_path):

@@ -78,19 +78,65 @@ import Testing
         ("hook=12", 0), ("hook=0123abcd", 1), ("issued between 2026-11-24 and 2026-11-01", 0),
         ("issued before 2026-11-24", 0), ("version=0", 0), ("claim=a/b", 0),
         ("claim=line-4 and issued between 14:05 and 15:30", 2),
-        ("issued between 25:00 and 26:00", 0),
+        ("issued between 25:00 and 26:00", 0), ("weakness=shared-factor and key=0123abcd", 2),
+        ("weakness=sharedFactor", 0), ("status=LOST", 0), ("group=pumps and line=a", 2),
     ]) func queryIsReadOrRefused(text: String, terms: Int) throws {
         if terms == 0 {
-            #expect(throws: FleetError.self) { try RevocationQuery(text, at: Samples.time) }
+            for scope in [CertificateQuery.Scope.list, .plan] {
+                #expect(throws: FleetError.self) {
+                    try CertificateQuery(text, for: scope, at: Samples.time)
+                }
+            }
         } else {
-            #expect(try RevocationQuery(text, at: Samples.time).terms.count == terms)
+            #expect(
+                try CertificateQuery(text, for: .plan, at: Samples.time).count == terms)
         }
+    }
+
+    /// What a certificate is at the moment changes while a plan is carried out.
+    @Test(arguments: ["status=ACTIVE", "kind=device and lot=B7"])
+    func stateIsForListsOnly(text: String) throws {
+        _ = try CertificateQuery(text, for: .list, at: Samples.time)
+        #expect(throws: FleetError.self) {
+            try CertificateQuery(text, for: .plan, at: Samples.time)
+        }
+    }
+
+    /// Both ends are in it: a date at the end is the whole of that day.
+    @Test func lastDayIsInTheWindow() throws {
+        let query = try CertificateQuery(
+            "issued between 2026-11-24 and 2026-11-24", for: .plan, at: Samples.time)
+        let filter = try #require(query.filters(claims: [:]).first)
+        guard case .issued(let from, let to)? = filter.terms.first else {
+            Issue.record("no window")
+            return
+        }
+        #expect(from.description == "2026-11-24T00:00:00.000Z")
+        #expect(to.description == "2026-11-24T23:59:59.999Z")
+    }
+
+    @Test func linesStandForTheCertificatesOfTheirClaims() throws {
+        let ids = (1...3).map { Samples.certificateID($0) }.sorted()
+        let one = try CertificateQuery("claim=line-4 and lot=B7", for: .plan, at: Samples.time)
+        #expect(
+            one.filters(claims: ["line-4": Array(ids.reversed())])
+                == ids.map { CertificateFilter([.claim($0), .lot("B7")]) })
+        #expect(one.filters(claims: [:]).isEmpty)
+        let both = try CertificateQuery("claim=a and line=b", for: .plan, at: Samples.time)
+        #expect(both.filters(claims: ["a": [ids[0]], "b": [ids[1]]]).isEmpty)
+        #expect(
+            both.filters(claims: ["a": [ids[0], ids[1]], "b": [ids[1]]])
+                == [CertificateFilter([.claim(ids[1])])])
     }
 
     @Test func planIsTheSameInAnyOrder() throws {
         let ids = (1...5).map { Samples.certificateID($0) }
-        let plan = RevocationPlan(ids)
-        #expect(plan.digest == RevocationPlan(ids.reversed()).digest)
-        #expect(plan.digest != RevocationPlan(Array(ids.dropLast())).digest)
+        let plan = RevocationPlan(Set(ids))
+        #expect(plan.certificates == ids.sorted())
+        #expect(plan.digest == RevocationPlan(Set(ids.reversed())).digest)
+        #expect(plan.digest != RevocationPlan(Set(ids.dropLast())).digest)
+        #expect(
+            plan.digest
+                == ContentDigest.sha256(of: ids.sorted().map(\.rawValue).joined(separator: "\n")))
     }
 }

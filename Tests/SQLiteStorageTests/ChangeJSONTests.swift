@@ -39,6 +39,7 @@ import Testing
             .releaseHold(Samples.certificateID(1)),
             .recordFinding(Samples.finding(1, .clone, .hold)),
             .recordFinding(Samples.finding(2, .retry, .replace)),
+            .noteKeyWeakness(Samples.fingerprint(1), .sharedFactor),
             .deleteCertificate(Samples.certificateID(1)), .deletePolicy(Samples.policyName(1)),
             .addPolicyVersion(
                 Samples.policyName(1),

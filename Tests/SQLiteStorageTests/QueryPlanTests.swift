@@ -10,7 +10,8 @@ import Testing
 /// much as the fleet is large.
 @Suite struct QueryPlanTests {
     private static let after = [
-        "thing-1", "thing-1|SN-1", "thing-1|/group-0/", "1000:thing-1", "cert|00", "group|g", "2",
+        "thing-1", "thing-1|SN-1", "1000|7", "ab|7", "ab|1000|7", "ab|1000|cd", "1000|cd",
+        "thing-1|/group-0/", "1000:thing-1", "cert|00", "group|g", "2",
     ]
 
     private static let attribute = ThingFilter.Attribute(name: "serial", value: "SN-1")
@@ -43,6 +44,18 @@ import Testing
         .certificatesOfIssuer(Samples.certificateID(900), .descending),
         .temporaryClaimsEnded(before: Samples.time),
         .enrolmentFindings(nil), .enrolmentFindings(.clone), .enrolmentsHeld,
+        .certificatesWhere(CertificateFilter([.key("0123abcd")])),
+        .certificatesWhere(CertificateFilter([.weakness(.roca)])),
+        .certificatesWhere(CertificateFilter([.claim(Samples.certificateID(1))])),
+        .certificatesWhere(
+            CertificateFilter([.lot("L"), .issued(Samples.time, Samples.time), .status(.active)])),
+        .certificatesWhere(CertificateFilter([.station("S"), .version(2)])),
+        .certificatesWhere(CertificateFilter([.hook("0123abcd")])),
+        .certificatesWhere(CertificateFilter([.group(Self.group)])),
+        .certificatesWhere(CertificateFilter([.template(TemplateName(checked: "line"))])),
+        .certificatesWhere(CertificateFilter([.issued(Samples.time, Samples.time)])),
+        .certificatesWhere(CertificateFilter([.issuer("0123abcd")])),
+        .certificatesWhere(CertificateFilter([.kind(.claim)])),
         .certificatesUnproven(lot: nil), .certificatesUnproven(lot: "L"),
         .authoritiesByCreation(.descending, template: nil),
         .authoritiesByCreation(.ascending, template: TemplateName(checked: "line")),

@@ -41,7 +41,7 @@ extension FleetTables {
             .allowlist,
             .tags,
             .accessKey, .role, .eventConfigurations, .indexingConfiguration,
-            .registrationCode, .registrationTask, .registeredLine:
+            .registrationCode, .registrationTask, .registeredLine, .knownKey:
             self.records[key]
         case .documentOfThing(let name):
             self.document(name).map { RegistryView.Entry(record: .document($0), revision: 0) }
@@ -213,15 +213,23 @@ extension FleetTables {
                 $0.statusReason = reason
                 $0.statusChangedAt = time
             }
-            if status == .revoked { self.noteRevoked(id, at: time) }
+            if status == .revoked {
+                self.noteRevoked(id, at: time)
+                if let key = self.publicKey(of: id) {
+                    self.updateKey(key, revision) { $0.isRevoked = true }
+                }
+            }
         case .setProvenance(let id, let provenance):
             try self.updateCertificate(id, revision) { $0.provenance = provenance }
         case .recordFirstSeen(let id, let time): try self.recordFirstSeen(id, time, revision)
         case .deleteCertificate(let id): self.deleteCertificate(id)
-        case .putRevocation(let record): self.revocations[record.certificate] = record
+        case .putRevocation(let record): self.revoke(record, revision)
         case .recordFinding(let finding): self.record(finding)
         case .releaseHold(let id):
             if self.revocations[id]?.reason == .certificateHold { self.revocations[id] = nil }
+        case .noteKeyWeakness(let key, let weakness):
+            try self.require(.knownKey(key))
+            self.updateKey(key, revision) { $0.weakness = weakness }
         case .putPolicy(let policy): self.put(.policy(policy.name), .policy(policy), revision)
         case .addPolicyVersion(let name, let version, let isDefault):
             try self.require(.policy(name))
@@ -236,7 +244,7 @@ extension FleetTables {
             try self.require(target.key)
             self.policies[target, default: []].insert(policy)
         case .detachPolicy(let policy, let target): self.policies[target]?.remove(policy)
-        case .attachThingPrincipal(let principal): try self.attach(principal)
+        case .attachThingPrincipal(let principal): try self.attach(principal, revision)
         case .detachThingPrincipal(let thing, let id): self.detach(thing, id)
         case .putTemplate(let template):
             self.put(.template(template.name), .template(template), revision)
@@ -379,6 +387,7 @@ extension FleetTables {
         }
         self.certificatesByKey[certificate.publicKey, default: []].insert(certificate.id)
         self.put(.certificate(certificate.id), .certificate(certificate), revision)
+        self.see(certificate.publicKey, as: KnownKey.Use(certificate.kind), revision)
     }
 
     private mutating func putAuthority(_ authority: Authority, _ revision: Revision) {
@@ -387,6 +396,7 @@ extension FleetTables {
         }
         self.authoritiesByKey[authority.publicKey, default: []].insert(authority.id)
         self.put(.authority(authority.id), .authority(authority), revision)
+        self.see(authority.publicKey, as: .authority, revision)
     }
 
     private mutating func updateCertificate(
@@ -433,11 +443,50 @@ extension FleetTables {
         for target in self.policies.keys { self.policies[target]?.remove(name) }
     }
 
-    private mutating func attach(_ principal: ThingPrincipal) throws(FleetError) {
+    private mutating func attach(
+        _ principal: ThingPrincipal, _ revision: Revision
+    ) throws(FleetError) {
         try self.require(.thing(principal.thing))
         try self.require(.certificate(principal.certificate))
         self.principals[principal.thing, default: [:]][principal.certificate] = principal
         self.things[principal.certificate, default: []].insert(principal.thing)
+        guard let key = self.publicKey(of: principal.certificate) else { return }
+        self.updateKey(key, revision) { known in
+            if known.thing == nil { known.thing = principal.thing }
+        }
+    }
+
+    // MARK: Keys that were ever seen
+
+    private func publicKey(of id: CertificateID) -> PublicKeyFingerprint? {
+        guard case .certificate(let found)? = self.records[.certificate(id)]?.record else {
+            return nil
+        }
+        return found.publicKey
+    }
+
+    private mutating func see(
+        _ key: PublicKeyFingerprint, as use: KnownKey.Use, _ revision: Revision
+    ) {
+        guard self.records[.knownKey(key)] == nil else { return }
+        self.put(.knownKey(key), .knownKey(KnownKey(fingerprint: key, use: use)), revision)
+    }
+
+    private mutating func updateKey(
+        _ key: PublicKeyFingerprint, _ revision: Revision, _ update: (inout KnownKey) -> Void
+    ) {
+        guard case .knownKey(let before)? = self.records[.knownKey(key)]?.record else { return }
+        var known = before
+        update(&known)
+        if known != before { self.put(.knownKey(key), .knownKey(known), revision) }
+    }
+
+    private mutating func revoke(_ record: Revocation, _ revision: Revision) {
+        self.revocations[record.certificate] = record
+        guard record.reason != .certificateHold,
+            let key = self.publicKey(of: record.certificate)
+        else { return }
+        self.updateKey(key, revision) { $0.isRevoked = true }
     }
 
     private mutating func detach(_ thing: ThingName, _ id: CertificateID) {

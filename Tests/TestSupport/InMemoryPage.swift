@@ -46,7 +46,7 @@ struct InMemoryPage {
                 .thingGroups,
                 .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
                 .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
-                .principalsOfPolicy, .search, .values, .certificatesUnproven:
+                .principalsOfPolicy, .search, .values, .certificatesUnproven, .certificatesWhere:
                 self.init(text: after)
             }
         }
@@ -73,8 +73,8 @@ struct InMemoryPage {
             .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
             .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
             .versionsOfTemplate, .versionsOfHook, .ownershipTokensExpired, .commits, .search,
-            .values, .temporaryClaimsEnded, .certificatesUnproven, .enrolmentFindings,
-            .enrolmentsHeld:
+            .values, .temporaryClaimsEnded, .certificatesUnproven, .certificatesWhere,
+            .enrolmentFindings, .enrolmentsHeld:
             .ascending
         }
     }
@@ -151,6 +151,7 @@ struct InMemoryPage {
                 else { return nil }
                 return (SortKey(number: Int64(hook.version), text: "\(hook.version)"), entry.record)
             }
+        case .certificatesWhere(let filter): self.certificates(filter)
         case .certificatesUnproven(let lot):
             self.tables.records.values.compactMap { entry in
                 guard case .certificate(let one) = entry.record, one.kind == .device,
@@ -181,6 +182,21 @@ struct InMemoryPage {
     private func findings(_ isMeant: (EnrolmentFinding) -> Bool) -> [Row] {
         self.tables.findings.filter { isMeant($0.finding) }.map { row in
             (SortKey(number: row.number, text: "\(row.number)"), .enrolmentFinding(row.finding))
+        }
+    }
+
+    private func certificates(_ filter: CertificateFilter) -> [Row] {
+        self.tables.records.values.compactMap { entry in
+            guard case .certificate(let one) = entry.record else { return nil }
+            var facts = CertificateFilter.Facts()
+            for (thing, principals) in self.tables.principals where principals[one.id] != nil {
+                facts.groups.formUnion(self.tables.groups[thing, default: []])
+            }
+            if case .knownKey(let key)? = self.tables.records[.knownKey(one.publicKey)]?.record {
+                facts.weakness = key.weakness
+            }
+            guard filter.matches(one, facts) else { return nil }
+            return (SortKey(text: one.id.rawValue), entry.record)
         }
     }
 

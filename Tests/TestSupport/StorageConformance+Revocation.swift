@@ -46,14 +46,12 @@ extension StorageConformance {
     private static func all(
         _ store: Store, buckets: ClosedRange<Int> = 0...255
     ) async throws -> [RevocationEntries.Entry] {
-        try Self.entries(await Self.page(store, buckets: buckets))
+        Self.entries(try await Self.page(store, buckets: buckets))
     }
 
-    private static func entries(
-        _ page: RevocationEntries
-    ) throws -> [RevocationEntries.Entry] {
+    private static func entries(_ page: RevocationEntries) -> [RevocationEntries.Entry] {
         var entries: [RevocationEntries.Entry] = []
-        try page.forEach { entries.append($0) }
+        page.forEach { entries.append($0) }
         #expect(entries.count == page.count)
         return entries
     }
@@ -99,10 +97,17 @@ extension StorageConformance {
             revoke(bare), .putRevocation(superseded), revoke(told), .putRevocation(hold),
             revoke(held))
         #expect(
-            Set(try await Self.all(store)) == [
-                Revocation(of: bare, .unspecified, at: Samples.time), superseded,
-                Revocation(of: held, .unspecified, at: Samples.time),
-            ])
+            Set(try await Self.all(store))
+                == Set(
+                    Self.entries([
+                        Revocation(of: bare, .unspecified, at: Samples.time), superseded,
+                        Revocation(of: held, .unspecified, at: Samples.time),
+                    ])))
+        let keys = Set([bare, told, held].map { RecordKey.knownKey($0.publicKey) })
+        let view = try await store.load(keys)
+        for certificate in [bare, told, held] {
+            #expect(view.knownKey(certificate.publicKey)?.isRevoked == true)
+        }
     }
 
     private static func onlyAHoldIsReleased(_ store: Store) async throws {
@@ -145,7 +150,7 @@ extension StorageConformance {
         var after: RevocationEntries.Place?
         repeat {
             let page = try await Self.page(store, after: after, limit: 1)
-            pages += try Self.entries(page)
+            pages += Self.entries(page)
             after = page.last
         } while after != nil
         #expect(pages == Self.entries(records))

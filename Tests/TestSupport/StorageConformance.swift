@@ -17,7 +17,7 @@ package struct StorageConformance: Sendable, CustomStringConvertible {
         StorageConformance.raceChecks, StorageConformance.registryListingChecks,
         StorageConformance.logChecks, StorageConformance.listingChecks,
         StorageConformance.allowlistChecks, StorageConformance.taskChecks,
-        StorageConformance.revocationChecks,
+        StorageConformance.revocationChecks, StorageConformance.certificateChecks,
         StorageConformance.randomChecks,
         StorageConformance.claimChecks,
         StorageConformance.unitChecks,
@@ -291,6 +291,13 @@ extension StorageConformance {
                 .putRegistrationCode(Samples.registrationCode)
             ),
             (.certificate(certificate.id), .certificate(certificate), .putCertificate(certificate)),
+            (
+                .knownKey(Samples.fingerprint(800)),
+                .knownKey(
+                    KnownKey(
+                        fingerprint: Samples.fingerprint(800), use: .device, weakness: .roca)),
+                .noteKeyWeakness(Samples.fingerprint(800), .roca)
+            ),
             (
                 .policy(Samples.policyName(1)), .policy(Samples.policy(1, versions: 3)),
                 .putPolicy(Samples.policy(1, versions: 3))

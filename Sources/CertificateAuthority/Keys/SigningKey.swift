@@ -206,7 +206,7 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
     }
 
     private static func signature(
-        over bytes: UnsafeBufferPointer<UInt8>, key: OpaquePointer, digest: OpaquePointer
+        over bytes: UnsafeBufferPointer<UInt8>, key: OpaquePointer, digest: OpaquePointer?
     ) throws(FleetError) -> [UInt8] {
         guard let context = EVP_MD_CTX_new() else {
             throw LibcryptoError.take("allocate").asFleetError

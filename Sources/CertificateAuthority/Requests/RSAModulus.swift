@@ -13,25 +13,57 @@ struct RSAModulus: Sendable {
 
     let bitCount: Int
 
+    /// What is wrong with a key that can be read.
+    struct Flaw {
+        let weakness: KeyWeakness
+        let reason: String
+    }
+
     /// - Parameter bits: `RSAPublicKey` (RFC 8017 A.1.1).
     init(subjectPublicKey bits: ArraySlice<UInt8>) throws(FleetError) {
-        guard let node = try? DER.parse(bits), var fields = DERFields(node),
-            let modulus = Self.unsigned(fields.next()), let exponent = Self.unsigned(fields.next()),
-            fields.isAtEnd(), let leading = modulus.first
+        guard let (modulus, exponent) = Self.parts(of: bits), let leading = modulus.first
         else { throw SubjectKey.refusal("it is no RSAPublicKey (RFC 8017 A.1.1)") }
         self.bitCount = modulus.count * 8 - leading.leadingZeroBitCount
-        guard self.bitCount >= KeyRules.rsaBitsMin else {
-            throw SubjectKey.refusal(
-                "RSA with \(self.bitCount) bits is weak: at least \(KeyRules.rsaBitsMin)")
+        if let flaw = try Self.flaw(modulus, exponent) { throw SubjectKey.refusal(flaw.reason) }
+    }
+
+    /// nil for a sound key, and for what is no key.
+    static func flaw(subjectPublicKey bits: ArraySlice<UInt8>) throws(FleetError) -> Flaw? {
+        guard let (modulus, exponent) = Self.parts(of: bits) else { return nil }
+        return try Self.flaw(modulus, exponent)
+    }
+
+    private static func parts(
+        of bits: ArraySlice<UInt8>
+    ) -> (modulus: ArraySlice<UInt8>, exponent: ArraySlice<UInt8>)? {
+        guard let node = try? DER.parse(bits), var fields = DERFields(node),
+            let modulus = Self.unsigned(fields.next()), let exponent = Self.unsigned(fields.next()),
+            fields.isAtEnd()
+        else { return nil }
+        return (modulus, exponent)
+    }
+
+    private static func flaw(
+        _ modulus: ArraySlice<UInt8>, _ exponent: ArraySlice<UInt8>
+    ) throws(FleetError) -> Flaw? {
+        let bitCount = modulus.count * 8 - (modulus.first?.leadingZeroBitCount ?? 0)
+        guard bitCount >= KeyRules.rsaBitsMin else {
+            return Flaw(
+                weakness: .shortModulus,
+                reason: "RSA with \(bitCount) bits is weak: at least \(KeyRules.rsaBitsMin)")
         }
-        guard self.bitCount <= KeyRules.rsaBitsMax else {
-            throw SubjectKey.refusal(
-                "RSA with \(self.bitCount) bits is more than \(KeyRules.rsaBitsMax)")
+        guard bitCount <= KeyRules.rsaBitsMax else {
+            return Flaw(
+                weakness: .unsound,
+                reason: "RSA with \(bitCount) bits is more than \(KeyRules.rsaBitsMax)")
         }
         guard exponent.elementsEqual(Self.exponent) else {
-            throw SubjectKey.refusal("its RSA exponent is not 65537")
+            let isSmall = exponent.count < Self.exponent.count
+            return Flaw(
+                weakness: isSmall ? .smallExponent : .unsound,
+                reason: "its RSA exponent is not 65537")
         }
-        try Self.examine(modulus)
+        return try Self.examine(modulus)
     }
 
     /// The magnitude of a positive INTEGER, without its sign byte.
@@ -44,21 +76,28 @@ struct RSAModulus: Sendable {
         return first == 0 ? bytes.dropFirst() : bytes
     }
 
-    private static func examine(_ modulus: ArraySlice<UInt8>) throws(FleetError) {
+    private static func examine(
+        _ modulus: ArraySlice<UInt8>
+    ) throws(FleetError) -> Flaw? {
         let copy = Array(modulus)
         guard let number = BN_bin2bn(copy, Int32(copy.count), nil) else {
             throw LibcryptoError.take("read an RSA modulus").asFleetError
         }
         defer { BN_free(number) }
         for prime in Self.smallPrimes where BN_mod_word(number, prime) == 0 {
-            throw SubjectKey.refusal("its RSA modulus is divisible by \(prime)")
+            return Flaw(
+                weakness: .smallFactor, reason: "its RSA modulus is divisible by \(prime)")
         }
         if Self.smellsOfROCA(number) {
-            throw SubjectKey.refusal("its RSA modulus has the ROCA pattern (CVE-2017-15361)")
+            return Flaw(
+                weakness: .roca, reason: "its RSA modulus has the ROCA pattern (CVE-2017-15361)")
         }
         if try Self.hasClosePrimes(number) {
-            throw SubjectKey.refusal("its RSA primes are too close together (CVE-2022-26320)")
+            return Flaw(
+                weakness: .closePrimes,
+                reason: "its RSA primes are too close together (CVE-2022-26320)")
         }
+        return nil
     }
 
     private static let smallPrimes: [UInt] = (2...Self.smallPrimeMax).filter { candidate in

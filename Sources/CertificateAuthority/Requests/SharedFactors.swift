@@ -156,24 +156,32 @@ private struct FactorTree {
 extension CertificateFacts {
     /// The modulus of an RSA key, big-endian without leading zeros; nil for any other key.
     package var rsaModulus: [UInt8]? {
-        guard let node = try? DER.parse(self.publicKeyDER), var fields = DERFields(node),
-            let algorithm = fields.next(), let bits = fields.next()?.wholeBitStringBytes,
-            var names = DERFields(algorithm),
-            names.next()?.objectIdentifier == OID.rsaEncryption,
-            let key = try? DER.parse(bits), var numbers = DERFields(key),
+        guard let bits = self.rsaPublicKey, let key = try? DER.parse(bits),
+            var numbers = DERFields(key),
             let modulus = numbers.next(.integer)?.primitiveBytes
         else { return nil }
         let magnitude = Array(modulus.drop { $0 == 0 })
         return magnitude.isEmpty ? nil : magnitude
     }
 
+    /// The bits of an RSA key; nil for any other key.
+    private var rsaPublicKey: ArraySlice<UInt8>? {
+        guard let node = try? DER.parse(self.publicKeyDER), var fields = DERFields(node),
+            let algorithm = fields.next(), let bits = fields.next()?.wholeBitStringBytes,
+            var names = DERFields(algorithm),
+            names.next()?.objectIdentifier == OID.rsaEncryption
+        else { return nil }
+        return bits
+    }
+
     /// Why nobody should trust the certificate's key; nil where nothing speaks against it.
-    package var keyWeakness: String? {
+    package var keyWeakness: (kind: KeyWeakness, reason: String)? {
         do throws(FleetError) {
             _ = try SubjectKey(der: self.publicKeyDER, rules: KeyRules(allowsEd25519: true))
             return nil
         } catch {
-            return error.message
+            let flaw = self.rsaPublicKey.flatMap { try? RSAModulus.flaw(subjectPublicKey: $0) }
+            return (flaw?.weakness ?? .unsound, error.message)
         }
     }
 }

@@ -1,4 +1,5 @@
 package import Fleet
+import Synchronization
 
 // OCSP (RFC 6960). An answer without a nonce is signed once and kept (RFC 5019); the standing that
 // it speaks of is read anew for every request, so that no kept answer outlives the truth. A nonce

@@ -122,7 +122,10 @@ package enum CertificateOperations {
                 limit: try request.markerLimit(default: Self.pageDefault)))
         let certificates = page.records.compactMap { record -> JSONValue? in
             // AWS lists no claim of CreateProvisioningClaim; 'slipway cert list' does.
-            guard case .certificate(let certificate) = record, certificate.kind != .temporaryClaim
+            guard case .certificate(let certificate) = record,
+                certificate.kind != .temporaryClaim,
+                // No device of anybody's, which AWS's tools would take it for.
+                certificate.kind != .canary
             else { return nil }
             return .object(CertificateShape.summary(certificate, services.realm))
         }

@@ -8,12 +8,18 @@ import Registry
 package enum CertificateRecordOperations {
     package static let all: [Operation] = [
         Operation(
-            "ListCertificateRecords", .get, "/slipway/certificates", query: ["after", "limit"],
-            summary: "Every certificate with kind and subject, in pages", handle: Self.list),
+            "ListCertificateRecords", .get, "/slipway/certificates",
+            query: ["after", "limit", "where"],
+            summary: "Every certificate with kind and subject, or those of ?where=, in pages",
+            handle: Self.list),
         Operation(
             "DescribeCertificateRecord", .get, "/slipway/certificates/{certificateId}",
             summary: "One certificate, and where it came from",
             target: CertificateOperations.certificate, handle: Self.describe),
+        Operation(
+            "NoteCertificateKeys", .post, "/slipway/certificates/keys", members: ["findings"],
+            summary: "Keeps what an audit found of public keys, for ?where=weakness=",
+            handle: Self.noteKeys),
         Operation(
             "SetCertificateStatus", .put, "/slipway/certificates/{certificateId}/status",
             members: ["status", "reason"],
@@ -25,11 +31,9 @@ package enum CertificateRecordOperations {
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
         let limit = try request.queryInteger("limit") ?? Pagination.pageMax
-        let page = try await services.store.page(
-            ListQuery(.certificates, after: request.queryText("after"), limit: limit))
-        let certificates = page.records.compactMap { record -> JSONValue? in
-            guard case .certificate(let certificate) = record else { return nil }
-            return [
+        let page = try await Self.page(request, limit, services)
+        let certificates = page.certificates.map { certificate -> JSONValue in
+            [
                 "certificateId": .string(certificate.id.rawValue),
                 "kind": .string(certificate.kind.rawValue),
                 "status": .string(certificate.status.rawValue),
@@ -40,6 +44,48 @@ package enum CertificateRecordOperations {
         return [
             "certificates": .array(certificates), "next": page.next.map { .string($0) } ?? nil,
         ]
+    }
+
+    private static func page(
+        _ request: OperationRequest, _ limit: Int, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> (certificates: [Certificate], next: String?) {
+        let after = request.queryText("after")
+        if let text = request.queryText("where") {
+            let query = try CertificateQuery(text, for: .list, at: services.clock.now)
+            return try await CertificateSearch(query, services).page(after: after, limit: limit)
+        }
+        let page = try await services.store.page(
+            ListQuery(.certificates, after: after, limit: limit))
+        return (
+            page.records.compactMap { record -> Certificate? in
+                if case .certificate(let certificate) = record { certificate } else { nil }
+            }, page.next
+        )
+    }
+
+    /// Findings of one request.
+    static let findingsMax = 1000
+
+    private static func noteKeys(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let findings = request.body["findings"]?.arrayValue ?? []
+        guard (1...Self.findingsMax).contains(findings.count) else {
+            throw FleetError(
+                .invalidRequest, "findings must be a list of 1 to \(Self.findingsMax)")
+        }
+        var weaknesses: [PublicKeyFingerprint: KeyWeakness] = [:]
+        for finding in findings {
+            let key = try PublicKeyFingerprint(finding["key"]?.stringValue ?? "")
+            weaknesses[key] = try KeyWeakness(named: finding["weakness"]?.stringValue ?? "")
+        }
+        let found = weaknesses
+        let decided = try await services.decide(
+            Set(found.keys.map { .knownKey($0) }), by: request.actor
+        ) { view, _ throws(FleetError) in
+            try KeyFindings.changeSet(found, in: view)
+        }
+        return ["changed": .int(decided.set.changes.count)]
     }
 
     private static func describe(

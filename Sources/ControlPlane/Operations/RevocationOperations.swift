@@ -21,28 +21,32 @@ package enum RevocationOperations {
             "PlanRevocation", .post, "/slipway/revocations/plan", members: ["where"],
             summary: "What a revocation by provenance would reach, and the digest to name then",
             handle: Self.plan),
+        Operation(
+            "CarryOutRevocation", .post, "/slipway/revocations",
+            members: ["where", "plan", "reason", "note", "from"],
+            summary: "Revokes the next certificates of a plan; a changed set is refused",
+            handle: Self.carryOut),
     ]
 
-    /// Certificates one plan may reach.
-    static let plannedMax = 200_000
+    /// Certificates that one request of `CarryOutRevocation` revokes.
+    static let stageMax = 500
+    /// Of them, those being decided and committed at once: what shares one write to the disk.
+    private static let revokedAtOnceMax = 64
+    /// Ids that a plan names; the digest stands for them all.
+    static let namedMax = 1000
     /// An entry of a CRL: a serial number of 20 octets, a time and a reason, with their framing.
     private static let entryBytes = 53
 
     private static func revoke(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
+        let order = RevocationOrder(
+            reason: try RevocationReason(
+                named: try request.optionalText("reason") ?? "unspecified"),
+            note: try request.optionalText("note"),
+            decision: try request.optionalText("decision"))
         let id = try CertificateID(request.label("certificateId"))
-        let reason = try RevocationReason(
-            named: try request.optionalText("reason") ?? "unspecified")
-        let note = try request.optionalText("note")
-        let decision = try request.optionalText("decision")
-        let decided = try await services.decide([.certificate(id)], by: request.actor) {
-            view, now throws(FleetError) in
-            var set = try Certificates.revoke(id, reason, note: note, in: view, at: now)
-            if let decision { set.detail["decision"] = .string(decision) }
-            return set
-        }
-        return ["changed": .bool(!decided.set.changes.isEmpty)]
+        return ["changed": .bool(try await order.revoke(id, by: request.actor, services))]
     }
 
     private static func remove(
@@ -56,124 +60,130 @@ package enum RevocationOperations {
         return .null
     }
 
-    // MARK: The plan
+    // MARK: Many at once
 
     private static func plan(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        let query = try RevocationQuery(try request.text("where"), at: services.clock.now)
-        var reach = Reach()
-        let lines = try await Self.lines(services)
-        try await Self.everyPage(.certificates, services) { record throws(FleetError) in
-            guard case .certificate(let certificate) = record,
-                query.matches(certificate, lines: lines)
-            else { return }
-            let things = try await services.store.load([.thingsOfCertificate(certificate.id)])
-                .thingsOfCertificate(certificate.id).map(\.thing)
-            guard try await Self.isMember(things, of: query.groups, services) else { return }
-            guard reach.certificates.count < Self.plannedMax else {
-                throw FleetError(
-                    .limitExceeded,
-                    "--where reaches more than \(Self.plannedMax) certificates: narrow it, such as "
-                        + "by 'issued between', and revoke in parts")
-            }
-            reach.add(
-                certificate, line: certificate.provenance?.origin.claim.flatMap { lines[$0] },
-                isOnline: try await Self.isOnline(things, services))
+        let search = try await Self.search(request, services)
+        var reach = RevocationReach()
+        try await search.everyPage { certificates throws(FleetError) in
+            try await reach.add(certificates, services)
         }
-        return reach.json(entryBytes: Self.entryBytes)
+        return reach.json(entryBytes: Self.entryBytes, namedMax: Self.namedMax)
     }
 
-    private static func lines(
-        _ services: ControlPlaneServices
-    ) async throws(FleetError) -> [CertificateID: String] {
-        var lines: [CertificateID: String] = [:]
-        try await Self.everyPage(.claims, services) { record throws(FleetError) in
-            if case .claim(let claim) = record { lines[claim.certificate] = claim.label }
+    private static func search(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> CertificateSearch {
+        let query = try CertificateQuery(
+            try request.text("where"), for: .plan, at: services.clock.now)
+        return try await CertificateSearch(query, services)
+    }
+
+    /// Finds the set again whenever it begins, so that it is the one that was shown.
+    private static func carryOut(
+        _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> JSONValue {
+        let digest = try request.text("plan")
+        let from = try request.optionalInteger("from") ?? 0
+        let order = RevocationOrder(
+            reason: try RevocationReason(
+                named: try request.optionalText("reason") ?? "unspecified"),
+            note: try request.optionalText("note"), decision: digest)
+        guard from >= 0 else {
+            throw FleetError(.invalidRequest, "from must be a number of certificates")
         }
-        return lines
+        var kept = from == 0 ? nil : await services.revocationPlans.plan(digest)
+        if kept == nil {
+            kept = try await Self.found(digest, request, services)
+        }
+        guard let plan = kept else {
+            throw FleetError(.internalFailure, "a plan was found and lost")
+        }
+        let stage = Array(plan.certificates.dropFirst(from).prefix(Self.stageMax))
+        let changed = try await order.revoke(
+            stage, atOnce: Self.revokedAtOnceMax, by: request.actor, services)
+        let done = min(plan.certificates.count, from + stage.count)
+        if done == plan.certificates.count { await services.revocationPlans.forget(digest) }
+        return [
+            "count": .int(plan.certificates.count), "done": .int(done), "changed": .int(changed),
+        ]
     }
 
-    private static func everyPage(
-        _ subject: ListQuery.Subject, _ services: ControlPlaneServices,
-        _ take: (Record) async throws(FleetError) -> Void
-    ) async throws(FleetError) {
-        var after: String?
-        repeat {
-            let page = try await services.store.page(ListQuery(subject, after: after))
-            for record in page.records { try await take(record) }
-            after = page.next
-        } while after != nil
+    private static func found(
+        _ digest: String, _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> RevocationPlan {
+        let search = try await Self.search(request, services)
+        var ids: Set<CertificateID> = []
+        try await search.everyPage { certificates throws(FleetError) in
+            ids.formUnion(certificates.filter(RevocationReach.isMeant).map(\.id))
+            try RevocationReach.requireRoom(ids.count, services)
+        }
+        let plan = RevocationPlan(ids)
+        guard plan.digest == digest else {
+            throw FleetError(
+                .conflict,
+                "--where no longer reaches what the plan \(digest.clipped) showed, and nothing "
+                    + "was revoked: it reaches \(plan.certificates.count) certificates now; look "
+                    + "at the preview again, and name \(plan.digest)")
+        }
+        await services.revocationPlans.keep(plan)
+        return plan
     }
+}
 
-    private static func isMember(
-        _ things: [ThingName], of groups: [ThingGroupName], _ services: ControlPlaneServices
+/// Why certificates are revoked, and under which decision.
+struct RevocationOrder: Sendable {
+    let reason: RevocationReason
+    let note: String?
+    /// The digest of a plan, in the audit record of each certificate.
+    let decision: String?
+
+    /// - Returns: whether it was not revoked before.
+    func revoke(
+        _ id: CertificateID, by actor: Actor, _ services: ControlPlaneServices
     ) async throws(FleetError) -> Bool {
-        if groups.isEmpty { return true }
-        var found: Set<ThingGroupName> = []
-        for thing in things {
-            guard
-                case .groups(let names)? = try await services.store.load([.groupsOfThing(thing)])
-                    .entry(.groupsOfThing(thing))?.record
-            else { continue }
-            found.formUnion(names)
+        let decided = try await services.decide([.certificate(id)], by: actor) {
+            view, now throws(FleetError) in
+            var set = try Certificates.revoke(
+                id, self.reason, note: self.note, in: view, at: now)
+            if let decision { set.detail["decision"] = .string(decision) }
+            return set
         }
-        return groups.allSatisfy(found.contains)
+        return !decided.set.changes.isEmpty
     }
 
-    private static func isOnline(
-        _ things: [ThingName], _ services: ControlPlaneServices
-    ) async throws(FleetError) -> Bool {
-        for thing in things {
-            let view = try await services.store.load([.documentOfThing(thing)])
-            if case .document(let document)? = view.entry(.documentOfThing(thing))?.record,
-                document.connectivity?.isConnected == true
-            {
-                return true
+    /// One commit, and so one audit record, for each; those that are under way together share a
+    /// write to the disk.
+    /// - Returns: how many were not revoked before.
+    func revoke(
+        _ ids: [CertificateID], atOnce: Int, by actor: Actor, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> Int {
+        let results = await withTaskGroup(of: Result<Bool, FleetError>.self) { group in
+            var rest = ids[...]
+            func start(_ id: CertificateID) {
+                group.addTask {
+                    do throws(FleetError) {
+                        return .success(try await self.revoke(id, by: actor, services))
+                    } catch {
+                        // Deleted since: it stays on the CRL if it was revoked.
+                        return error.code == .notFound ? .success(false) : .failure(error)
+                    }
+                }
             }
-        }
-        return false
-    }
-
-    /// What a plan counts, as it goes through the certificates.
-    private struct Reach {
-        private(set) var certificates: [CertificateID] = []
-        private var revoked = 0
-        private var online = 0
-        private var lines: [String: Int] = [:]
-        private var stations: [String: Int] = [:]
-        private var lots: [String: Int] = [:]
-        private var templates: [String: Int] = [:]
-
-        mutating func add(_ certificate: Certificate, line: String?, isOnline: Bool) {
-            self.certificates.append(certificate.id)
-            if certificate.status == .revoked { self.revoked += 1 }
-            if isOnline { self.online += 1 }
-            let registration = certificate.provenance?.registration
-            self.lines[line ?? "-", default: 0] += 1
-            self.stations[registration?.station ?? "-", default: 0] += 1
-            self.lots[registration?.lot ?? "-", default: 0] += 1
-            let version = registration?.templateVersion.map { " v\($0)" } ?? ""
-            self.templates[
-                (registration?.template?.rawValue ?? "-") + version, default: 0] += 1
-        }
-
-        func json(entryBytes: Int) -> JSONValue {
-            func counts(_ counts: [String: Int]) -> JSONValue {
-                .object(
-                    JSONObject(counts.sorted { $0.key < $1.key }.map { ($0.key, .int($0.value)) }))
+            for id in rest.prefix(atOnce) { start(id) }
+            rest = rest.dropFirst(atOnce)
+            var results: [Result<Bool, FleetError>] = []
+            while let result = await group.next() {
+                results.append(result)
+                // After a failure nothing more is begun; what is under way is waited for.
+                if case .success = result, let id = rest.popFirst() { start(id) }
             }
-            let plan = RevocationPlan(self.certificates)
-            return [
-                "plan": .string(plan.digest),
-                "count": .int(plan.certificates.count),
-                "revokedAlready": .int(self.revoked),
-                "online": .int(self.online),
-                "crlBytesMore": .int((plan.certificates.count - self.revoked) * entryBytes),
-                "lines": counts(self.lines), "stations": counts(self.stations),
-                "lots": counts(self.lots), "templates": counts(self.templates),
-                "certificates": .array(plan.certificates.map { .string($0.rawValue) }),
-            ]
+            return results
         }
+        var changed = 0
+        for result in results where try result.get() { changed += 1 }
+        return changed
     }
 }

@@ -173,6 +173,12 @@ struct DeviceConnection: Sendable {
         }
     }
 
+    /// Returns once the socket is closed, by whomever.
+    func ended() async {
+        // However it was closed, it is.
+        try? await self.channel.closeFuture.get()
+    }
+
     /// Says DISCONNECT and closes, TLS and all.
     func disconnect() async {
         let handler = self.handler

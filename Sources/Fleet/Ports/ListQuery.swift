@@ -28,6 +28,9 @@ package struct ListQuery: Hashable, Sendable {
         case principalsOfPolicy(PolicyName, ListOrder)
         case certificatesByCreation(ListOrder)
         case certificatesOfIssuer(CertificateID, ListOrder)
+        /// In the order of whatever index serves the filter. A certificate that speaks for several
+        /// things of a group may come as often.
+        case certificatesWhere(CertificateFilter)
         /// Active certificates of devices that have never connected with them, by id; nil for
         /// every lot.
         case certificatesUnproven(lot: String?)

@@ -9,6 +9,8 @@ package struct Certificate: Hashable, Sendable {
         /// A claim that a trusted user asked for, and that ends by itself within minutes (AWS:
         /// CreateProvisioningClaim, whose claims AWS leaves out of its listings).
         case temporaryClaim
+        /// The service's own, with which it measures how soon a revocation takes effect.
+        case canary
     }
 
     /// AWS: CertificateStatus. The machine is `canBecome(_:)`.

@@ -40,6 +40,7 @@ enum CertificateCandidate: Sendable {
         var keys: Set<RecordKey> = [
             .certificate(self.id), .policiesOfTarget(.certificate(self.id)),
             .certificatesWithKey(self.publicKey), .authoritiesWithKey(self.publicKey),
+            .knownKey(self.publicKey),
         ]
         keys.formUnion(PlanDecision.keys(of: self.id))
         if case .foreign(_, let authority) = self { keys.insert(.authority(authority.id)) }
@@ -80,6 +81,8 @@ struct CertificateJudgement {
         if let certificate = view.certificate(candidate.id) {
             status = try Self.status(of: certificate, by: resource, in: view)
         } else {
+            // One that is there already an operator may well give to another thing.
+            try KeyOwnership.checkMemory(of: candidate.publicKey, for: thing, in: view)
             status = nil
             created = try Self.record(
                 of: candidate, thing, resource.status, in: view, at: now)

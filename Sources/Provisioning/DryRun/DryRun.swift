@@ -104,11 +104,12 @@ package final class DryRun: Sendable {
         if let key = report.certificate?.publicKey {
             let others = view.certificatesWithKey(key)
             let copy = EnrolmentVerdict.judgeKey(
-                others, of: Self.standInCertificate, for: thing, in: view,
+                others, key: key, of: Self.standInCertificate, for: thing, in: view,
                 settings: self.enrolment)
             if let copy, copy.policy == .refuse { throw copy.refusal }
             if let copy, copy.policy == .hold { throw copy.heldRefusal }
             try KeyOwnership.checkNotRevoked(others, in: view)
+            try KeyOwnership.checkNotSpent(key, in: view)
         }
         if let expected = report.certificate?.expected {
             try CertificateDemandJudge.check(
@@ -130,7 +131,9 @@ package final class DryRun: Sendable {
     ) async throws(FleetError) -> RegistryView {
         var keys = rendering.rendered.keys
             .union(PlanDecision.keys(of: Self.standInCertificate))
-        if let key = certificate?.publicKey { keys.insert(.certificatesWithKey(key)) }
+        if let key = certificate?.publicKey {
+            keys.formUnion([.certificatesWithKey(key), .knownKey(key)])
+        }
         switch request.registry {
         case .database: break
         case .empty: return RegistryView(keys: keys, entries: [:])

@@ -75,8 +75,9 @@ package enum BuiltInRole: String, CaseIterable, Sendable {
     private static let securing = [
         "iot:*Certificate*", "iot:*Policy", "iot:*PolicyVersion", "iot:*RegistrationCode",
         "iot:*ThingPrincipal", "iot:*Authorizer", "iot:*RoleAlias", "iot:CreateProvisioningClaim",
-        "iot:DeleteConnection", "slipway:*Certificate*", "slipway:*Claim*",
-        "slipway:SetAccessKeyStatus", "slipway:DeleteAccessKey", "slipway:ApproveHook",
+        "iot:DeleteConnection", "slipway:*Certificate*", "slipway:*Revocation*",
+        "slipway:*Claim*", "slipway:SetAccessKeyStatus", "slipway:DeleteAccessKey",
+        "slipway:ApproveHook",
     ]
 
     private static let authoring = [

@@ -45,6 +45,10 @@ extension Change {
         "putRevocation": { .putRevocation(try Revocation(json: $0.value("record"))) },
         "recordFinding": { .recordFinding(try EnrolmentFinding(json: $0.value("record"))) },
         "releaseHold": { .releaseHold(try $0.id("certificate")) },
+        "noteKeyWeakness": {
+            .noteKeyWeakness(
+                try PublicKeyFingerprint($0.text("key")), try $0.oneOf("weakness"))
+        },
         "putPolicy": { .putPolicy(try Policy(json: $0.value("record"))) },
         "addPolicyVersion": {
             .addPolicyVersion(

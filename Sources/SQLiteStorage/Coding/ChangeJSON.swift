@@ -56,6 +56,10 @@ extension Change {
         case .recordFinding(let record): Self.put("recordFinding", record.json)
         case .releaseHold(let id):
             Self.of("releaseHold", ("certificate", RecordJSON.id(id)))
+        case .noteKeyWeakness(let key, let weakness):
+            Self.of(
+                "noteKeyWeakness", ("key", .string(key.rawValue)),
+                ("weakness", .string(weakness.rawValue)))
         case .putPolicy(let record): Self.put("putPolicy", record.json)
         case .addPolicyVersion(let name, let version, let isDefault):
             Self.of(

@@ -54,6 +54,8 @@ enum CertificateTables {
                 provenance?.lot?.storable,
                 provenance?.station?.storable, revision,
             ])
+        try KeyTable.see(
+            certificate.publicKey, as: KnownKey.Use(certificate.kind), revision, db)
     }
 
     static func setStatus(
@@ -170,6 +172,7 @@ enum CertificateTables {
             authority.registration.mode.rawValue, authority.registration.isAutomatic,
             authority.registration.config?.json.description,
             authority.lastModifiedAt.milliseconds, revision)
+        try KeyTable.see(authority.publicKey, as: .authority, revision, db)
     }
 
     static func deleteAuthority(_ id: CertificateID, _ db: Database) throws {

@@ -47,7 +47,7 @@ struct ChangeWriter {
             try PolicyTables.attach(policy, to: target, db)
         case .detachPolicy(let policy, let target):
             try PolicyTables.detach(policy, from: target, db)
-        case .attachThingPrincipal(let record): try PolicyTables.attach(record, db)
+        case .attachThingPrincipal(let record): try PolicyTables.attach(record, revision, db)
         case .detachThingPrincipal(let thing, let id): try PolicyTables.detach(thing, id, db)
         case .putCertificate(let record): try CertificateTables.put(record, revision, db)
         case .setCertificateStatus(let id, let status, let reason, let time):
@@ -60,6 +60,8 @@ struct ChangeWriter {
         case .putRevocation(let record): try RevocationTable.put(record, revision, db)
         case .recordFinding(let record): try FindingTable.record(record, revision, db)
         case .releaseHold(let id): try RevocationTable.releaseHold(id, db)
+        case .noteKeyWeakness(let key, let weakness):
+            try KeyTable.note(weakness, of: key, revision, db)
         case .putClaim, .deleteClaim, .putClaimTerms, .spendClaim, .setClaimSpent:
             try self.writeClaim(change)
         case .putAuthority(let record): try CertificateTables.put(record, revision, db)
@@ -150,7 +152,7 @@ struct ChangeWriter {
             .setTags, .putEventConfigurations, .putIndexingConfiguration, .putCertificate,
             .setCertificateStatus,
             .setProvenance, .recordFirstSeen, .deleteCertificate, .putPolicy, .deletePolicy,
-            .putRevocation, .recordFinding, .releaseHold,
+            .putRevocation, .recordFinding, .releaseHold, .noteKeyWeakness,
             .setDefaultPolicyVersion, .deletePolicyVersion,
             .detachPolicy, .detachThingPrincipal, .putTemplate, .deleteTemplate,
             .putTemplateVersion, .deleteTemplateVersion, .putHook, .deleteClaim, .putClaimTerms,

@@ -36,6 +36,7 @@ struct ListPages {
             try self.certificates(Creation(order), query)
         case .certificatesOfIssuer(let issuer, let order):
             try self.certificates(Creation(order, "issuer_id = ?", issuer.rawValue), query)
+        case .certificatesWhere(let filter): try self.certificates(where: filter, query)
         case .certificatesUnproven(let lot): try self.unproven(lot: lot, query)
         case .temporaryClaimsEnded(let moment):
             try self.temporaryClaims(endedBefore: moment, query)

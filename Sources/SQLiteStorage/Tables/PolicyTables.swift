@@ -149,7 +149,9 @@ enum PolicyTables {
             exclusivity: try row.oneOf())
     }
 
-    static func attach(_ principal: ThingPrincipal, _ db: Database) throws {
+    static func attach(
+        _ principal: ThingPrincipal, _ revision: Revision, _ db: Database
+    ) throws {
         try db.run(
             """
             INSERT INTO thing_principals (thing, certificate, exclusivity) VALUES (?, ?, ?)
@@ -157,6 +159,8 @@ enum PolicyTables {
             """,
             principal.thing.rawValue, principal.certificate.rawValue,
             principal.exclusivity.rawValue)
+        try KeyTable.speak(
+            for: principal.thing, certificate: principal.certificate, revision, db)
     }
 
     static func detach(_ thing: ThingName, _ id: CertificateID, _ db: Database) throws {

@@ -65,7 +65,7 @@ extension RecordLoader {
             .templateVersion, .hook, .hookVersion, .claim, .claimTerms, .termsOfClaim, .authority,
             .ownershipToken, .allowlist, .tags,
             .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
-            .registrationTask, .registeredLine:
+            .registrationTask, .registeredLine, .knownKey:
             nil
         }
     }

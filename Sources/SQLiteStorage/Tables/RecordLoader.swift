@@ -33,6 +33,10 @@ struct RecordLoader {
             try self.one(
                 "certificates", CertificateTables.certificateColumns, "id = ?", id.rawValue
             ) { .certificate(try CertificateTables.certificate(&$0)) }
+        case .knownKey(let key):
+            try self.one("public_keys", KeyTable.columns, "fingerprint = ?", key.rawValue) {
+                .knownKey(try KeyTable.key(&$0))
+            }
         case .policy(let name): try self.policy(name)
         case .template(let name):
             try self.one(

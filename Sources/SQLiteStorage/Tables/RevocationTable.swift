@@ -29,6 +29,9 @@ enum RevocationTable {
                 record.serialNumber.storable, record.notAfter.milliseconds,
                 record.reason.rawValue, record.revokedAt.milliseconds, record.bucket, revision,
             ])
+        if record.reason != .certificateHold {
+            try KeyTable.revoke(record.certificate, revision, db)
+        }
     }
 
     /// A certificate that has become REVOKED is on its authority's list, whichever decision it came
@@ -48,6 +51,7 @@ enum RevocationTable {
                 revoked_at = excluded.revoked_at, revision = excluded.revision
                 WHERE revocations.reason = 'certificateHold'
             """, id.rawValue, time.milliseconds, revision)
+        try KeyTable.revoke(id, revision, db)
     }
 
     /// A page of a CRL's entries as one text, `SERIAL REASON TIME;…`: one value instead of three for

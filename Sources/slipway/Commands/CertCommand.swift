@@ -10,6 +10,7 @@ struct CertCommand: AsyncParsableCommand {
             List.self, Show.self, Revoke.self, Deactivate.self, Activate.self,
             Create.self, Register.self, Delete.self, Things.self, Policies.self, Authorities.self,
             AuthorityCommand.self, Expiring.self, Lint.self, Sample.self, Measure.self,
+            MeasureIssue.self,
         ])
 }
 
@@ -17,21 +18,29 @@ extension CertCommand {
     struct List: ListingCommand {
         static let configuration = CommandConfiguration(
             abstract: "Every certificate, or those that --where names.",
-            discussion: "slipway cert list --where 'status:ACTIVE kind:device'")
+            discussion: """
+                slipway cert list --where 'status=ACTIVE and kind=device'
+                slipway cert list --where 'claim=line-4 and issued between 14:05 and 15:30'
+
+                Fields of --where are those of 'slipway cert revoke': claim, line, station, lot, \
+                template, version, hook, issuer, key, weakness, group, and 'issued between A and \
+                B', joined by ' and '; and here also status and kind.
+                """)
 
         @Option(
-            name: .customLong("where"), help: "MEMBER:VALUE, such as status:ACTIVE or subject:*x*")
+            name: .customLong("where"), help: "FIELD=VALUE, joined by ' and '")
         var filter: String?
         @OptionGroup var options: CommandOptions
 
         func listing(_ access: ControlAccess) throws(FleetError) -> Listing {
             Listing(
-                ControlCall("ListCertificateRecords"), "certificates", .after(sized: true),
+                ControlCall("ListCertificateRecords", query: ["where": self.filter]),
+                "certificates", .after(sized: true),
                 [
                     .init("CERTIFICATE", "certificateId"), .init("KIND", "kind"),
                     .init("STATUS", "status"), .init("CREATED", "createdAt"),
                     .init("SUBJECT", "subject"),
-                ], where: try RowFilter(self.filter))
+                ])
         }
     }
 

@@ -14,9 +14,10 @@ extension CertCommand {
                 slipway cert revoke --where 'claim=line-4 and lot=B7' --plan DIGEST
 
                 Fields of --where: claim, line, station, lot, template, version, hook, issuer, \
-                key, group, and 'issued between A and B', joined by ' and '. A revocation by \
-                --where names the digest its preview printed, and does nothing where the set has \
-                changed since. Broken off, the same command goes on where it was.
+                key, weakness, group, and 'issued between A and B', joined by ' and '; 'slipway \
+                cert list --where' has the same. A revocation by --where names the digest its \
+                preview printed, and does nothing where the set has changed since. Broken off, \
+                the same command goes on where it was.
 
                 Reasons (RFC 5280): unspecified, keyCompromise, cACompromise, \
                 affiliationChanged, superseded, cessationOfOperation, certificateHold, \
@@ -50,37 +51,25 @@ extension CertCommand {
                 for id in self.ids { ids.append(try CertificateID(id)) }
                 let access = try await ControlAccess.open(self.settings)
                 guard let filter else {
-                    return try await self.revoke(ids, reason, decision: nil, access)
+                    return try await self.revoke(ids, reason, access)
                 }
-                let preview = try await access.perform(
-                    "PlanRevocation", body: ["where": .string(filter)])
-                guard let plan else { return try self.show(preview, filter) }
-                let digest = preview["plan"]?.stringValue ?? ""
-                let count = preview["count"]?.description ?? "?"
-                guard digest == plan else {
-                    throw FleetError(
-                        .conflict,
-                        "--where no longer reaches what the plan \(plan.clipped) showed, and "
-                            + "nothing was revoked: it reaches \(count) "
-                            + "certificates now; look at the preview again, and name \(digest)")
+                guard let plan else {
+                    let preview = try await access.perform(
+                        "PlanRevocation", body: ["where": .string(filter)])
+                    return try self.show(preview, filter)
                 }
-                for id in preview["certificates"]?.arrayValue ?? [] {
-                    ids.append(try CertificateID(id.stringValue ?? ""))
-                }
-                try await self.revoke(ids, reason, decision: digest, access)
+                try await self.carryOut(plan, filter, reason, access)
             } catch { throw Failure.exit(error) }
         }
 
         /// One commit, and so one audit record, for each.
         private func revoke(
-            _ ids: [CertificateID], _ reason: RevocationReason, decision: String?,
-            _ access: ControlAccess
+            _ ids: [CertificateID], _ reason: RevocationReason, _ access: ControlAccess
         ) async throws(FleetError) {
             let meter = CountMeter("revoking")
             defer { meter.clear() }
             var body: JSONObject = ["reason": .string(reason.rawValue)]
             if let note { body["note"] = .string(note) }
-            if let decision { body["decision"] = .string(decision) }
             var changed = 0
             for (index, id) in ids.enumerated() {
                 let answer = try await access.perform(
@@ -90,21 +79,53 @@ extension CertCommand {
                 meter.show(index + 1, of: ids.count)
             }
             meter.clear()
+            self.tell(ids.count, changed, of: ids.first, reason)
+        }
+
+        /// Stage by stage; where it is broken off, the same command goes on.
+        private func carryOut(
+            _ plan: String, _ filter: String, _ reason: RevocationReason, _ access: ControlAccess
+        ) async throws(FleetError) {
+            let meter = CountMeter("revoking")
+            defer { meter.clear() }
+            var body: JSONObject = [
+                "where": .string(filter), "plan": .string(plan),
+                "reason": .string(reason.rawValue),
+            ]
+            if let note { body["note"] = .string(note) }
+            var (count, done, changed) = (0, 0, 0)
+            repeat {
+                body["from"] = .int(done)
+                let answer = try await access.perform("CarryOutRevocation", body: .object(body))
+                guard let total = answer["count"]?.intValue,
+                    let next = answer["done"]?.intValue, next > done || next == total
+                else { throw FleetError(.internalFailure, "the service did not say how far it is") }
+                (count, done) = (total, next)
+                changed += answer["changed"]?.intValue ?? 0
+                meter.show(done, of: count)
+            } while done < count
+            meter.clear()
+            self.tell(count, changed, of: nil, reason)
+        }
+
+        private func tell(
+            _ count: Int, _ changed: Int, of id: CertificateID?, _ reason: RevocationReason
+        ) {
             guard !self.json else {
-                return Terminal.say(["count": .int(ids.count), "changed": .int(changed)])
+                return Terminal.say(["count": .int(count), "changed": .int(changed)])
             }
             let status = reason == .certificateHold ? "on hold (INACTIVE)" : "REVOKED"
-            if ids.count == 1, let id = ids.first { return Terminal.say("\(id) is \(status)") }
-            Terminal.say(
-                "\(ids.count) certificates are \(status), \(changed) of them since now")
+            if count == 1, let id { return Terminal.say("\(id) is \(status)") }
+            Terminal.say("\(count) certificates are \(status), \(changed) of them since now")
         }
 
         private func show(_ preview: JSONValue, _ filter: String) throws(FleetError) {
             guard preview["count"]?.description != "0" else {
                 throw FleetError(
                     .notFound,
-                    "--where reaches no certificate: 'slipway claim list' has the claims, and "
-                        + "'slipway cert show ID' where one came from")
+                    "--where reaches no certificate: 'slipway claim list' has the claims, 'slipway "
+                        + "cert show ID' where one came from, and 'slipway keys audit --record' "
+                        + "finds weaknesses")
             }
             guard !self.json else { return Terminal.say(preview) }
             let rows = (preview.objectValue?.members ?? []).filter { $0.key != "certificates" }

@@ -58,6 +58,10 @@ struct SettingOptions: ParsableArguments {
     var revocationShards: String?
     @Option(help: "Seconds from a CRL's thisUpdate to its nextUpdate")
     var revocationLifeSeconds: String?
+    @Option(help: "Seconds between measurements of how soon a revocation takes effect; 0: never")
+    var revocationCanarySeconds: String?
+    @Option(help: "Certificates that one revocation by --where may reach")
+    var revocationPlanMax: String?
 
     @Option(help: "Where keys and certificates lie")
     var pkiDirectory: String?
@@ -132,6 +136,8 @@ struct SettingOptions: ParsableArguments {
             "revocation.host": self.revocationHost, "revocation.port": self.revocationPort,
             "revocation.url": self.revocationUrl, "revocation.shards": self.revocationShards,
             "revocation.lifeSeconds": self.revocationLifeSeconds,
+            "revocation.canarySeconds": self.revocationCanarySeconds,
+            "revocation.planMax": self.revocationPlanMax,
             "pki.directory": self.pkiDirectory, "pki.passphraseFile": self.pkiPassphraseFile,
             "pki.passphraseDescriptor": self.pkiPassphraseDescriptor,
             "data.directory": self.dataDirectory,

@@ -62,6 +62,14 @@ enum Settings {
         Setting(
             "revocation.lifeSeconds", .integer(60...7_776_000), default: "86400",
             "from a CRL's thisUpdate to its nextUpdate; signed anew when half is over"),
+        Setting(
+            "revocation.canarySeconds", .integer(0...86_400), default: "300",
+            "how often the service measures on a connection of its own how soon a revocation "
+                + "closes it; 0 never"),
+        Setting(
+            "revocation.planMax", .integer(1...10_000_000), default: "1000000",
+            "certificates that one revocation by --where may reach, at about 100 bytes of memory "
+                + "each while it runs"),
 
         Setting("pki.directory", .path, default: "pki", "where keys and certificates lie"),
         Setting(

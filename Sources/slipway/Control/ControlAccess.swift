@@ -30,6 +30,7 @@ enum ControlAccess: Sendable {
         services.templateLimits = settings.templateLimits
         services.registrationFiles = TaskFolders(root: installation.registrationTasks)
         services.access = try Self.access(installation, store)
+        services.revocationPlanMax = settings.integer("revocation.planMax")
         return .database(services)
     }
 

@@ -27,6 +27,7 @@ struct Composition: Sendable {
     let access: AccessParts
     let registration: RegistrationParts
     let revocation: RevocationParts
+    let canary = CanaryRecord()
     let broker: BrokerServer
     let logger: Logger
     let clock = SystemClock()
@@ -277,6 +278,7 @@ struct Composition: Sendable {
         services.issuing = ControlPlaneServices.Issuing(
             issuer: self.issuer, keyPairs: self.keyPairs, inspector: ForeignCertificateInspector())
         services.endpoint = self.endpoint(port: port)
+        services.revocationPlanMax = self.settings.integer("revocation.planMax")
         services.access = self.access.services
         services.attributesWithoutTypeMax = self.settings.integer("registry.attributesWithoutType")
         services.registration = self.registration.services

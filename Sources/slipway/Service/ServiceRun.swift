@@ -57,6 +57,7 @@ struct ServiceRun: Sendable {
                             readiness.reached(nil)
                         }),
                     .init(service: APIService(endpoint: api) { readiness.reached($0) }),
+                    .init(service: RevocationCanary(composition: composition, gateway: address)),
                     .init(service: Gateway(broker: composition.broker, graceSeconds: grace)),
                     .init(
                         service: SignalWatch(signals: signals),
@@ -92,14 +93,18 @@ struct ServiceRun: Sendable {
     }
 
     /// Milliseconds from the commit to the closed socket; null where none was closed yet.
-    private static func revocation(_ times: RevocationTimes) -> JSONValue {
+    private static func revocation(
+        _ times: RevocationTimes, _ canary: CanaryRecord
+    ) -> JSONValue {
         func milliseconds(_ time: Int64?) -> JSONValue { time.map { .int(Int($0)) } ?? .null }
-        return [
+        var object: JSONObject = [
             "socketsClosed": .int(times.count),
             "lastMilliseconds": milliseconds(times.last),
             "p99Milliseconds": milliseconds(times.p99),
             "worstMilliseconds": milliseconds(times.worst),
         ]
+        for member in canary.json.members { object[member.key] = member.value }
+        return .object(object)
     }
 
     private static func status(
@@ -125,7 +130,7 @@ struct ServiceRun: Sendable {
             "messagesDroppedSlow": .int(counters.messagesDroppedSlow),
             "clonesSighted": .int(counters.clonesSighted),
             "reservedRequests": .int(counters.reservedRequests),
-            "revocation": Self.revocation(counters.revocationTimes),
+            "revocation": Self.revocation(counters.revocationTimes, composition.canary),
             "keyPairsReady": .int(composition.keyPairs.readyCount),
             "keyPairsWaiting": .int(composition.keyPairs.waitingCount),
             "keyPairsDepth": .int(composition.settings.integer("keys.ready")),

@@ -38,6 +38,35 @@ struct RevocationTests {
         await gateway.stop()
     }
 
+    /// The connection ends by itself between the commit and its announcement, which here never
+    /// comes. Another's will, due later, tells that the first has been decided upon.
+    @Test(arguments: [Certificate.Status.revoked, .inactive])
+    func willDueBeforeTheAnnouncementIsNotSent(status: Certificate.Status) async throws {
+        let gateway = try await TestGateway(interposition: .silence)
+        let revoked = try await gateway.device("revoked")
+        let other = try await gateway.device("other")
+        let watcher = try await gateway.connect(
+            try await gateway.device("watcher"), as: "watcher")
+        try await watcher.subscribe("wills")
+        func client(_ identity: TestIdentity, _ name: String) async throws -> TestClient {
+            try await gateway.connect(identity, as: name) {
+                $0.will = Will(topic: Self.topic("wills"), payload: .init(string: name))
+            }
+        }
+        let (first, second) = (
+            try await client(revoked, "revoked"), try await client(other, "other")
+        )
+        try await gateway.commit(
+            .setCertificateStatus(
+                CertificateID(sha256: revoked.digest), status, reason: "stolen",
+                at: gateway.clock.now))
+        first.cut()
+        while gateway.server.counters.connectionsOpen > 2 { await Task.yield() }
+        second.cut()
+        #expect(await watcher.message() == "other")
+        await gateway.stop()
+    }
+
     @Test func deletedCertificateIsDropped() async throws {
         let gateway = try await TestGateway()
         let device = try await gateway.device()

@@ -7,10 +7,16 @@ struct Interposition: Sendable {
         @Sendable (InMemoryFleetStore, Set<RecordKey>) async throws(FleetError) -> Void
 
     let body: Body
+    /// Whether commits are announced; where they are not, they are true all the same.
+    let announces: Bool
 
-    init(_ body: @escaping Body) { self.body = body }
+    init(announces: Bool = true, _ body: @escaping Body) {
+        self.announces = announces
+        self.body = body
+    }
 
     static let nothing = Interposition { _, _ in }
+    static let silence = Interposition(announces: false) { _, _ in }
 }
 
 struct InterposedStore: FleetStore {
@@ -41,7 +47,16 @@ struct InterposedStore: FleetStore {
     }
 
     func changes(after sequence: Commit.Sequence) -> AsyncStream<Commit> {
-        self.store.changes(after: sequence)
+        let commits = self.store.changes(after: sequence)
+        guard !self.interposition.announces else { return commits }
+        // Ends as the feed does, and says nothing until then.
+        return AsyncStream { continuation in
+            let task = Task {
+                for await _ in commits {}
+                continuation.finish()
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
     }
 
     func latestSequence() async throws(FleetError) -> Commit.Sequence {

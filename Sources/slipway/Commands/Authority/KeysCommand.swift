@@ -2,6 +2,7 @@ import ArgumentParser
 import CertificateAuthority
 import Fleet
 import JSON
+import SQLiteStorage
 
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,6 +15,7 @@ struct KeysCommand: AsyncParsableCommand {
             discussion: """
                 slipway keys audit
                 slipway keys audit --json
+                slipway keys audit --record    # for cert revoke --where 'weakness=shared-factor'
 
                 Every key of the store, certificates' and authorities': small moduli and \
                 exponents, ROCA (CVE-2017-15361), primes too close (CVE-2022-26320), keys of more \
@@ -21,14 +23,19 @@ struct KeysCommand: AsyncParsableCommand {
                 a prime. Reads the database itself. Exit code 2 where something was found.
                 """)
 
+        @Flag(help: "Keep what is found, so that certificates are selected by it")
+        var record = false
         @Flag(help: "Print JSON") var json = false
         @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             var audit = KeyAudit()
             do throws(FleetError) {
-                try await audit.read(try await FleetScan.open(self.settings))
+                let scan = try await FleetScan.open(self.settings)
+                try await audit.read(scan)
+                await scan.store.close()
                 try audit.findSharedFactors()
+                if self.record { try await self.keep(audit.weaknesses) }
             } catch { throw Failure.exit(error) }
             if self.json {
                 Terminal.say(audit.json)
@@ -43,6 +50,28 @@ struct KeysCommand: AsyncParsableCommand {
                         + "them RSA; \(audit.findings.count) findings")
             }
             if !audit.findings.isEmpty { throw ExitCode(2) }
+        }
+
+        /// Findings that one request may carry.
+        private static let findingsAtOnce = 1000
+
+        private func keep(
+            _ weaknesses: [PublicKeyFingerprint: KeyWeakness]
+        ) async throws(FleetError) {
+            guard !weaknesses.isEmpty else { return }
+            let access = try await ControlAccess.open(self.settings)
+            var rest = weaknesses.sorted { $0.key.rawValue < $1.key.rawValue }[...]
+            while !rest.isEmpty {
+                let findings = rest.prefix(Self.findingsAtOnce).map { finding -> JSONValue in
+                    [
+                        "key": .string(finding.key.rawValue),
+                        "weakness": .string(finding.value.rawValue),
+                    ]
+                }
+                rest = rest.dropFirst(Self.findingsAtOnce)
+                _ = try await access.perform(
+                    "NoteCertificateKeys", body: ["findings": .array(findings)])
+            }
         }
     }
 }
@@ -68,6 +97,8 @@ struct KeyAudit {
     }
 
     private(set) var findings: [Finding] = []
+    /// What is worst of each key that is weak.
+    private(set) var weaknesses: [PublicKeyFingerprint: KeyWeakness] = [:]
     private(set) var holders = 0
     private var holdersOfKey: [PublicKeyFingerprint: [Holder]] = [:]
     private var moduli: [(modulus: [UInt8], key: PublicKeyFingerprint)] = []
@@ -100,7 +131,11 @@ struct KeyAudit {
         let isNew = self.holdersOfKey[facts.publicKey] == nil
         self.holdersOfKey[facts.publicKey, default: []].append(holder)
         if let weakness = facts.keyWeakness {
-            self.findings.append(Finding(holder: holder, defect: .weak, detail: weakness))
+            self.weaknesses[facts.publicKey] = weakness.kind
+            self.findings.append(
+                Finding(
+                    holder: holder, defect: .weak,
+                    detail: "\(weakness.kind.rawValue): \(weakness.reason)"))
         }
         if isNew, let modulus = facts.rsaModulus { self.moduli.append((modulus, facts.publicKey)) }
     }
@@ -113,6 +148,7 @@ struct KeyAudit {
         }
         meter.clear()
         for position in affected {
+            self.weaknesses[self.moduli[position].key] = .sharedFactor
             for holder in self.holdersOfKey[self.moduli[position].key] ?? [] {
                 self.findings.append(
                     Finding(
