@@ -77,7 +77,7 @@ struct ControlClient: Sendable {
     /// Spread over the second half of the wait, since others were sent away at the same moment.
     private static func wait(before attempt: Int) async {
         let longest = min(
-            Self.firstWaitMilliseconds << Int64(attempt - 1), Self.waitMillisecondsMax)
+            Self.firstWaitMilliseconds << Int64(attempt - 2), Self.waitMillisecondsMax)
         try? await Task.sleep(for: .milliseconds(Int64.random(in: (longest / 2)...longest)))
     }
 
