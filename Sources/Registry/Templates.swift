@@ -88,6 +88,11 @@ package enum Templates {
                 "the description of template '\(name)' has \(summary.count) characters; at most "
                     + "\(Self.summaryCharactersMax)", resource: name.rawValue)
         }
+        guard !summary.unicodeScalars.contains(where: \.breaksLines) else {
+            throw FleetError(
+                .invalidRequest, "the description of template '\(name)' holds a control character",
+                resource: name.rawValue)
+        }
     }
 
     private static func create(

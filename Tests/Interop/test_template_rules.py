@@ -32,6 +32,8 @@ def test_a_role_is_asked_for(iot):
         iot.create_provisioning_template, **common)
     assert "20 to 2048" in refused(
         iot.create_provisioning_template, provisioningRoleArn="short", **common)
+    assert "control character" in refused(
+        iot.create_provisioning_template, provisioningRoleArn=ROLE, description="\u0007", **common)
     iot.create_provisioning_template(provisioningRoleArn=ROLE, **common)
     described = iot.describe_provisioning_template(templateName="rules-role")
     assert described["provisioningRoleArn"] == ROLE
@@ -104,3 +106,14 @@ def test_the_audit_log_is_read_from_elsewhere(iot, control):
     assert [record["sequence"] for record in far] == list(range(1, len(far) + 1))
     refusal = slipway("audit", "verify", "--endpoint-url", control.api, status=1)
     assert "without --endpoint-url" in refusal.stderr
+
+
+def test_a_hook_that_does_not_load_is_not_stored(make_gateway, tmp_path):
+    gateway = make_gateway()
+    (gateway.directory / "Hooks/broken.lua").write_text("x = = 1")
+    for command in ("init", "serve"):
+        done = gateway.run(command, check=False)
+        assert done.returncode != 0
+        assert "the hook 'broken' does not load" in done.stderr
+    (gateway.directory / "Hooks/broken.lua").unlink()
+    assert "broken" not in slipway("hook", "list", directory=gateway.directory).stdout

@@ -25,10 +25,13 @@ package enum AuthorityOperations {
             members: ["registrationConfig", "removeAutoRegistration"],
             query: ["newStatus", "newAutoRegistrationStatus"],
             summary: "Sets an authority's status and how its certificates are registered",
+            differences: "the devices of an INACTIVE authority are cut off and refused, where AWS "
+                + "only registers no new ones",
             target: Self.authority, handle: Self.update),
         Operation(
             "DeleteCACertificate", .delete, "/cacertificate/{caCertificateId}",
-            summary: "Takes an INACTIVE authority away", target: Self.authority,
+            summary: "Takes an INACTIVE authority away",
+            differences: "its devices are refused from then on", target: Self.authority,
             handle: Self.delete),
         Operation(
             "ListCACertificates", .get, "/cacertificates",

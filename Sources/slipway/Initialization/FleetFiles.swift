@@ -22,11 +22,14 @@ struct FleetFiles: Sendable {
     let clock: any WallClock
     let realm: Realm
     let limits: TemplateLimits
+    /// What is wrong with a hook's text; nil where nothing is.
+    let check: @Sendable (HookScript) async -> String?
 
     func load(templates: String, hooks: String, by actor: Actor) async throws(FleetError) -> Report
     {
         let hookFiles = try Self.readHooks(hooks)
         let submissions = try self.readTemplates(templates, hooks: Set(hookFiles.map(\.name)))
+        for file in hookFiles { try await self.refuseBroken(file, by: actor) }
         var report = Report()
         for file in hookFiles {
             let changed = try await self.commit(by: actor) { () async throws(FleetError) in
@@ -50,6 +53,22 @@ struct FleetFiles: Sendable {
             if changed { report.changes.append("template \(submission.name)") }
         }
         return report
+    }
+
+    /// A text that does not load would deny every device, and versions stay for good. One that was
+    /// loaded before is not tried again.
+    private func refuseBroken(_ file: HookFile, by actor: Actor) async throws(FleetError) {
+        let view = try await self.store.load(HookScripts.keys(file.name, source: file.source))
+        let now = self.clock.now
+        let set = try HookScripts.load(
+            file.name, source: file.source, by: actor.person, in: view, at: now)
+        let script = HookScript(
+            name: file.name, source: file.source, digest: ContentDigest.sha256(of: file.source),
+            createdAt: now)
+        guard !set.changesNothing, let problem = await self.check(script) else { return }
+        throw FleetError(
+            .invalidRequest, "the hook '\(file.name)' does not load: \(problem)",
+            resource: file.name.rawValue)
     }
 
     private func commit(

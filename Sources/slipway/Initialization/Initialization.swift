@@ -1,6 +1,7 @@
 import CertificateAuthority
 import Fleet
 import Foundation
+import Hooks
 import JSON
 import SQLiteStorage
 
@@ -143,12 +144,24 @@ struct Initialization: Sendable {
             installation: self.installation, realm: self.realm, store: store, clock: clock,
             actor: actor
         ).run()
-        made += try await FleetFiles(
-            store: store, clock: clock, realm: self.realm, limits: self.settings.templateLimits
-        ).load(
-            templates: self.installation.templates, hooks: self.installation.hooks, by: actor
-        ).changes
-        return made
+        let pool = HookPool(settings: .standard(cores: 1), lookup: HookSketch())
+        let caller = WebhookCaller(
+            scripts: pool, secrets: "\(self.installation.pki)/webhooks",
+            authorities: self.installation.pki)
+        let loaded: Result<[String], FleetError>
+        do throws(FleetError) {
+            loaded = .success(
+                try await FleetFiles(
+                    store: store, clock: clock, realm: self.realm,
+                    limits: self.settings.templateLimits, check: { await caller.check($0) }
+                ).load(
+                    templates: self.installation.templates, hooks: self.installation.hooks,
+                    by: actor
+                ).changes)
+        } catch { loaded = .failure(error) }
+        await caller.shutdown()
+        await pool.shutdown()
+        return made + (try loaded.get())
     }
 
     private static var actor: Actor {

@@ -64,8 +64,14 @@ struct Composition: Sendable {
         let mint = try Self.mint(installation, entropy)
         self.store = try FleetDatabase.open(installation.database, .exclusive)
         self.access = try AccessParts(settings, realm, store: self.store, logger: logger)
+        self.hooks = Self.hookPool(settings, store: self.store)
+        self.webhooks = WebhookCaller(
+            scripts: self.hooks, secrets: "\(installation.pki)/webhooks",
+            authorities: installation.pki)
+        let webhooks = self.webhooks
         let report = try await FleetFiles(
-            store: self.store, clock: clock, realm: realm, limits: settings.templateLimits
+            store: self.store, clock: clock, realm: realm, limits: settings.templateLimits,
+            check: { await webhooks.check($0) }
         ).load(
             templates: installation.templates, hooks: installation.hooks, by: .service("serve"))
         for change in report.changes { logger.notice("loaded", metadata: ["what": "\(change)"]) }
@@ -73,10 +79,6 @@ struct Composition: Sendable {
             self.store, installation, realm, authorities, logger: logger)
 
         self.keyPairs = try Self.keyPairs(settings)
-        self.hooks = Self.hookPool(settings, store: self.store)
-        self.webhooks = WebhookCaller(
-            scripts: self.hooks, secrets: "\(installation.pki)/webhooks",
-            authorities: installation.pki)
         try await Self.refuseBrokenHooks(self.webhooks, self.store)
         self.attempts = try AttemptLog(path: installation.attemptLog, logger: logger)
         self.connections = try ConnectionLog(
