@@ -23,6 +23,10 @@ struct HookCall: Sendable {
 final class HookCalls: Sendable {
     private struct State {
         var waiting: [HookCall] = []
+        /// Calls of each hook that workers are at.
+        var running: [HookName: Int] = [:]
+        /// Times that a thread woke for a call whose hook has its share of the workers already.
+        var passedOver = 0
         var closed = false
         /// Each thread's living process. Present means: not reaped, so the id is still its own.
         var processes: [Int: pid_t] = [:]
@@ -34,8 +38,11 @@ final class HookCalls: Sendable {
     private let state: Mutex<State>
     private let available = DispatchSemaphore(value: 0)
     private let waitingMax: Int
+    /// Workers that one hook may keep busy: all but one, which is left to the devices of others.
+    private let shareMax: Int
 
     init(threads: Int, waitingMax: Int) {
+        self.shareMax = max(1, threads - 1)
         self.state = Mutex(State(threads: threads))
         self.waitingMax = waitingMax
     }
@@ -52,13 +59,39 @@ final class HookCalls: Sendable {
         return refusal
     }
 
-    /// Blocks the calling thread until there is a call; nil once the pool is closed.
+    /// Blocks the calling thread until there is a call; nil once the pool is closed. The first that
+    /// came is the first that is served, among the hooks that have not their share already.
     func next() -> HookCall? {
-        self.available.wait()
-        return self.state.withLock { state in
-            guard !state.closed, !state.waiting.isEmpty else { return nil }
-            return state.waiting.removeFirst()
+        while true {
+            self.available.wait()
+            let (call, isOver): (HookCall?, Bool) = self.state.withLock { state in
+                guard !state.closed, !state.waiting.isEmpty else { return (nil, true) }
+                let index = state.waiting.firstIndex {
+                    state.running[$0.script.name, default: 0] < self.shareMax
+                }
+                guard let index else {
+                    state.passedOver += 1
+                    return (nil, false)
+                }
+                let call = state.waiting.remove(at: index)
+                state.running[call.script.name, default: 0] += 1
+                return (call, false)
+            }
+            if isOver { return nil }
+            if let call { return call }
         }
+    }
+
+    /// A call that `next` gave is answered.
+    func finished(_ call: HookCall) {
+        let mustWake = self.state.withLock { state in
+            let left = state.running[call.script.name, default: 1] - 1
+            state.running[call.script.name] = left > 0 ? left : nil
+            guard state.passedOver > 0 else { return false }
+            state.passedOver -= 1
+            return true
+        }
+        if mustWake { self.available.signal() }
     }
 
     /// Blocks the calling thread for `pause`, or until the pool is closed. False once it is.

@@ -27,9 +27,10 @@ package struct HookSettings: Hashable, Sendable {
         self.memoryBytesMax = max(HookLimits.memoryBytesMin, memoryBytesMax)
     }
 
-    /// One worker for eight cores: a hook is short, and devices are few beside messages.
+    /// One worker for eight cores: a hook is short, and devices are few beside messages. Two at
+    /// least, since no hook may keep all of them busy.
     package static func standard(cores: Int) -> HookSettings {
-        HookSettings(workers: max(1, cores / 8))
+        HookSettings(workers: max(2, cores / 8))
     }
 }
 

@@ -31,6 +31,7 @@ struct HookThread: ~Copyable {
         _ = self.start()
         while let call = self.calls.next() {
             call.answer.resume(returning: self.serve(call))
+            self.calls.finished(call)
             // The next device should not wait for the process that this one used up.
             if self.process == nil, !self.calls.isClosed { _ = self.start() }
         }

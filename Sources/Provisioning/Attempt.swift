@@ -119,6 +119,7 @@ package final class Attempt: Sendable {
             facts["bytes"] = .int(cost.bytes)
             facts["microseconds"] = .int(cost.microseconds)
         }
+        facts["reasonCode"] = outcome.reasonCode.map { .string($0) }
         if !outcome.log.isEmpty {
             facts["log"] = .array(
                 outcome.log.prefix(Self.hookLinesMax).map { .string($0.clipped) })

@@ -112,6 +112,50 @@ import Testing
         await pool.shutdown()
     }
 
+    /// Two workers, and three calls of a hook whose question nobody answers: one worker is left.
+    @Test func oneHookLeavesAWorkerToTheOthers() async throws {
+        let silence = Silence()
+        let settings = HookSettings(
+            workers: 2, deadlineMilliseconds: HookFixtures.deadlineMilliseconds,
+            waitMillisecondsMax: HookFixtures.deadlineMilliseconds)
+        let pool = HookFixtures.pool(settings, lookup: silence)
+        let asking = try HookFixtures.script(
+            "return function() return {allowProvisioning = allowlist.contains('demo', 'x')} end",
+            name: "asking")
+        let request = try HookFixtures.request()
+        async let first = pool.run(asking, request: request)
+        async let second = pool.run(asking, request: request)
+        async let third = pool.run(asking, request: request)
+        await silence.isAsked()
+        for _ in 0..<3 {
+            let other = await pool.run(
+                try HookFixtures.script(Self.allow, name: "other"), request: request)
+            #expect(other.verdict == .allowed(parameterOverrides: [:]))
+        }
+        silence.end()
+        for outcome in await [first, second, third] {
+            #expect(outcome.verdict == .allowed(parameterOverrides: [:]))
+        }
+        await pool.shutdown()
+    }
+
+    /// A list that answers nobody until it is told to.
+    private final class Silence: AllowlistLookup {
+        private let (asked, noteAsked) = AsyncStream.makeStream(of: Void.self)
+        private let (ended, noteEnded) = AsyncStream.makeStream(of: Void.self)
+
+        func isAsked() async { for await _ in self.asked { return } }
+        func end() { self.noteEnded.finish() }
+
+        func contains(
+            _ list: AllowlistName, _ serial: String
+        ) async throws(FleetError) -> (found: Bool, version: Int?) {
+            self.noteAsked.yield()
+            for await _ in self.ended {}
+            return (true, 7)
+        }
+    }
+
     @Test func deadlineKillsTheWorkerAndTheNextCallIsServed() async throws {
         let settings = HookSettings(
             workers: 1, deadlineMilliseconds: 100, instructionsMax: Int.max)

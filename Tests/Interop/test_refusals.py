@@ -287,7 +287,8 @@ def test_hook_that_cannot_be_loaded_keeps_the_gateway_from_starting(make_gateway
 
 def test_hook_that_hangs_is_killed_and_denies(make_gateway):
     gateway = line(
-        make_gateway, hook=WILLING_HOOK, options={"hook-deadline-milliseconds": 500})
+        make_gateway, hook=WILLING_HOOK,
+        options={"hook-deadline-milliseconds": 500, "hook-workers": "1"})
     ask(gateway, {"SerialNumber": "one"}).expect_accepted()
     # A stopped process is what no limit inside it can end.
     for worker in gateway.hook_workers():

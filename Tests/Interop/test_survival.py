@@ -94,7 +94,7 @@ def test_killed_again_and_again_while_devices_lose_their_power(make_gateway, tmp
 
 
 def test_workers_that_die_are_replaced_and_leave_no_descriptor(make_gateway, tmp_path):
-    gateway = make_gateway(settings={"keys-algorithm": "P_256"}).start()
+    gateway = make_gateway(settings={"keys-algorithm": "P_256", "hook-workers": "1"}).start()
 
     def one_device():
         return subprocess.run(

@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+from gateway import free_port
 from test_access import slipway
 from test_refusals import ask, line
 
@@ -149,3 +150,12 @@ def test_a_webhook_in_the_folder_is_loaded_at_start(make_gateway, service):
     gateway.start(wait=False)
     assert gateway.process.wait(timeout=60) == 1
     assert "test-hook.webhook.json', /timeoutMilliseconds" in gateway.log_text()
+
+
+def test_a_service_that_is_not_there_is_worth_another_try(make_gateway, tmp_path):
+    """At once, and not when the time that it has is over."""
+    gateway = line(make_gateway, hook=WILLING)
+    put(gateway, tmp_path, free_port(), None, timeoutMilliseconds=30_000)
+    reply = ask(gateway, {"SerialNumber": "good-1", "Site": "x"})
+    reply.expect_rejected(403, "HookTimeout")
+    assert (reply.document["reasonCode"], reply.document["retryAfterSeconds"]) == (6002, 5)

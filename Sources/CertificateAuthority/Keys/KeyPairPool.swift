@@ -24,6 +24,8 @@ package final class KeyPairPool: KeyPairSource {
         /// Those that make pairs for whoever waits, beside the others.
         package var servingThreads: Int
         package var waitersMax: Int
+        /// Nobody waits for whom this would be too short, as far as the making time foretells.
+        package var waitMax = Duration.seconds(5)
 
         package init(
             kind: KeyPairKind = .rsa2048, depth: Int = 16, threads: Int = 1,
@@ -165,6 +167,8 @@ private final class Workshop: Sendable {
         var making = 0
         /// Of these, by the threads that serve.
         var serving = 0
+        /// How long a serving thread took for a pair of late; zero before the first.
+        var makingTime = Duration.zero
         var counts = KeyPairPool.Counts()
         var lastTicket = 0
         var isStopped = false
@@ -210,7 +214,9 @@ private final class Workshop: Sendable {
                 state.counts.taken += 1
                 return .success(state.ready.removeFirst())
             }
-            guard state.waiters.count < self.settings.waitersMax else {
+            let round = state.waiters.count / max(1, self.settings.servingThreads) + 1
+            let isTooLong = state.makingTime * round > self.settings.waitMax
+            guard state.waiters.count < self.settings.waitersMax, !isTooLong else {
                 state.counts.refused += 1
                 return .failure(
                     FleetError(
@@ -266,14 +272,24 @@ private final class Workshop: Sendable {
             (serves ? self.wakeServing : self.wake).wait()
             while self.beginOne(serves: serves) {
                 let answer: Answer
+                let start = ContinuousClock.now
                 do {
                     answer = .success(try self.make())
                 } catch {
                     answer = .failure(error)
                 }
+                if serves { self.note(ContinuousClock.now - start) }
                 if !self.finishOne(answer, serves: serves) { break }
             }
             if self.state.withLock({ $0.isStopped }) { return }
+        }
+    }
+
+    /// A quarter of it is the newest: a busy machine is noticed in a few pairs, and so is its end.
+    private func note(_ time: Duration) {
+        self.state.withLock { state in
+            state.makingTime =
+                state.makingTime == .zero ? time : (state.makingTime * 3 + time) / 4
         }
     }
 

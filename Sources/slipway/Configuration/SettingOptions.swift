@@ -95,7 +95,7 @@ struct SettingOptions: ParsableArguments {
 
     @Option(help: "Milliseconds for one hook")
     var hookDeadlineMilliseconds: String?
-    @Option(help: "Hook processes; 0 is one for each eight cores")
+    @Option(help: "Hook processes; 0 is one for each eight cores, at least two")
     var hookWorkers: String?
     @Option(help: "Provisioning requests under way at once")
     var provisioningInFlightMax: String?

@@ -111,7 +111,7 @@ enum Settings {
             "time for one hook; then its process is killed and the device denied"),
         Setting(
             "hook.workers", .integer(0...64), default: "0",
-            "hook processes; 0 is one for each eight cores, at least one"),
+            "hook processes; 0 is one for each eight cores, at least two"),
         Setting(
             "provisioning.inFlightMax", .integer(1...1_000_000), default: "2000",
             "provisioning requests under way at once; more are told to retry"),

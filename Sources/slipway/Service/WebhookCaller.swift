@@ -6,6 +6,7 @@ import Hooks
 import JSON
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import NIOSSL
 import Synchronization
 
@@ -103,10 +104,21 @@ final class WebhookCaller: PreProvisioningHook {
         } catch let error as HTTPClientError where error == .deadlineExceeded {
             self.note(script, failed: true)
             return HookOutcome(verdict: .timedOut, reads: [], log: [])
+        } catch let error where Self.isUnreachable(error) {
+            // A service that starts anew is there again in a moment, and so may the device be.
+            self.note(script, failed: true)
+            return HookOutcome(
+                verdict: .timedOut, reads: [], log: ["the webhook's service cannot be reached"])
         } catch {
             self.note(script, failed: true)
             return Self.failed("the webhook could not be asked: \("\(error)".clipped)")
         }
+    }
+
+    /// Whether there was no connection at all; one that is not to be trusted is another matter.
+    private static func isUnreachable(_ error: any Error) -> Bool {
+        if let error = error as? HTTPClientError { return error == .connectTimeout }
+        return error is NIOConnectionError || error is IOError
     }
 
     private func note(_ script: HookScript, failed: Bool) {
@@ -147,6 +159,8 @@ final class WebhookCaller: PreProvisioningHook {
         let secret = try self.secret(webhook)
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
+        // Nobody there is said at once, and not when the time is over.
+        configuration.connectionPool.retryConnectionEstablishment = false
         configuration.timeout.connect = .milliseconds(Int64(webhook.timeoutMilliseconds))
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
