@@ -180,7 +180,7 @@ private struct Scene {
     }
 
     private mutating func prepareAllowlist(_ reason: RefusalReason) async throws {
-        let (list, serial) = (AllowlistName(checked: "line"), SerialNumber.sample("A7"))
+        let (list, serial) = (AllowlistName(checked: "line"), try SerialNumber("A7"))
         let now = self.fixture.clock.now
         var facts = AllowlistFacts(serial: serial)
         var standing: AllowlistStanding?
@@ -197,7 +197,7 @@ private struct Scene {
             facts.mac = "02:00:00:00:00:01"
             parameters["Mac"] = "02:00:00:00:00:02"
             self.parameter = "Mac"
-        default: facts = AllowlistFacts(serial: SerialNumber.sample("B1"))
+        default: facts = AllowlistFacts(serial: try SerialNumber("B1"))
         }
         let draft = try await self.fixture.store.begin(list, mode: .merge)
         _ = try await self.fixture.store.append(entries: [facts], to: draft)
