@@ -20,6 +20,7 @@ enum TokenJudgement {
         let isEmpty = token.expose { $0.isEmpty }
         guard !isEmpty else {
             throw Self.refused("Certificate ownership token cannot be empty.", .tokenEmpty)
+                .because(.tokenEmpty, parameter: "certificateOwnershipToken")
         }
         guard let contents = token.expose({ mint.contents(of: $0) }) else {
             throw Self.refused("the certificate ownership token is unknown", .tokenUnknown)

@@ -110,7 +110,7 @@ def test_certificates(open_line, device):
 
 
 def test_tokens(open_line, device):
-    told(device.call(REGISTER, {"parameters": serial()}), 3001)
+    told(device.call(REGISTER, {"parameters": serial()}), 3001, "certificateOwnershipToken")
     told(device.register("x", serial()), 3002)
     other = claim(open_line, "another")
     with Device(open_line, other, client_id="another") as another:

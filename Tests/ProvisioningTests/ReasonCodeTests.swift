@@ -127,7 +127,8 @@ private struct Scene {
         let (id, token) = try await self.fixture.create()
         self.send(token)
         switch reason {
-        case .tokenEmpty: self.payload = "{}"
+        case .tokenEmpty:
+            (self.payload, self.parameter) = ("{}", "certificateOwnershipToken")
         case .tokenUnknown: self.send(token + "A")
         case .tokenOfAnotherClaim: self.publisher = self.fixture.otherClaim
         case .tokenExpired: self.fixture.clock.advance(bySeconds: 3600)

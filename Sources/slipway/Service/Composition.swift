@@ -69,12 +69,10 @@ struct Composition: Sendable {
             scripts: self.hooks, secrets: "\(installation.pki)/webhooks",
             authorities: installation.pki)
         let webhooks = self.webhooks
-        let report = try await FleetFiles(
+        let folders = FleetFiles(
             store: self.store, clock: clock, realm: realm, limits: settings.templateLimits,
-            check: { await webhooks.check($0) }
-        ).load(
-            templates: installation.templates, hooks: installation.hooks, by: .service("serve"))
-        for change in report.changes { logger.notice("loaded", metadata: ["what": "\(change)"]) }
+            check: { await webhooks.check($0) })
+        try await Self.load(folders, of: installation, logger)
         try await Self.registerAuthorities(
             self.store, installation, realm, authorities, logger: logger)
 
@@ -109,6 +107,14 @@ struct Composition: Sendable {
         self.broker = try Self.broker(
             installation, settings: Self.brokerSettings(settings, files, logger),
             dependencies: dependencies)
+    }
+
+    private static func load(
+        _ files: FleetFiles, of installation: Installation, _ logger: Logger
+    ) async throws(FleetError) {
+        let report = try await files.load(
+            templates: installation.templates, hooks: installation.hooks, by: .service("serve"))
+        for change in report.changes { logger.notice("loaded", metadata: ["what": "\(change)"]) }
     }
 
     private static func keyPairs(
