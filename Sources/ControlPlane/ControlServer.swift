@@ -85,8 +85,8 @@ package struct ControlServer: Sendable {
 }
 
 extension ControlServer.TLSIdentity {
-    /// TLS 1.2 and 1.3; the client is known by its signature, and shows no certificate.
-    fileprivate func configuration() throws -> TLSConfiguration {
+    /// TLS 1.2 and 1.3. The client shows no certificate: who calls is known by a signature.
+    func configuration() throws -> TLSConfiguration {
         let key = try self.key.expose { bytes in
             try bytes.withBytes { try NIOSSLPrivateKey(bytes: Array($0), format: .pem) }
         }

@@ -125,31 +125,9 @@ struct OperationResponder: HTTPResponder {
     private func collect(
         _ request: Request, _ context: OperationContext
     ) async throws(FleetError) -> [UInt8] {
-        if request.headers[.contentLength] == "0" { return [] }
-        // Nobody need send it first to be told.
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }),
-            length > Self.bodyBytesMax
-        {
-            throw Self.tooLong
-        }
-        // A body that trickles in holds a connection and a task; the idle timer never sees it.
-        let channel = context.channel
-        let deadline = channel.eventLoop.scheduleTask(in: .seconds(Self.bodySecondsMax)) {
-            channel.close(promise: nil)
-        }
-        defer { deadline.cancel() }
-        do {
-            let buffer = try await request.body.collect(upTo: Self.bodyBytesMax)
-            return Array(buffer.readableBytesView)
-        } catch is NIOTooManyBytesError {
-            throw Self.tooLong
-        } catch {
-            throw FleetError(.invalidRequest, "the body did not arrive whole")
-        }
-    }
-
-    private static var tooLong: FleetError {
-        FleetError(.invalidRequest, "the body is longer than \(Self.bodyBytesMax) bytes")
+        try await CollectedBody.read(
+            request, over: context.channel, bytesMax: Self.bodyBytesMax,
+            secondsMax: Self.bodySecondsMax)
     }
 
     private static func json(_ body: [UInt8]?) throws(FleetError) -> JSONValue {

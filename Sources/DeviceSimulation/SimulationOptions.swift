@@ -88,6 +88,8 @@ package struct SimulationOptions: Sendable {
     package var outputFolder: String?
     /// Only connect with the claim and disconnect: what a broker spends on accepting a device.
     package var connectsOnly = false
+    /// Once provisioned, ask for a second certificate, for the same key, and say hello with it.
+    package var renews = false
 
     package init(
         endpoint: Endpoint, claim: Credentials, template: String, serials: SerialNumbers,

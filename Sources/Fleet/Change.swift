@@ -41,6 +41,8 @@ package enum Change: Hashable, Sendable {
     case releaseHold(CertificateID)
     /// What an audit of all keys found. Needs the key to be known.
     case noteKeyWeakness(PublicKeyFingerprint, KeyWeakness)
+    /// In place of an earlier one of the same predecessor, which must be there.
+    case putRenewal(Renewal)
 
     /// A policy with the versions it has: how one comes to be.
     case putPolicy(Policy)

@@ -22,6 +22,8 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     case afterHook
     case beforeRegisterCommit
     case afterRegisterCommit
+    case beforeRenewCommit
+    case afterRenewCommit
     case beforeReply
     case afterReply
 

@@ -10,6 +10,8 @@ package enum RecordKey: Hashable, Sendable {
     case certificate(CertificateID)
     /// A public key that was ever seen, whether or not a certificate of it is left.
     case knownKey(PublicKeyFingerprint)
+    /// The renewal of this certificate, whose predecessor it is.
+    case renewal(CertificateID)
     case policy(PolicyName)
     case template(TemplateName)
     case templateVersion(TemplateName, Int)
@@ -73,8 +75,9 @@ package enum RecordKey: Hashable, Sendable {
     /// Whether the key names one record, which has a revision, or a set, which has none.
     package var namesOneRecord: Bool {
         switch self {
-        case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .hookVersion, .claim, .claimTerms, .termsOfClaim, .authority,
+        case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .renewal, .policy,
+            .template, .templateVersion, .hook, .hookVersion, .claim, .claimTerms, .termsOfClaim,
+            .authority,
             .ownershipToken, .allowlist, .tags,
             .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
             .registrationTask, .registeredLine, .knownKey:
@@ -98,6 +101,7 @@ package enum Record: Hashable, Sendable {
     case thingGroup(ThingGroup)
     case billingGroup(BillingGroup)
     case certificate(Certificate)
+    case renewal(Renewal)
     case policy(Policy)
     case template(ProvisioningTemplate)
     case templateVersion(TemplateVersion)

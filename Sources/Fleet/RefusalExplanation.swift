@@ -3,10 +3,37 @@ extension RefusalReason {
     package var explanation: Explanation {
         switch self.rawValue / 100 {
         case 11, 12: self.ofTheGateway
+        case 21: self.ofARenewal
         case 10, 20..<40: self.ofTheRequest
         case 40..<62: self.ofTheTemplate
         case 62: self.ofTheAllowlist
         case 70..<80: self.ofTheRegistry
+        default: self.ofTheService
+        }
+    }
+
+    private var ofARenewal: Explanation {
+        switch self {
+        case .renewalNotOffered:
+            Explanation(
+                .certificate, "This certificate is not one that renews itself.",
+                do: "Only a device's own certificate does, where `renewal.windowDays` is not 0.")
+        case .renewalTooEarly:
+            Explanation(
+                .certificate, "The certificate lives on for longer than the renewal window.",
+                do: "Ask again from the time that the message names; see `renewal.windowDays`.")
+        case .renewalTooOften:
+            Explanation(
+                .certificate, retryAfter: 300, "The certificate is new, or was just renewed.",
+                do: "Wait as told: one new certificate in each `renewal.intervalSeconds`.")
+        case .renewalTooLate:
+            Explanation(
+                .certificate, "The certificate has ended, and its grace is over.",
+                do: "Provision the device again; see `renewal.graceDays`.")
+        case .renewalOfAnotherSubject:
+            Explanation(
+                .certificate, "The request names another subject than the certificate has.",
+                do: "Ask with the certificate's own subject, or with none.")
         default: self.ofTheService
         }
     }

@@ -3,8 +3,8 @@
 /// another meaning.
 ///
 /// The hundreds say the step: 10 payload, 11 handshake and CONNECT, 12 the broker's policies,
-/// 20 certificate, 30 token, 40 template, 50 parameters, 60 hook, 62 allowlist, 70 registry, 71 a
-/// serial, a key or a certificate seen again, 80 claim, 90 the service itself.
+/// 20 certificate, 21 its renewal, 30 token, 40 template, 50 parameters, 60 hook, 62 allowlist, 70
+/// registry, 71 a serial, a key or a certificate seen again, 80 claim, 90 the service itself.
 package enum RefusalReason: Int, Hashable, Sendable, CaseIterable {
     case payloadUnreadable = 1001
     case fieldOfWrongKind = 1002
@@ -23,6 +23,11 @@ package enum RefusalReason: Int, Hashable, Sendable, CaseIterable {
     case csrRefused = 2001
     case csrTooLong = 2002
     case keyNotFree = 2003
+    case renewalNotOffered = 2101
+    case renewalTooEarly = 2102
+    case renewalTooOften = 2103
+    case renewalTooLate = 2104
+    case renewalOfAnotherSubject = 2105
 
     case tokenEmpty = 3001
     case tokenUnknown = 3002

@@ -87,6 +87,10 @@ package struct RegistryView: Sendable {
         }
     }
 
+    package func renewal(of id: CertificateID) -> Renewal? {
+        if case .renewal(let record)? = self.entry(.renewal(id))?.record { record } else { nil }
+    }
+
     package func policy(_ name: PolicyName) -> Policy? {
         if case .policy(let record)? = self.entry(.policy(name))?.record { record } else { nil }
     }

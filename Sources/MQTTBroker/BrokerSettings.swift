@@ -28,6 +28,9 @@ package struct BrokerSettings: Hashable, Sendable {
     /// (TooManyRequests) and does not merely wait.
     package var reservedInFlightPerConnectionMax = 8
     package var reservedInFlightMax = 4096
+    /// How long after its end a device's certificate may still connect, to be renewed and for
+    /// nothing else.
+    package var renewalGraceSeconds: Int64 = 0
     package var keepAliveSecondsMin: UInt16 = 30
     package var keepAliveSecondsMax: UInt16 = 1200
 

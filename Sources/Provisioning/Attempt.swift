@@ -89,6 +89,20 @@ package final class Attempt: Sendable {
         self.note(.commit, ["what": "the certificate, pending, and its ownership token"])
     }
 
+    func renewed(_ renewed: RenewedCertificate) {
+        self.state.withLock { $0.certificate = renewed.certificate }
+        self.note(
+            .certificate,
+            [
+                "certificate": .string(renewed.certificate.rawValue),
+                "renews": .string(renewed.predecessor.rawValue),
+                "notAfter": .string(renewed.notAfter.description),
+                "answeredBefore": .bool(renewed.isReplay),
+            ])
+        guard !renewed.isReplay else { return }
+        self.note(.commit, ["what": "the certificate, with all that the one before it had"])
+    }
+
     func judged(_ pending: TokenJudgement.Pending) {
         self.state.withLock { $0.certificate = pending.certificate.id }
         self.note(

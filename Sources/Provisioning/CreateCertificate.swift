@@ -37,7 +37,7 @@ extension Provisioner {
 
     /// AWS: CreateCertificateFromCsr. The same request again makes another certificate.
     package func createCertificate(
-        csr: String, for publisher: Publisher
+        csr: String, for publisher: Publisher, token form: OwnershipTokenMint.Form = .random
     ) async throws(FleetError) -> CreatedCertificate {
         try await self.perform(.createCertificateFromCSR, for: publisher) {
             () async throws(FleetError) -> CreatedCertificate in
@@ -47,7 +47,7 @@ extension Provisioner {
             let issued = try await self.ports.issuer.issue(csr: csr, as: choice, at: now)
             CrashPoint.reached(.afterSign)
             let token = try await self.register(
-                issued, by: .createCertificateFromCSR, for: publisher, at: now)
+                issued, by: .createCertificateFromCSR, for: publisher, at: now, token: form)
             return CreatedCertificate(
                 certificate: issued.id, pem: issued.pem, privateKeyPEM: nil,
                 ownershipToken: token)
@@ -58,10 +58,10 @@ extension Provisioner {
     /// bytes in this process and has never been anywhere else.
     private func register(
         _ issued: IssuedCertificate, by operation: ProvisioningOperation,
-        for publisher: Publisher, at now: UnixTime
+        for publisher: Publisher, at now: UnixTime, token form: OwnershipTokenMint.Form = .random
     ) async throws(FleetError) -> Secret<String> {
         let minted = self.mint.mint(
-            certificate: issued.id, claim: publisher.principal, at: now)
+            certificate: issued.id, claim: publisher.principal, at: now, as: form)
         let creation = CertificateCreation(
             issued: issued, operation: operation, publisher: publisher, token: minted.hash,
             at: now)

@@ -6,6 +6,7 @@ import JSON
 /// | what is seen | finding | policy |
 /// |---|---|---|
 /// | no certificate speaks for the thing | `first` | registered |
+/// | the device asks with the thing's own certificate | `renewal` | the old one retires in time |
 /// | the same key, the same serial | `retry` | `enrolment.onRetry` |
 /// | another key, same station, within the window | `rework` | `enrolment.onRework` |
 /// | another key anywhere else, or later | `elsewhere` | `enrolment.onElsewhere` |
@@ -15,12 +16,12 @@ import JSON
 /// one, and never one of two.
 package struct EnrolmentVerdict: Sendable {
     package enum Finding: String, Sendable, CaseIterable {
-        case first, retry, rework, elsewhere, copiedImage
+        case first, renewal, retry, rework, elsewhere, copiedImage
 
-        /// What is kept of it; nothing of a first time.
+        /// What is kept of it; nothing of a first time or a renewal.
         var kind: EnrolmentFinding.Kind? {
             switch self {
-            case .first: nil
+            case .first, .renewal: nil
             case .retry: .retry
             case .rework: .rework
             case .elsewhere: .elsewhere
@@ -69,11 +70,13 @@ package struct EnrolmentVerdict: Sendable {
     }
 
     /// - Parameters:
+    ///   - isRenewal: the publisher speaks for the thing already, with its own certificate.
     ///   - station: as the registration that is asked for would have it.
     ///   - view: holds the thing's principals, their certificates and those certificates' claims.
     static func judge(
-        _ thing: ThingName, _ pending: Certificate, by claim: CertificateID, station: String?,
-        in view: RegistryView, settings: EnrolmentSettings, at now: UnixTime
+        _ thing: ThingName, _ pending: Certificate, by claim: CertificateID,
+        isRenewal: Bool = false,
+        station: String?, in view: RegistryView, settings: EnrolmentSettings, at now: UnixTime
     ) -> EnrolmentVerdict {
         let holders = Self.holders(
             view.principalsOfThing(thing), besides: pending.id, in: view)
@@ -85,6 +88,7 @@ package struct EnrolmentVerdict: Sendable {
                 finding: finding, policy: policy, holders: holders, thing: thing,
                 certificate: pending.id)
         }
+        if isRenewal { return verdict(.renewal, .allow) }
         guard !holders.isEmpty else { return verdict(.first, .allow) }
         if isSameKey { return verdict(.retry, settings.onRetry) }
         let isRework = holders.allSatisfy { held in
@@ -174,7 +178,7 @@ package struct EnrolmentVerdict: Sendable {
     var refusal: FleetError {
         let reason: RefusalReason =
             switch self.finding {
-            case .first, .retry: .retryRefused
+            case .first, .renewal, .retry: .retryRefused
             case .rework: .reworkRefused
             case .elsewhere: .serialElsewhere
             case .copiedImage: .copiedImage

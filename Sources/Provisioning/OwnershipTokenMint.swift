@@ -48,8 +48,17 @@ package struct OwnershipTokenMint: Sendable {
         self.entropy = entropy
     }
 
+    /// Whether a token can be made again by the service itself.
+    package enum Form: Sendable {
+        /// It is the device's, which shows it.
+        case random
+        /// It never leaves the service, which makes it again from what it says. A certificate has
+        /// one of these at most, and without the key nobody has any.
+        case derived
+    }
+
     package func mint(
-        certificate: CertificateID, claim: CertificateID, at now: UnixTime
+        certificate: CertificateID, claim: CertificateID, at now: UnixTime, as form: Form = .random
     ) -> Minted {
         var bytes: [UInt8] = [Self.version]
         bytes.reserveCapacity(Self.tokenBytesCount)
@@ -59,7 +68,10 @@ package struct OwnershipTokenMint: Sendable {
         for shift in stride(from: 56, through: 0, by: -8) {
             bytes.append(UInt8(truncatingIfNeeded: milliseconds >> UInt64(shift)))
         }
-        bytes += self.entropy.bytes(count: Self.nonceBytesCount)
+        bytes +=
+            form == .random
+            ? self.entropy.bytes(count: Self.nonceBytesCount)
+            : [UInt8](repeating: 0, count: Self.nonceBytesCount)
         bytes += HMAC<SHA256>.authenticationCode(for: bytes, using: self.key)
         let text = Base64URL.encode(bytes)
         return Minted(text: text, hash: Self.hash(of: text))

@@ -40,6 +40,7 @@ package final class Provisioner: Sendable {
         package var requiresHookApproval: Bool
         /// What becomes of a serial number that is seen again.
         package var enrolment = EnrolmentSettings()
+        package var renewal = RenewalSettings()
 
         package init(
             realm: Realm, inFlightMax: Int = 512, retryAfterSeconds: Int = 2,

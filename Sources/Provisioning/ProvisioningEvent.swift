@@ -5,12 +5,17 @@ package enum ProvisioningOperation: String, Sendable, CaseIterable {
     case createKeysAndCertificate = "CreateKeysAndCertificate"
     case createCertificateFromCSR = "CreateCertificateFromCsr"
     case registerThing = "RegisterThing"
+    /// RFC 7030: simpleenroll and serverkeygen, which are two of the above.
+    case enrol = "SimpleEnroll"
+    /// Our own.
+    case renewCertificate = "RenewCertificate"
 }
 
 /// What happened in the dialogue, for logs and metrics. No event carries a secret.
 package enum ProvisioningEvent: Sendable {
     case certificateCreated(CertificateID, Provenance.Origin)
     case thingRegistered(Registration)
+    case certificateRenewed(RenewedCertificate, Publisher)
     case refused(Refused)
     /// Lines that a hook wrote with `log`.
     case hookLogged(HookName, [String])

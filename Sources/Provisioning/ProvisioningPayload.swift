@@ -47,6 +47,12 @@ enum ProvisioningPayload {
         return text
     }
 
+    /// Nothing, for a certificate of the key that the connection has proven; or a request.
+    static func renewalKey(in object: JSONObject) throws(FleetError) -> RenewalKey {
+        guard try Self.text("certificateSigningRequest", in: object) != nil else { return .same }
+        return .request(try Self.csr(in: object))
+    }
+
     /// A missing token is an empty one: that is how the service names it (AWS).
     static func registerThing(
         _ object: JSONObject, template: String
@@ -118,6 +124,22 @@ enum ProvisioningPayload {
         var object = answer
         object[Self.serverTimeField] = .int(Int(now.seconds))
         return .open(Self.encode(object, as: format))
+    }
+
+    /// The accepted reply of a renewal.
+    static func encode(
+        _ renewed: RenewedCertificate, as format: ProvisioningTopic.Format, at now: UnixTime
+    ) -> ReservedReply.Payload {
+        .open(
+            Self.encode(
+                [
+                    "certificateId": .string(renewed.certificate.rawValue),
+                    "certificatePem": .string(renewed.pem),
+                    "notAfter": .int(Int(renewed.notAfter.seconds)),
+                    "renewedCertificateId": .string(renewed.predecessor.rawValue),
+                    "renewedCertificateRetiresAt": .int(Int(renewed.overlapEndsAt.seconds)),
+                    Self.serverTimeField: .int(Int(now.seconds)),
+                ], as: format))
     }
 
     /// The accepted reply of both create operations.

@@ -11,6 +11,14 @@ package struct ProvisioningService: ReservedTopicService {
 
     package func isReply(filter: String) -> Bool { ProvisioningTopic.isReply(filter: filter) }
 
+    package func isOpenToEnded(topic: String) -> Bool {
+        ProvisioningTopic(topic)?.request == .renewCertificate
+    }
+
+    package func isOpenToEnded(filter: String) -> Bool {
+        ProvisioningTopic.isRenewalReply(filter: filter)
+    }
+
     package func handle(
         topic: String, payload: [UInt8], from publisher: Publisher
     ) async -> [ReservedReply] {
@@ -61,6 +69,15 @@ package struct ProvisioningService: ReservedTopicService {
             return ProvisioningPayload.encode(
                 try await self.provisioner.createCertificate(csr: csr, for: publisher),
                 as: topic.format, at: self.provisioner.ports.clock.now)
+        case .renewCertificate:
+            let key = try self.read(.renewCertificate, from: publisher) {
+                () throws(FleetError) in
+                try ProvisioningPayload.renewalKey(
+                    in: ProvisioningPayload.object(payload, as: topic.format))
+            }
+            return ProvisioningPayload.encode(
+                try await self.provisioner.renewCertificate(for: key, by: publisher),
+                as: topic.format, at: self.provisioner.ports.clock.now)
         case .registerThing(let template):
             let request = try self.read(.registerThing, of: template, from: publisher) {
                 () throws(FleetError) in
@@ -92,6 +109,7 @@ extension Provisioner {
             switch topic.request {
             case .createKeysAndCertificate: (.createKeysAndCertificate, nil)
             case .createCertificateFromCSR: (.createCertificateFromCSR, nil)
+            case .renewCertificate: (.renewCertificate, nil)
             case .registerThing(let template): (.registerThing, template)
             }
         return Attempt(

@@ -6,20 +6,37 @@ package struct ProvisioningTopic: Hashable, Sendable {
     package enum Request: Hashable, Sendable {
         case createKeysAndCertificate
         case createCertificateFromCSR
+        /// AWS has no such call; hence a name that is none of its own.
+        case renewCertificate
         /// The template's name is as the device wrote it.
         case registerThing(template: String)
     }
 
+    private static let ownPrefix = "$slipway"
+
     package let request: Request
     package let format: Format
+
+    init(_ request: Request, _ format: Format) {
+        self.request = request
+        self.format = format
+    }
 
     /// nil where the topic is no request of this dialogue.
     package init?(_ topic: String) {
         let levels = topic.split(separator: "/", omittingEmptySubsequences: false)
-        guard levels.count >= 2, levels[0] == "$aws", let last = levels.last,
+        guard levels.count >= 2, let last = levels.last,
             let format = Format(rawValue: String(last))
         else { return nil }
         self.format = format
+        if levels[0] == Self.ownPrefix {
+            guard levels.count == 4, levels[1] == "certificates", levels[2] == "renew" else {
+                return nil
+            }
+            self.request = .renewCertificate
+            return
+        }
+        guard levels[0] == "$aws" else { return nil }
         switch (levels[1], levels.count) {
         case ("certificates", 4):
             switch levels[2] {
@@ -35,11 +52,12 @@ package struct ProvisioningTopic: Hashable, Sendable {
     }
 
     /// The request's topic itself.
-    private var text: String {
+    var text: String {
         switch self.request {
         case .createKeysAndCertificate: "$aws/certificates/create/\(self.format.rawValue)"
         case .createCertificateFromCSR:
             "$aws/certificates/create-from-csr/\(self.format.rawValue)"
+        case .renewCertificate: "\(Self.ownPrefix)/certificates/renew/\(self.format.rawValue)"
         case .registerThing(let template):
             "$aws/provisioning-templates/\(template)/provision/\(self.format.rawValue)"
         }
@@ -52,6 +70,7 @@ package struct ProvisioningTopic: Hashable, Sendable {
     /// format or an outcome, or `#` in place of what follows the operation. A filter can be as wide
     /// as a claim's policy lets it: replies go to the connection that asked, and nowhere else.
     package static func isReply(filter: String) -> Bool {
+        if Self.isRenewalReply(filter: filter) { return true }
         var levels = filter.split(separator: "/", omittingEmptySubsequences: false)[...]
         guard levels.popFirst() == "$aws", let family = levels.popFirst() else { return false }
         switch family {
@@ -67,6 +86,13 @@ package struct ProvisioningTopic: Hashable, Sendable {
         default: return false
         }
         return Self.isOutcome(levels)
+    }
+
+    /// The same for the replies to a renewal alone.
+    static func isRenewalReply(filter: String) -> Bool {
+        var levels = filter.split(separator: "/", omittingEmptySubsequences: false)[...]
+        return levels.popFirst() == Self.ownPrefix[...] && levels.popFirst() == "certificates"
+            && levels.popFirst() == "renew" && Self.isOutcome(levels)
     }
 
     /// `FMT/accepted`, `FMT/rejected`, and their wildcards.

@@ -87,9 +87,9 @@ extension Provisioner {
             request: request, publisher: publisher, pending: pending, template: template,
             hook: outcome, rendering: rendering, start: view.registry,
             newThingID: self.ports.entropy.resourceID(), at: now, standing: standing,
-            enrolment: self.settings.enrolment)
+            enrolment: self.settings.enrolment, renewal: self.settings.renewal)
         let registry = try await self.loadRegistry(
-            rendering.rendered, for: pending.certificate, by: publisher.principal,
+            rendering.rendered, for: pending.certificate, by: publisher,
             and: standing.keysToSpend(on: rendering.rendered.thing).union(registration.unitKeys))
         let verdicts = registration.verdicts(in: registry)
         for verdict in verdicts {
@@ -139,24 +139,28 @@ extension Provisioner {
     }
 
     private func loadRegistry(
-        _ rendered: RenderedTemplate, for certificate: Certificate, by claim: CertificateID,
+        _ rendered: RenderedTemplate, for certificate: Certificate, by publisher: Publisher,
         and further: Set<RecordKey>
     ) async throws(FleetError) -> RegistryView {
-        let keys = rendered.keys
+        var keys = rendered.keys
             .union(PlanDecision.keys(of: certificate.id))
             .union([
                 .certificatesWithKey(certificate.publicKey), .knownKey(certificate.publicKey),
                 .principalsOfThing(rendered.thing),
             ])
             .union(further)
+        let claim = publisher.principal
+        let isDevice = publisher.kind == .device
+        if isDevice { keys.formUnion([.thingsOfCertificate(claim), .renewal(claim)]) }
         return try await self.ports.store.load(keys) { view in
             let others = KeyOwnership.others(of: certificate, in: view)
             let principals = view.principalsOfThing(rendered.thing)
-            guard !others.isEmpty || !principals.isEmpty else { return [] }
+            let lost = isDevice ? RenewalLink.further(view, of: claim) : []
+            guard !others.isEmpty || !principals.isEmpty else { return lost }
             return KeyOwnership.keys(of: others)
                 .union(EnrolmentVerdict.keys(of: principals))
                 .union(EnrolmentVerdict.claims(of: principals, in: view))
-                .union([.claim(claim)])
+                .union([.claim(claim)]).union(lost)
         }
     }
 

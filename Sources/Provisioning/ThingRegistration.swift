@@ -20,6 +20,7 @@ struct ThingRegistration {
     let at: UnixTime
     let standing: ClaimStanding
     let enrolment: EnrolmentSettings
+    let renewal: RenewalSettings
 
     private var passage: AllowlistPassage? { AllowlistPassage(self.hook?.allowlist) }
 
@@ -34,10 +35,11 @@ struct ThingRegistration {
         let copy = EnrolmentVerdict.judgeKey(
             KeyOwnership.others(of: certificate, in: view), key: certificate.publicKey,
             of: certificate.id, for: thing, in: view, settings: self.enrolment)
+        let renewed = self.renewed(in: view)
         let serial = EnrolmentVerdict.judge(
-            thing, certificate, by: self.publisher.principal,
-            station: self.provenance.registration?.station, in: view, settings: self.enrolment,
-            at: self.at)
+            thing, certificate, by: self.publisher.principal, isRenewal: renewed != nil,
+            station: self.provenance(renewing: renewed).registration?.station, in: view,
+            settings: self.enrolment, at: self.at)
         return [copy, serial].compactMap { $0 }
     }
 
@@ -48,9 +50,20 @@ struct ThingRegistration {
             "clientId": .string(self.publisher.clientID.clipped),
             "source": .string(self.publisher.sourceAddress),
         ]
-        evidence["station"] = self.provenance.station.map { .string($0.clipped) }
-        evidence["lot"] = self.provenance.lot.map { .string($0.clipped) }
+        let provenance = self.provenance()
+        evidence["station"] = provenance.station.map { .string($0.clipped) }
+        evidence["lot"] = provenance.lot.map { .string($0.clipped) }
         return verdict.finding(evidence, at: self.at)
+    }
+
+    /// The certificate that asks, where it speaks for the very thing: AWS's own way to renew one.
+    private func renewed(in view: RegistryView) -> Certificate? {
+        guard self.publisher.kind == .device, self.renewal.windowSeconds > 0,
+            view.thingsOfCertificate(self.publisher.principal).contains(where: {
+                $0.thing == self.rendering.rendered.thing
+            })
+        else { return nil }
+        return self.start.certificate(self.publisher.principal)
     }
 
     /// What makes the certificate wait for a person, with the facts that the person needs.
@@ -68,7 +81,7 @@ struct ThingRegistration {
                 .setCertificateStatus(
                     certificate.id, .pendingActivation,
                     reason: EnrolmentMark.held(finding.kind, verdict.thing), at: self.at),
-                .setProvenance(certificate.id, self.provenance),
+                .setProvenance(certificate.id, self.provenance()),
                 .recordFinding(finding),
             ],
             detail: [
@@ -100,16 +113,22 @@ struct ThingRegistration {
         }.flatMap { $0.superseding(at: self.at) }
         changes += verdicts.compactMap(self.finding).map { .recordFinding($0) }
         changes += plan.changes(at: self.at)
-        changes.append(.setProvenance(certificate.id, self.provenance))
+        let renewed = self.renewed(in: view)
+        let provenance = self.provenance(renewing: renewed)
+        changes.append(.setProvenance(certificate.id, provenance))
         changes.append(.redeemOwnershipToken(self.pending.token.hash, self.redemption(plan)))
         let spending = try self.standing.spending(
             on: plan.thing.name, parameters: self.rendering.parameters.texts,
-            station: self.provenance.station, in: view, at: self.at)
+            station: provenance.station, in: view, at: self.at)
         changes += spending?.changes ?? []
         let passage = try self.passage?.changeSet(
-            certificate: certificate, thing: plan.thing.name, station: self.provenance.station,
+            certificate: certificate, thing: plan.thing.name, station: provenance.station,
             parameters: self.rendering.parameters.texts, in: view, at: self.at)
         changes += passage?.changes ?? []
+        let link = renewed.map {
+            RenewalLink(of: $0, to: certificate.id, settings: self.renewal, at: self.at)
+        }
+        changes += link?.changes(in: view) ?? []
         var detail: JSONObject = [
             "template": .string(self.template.record.name.rawValue),
             "templateVersion": .int(self.template.version.id),
@@ -132,7 +151,8 @@ struct ThingRegistration {
                     + Set(others + verdicts.flatMap { $0.holders.map(\.id) }).map {
                         view.asSeen(.certificate($0))
                     }
-                    + (spending?.preconditions ?? []) + (passage?.preconditions ?? []),
+                    + (spending?.preconditions ?? []) + (passage?.preconditions ?? [])
+                    + (link?.preconditions(in: view) ?? []),
                 changes: changes, detail: detail))
     }
 
@@ -143,13 +163,24 @@ struct ThingRegistration {
             answer: JSONPrinter.print(.object(plan.answer)), redeemedAt: self.at)
     }
 
-    private var provenance: Provenance {
+    /// - Parameter old: the certificate that this one takes over from: what let that one in is
+    ///   what let this one in.
+    private func provenance(renewing old: Certificate? = nil) -> Provenance {
         let texts = self.rendering.parameters.texts
-        let origin =
+        let asked =
             self.pending.certificate.provenance?.origin
             ?? Provenance.Origin(
                 flow: .operatorMade, claim: self.publisher.principal, clientID: nil,
                 sourceAddress: nil, requestedAt: self.pending.token.issuedAt)
+        let before = old?.provenance
+        let origin =
+            old == nil
+            ? asked
+            : Provenance.Origin(
+                flow: asked.flow, claim: before?.origin.claim, clientID: asked.clientID,
+                sourceAddress: asked.sourceAddress, requestedAt: asked.requestedAt,
+                station: before?.origin.station, lot: before?.origin.lot,
+                profile: asked.profile)
         let kept = self.hook?.trace.outcome.attributes ?? [:]
         return Provenance(
             origin: origin,
@@ -160,9 +191,11 @@ struct ThingRegistration {
                 allowlistVersion: self.hook?.allowlist?.version,
                 clientID: self.publisher.clientID, sourceAddress: self.publisher.sourceAddress,
                 station: self.standing.station ?? kept["station"] ?? texts["Station"]
-                    ?? texts["station"],
-                lot: self.standing.lot ?? kept["lot"] ?? texts["Lot"] ?? texts["lot"],
-                parameters: texts, registeredAt: self.at))
+                    ?? texts["station"] ?? before?.station,
+                lot: self.standing.lot ?? kept["lot"] ?? texts["Lot"] ?? texts["lot"]
+                    ?? before?.lot,
+                parameters: texts, registeredAt: before?.registration?.registeredAt ?? self.at),
+            renewal: old.map { Provenance.Renewal(of: $0) })
     }
 }
 

@@ -21,6 +21,7 @@ enum Schema {
         Self.temporaryClaims,
         Self.enrolmentFindings,
         Self.publicKeys,
+        Self.renewals,
     ]
 
     static var version: Int { Self.steps.count }

@@ -10,6 +10,10 @@ import TestSupport
 final class FakeIssuer: CertificateIssuer {
     private let count = Mutex(0)
     private let failure = Mutex<FleetError?>(nil)
+    /// By what stands in the certificate.
+    private let keys = Mutex<[String: [UInt8]]>([:])
+
+    var issuedCount: Int { self.count.withLock { $0 } }
 
     func fail(with error: FleetError?) { self.failure.withLock { $0 = error } }
 
@@ -30,6 +34,29 @@ final class FakeIssuer: CertificateIssuer {
         return issued
     }
 
+    func publicKey(ofCSR pem: String) throws(FleetError) -> PublicKeyFingerprint {
+        guard pem.hasPrefix("CSR ") else { throw FleetError(.invalidCSR, "no PEM block") }
+        return Self.fingerprint(Array(pem.utf8))
+    }
+
+    /// `CSR X` keeps the subject; `CSR X as CN=y` has another.
+    func renew(
+        _ predecessor: String, for key: RenewalKey, profile: String?, at now: UnixTime
+    ) async throws(FleetError) -> IssuedCertificate {
+        switch key {
+        case .same:
+            let number = predecessor.split(separator: "\n").dropFirst().first ?? ""
+            let bytes = self.keys.withLock { $0[String(number)] }
+            return try self.issue(key: bytes ?? [], at: now)
+        case .made(let bytes): return try self.issue(key: bytes, at: now)
+        case .request(let pem):
+            guard !pem.contains(" as ") else {
+                throw FleetError(.invalidCSR, "another subject").because(.renewalOfAnotherSubject)
+            }
+            return try await self.issue(csr: pem, at: now)
+        }
+    }
+
     func issueClaim(
         publicKey: [UInt8], validitySeconds: Int64, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {
@@ -44,6 +71,7 @@ final class FakeIssuer: CertificateIssuer {
             count += 1
             return count
         }
+        self.keys.withLock { $0[String(number)] = key }
         return Self.certificate(number, key: key, at: now)
     }
 
@@ -136,12 +164,14 @@ struct ProvisioningFixture {
     init(
         inFlightMax: Int = 512, requiresHookApproval: Bool = false,
         enrolment: EnrolmentSettings = EnrolmentSettings(),
+        renewal: RenewalSettings = RenewalSettings(),
         store wrapped: (any FleetStore)? = nil
     ) async throws {
         var settings = Provisioner.Settings(
             realm: .standard, inFlightMax: inFlightMax,
             requiresHookApproval: requiresHookApproval)
         settings.enrolment = enrolment
+        settings.renewal = renewal
         self.store = InMemoryFleetStore(clock: self.clock)
         let events = self.events
         let entropy = SeededEntropy()

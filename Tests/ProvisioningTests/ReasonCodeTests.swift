@@ -68,9 +68,11 @@ private struct Scene {
         default: break
         }
         self.fixture = try await ProvisioningFixture(
-            inFlightMax: reason == .tooManyAtOnce ? 0 : 512, enrolment: enrolment)
+            inFlightMax: reason == .tooManyAtOnce ? 0 : 512, enrolment: enrolment,
+            renewal: Self.renewal(reason))
         self.publisher = self.fixture.claim
         switch reason.rawValue / 1000 {
+        case 2 where reason.rawValue / 100 == 21: try await self.prepareRenewal(reason)
         case 1, 2: try await self.prepareRequest(reason)
         case 3: try await self.prepareToken(reason)
         case 6 where reason.explanation.step == .allowlist:
@@ -120,6 +122,27 @@ private struct Scene {
                 .setCertificateStatus(id, .revoked, reason: nil, at: self.fixture.clock.now)
             ])
             self.payload = #"{"certificateSigningRequest":"CSR own"}"#
+        }
+    }
+
+    /// The double's certificates live for a day.
+    private static func renewal(_ reason: RefusalReason) -> RenewalSettings {
+        var settings = RenewalSettings()
+        if reason == .renewalTooEarly { settings.windowSeconds = 3600 }
+        if reason != .renewalTooOften { settings.intervalSeconds = 0 }
+        return settings
+    }
+
+    private mutating func prepareRenewal(_ reason: RefusalReason) async throws {
+        self.topic = "$slipway/certificates/renew/json"
+        guard reason != .renewalNotOffered else { return }
+        let (id, token) = try await self.fixture.create(key: "own")
+        _ = try await self.fixture.register(token)
+        self.publisher = Publisher(
+            principal: id, kind: .device, clientID: "sensor-A7", sourceAddress: "10.0.0.9")
+        if reason == .renewalTooLate { self.fixture.clock.advance(bySeconds: 2 * 86_400) }
+        if reason == .renewalOfAnotherSubject {
+            self.payload = #"{"certificateSigningRequest":"CSR x as CN=y"}"#
         }
     }
 

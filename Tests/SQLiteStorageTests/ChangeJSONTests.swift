@@ -40,6 +40,8 @@ import Testing
             .recordFinding(Samples.finding(1, .clone, .hold)),
             .recordFinding(Samples.finding(2, .retry, .replace)),
             .noteKeyWeakness(Samples.fingerprint(1), .sharedFactor),
+            .putRenewal(Samples.renewal(1, by: 2)),
+            .putRenewal(Samples.renewal(1, by: 2, settled: true)),
             .deleteCertificate(Samples.certificateID(1)), .deletePolicy(Samples.policyName(1)),
             .addPolicyVersion(
                 Samples.policyName(1),

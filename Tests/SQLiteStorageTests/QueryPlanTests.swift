@@ -56,7 +56,7 @@ import Testing
         .certificatesWhere(CertificateFilter([.issued(Samples.time, Samples.time)])),
         .certificatesWhere(CertificateFilter([.issuer("0123abcd")])),
         .certificatesWhere(CertificateFilter([.kind(.claim)])),
-        .certificatesUnproven(lot: nil), .certificatesUnproven(lot: "L"),
+        .certificatesUnproven(lot: nil), .certificatesUnproven(lot: "L"), .renewalsOpen,
         .authoritiesByCreation(.descending, template: nil),
         .authoritiesByCreation(.ascending, template: TemplateName(checked: "line")),
         .versionsOfTemplate(TemplateName(checked: "line")),

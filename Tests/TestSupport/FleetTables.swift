@@ -36,8 +36,9 @@ struct FleetTables {
 extension FleetTables {
     func entry(_ key: RecordKey) -> RegistryView.Entry? {
         switch key {
-        case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .hookVersion, .claim, .claimTerms, .authority, .ownershipToken,
+        case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .renewal, .policy,
+            .template, .templateVersion, .hook, .hookVersion, .claim, .claimTerms, .authority,
+            .ownershipToken,
             .allowlist,
             .tags,
             .accessKey, .role, .eventConfigurations, .indexingConfiguration,
@@ -230,6 +231,9 @@ extension FleetTables {
         case .noteKeyWeakness(let key, let weakness):
             try self.require(.knownKey(key))
             self.updateKey(key, revision) { $0.weakness = weakness }
+        case .putRenewal(let renewal):
+            try self.require(.certificate(renewal.predecessor))
+            self.put(.renewal(renewal.predecessor), .renewal(renewal), revision)
         case .putPolicy(let policy): self.put(.policy(policy.name), .policy(policy), revision)
         case .addPolicyVersion(let name, let version, let isDefault):
             try self.require(.policy(name))
@@ -427,6 +431,7 @@ extension FleetTables {
             self.certificatesByKey[old.publicKey]?.remove(id)
         }
         self.records[.certificate(id)] = nil
+        self.records[.renewal(id)] = nil
         self.records[.claim(id)] = nil
         self.policies[.certificate(id)] = nil
         for name in self.things[id, default: []] { self.principals[name]?[id] = nil }

@@ -46,7 +46,8 @@ struct InMemoryPage {
                 .thingGroups,
                 .thingsInGroup, .groupsOfThing, .billingGroups, .thingsInBillingGroup,
                 .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
-                .principalsOfPolicy, .search, .values, .certificatesUnproven, .certificatesWhere:
+                .principalsOfPolicy, .search, .values, .certificatesUnproven, .certificatesWhere,
+                .renewalsOpen:
                 self.init(text: after)
             }
         }
@@ -74,7 +75,7 @@ struct InMemoryPage {
             .principalsOfThing, .thingsOfCertificate, .policiesOfTarget, .targetsOfPolicy,
             .versionsOfTemplate, .versionsOfHook, .ownershipTokensExpired, .commits, .search,
             .values, .temporaryClaimsEnded, .certificatesUnproven, .certificatesWhere,
-            .enrolmentFindings, .enrolmentsHeld:
+            .enrolmentFindings, .enrolmentsHeld, .renewalsOpen:
             .ascending
         }
     }
@@ -162,6 +163,13 @@ struct InMemoryPage {
             }
         case .enrolmentFindings(let kind): self.findings { kind == nil || $0.kind == kind }
         case .enrolmentsHeld: self.findings { $0.policy == .hold }
+        case .renewalsOpen:
+            self.tables.records.values.compactMap { entry in
+                guard case .renewal(let one) = entry.record, one.settledAt == nil else {
+                    return nil
+                }
+                return (SortKey(text: one.predecessor.rawValue), entry.record)
+            }
         case .policiesByCreation, .certificatesByCreation, .certificatesOfIssuer,
             .authoritiesByCreation, .ownershipTokensExpired, .temporaryClaimsEnded,
             .registrationTasks:

@@ -162,6 +162,14 @@ package enum Samples {
                 registeredAt: self.time.advanced(bySeconds: 2)))
     }
 
+    package static func renewal(_ number: Int, by successor: Int, settled: Bool = false) -> Renewal
+    {
+        Renewal(
+            predecessor: self.certificateID(number), successor: self.certificateID(successor),
+            renewedAt: self.time, overlapEndsAt: self.time.advanced(bySeconds: 60),
+            settledAt: settled ? self.time.advanced(bySeconds: 30) : nil)
+    }
+
     package static func principal(
         _ thing: Int, _ certificate: Int,
         _ exclusivity: ThingPrincipal.Exclusivity = .nonExclusive

@@ -85,6 +85,7 @@ extension StorageConformance {
             try await store.conflicts(.attachPolicy(Samples.policyName(1), .thingGroup(group)))
             try await store.conflicts(.putClaim(Samples.claim(1)))
             try await store.conflicts(.putOwnershipToken(Samples.token(1, certificate: 1)))
+            try await store.conflicts(.putRenewal(Samples.renewal(1, by: 2)))
             try await store.conflicts(
                 .setCertificateStatus(id, .active, reason: nil, at: Samples.time))
             try await store.conflicts(

@@ -28,7 +28,7 @@ extension StorageConformance {
             #expect(found.entry(key)?.revision == expected.entry(key)?.revision, "\(key)")
         }
         for subject: ListQuery.Subject in [
-            .things, .certificates, .policies, .claims, .allowlists, .commits,
+            .things, .certificates, .policies, .claims, .allowlists, .commits, .renewalsOpen,
         ] + RandomFleet.subjects + [
             .allowlistEntries(Samples.listName),
             .ownershipTokensExpired(before: Samples.time.advanced(bySeconds: 4000)),
@@ -101,7 +101,7 @@ private struct RandomFleet {
             let id = Samples.certificateID(number)
             keys.formUnion([
                 .thing(Samples.thingName(number)), .thingGroup(Samples.groupName(number)),
-                .certificate(id), .policy(Samples.policyName(number)), .claim(id),
+                .certificate(id), .renewal(id), .policy(Samples.policyName(number)), .claim(id),
                 .ownershipToken(Samples.tokenHash(number)),
                 .groupsOfThing(Samples.thingName(number)),
                 .groupRecordsOfThing(Samples.thingName(number)),
@@ -153,7 +153,7 @@ private struct RandomFleet {
         let time = Samples.time.advanced(bySeconds: Int64(a))
         let target: PolicyTarget =
             a < 2 ? .certificate(Samples.certificateID(a)) : .thingGroup(Samples.groupName(a))
-        switch Int.random(in: 0..<46, using: &self.random) {
+        switch Int.random(in: 0..<47, using: &self.random) {
         case 0, 1: return .putThing(Samples.thing(a, version: b + 1))
         case 2: return .deleteThing(thing)
         case 3, 4: return .putThingGroup(Samples.group(b))
@@ -199,6 +199,7 @@ private struct RandomFleet {
         case 39, 40: return .putRegistrationTask(Samples.task(a))
         case 41, 42: return .recordRegisteredLine(Samples.registeredLine(a, b))
         case 43: return .forgetRegisteredLines(Samples.taskID(a), through: b)
+        case 45: return .putRenewal(Samples.renewal(b, by: a, settled: a == 0))
         case 44: return .deleteRegistrationTask(Samples.taskID(a))
         default: return .removeAllowlistEntries(Samples.listName, [Samples.serial(a)], at: time)
         }

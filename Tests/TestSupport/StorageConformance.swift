@@ -117,6 +117,17 @@ extension StorageConformance {
         StorageConformance(name: "deletingARecordTakesWhatHangsOnIt") { store in
             try await Self.deletions(store)
         },
+        StorageConformance(name: "aRenewalGoesWithTheCertificateItEndsAndIsOpenUntilSettled") {
+            store in
+            try await store.make(
+                .putCertificate(Samples.certificate(1)), .putCertificate(Samples.certificate(2)),
+                .putRenewal(Samples.renewal(1, by: 2)), .putRenewal(Samples.renewal(2, by: 3)))
+            try await store.make(.putRenewal(Samples.renewal(1, by: 2, settled: true)))
+            let open = try await store.page(ListQuery(.renewalsOpen))
+            #expect(open.records == [.renewal(Samples.renewal(2, by: 3))])
+            try await store.make(.deleteCertificate(Samples.certificateID(1)))
+            #expect(try await store.record(.renewal(Samples.certificateID(1))) == nil)
+        },
         StorageConformance(name: "removingWhatIsNotThereDoesNothing") { store in
             try await store.make(
                 .deleteThing(Samples.thingName(1)), .deleteCertificate(Samples.certificateID(1)),
@@ -253,6 +264,7 @@ extension StorageConformance {
         let type = Samples.type(1)
         var certificate = Samples.certificate(3, kind: .claim, status: .active)
         certificate.provenance = Samples.provenance(3, registered: true)
+        certificate.provenance?.renewal = Provenance.Renewal(of: Samples.certificate(2))
         certificate.statusReason = "made\nby hand"
         certificate.firstSeenAt = Samples.time
         var token = Samples.token(2, certificate: 1)
@@ -297,6 +309,10 @@ extension StorageConformance {
                     KnownKey(
                         fingerprint: Samples.fingerprint(800), use: .device, weakness: .roca)),
                 .noteKeyWeakness(Samples.fingerprint(800), .roca)
+            ),
+            (
+                .renewal(certificate.id), .renewal(Samples.renewal(3, by: 4)),
+                .putRenewal(Samples.renewal(3, by: 4))
             ),
             (
                 .policy(Samples.policyName(1)), .policy(Samples.policy(1, versions: 3)),

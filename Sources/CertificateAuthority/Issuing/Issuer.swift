@@ -1,5 +1,6 @@
 import Crypto
 package import Fleet
+import SwiftASN1
 
 /// Issues device and claim certificates: the port that provisioning knows, over the issuing
 /// authorities of a service and its profiles.
@@ -60,6 +61,68 @@ package final class Issuer: CertificateIssuer {
         choice.keyTypes = []
         return try self.issue(
             key: SubjectKey(der: publicKey, rules: self.rules), subject: nil, as: choice, at: now)
+    }
+
+    package func publicKey(ofCSR pem: String) throws(FleetError) -> PublicKeyFingerprint {
+        try SigningRequest(pem: pem, rules: self.rules).key.fingerprint
+    }
+
+    package func renew(
+        _ predecessor: String, for key: RenewalKey, profile: String?, at now: UnixTime
+    ) async throws(FleetError) -> IssuedCertificate {
+        let facts = try CertificateFacts(pem: predecessor)
+        let subject = try Self.subject(of: facts)
+        let subjectKey: SubjectKey
+        switch key {
+        case .same: subjectKey = try SubjectKey(der: facts.publicKeyDER, rules: self.rules)
+        case .made(let der): subjectKey = try SubjectKey(der: der, rules: self.rules)
+        case .request(let pem):
+            let request = try SigningRequest(pem: pem, rules: self.rules)
+            // RFC 7030 4.2.2; and a policy may let in by what the subject says.
+            guard request.subject == nil || request.subject == subject else {
+                throw FleetError(
+                    .invalidCSR,
+                    "certificateSigningRequest: its subject is not the certificate's own, "
+                        + "'\(facts.subject.clipped)'"
+                ).because(.renewalOfAnotherSubject)
+            }
+            subjectKey = request.key
+        }
+        guard !self.authorityKeys.contains(subjectKey.fingerprint) else {
+            throw SubjectKey.refusal("it is a certificate authority's")
+        }
+        let named = profile.flatMap { self.profiles.named[$0] }
+        let profile = named.flatMap { $0.role == .device ? $0 : nil } ?? self.profiles.device
+        return try self.sign(
+            profile, under: self.authority(after: facts, for: profile, at: now), key: subjectKey,
+            subject: subject, at: now)
+    }
+
+    /// The authority that signed the certificate before, or whoever has followed it by now.
+    private func authority(
+        after facts: CertificateFacts, for profile: CertificateProfile, at now: UnixTime
+    ) throws(FleetError) -> IssuingAuthority {
+        let before = self.authorities.all.first { $0.certificate.subjectName == facts.issuerName }
+        if profile.issuer == nil, let before,
+            let follower = self.authorities.successor(of: before.name, at: now)
+        {
+            return follower
+        }
+        return try self.authority(for: profile, use: .devices, at: now)
+    }
+
+    /// The whole subject of a certificate, or none of it.
+    private static func subject(of facts: CertificateFacts) throws(FleetError) -> SubjectName {
+        let name = (try? DER.parse(facts.subjectName)).flatMap { DistinguishedName($0) }
+        if let name, let subject = try SubjectName(whitelisting: name),
+            subject.description == facts.subject
+        {
+            return subject
+        }
+        throw FleetError(
+            .invalidCSR,
+            "the subject '\(facts.subject.clipped)' is not one that this service writes"
+        ).because(.renewalNotOffered)
     }
 
     package func issueClaim(

@@ -94,6 +94,7 @@ package enum CertificateRecordOperations {
         let id = try CertificateID(request.label("certificateId"))
         let view = try await services.store.load([
             .certificate(id), .policiesOfTarget(.certificate(id)), .thingsOfCertificate(id),
+            .renewal(id),
         ])
         guard let certificate = view.certificate(id) else {
             throw FleetError(
@@ -104,6 +105,11 @@ package enum CertificateRecordOperations {
             view.policiesOfTarget(.certificate(id)).map { .string($0.rawValue) })
         answer["things"] = .array(
             view.thingsOfCertificate(id).map { .string($0.thing.rawValue) })
+        if let renewal = view.renewal(of: id) {
+            answer["renewal"] = .object(CertificateRecordShape.json(renewal))
+        }
+        let chain = try await RenewalChain.of(certificate, in: services.store)
+        if chain.count > 1 { answer["renewals"] = .array(chain) }
         return .object(answer)
     }
 
@@ -120,6 +126,39 @@ package enum CertificateRecordOperations {
         return .null
     }
 }
+
+/// The certificates that one device had one after the other, oldest first.
+enum RenewalChain {
+    /// Links that are followed in either direction.
+    static let linksMax = 100
+
+    static func of(
+        _ certificate: Certificate, in store: any FleetStore
+    ) async throws(FleetError) -> [JSONValue] {
+        var chain = [certificate]
+        while chain.count <= Self.linksMax, let before = chain[0].provenance?.renewal?.of,
+            let found = try await store.load([.certificate(before)]).certificate(before)
+        { chain.insert(found, at: 0) }
+        var links = 0
+        while links < Self.linksMax, let last = chain.last,
+            let next = try await store.load([.renewal(last.id)]).renewal(of: last.id)?.successor,
+            let found = try await store.load([.certificate(next)]).certificate(next)
+        {
+            chain.append(found)
+            links += 1
+        }
+        return chain.map { link in
+            [
+                "certificateId": .string(link.id.rawValue),
+                "status": .string(link.status.rawValue),
+                "createdAt": .string(link.createdAt.description),
+                "notAfter": .string(link.notAfter.description),
+                "firstSeenAt": link.firstSeenAt.map { .string($0.description) } ?? nil,
+            ]
+        }
+    }
+}
+
 /// A certificate with its provenance, for people and for scripts.
 enum CertificateRecordShape {
     static func json(_ certificate: Certificate) -> JSONObject {
@@ -146,6 +185,16 @@ enum CertificateRecordShape {
         return object
     }
 
+    /// What became of a certificate that was renewed.
+    static func json(_ renewal: Renewal) -> JSONObject {
+        [
+            "renewedAs": .string(renewal.successor.rawValue),
+            "renewedAt": .string(renewal.renewedAt.description),
+            "overlapEndsAt": .string(renewal.overlapEndsAt.description),
+            "settledAt": renewal.settledAt.map { .string($0.description) } ?? nil,
+        ]
+    }
+
     private static func json(_ provenance: Provenance) -> JSONObject {
         let origin = provenance.origin
         var object: JSONObject = [
@@ -155,6 +204,11 @@ enum CertificateRecordShape {
             "createdFromAddress": origin.sourceAddress.map { .string($0) } ?? nil,
             "requestedAt": .string(origin.requestedAt.description),
         ]
+        if let renewal = provenance.renewal {
+            object["renewalOf"] = .string(renewal.of.rawValue)
+            object["firstCertificateId"] = .string(renewal.first.rawValue)
+            object["firstIssuedAt"] = .string(renewal.firstIssuedAt.description)
+        }
         guard let registration = provenance.registration else { return object }
         var parameters = JSONObject()
         for (name, value) in registration.parameters.sorted(by: { $0.key < $1.key }) {

@@ -12,6 +12,8 @@ package enum SimulationStep: String, Sendable, CaseIterable {
     case deviceConnect = "device-connect"
     /// The first message until its PUBACK.
     case publish
+    /// A renewal, from its connection to its reply.
+    case renew
     /// The device's whole life, power cuts and retries included.
     case total
 }

@@ -15,6 +15,8 @@ struct DeviceMemory: Sendable {
     var ownKey: DeviceKey?
     var pending: PendingCertificate?
     var identity: DeviceIdentity?
+    /// The identity's certificate is its second one.
+    var isRenewed = false
 }
 
 /// A provisioned device's name and credentials.

@@ -39,6 +39,20 @@ struct ProvisioningDialogue: Sendable {
             topic: "$aws/provisioning-templates/\(self.template)/provision/\(self.format.rawValue)")
     }
 
+    /// The service's own call, beside the standard's.
+    var renew: Call { Call(topic: "$slipway/certificates/renew/\(self.format.rawValue)") }
+
+    func renewReply(_ payload: [UInt8]) throws(DeviceFailure) -> String {
+        let document = try self.decode(payload, step: .renew)
+        guard let certificate = document["certificatePem"]?.stringValue,
+            document["certificateId"]?.stringValue != nil
+        else {
+            throw DeviceFailure(
+                .renew, .malformedAnswer, "the reply lacks certificateId or certificatePem")
+        }
+        return certificate
+    }
+
     /// The four filters a device subscribes to before it asks anything.
     func replyFilters(_ kind: DeviceKind) -> [String] {
         [self.create(kind), self.register].flatMap { [$0.accepted, $0.rejected] }

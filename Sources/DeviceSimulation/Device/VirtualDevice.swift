@@ -103,6 +103,8 @@ struct VirtualDevice {
             identity = try await self.provision(cut)
         }
         try await self.sayHello(as: identity, cut)
+        guard self.context.options.renews, !self.memory.isRenewed else { return }
+        try await self.sayHello(as: try await self.renew(identity), nil)
     }
 
     private func openWithClaim() async throws(DeviceFailure) -> DeviceConnection {
@@ -268,6 +270,38 @@ struct VirtualDevice {
             throw error
         }
         await connection.disconnect()
+    }
+
+    /// A certificate for the same key, which asking twice gives once.
+    private mutating func renew(
+        _ identity: DeviceIdentity
+    ) async throws(DeviceFailure) -> DeviceIdentity {
+        let dialogue = self.context.dialogue
+        let start = self.context.clock.now
+        let connection = try await DeviceConnection.open(
+            step: .renew, tls: try self.context.tls(for: identity.credentials),
+            clientID: identity.thingName, context: self.context)
+        let payload: [UInt8]
+        do throws(DeviceFailure) {
+            try await connection.subscribe([dialogue.renew.accepted, dialogue.renew.rejected])
+            payload = try await self.call(
+                dialogue.renew, dialogue.createRequest(signingRequestPEM: nil), over: connection,
+                step: .renew, isCutOnceSent: false)
+        } catch {
+            await connection.cutPower()
+            throw error
+        }
+        await connection.disconnect()
+        self.note(.renew, since: start)
+        let renewed = DeviceIdentity(
+            thingName: identity.thingName,
+            credentials: Credentials(
+                certificatePEM: Array(try dialogue.renewReply(payload).utf8),
+                privateKeyPEM: identity.credentials.privateKeyPEM))
+        try self.context.folder?.store(renewed)
+        self.memory.identity = renewed
+        self.memory.isRenewed = true
+        return renewed
     }
 
     // MARK: Power and time

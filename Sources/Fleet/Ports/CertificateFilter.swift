@@ -16,7 +16,8 @@ package struct CertificateFilter: Hashable, Sendable {
         case weakness(KeyWeakness)
         /// Of one of the certificate's things.
         case group(ThingGroupName)
-        /// Both ends are in it.
+        /// Both ends are in it. Of a certificate that was renewed also the day of the device's first
+        /// one: who should not have been let in then is not made right by renewing.
         case issued(UnixTime, UnixTime)
         case status(Certificate.Status)
         case kind(Certificate.Kind)
@@ -59,7 +60,9 @@ package struct CertificateFilter: Hashable, Sendable {
             case .key(let digits): certificate.publicKey.rawValue.hasPrefix(digits)
             case .weakness(let weakness): facts.weakness == weakness
             case .group(let name): facts.groups.contains(name)
-            case .issued(let from, let to): (from...to).contains(certificate.createdAt)
+            case .issued(let from, let to):
+                (from...to).contains(certificate.createdAt)
+                    || provenance?.renewal.map { (from...to).contains($0.firstIssuedAt) } == true
             case .status(let status): certificate.status == status
             case .kind(let kind): certificate.kind == kind
             }

@@ -81,11 +81,16 @@ package struct InspectedCertificate: Hashable, Sendable {
     }
 
     /// That a client may identify itself by this certificate now (RFC 5280 6.1, for its end).
-    /// - Parameter alone: an operator vouched for its very bytes, and nothing is derived from it:
-    ///   then it may be an authority's, as a self-signed one often is.
+    /// - Parameters:
+    ///   - alone: an operator vouched for its very bytes, and nothing is derived from it: then it
+    ///     may be an authority's, as a self-signed one often is.
+    ///   - graceSeconds: how long ago it may have ended.
     /// - Throws: `FleetError.certificateValidation`, saying what speaks against it.
-    package func requireClient(at now: UnixTime, alone: Bool = false) throws(FleetError) {
-        if alone { try self.requireUnexpired(at: now) } else { try self.requireDevice(at: now) }
+    package func requireClient(
+        at now: UnixTime, alone: Bool = false, graceSeconds: Int64 = 0
+    ) throws(FleetError) {
+        let end = now.advanced(bySeconds: -graceSeconds)
+        if alone { try self.requireUnexpired(at: end) } else { try self.requireDevice(at: end) }
         guard now >= self.notBefore else {
             throw self.refusal("it is not valid before \(self.notBefore)")
         }

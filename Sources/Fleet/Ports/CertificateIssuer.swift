@@ -13,6 +13,20 @@ package protocol CertificateIssuer: Sendable {
         publicKey: [UInt8], as choice: CertificateChoice, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate
 
+    /// A device's next certificate: its subject is that of the one before, byte for byte.
+    /// - Parameters:
+    ///   - predecessor: the certificate that is renewed, in PEM.
+    ///   - profile: the certificate profile that it was made by; the standard one where that is
+    ///     gone.
+    /// - Throws: `FleetError.invalidCSR` for a request that names another subject, or is wrong in
+    ///   itself; for a subject that this service would not write.
+    func renew(
+        _ predecessor: String, for key: RenewalKey, profile: String?, at now: UnixTime
+    ) async throws(FleetError) -> IssuedCertificate
+
+    /// The key that a request presents, once the request is found in order.
+    func publicKey(ofCSR pem: String) throws(FleetError) -> PublicKeyFingerprint
+
     /// A claim's certificate, for a key that this service made itself.
     /// - Parameter validitySeconds: how long it lives from `now`.
     func issueClaim(

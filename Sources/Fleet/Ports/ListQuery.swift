@@ -41,6 +41,8 @@ package struct ListQuery: Hashable, Sendable {
         case enrolmentFindings(EnrolmentFinding.Kind?)
         /// Of these, what was put on hold, whatever became of it since.
         case enrolmentsHeld
+        /// Renewals whose old certificate has not retired yet, by its id.
+        case renewalsOpen
         /// - Parameter template: only those that provision by it.
         case authoritiesByCreation(ListOrder, template: TemplateName?)
         case versionsOfTemplate(TemplateName)

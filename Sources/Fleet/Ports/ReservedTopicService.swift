@@ -45,8 +45,17 @@ package protocol ReservedTopicService: Sendable {
     /// Whether a client may hold a subscription to `filter` here; replies still go to the
     /// requesting connection only.
     func isReply(filter: String) -> Bool
+    /// Whether a certificate that has ended, and that is within its grace, may still ask there.
+    func isOpenToEnded(topic: String) -> Bool
+    /// The same for a subscription.
+    func isOpenToEnded(filter: String) -> Bool
     /// Never throws: a failure is a reply like any other. An empty answer says nothing to anyone.
     func handle(
         topic: String, payload: [UInt8], from publisher: Publisher
     ) async -> [ReservedReply]
+}
+
+extension ReservedTopicService {
+    package func isOpenToEnded(topic: String) -> Bool { false }
+    package func isOpenToEnded(filter: String) -> Bool { false }
 }

@@ -223,15 +223,43 @@ package struct Provenance: Hashable, Sendable {
         }
     }
 
+    /// Known where the certificate took over from another of the same device.
+    package struct Renewal: Hashable, Sendable {
+        /// The certificate before this one.
+        package let of: CertificateID
+        /// The first of them all, and when it was made: what a search by time of issue means, since
+        /// a device that should not have been let in then is not made right by renewing.
+        package let first: CertificateID
+        package let firstIssuedAt: UnixTime
+
+        package init(of: CertificateID, first: CertificateID, firstIssuedAt: UnixTime) {
+            self.of = of
+            self.first = first
+            self.firstIssuedAt = firstIssuedAt
+        }
+
+        /// - Parameter certificate: the one that is renewed.
+        package init(of certificate: Certificate) {
+            let before = certificate.provenance?.renewal
+            self.init(
+                of: certificate.id, first: before?.first ?? certificate.id,
+                firstIssuedAt: before?.firstIssuedAt ?? certificate.createdAt)
+        }
+    }
+
     package let origin: Origin
     package var registration: Registration?
+    package var renewal: Renewal?
 
     /// Where and for which lot: what certificates are selected by.
     package var station: String? { self.registration?.station ?? self.origin.station }
     package var lot: String? { self.registration?.lot ?? self.origin.lot }
 
-    package init(origin: Origin, registration: Registration? = nil) {
+    package init(
+        origin: Origin, registration: Registration? = nil, renewal: Renewal? = nil
+    ) {
         self.origin = origin
         self.registration = registration
+        self.renewal = renewal
     }
 }

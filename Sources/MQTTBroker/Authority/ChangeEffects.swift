@@ -66,7 +66,7 @@ struct ChangeEffects: Sendable {
         // every new device be judged twice.
         case .setProvenance, .recordFirstSeen, .deletePolicyVersion,
             // The status that comes with it is what counts here.
-            .putRevocation, .recordFinding, .releaseHold, .noteKeyWeakness,
+            .putRevocation, .recordFinding, .releaseHold, .noteKeyWeakness, .putRenewal,
             .addPolicyVersion(_, _, isDefault: false), .putThingType, .deleteThingType,
             .putBillingGroup, .setBillingGroup, .deleteBillingGroup, .setTags,
             .putEventConfigurations, .putIndexingConfiguration,

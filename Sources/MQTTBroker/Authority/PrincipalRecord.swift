@@ -19,8 +19,10 @@ struct PrincipalRecord: Sendable {
     /// Where a claim may be used from; empty for anywhere.
     var networks: [IPNetwork] = []
 
-    func refusal(at now: UnixTime) -> PrincipalRefusal? {
-        PrincipalRefusal.judge(self.certificate, issuer: self.issuer, at: now)
+    /// - Parameter graceSeconds: how long ago its certificate may have ended.
+    func refusal(at now: UnixTime, graceSeconds: Int64) -> PrincipalRefusal? {
+        PrincipalRefusal.judge(
+            self.certificate, issuer: self.issuer, at: now, graceSeconds: graceSeconds)
     }
 
     /// Asked at CONNECT: a line that is narrowed while its devices are connected refuses what they

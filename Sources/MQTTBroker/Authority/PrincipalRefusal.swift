@@ -53,11 +53,15 @@ enum PrincipalRefusal: Hashable, Sendable {
 
     /// Judges a certificate as the registry has it.
     static func judge(
-        _ certificate: Certificate, issuer: Authority?, at now: UnixTime
+        _ certificate: Certificate, issuer: Authority?, at now: UnixTime,
+        graceSeconds: Int64 = 0
     ) -> PrincipalRefusal? {
         guard certificate.status == .active else { return .notActive(certificate.status) }
+        let grace = certificate.kind == .device ? graceSeconds : 0
         // RFC 5280 4.1.2.5: both ends belong to the validity.
-        if now > certificate.notAfter { return .expired(certificate.notAfter) }
+        if now > certificate.notAfter.advanced(bySeconds: grace) {
+            return .expired(certificate.notAfter)
+        }
         if now < certificate.notBefore { return .notYetValid(certificate.notBefore) }
         // A certificate registered without its authority has none to be judged by.
         guard let issuerID = certificate.issuerID else { return nil }

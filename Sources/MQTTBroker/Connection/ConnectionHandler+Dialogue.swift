@@ -30,10 +30,10 @@ extension ConnectionHandler {
     func authorize(_ request: ConnectRequest) {
         guard let principal = self.principal else { return self.registerFirst(request) }
         let now = self.environment.clock.now
-        if let refusal = principal.refusal(at: now) { return self.end(.principalRefused(refusal)) }
-        if let refusal = principal.refusal(of: self.sourceAddress) {
+        if let refusal = self.refusal(of: principal) ?? principal.refusal(of: self.sourceAddress) {
             return self.end(.principalRefused(refusal))
         }
+        self.isRenewalOnly = now > principal.certificate.notAfter
         let clientID = request.clientID ?? self.environment.assignClientID()
         let authority = ConnectionAuthority(
             record: principal, clientID: clientID, sourceAddress: self.sourceAddress,
@@ -50,7 +50,7 @@ extension ConnectionHandler {
         }
         if let will = request.connect.will {
             // AWS: reserved topics take no wills; 0x90 is its answer.
-            guard !will.topic.isReserved else {
+            guard !will.topic.isReserved, !self.isRenewalOnly else {
                 return self.perform(self.machine.refuse(.topicNameInvalid))
             }
             let verdict = authority.publish(will.topic, at: now)
@@ -95,6 +95,7 @@ extension ConnectionHandler {
             metadata: self.metadata([
                 "kind": "\(authority.record.certificate.kind.rawValue)",
                 "thing": "\(authority.thing?.thing.name.rawValue ?? "-")",
+                "scope": self.isRenewalOnly ? "renewal" : "policy",
             ]))
         self.noteFirstSight(of: authority.record.certificate)
         self.enterSession(displacing: claim.loser)
@@ -121,7 +122,7 @@ extension ConnectionHandler {
 
     private func checkLiveness() {
         guard self.phase == .live else { return }
-        if let refusal = self.principal?.refusal(at: self.environment.clock.now) {
+        if let principal, let refusal = self.refusal(of: principal) {
             // A certificate ends while its connection is open.
             self.end(.principalRefused(refusal))
         } else {

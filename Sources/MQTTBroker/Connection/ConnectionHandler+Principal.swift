@@ -102,7 +102,7 @@ extension ConnectionHandler {
         guard let record = loaded.record else {
             return self.end(.principalRefused(.unknownCertificate))
         }
-        if let refusal = record.refusal(at: self.environment.clock.now) {
+        if let refusal = self.refusal(of: record) {
             return self.end(.principalRefused(refusal))
         }
         self.principal = record

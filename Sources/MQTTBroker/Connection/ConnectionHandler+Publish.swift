@@ -34,6 +34,11 @@ extension ConnectionHandler {
 
     private func mayPublish(_ publish: Publish) -> Bool {
         guard let authority = self.authority else { return false }
+        guard self.isOpenToRenewal(publish.topic) else {
+            self.environment.meter.count { $0.publishesDenied += 1 }
+            self.refuse(publish, .notAuthorized, cause: Self.endedCause)
+            return false
+        }
         let verdict = authority.publish(publish.topic, at: self.environment.clock.now)
         if verdict.isAllowed { return true }
         self.logDenial(verdict)

@@ -24,6 +24,10 @@ extension ConnectionHandler {
                     resource: line.filter.text))
             return .topicFilterInvalid
         }
+        guard self.isOpenToRenewal(line.filter) else {
+            self.logSubscribeRefusal(line.filter, Self.endedCause)
+            return .notAuthorized
+        }
         let verdict = authority.subscribe(line.filter, at: self.environment.clock.now)
         guard verdict.isAllowed else {
             self.logDenial(verdict)

@@ -45,6 +45,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var loadsBegun = 0
     var isReloading = false
     var firstConnection = FirstConnectionState()
+    /// Its certificate had ended when it connected, and it is here to have it renewed.
+    var isRenewalOnly = false
 
     var decoder: PacketDecoder
     var machine: ConnectionMachine

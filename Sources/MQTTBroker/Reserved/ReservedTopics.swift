@@ -33,6 +33,14 @@ struct ReservedTopics: Sendable {
         return self.services.contains { $0.isReply(filter: filter.text) }
     }
 
+    func isOpenToEnded(_ topic: TopicName) -> Bool {
+        self.services.contains { $0.isOpenToEnded(topic: topic.text) }
+    }
+
+    func isOpenToEnded(_ filter: TopicFilter) -> Bool {
+        self.services.contains { $0.isOpenToEnded(filter: filter.text) }
+    }
+
     /// What an operator should know about a subscription that is refused for its filter alone.
     func hint(forRefused filter: TopicFilter) -> String {
         if !filter.text.hasPrefix("$aws/") {

@@ -13,11 +13,15 @@ package struct JustInTimeRegistration: ClientTrust {
     private let direct: DirectRegistration
     private let clock: any WallClock
     private let realm: Realm
+    private let renewalGraceSeconds: Int64
 
+    /// - Parameter renewalGraceSeconds: how long after its end a device's certificate is still let
+    ///   through TLS; what it may do then is the gateway's affair.
     package init(
         store: any FleetStore, inspector: any CertificateInspector, direct: DirectRegistration,
-        clock: any WallClock, realm: Realm
+        clock: any WallClock, realm: Realm, renewalGraceSeconds: Int64 = 0
     ) {
+        self.renewalGraceSeconds = renewalGraceSeconds
         self.store = store
         self.inspector = inspector
         self.direct = direct
@@ -33,7 +37,10 @@ package struct JustInTimeRegistration: ClientTrust {
         let inspected = try self.inspector.inspect(pem)
         // Registered without its authority: its very bytes are what an operator vouched for.
         let isAlone = record != nil && record?.issuerID == nil
-        try inspected.requireClient(at: self.clock.now, alone: isAlone)
+        let mayRenew = record?.kind == .device && record?.status == .active
+        try inspected.requireClient(
+            at: self.clock.now, alone: isAlone,
+            graceSeconds: mayRenew ? self.renewalGraceSeconds : 0)
         if let record {
             guard record.issuerID != nil else { return }
             if let issuer { return try self.inspector.verify(pem, issuedBy: issuer.pem) }

@@ -109,7 +109,7 @@ private struct EventDraft {
         case .putBillingGroup, .setBillingGroup, .deleteBillingGroup, .setTags,
             .putEventConfigurations, .putIndexingConfiguration, .putCertificate,
             .setCertificateStatus, .setProvenance, .recordFirstSeen, .deleteCertificate, .putPolicy,
-            .putRevocation, .releaseHold, .noteKeyWeakness,
+            .putRevocation, .releaseHold, .noteKeyWeakness, .putRenewal,
             .deletePolicy, .addPolicyVersion,
             .setDefaultPolicyVersion, .deletePolicyVersion, .putAccessKey, .deleteAccessKey,
             .putRole, .deleteRole, .attachPolicy,

@@ -43,14 +43,16 @@ extension Certificate {
 extension Provenance {
     var json: JSONValue {
         RecordJSON.object(
-            ("origin", self.origin.json), ("registration", self.registration?.json))
+            ("origin", self.origin.json), ("registration", self.registration?.json),
+            ("renewal", self.renewal?.json))
     }
 
     init(json: JSONValue?) throws {
         let fields = try JSONFields(json, "a provenance")
         self.init(
             origin: try Origin(json: fields.value("origin")),
-            registration: try fields.object["registration"].map { try Registration(json: $0) })
+            registration: try fields.object["registration"].map { try Registration(json: $0) },
+            renewal: try fields.object["renewal"].map { try Renewal(json: $0) })
     }
 }
 
@@ -74,6 +76,21 @@ extension Provenance.Origin {
             requestedAt: try fields.time("requestedAt"),
             station: try fields.optionalText("station"), lot: try fields.optionalText("lot"),
             profile: try fields.optionalText("profile"))
+    }
+}
+
+extension Provenance.Renewal {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("of", RecordJSON.id(self.of)), ("first", RecordJSON.id(self.first)),
+            ("firstIssuedAt", RecordJSON.time(self.firstIssuedAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a provenance's renewal")
+        self.init(
+            of: try fields.id("of"), first: try fields.id("first"),
+            firstIssuedAt: try fields.time("firstIssuedAt"))
     }
 }
 

@@ -49,6 +49,7 @@ extension Change {
             .noteKeyWeakness(
                 try PublicKeyFingerprint($0.text("key")), try $0.oneOf("weakness"))
         },
+        "putRenewal": { .putRenewal(try Renewal(json: $0.value("record"))) },
         "putPolicy": { .putPolicy(try Policy(json: $0.value("record"))) },
         "addPolicyVersion": {
             .addPolicyVersion(

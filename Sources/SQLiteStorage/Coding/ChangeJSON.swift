@@ -60,6 +60,7 @@ extension Change {
             Self.of(
                 "noteKeyWeakness", ("key", .string(key.rawValue)),
                 ("weakness", .string(weakness.rawValue)))
+        case .putRenewal(let record): Self.put("putRenewal", record.json)
         case .putPolicy(let record): Self.put("putPolicy", record.json)
         case .addPolicyVersion(let name, let version, let isDefault):
             Self.of(

@@ -78,6 +78,10 @@ extension CertificatePath {
             order: [.text("id")])
     }
 
+    /// A renewed certificate may be meant by its first one's day, which is before its own.
+    private static let createdBy =
+        #"(created_at <= ? OR instr(provenance, '"renewal":') > 0)"#
+
     /// In the order of creation, and within the time that is asked for.
     private static func equal(
         _ column: String, _ value: String, _ filter: CertificateFilter
@@ -88,7 +92,7 @@ extension CertificatePath {
         }
         return CertificatePath(
             source: "certificates INDEXED BY certificates_by_\(column)",
-            condition: "\(column) = ? AND created_at <= ?", arguments: [value, to],
+            condition: "\(column) = ? AND \(Self.createdBy)", arguments: [value, to],
             start: ("created_at >= ?", from), order: [.number("created_at"), .number(Self.rowID)])
     }
 
@@ -105,7 +109,7 @@ extension CertificatePath {
     private static func issued(_ from: UnixTime, _ to: UnixTime) -> CertificatePath {
         CertificatePath(
             source: "certificates INDEXED BY certificates_by_creation",
-            condition: "created_at <= ?", arguments: [to.milliseconds],
+            condition: Self.createdBy, arguments: [to.milliseconds],
             start: ("created_at >= ?", from.milliseconds),
             order: [.number("created_at"), .text("id")])
     }

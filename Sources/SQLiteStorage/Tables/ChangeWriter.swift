@@ -62,6 +62,7 @@ struct ChangeWriter {
         case .releaseHold(let id): try RevocationTable.releaseHold(id, db)
         case .noteKeyWeakness(let key, let weakness):
             try KeyTable.note(weakness, of: key, revision, db)
+        case .putRenewal(let record): try RenewalTable.put(record, revision, db)
         case .putClaim, .deleteClaim, .putClaimTerms, .spendClaim, .setClaimSpent:
             try self.writeClaim(change)
         case .putAuthority(let record): try CertificateTables.put(record, revision, db)
@@ -147,6 +148,7 @@ struct ChangeWriter {
         case .putClaim(let claim): "claim \(claim.label.clipped)"
         case .recordRegisteredLine(let record): "\(record.line)"
         case .putOwnershipToken(let token): "a token for certificate \(token.certificate)"
+        case .putRenewal(let record): "the renewal of certificate \(record.predecessor)"
         case .putThing, .deleteThing, .putThingType, .deleteThingType, .putThingGroup,
             .deleteThingGroup, .removeThingFromGroup, .putBillingGroup, .deleteBillingGroup,
             .setTags, .putEventConfigurations, .putIndexingConfiguration, .putCertificate,

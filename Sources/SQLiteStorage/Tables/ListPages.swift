@@ -41,6 +41,7 @@ struct ListPages {
         case .temporaryClaimsEnded(let moment):
             try self.temporaryClaims(endedBefore: moment, query)
         case .enrolmentFindings, .enrolmentsHeld: try FindingTable.page(query, self.db)
+        case .renewalsOpen: try self.renewalsOpen(query)
         case .authoritiesByCreation(let order, let template):
             try self.authorities(order, template, query)
         case .versionsOfTemplate(let name): try self.versions(of: name, query)

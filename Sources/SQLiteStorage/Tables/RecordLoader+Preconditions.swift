@@ -46,6 +46,8 @@ extension RecordLoader {
         case .certificate(let id): try self.revision("certificates", "id = ?", id.rawValue)
         case .knownKey(let key):
             try self.revision("public_keys", "fingerprint = ?", key.rawValue)
+        case .renewal(let id):
+            try self.revision("renewals", "predecessor = ?", id.rawValue)
         case .policy(let name): try self.revision("policies", "name = ?", name.rawValue)
         case .template(let name): try self.revision("templates", "name = ?", name.rawValue)
         case .templateVersion(let name, let id):

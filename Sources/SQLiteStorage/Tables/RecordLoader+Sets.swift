@@ -61,8 +61,9 @@ extension RecordLoader {
         case .claimSpent, .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistUnit:
             try self.counted(key)
         case .allowlistEntry(let list, let serial): try self.entry(serial, of: list)
-        case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .policy, .template,
-            .templateVersion, .hook, .hookVersion, .claim, .claimTerms, .termsOfClaim, .authority,
+        case .thing, .thingType, .thingGroup, .billingGroup, .certificate, .renewal, .policy,
+            .template, .templateVersion, .hook, .hookVersion, .claim, .claimTerms, .termsOfClaim,
+            .authority,
             .ownershipToken, .allowlist, .tags,
             .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
             .registrationTask, .registeredLine, .knownKey:

@@ -37,6 +37,7 @@ struct RecordLoader {
             try self.one("public_keys", KeyTable.columns, "fingerprint = ?", key.rawValue) {
                 .knownKey(try KeyTable.key(&$0))
             }
+        case .renewal(let id): try self.renewal(of: id)
         case .policy(let name): try self.policy(name)
         case .template(let name):
             try self.one(

@@ -142,6 +142,16 @@ struct SimulateCommand: AsyncParsableCommand {
             "A folder for NAME.pem and NAME.key of every device.", valueName: "folder"))
     var out: String?
 
+    @Flag(
+        help: ArgumentHelp(
+            "Have each device renew its certificate and say hello with the new one.",
+            discussion: """
+                The service must take renewals of new certificates: serve it with \
+                --renewal-window-days above its --device-validity-days, and with \
+                --renewal-interval-seconds 0.
+                """))
+    var renew = false
+
     @Flag(help: "Print the final report as JSON on standard output.")
     var json = false
 
@@ -214,6 +224,7 @@ struct SimulateCommand: AsyncParsableCommand {
             options.seed = self.seed
             options.outputFolder = self.out
             options.connectsOnly = self.connectOnly
+            options.renews = self.renew
             return options
         } catch let error as SimulationError {
             throw Self.refusal(error)

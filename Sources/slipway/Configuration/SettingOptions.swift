@@ -63,6 +63,15 @@ struct SettingOptions: ParsableArguments {
     @Option(help: "Certificates that one revocation by --where may reach")
     var revocationPlanMax: String?
 
+    @Option(help: "Whether devices may enrol over HTTPS (EST): true or false")
+    var estEnabled: String?
+    @Option(help: "The address that EST is served on")
+    var estHost: String?
+    @Option(help: "The port of EST; 0 takes a free one")
+    var estPort: String?
+    @Option(help: "The template of EST requests that name none")
+    var estTemplate: String?
+
     @Option(help: "Where keys and certificates lie")
     var pkiDirectory: String?
     @Option(help: "A file with the passphrase of the CA keys")
@@ -115,6 +124,14 @@ struct SettingOptions: ParsableArguments {
     var enrolmentOnClone: String?
     @Option(help: "Seconds that another key at the same station counts as rework")
     var enrolmentReworkSeconds: String?
+    @Option(help: "Days before its end that a certificate may be renewed; 0: none may")
+    var renewalWindowDays: String?
+    @Option(help: "Hours that an old certificate goes on beside its unseen successor")
+    var renewalOverlapHours: String?
+    @Option(help: "Days after its end that a certificate may still be renewed")
+    var renewalGraceDays: String?
+    @Option(help: "Seconds in which a device gets one new certificate at most")
+    var renewalIntervalSeconds: String?
     @Option(help: "trace, debug, info, notice, warning or error")
     var logLevel: String?
     @Option(help: "Seconds for open requests to finish at a stop")
@@ -138,6 +155,8 @@ struct SettingOptions: ParsableArguments {
             "revocation.lifeSeconds": self.revocationLifeSeconds,
             "revocation.canarySeconds": self.revocationCanarySeconds,
             "revocation.planMax": self.revocationPlanMax,
+            "est.enabled": self.estEnabled, "est.host": self.estHost,
+            "est.port": self.estPort, "est.template": self.estTemplate,
             "pki.directory": self.pkiDirectory, "pki.passphraseFile": self.pkiPassphraseFile,
             "pki.passphraseDescriptor": self.pkiPassphraseDescriptor,
             "data.directory": self.dataDirectory,
@@ -161,6 +180,10 @@ struct SettingOptions: ParsableArguments {
             "enrolment.onCopiedImage": self.enrolmentOnCopiedImage,
             "enrolment.onClone": self.enrolmentOnClone,
             "enrolment.reworkSeconds": self.enrolmentReworkSeconds,
+            "renewal.windowDays": self.renewalWindowDays,
+            "renewal.overlapHours": self.renewalOverlapHours,
+            "renewal.graceDays": self.renewalGraceDays,
+            "renewal.intervalSeconds": self.renewalIntervalSeconds,
             "log.level": self.logLevel, "shutdown.graceSeconds": self.shutdownGraceSeconds,
         ]
         return given.compactMapValues { $0 }

@@ -71,6 +71,17 @@ enum Settings {
             "certificates that one revocation by --where may reach, at about 100 bytes of memory "
                 + "each while it runs"),
 
+        Setting(
+            "est.enabled", .flag, default: "false",
+            "whether devices may enrol over HTTPS as well (EST, RFC 7030)"),
+        Setting("est.host", .text, default: "127.0.0.1", "the address that EST is served on"),
+        Setting(
+            "est.port", .integer(0...65_535), default: "8443",
+            "its port; 0 takes a free one, which the log names"),
+        Setting(
+            "est.template", .text, default: "",
+            "the template of requests whose path and claim name none; empty: they are refused"),
+
         Setting("pki.directory", .path, default: "pki", "where keys and certificates lie"),
         Setting(
             "pki.passphraseFile", .path, default: "",
@@ -146,6 +157,20 @@ enum Settings {
         Setting(
             "registry.attributesWithoutType", .integer(0...50), default: "50",
             "attributes that a thing without a type may be given; AWS allows 3"),
+
+        Setting(
+            "renewal.windowDays", .integer(0...36_500), default: "30",
+            "how long before its end a device may have its certificate renewed; 0: none may"),
+        Setting(
+            "renewal.overlapHours", .integer(0...8760), default: "168",
+            "how long the old certificate goes on beside a new one that nobody has seen yet"),
+        Setting(
+            "renewal.graceDays", .integer(0...3650), default: "0",
+            "how long after its end a certificate may still connect, to be renewed and no more"),
+        Setting(
+            "renewal.intervalSeconds", .integer(0...86_400), default: "300",
+            "a device gets one new certificate in this time"),
+
         Setting(
             "bulk.sources", .list, default: "",
             "where bulk registrations may read: NAME=FOLDER or NAME=http(s)://HOST/PREFIX/"),

@@ -47,7 +47,7 @@ struct APIEndpoint: Sendable {
         host == "localhost" || host == "::1" || host.hasPrefix("127.")
     }
 
-    private static func identity(
+    static func identity(
         _ installation: Installation
     ) throws(FleetError) -> ControlServer.TLSIdentity {
         ControlServer.TLSIdentity(

@@ -22,6 +22,7 @@ struct Composition: Sendable {
     let webhooks: WebhookCaller
     let provisioner: Provisioner
     let sweep: PendingSweep
+    let retirement: RenewalRetirement
     let attempts: AttemptLog
     let connections: ConnectionLog
     let access: AccessParts
@@ -90,6 +91,7 @@ struct Composition: Sendable {
             settings: Self.provisioning(settings, realm), observe: { log.note($0) })
         try await EnrolmentParts.seedClock(of: self.provisioner, from: self.store)
         self.sweep = PendingSweep(store: self.store, clock: clock)
+        self.retirement = RenewalRetirement(store: self.store, clock: clock)
         self.registration = try RegistrationParts(
             settings, installation, store: self.store, issuer: issuer, logger: logger)
         self.revocation = try RevocationParts(
@@ -101,7 +103,8 @@ struct Composition: Sendable {
             clock: clock, entropy: entropy, realm: realm, logger: logger,
             trust: JustInTimeRegistration(
                 store: self.store, inspector: ForeignCertificateInspector(),
-                direct: self.registration.direct, clock: clock, realm: realm))
+                direct: self.registration.direct, clock: clock, realm: realm,
+                renewalGraceSeconds: RenewalParts.graceSeconds(settings)))
         dependencies.clones = EnrolmentParts.clones(settings, self.store, log)
         dependencies.journal = self.connections
         self.broker = try Self.broker(
@@ -135,6 +138,7 @@ struct Composition: Sendable {
             realm: realm, inFlightMax: settings.integer("provisioning.inFlightMax"),
             requiresHookApproval: settings.flag("rights.fourEyes"))
         provisioning.enrolment = EnrolmentParts.settings(settings)
+        provisioning.renewal = RenewalParts.settings(settings)
         return provisioning
     }
 
@@ -258,6 +262,7 @@ struct Composition: Sendable {
         // More than provisioning takes on, so that what is too much is told so, not kept waiting.
         broker.reservedInFlightMax =
             settings.integer("provisioning.inFlightMax") + Self.reservedInFlightMore
+        broker.renewalGraceSeconds = RenewalParts.graceSeconds(settings)
         broker.handshakeSecondsMax = Int64(settings.integer("listen.handshakeSeconds"))
         broker.connectSecondsMax = Int64(settings.integer("listen.connectSeconds"))
         return broker

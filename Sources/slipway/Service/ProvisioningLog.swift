@@ -28,6 +28,14 @@ struct ProvisioningLog: Sendable {
                     "template": "\(registration.template) v\(registration.templateVersion)",
                     "source": "\(registration.publisher.sourceAddress)",
                 ])
+        case .certificateRenewed(let renewed, let publisher):
+            self.logger.info(
+                renewed.isReplay ? "certificate renewed before" : "certificate renewed",
+                metadata: [
+                    "certificate": "\(renewed.certificate)", "renews": "\(renewed.predecessor)",
+                    "client": "\(publisher.clientID.clipped)",
+                    "source": "\(publisher.sourceAddress)",
+                ])
         case .refused(let refused):
             self.logger.warning(
                 "provisioning refused",

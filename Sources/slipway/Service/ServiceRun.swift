@@ -31,17 +31,24 @@ struct ServiceRun: Sendable {
             place: .socket(path: composition.installation.controlSocket), services: services,
             identify: Caller.local, log: composition.access.log, logger: composition.logger)
         let api = try APIEndpoint(composition: composition, services: services)
+        let est = try ESTEndpoint(composition: composition)
         let readiness = Readiness(parts: 2) { api in
             await onReady(ServiceAddresses(gateway: address, api: api))
         }
         let grace = Int64(composition.settings.integer("shutdown.graceSeconds"))
+        var further: [ServiceGroupConfiguration.ServiceConfiguration] = []
+        if let est { further.append(.init(service: ESTService(endpoint: est))) }
         let group = ServiceGroup(
             configuration: .init(
-                services: [
+                services: further + [
                     .init(service: RefusalRecording(composition: composition)),
                     .init(service: AccessKeeping(composition: composition)),
                     .init(service: TaskRunning(parts: composition.registration)),
                     .init(service: Sweeping(composition: composition)),
+                    .init(
+                        service: RenewalRetiring(
+                            retirement: composition.retirement, store: composition.store,
+                            logger: composition.logger)),
                     .init(
                         service: RevocationService(
                             parts: composition.revocation, store: composition.store,
@@ -200,6 +207,7 @@ private struct Sweeping: Service {
     private func sweepOnce() async {
         do throws(FleetError) {
             let swept = try await self.composition.sweep.sweepOnce()
+            _ = try await self.composition.retirement.sweepOnce()
             _ = try await self.composition.registration.sweep.sweepOnce()
             let claims = try await EndedClaimSweep(
                 store: self.composition.store, clock: self.composition.clock

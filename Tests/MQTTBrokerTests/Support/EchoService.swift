@@ -19,10 +19,18 @@ final class EchoService: ReservedTopicService {
 
     func isRequest(topic: String) -> Bool {
         topic == "$aws/certificates/create/json" || topic == "$aws/certificates/create/cbor"
+            || self.isOpenToEnded(topic: topic)
+    }
+
+    func isOpenToEnded(topic: String) -> Bool { topic == "$slipway/certificates/renew/json" }
+
+    func isOpenToEnded(filter: String) -> Bool {
+        filter == "$slipway/certificates/renew/json/accepted"
     }
 
     func isReply(filter: String) -> Bool {
-        ["accepted", "rejected"].contains { word in
+        if self.isOpenToEnded(filter: filter) { return true }
+        return ["accepted", "rejected"].contains { word in
             filter == "$aws/certificates/create/json/\(word)"
                 || filter == "$aws/certificates/create/cbor/\(word)"
                 || filter == "$aws/certificates/create/+/\(word)"

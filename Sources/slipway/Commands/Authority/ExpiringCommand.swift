@@ -46,8 +46,9 @@ extension CertCommand {
                 slipway cert expiring --within 30d
                 slipway cert expiring --within 30d --by lot --json
 
-                Only ACTIVE certificates count, those that ended already among them. Reads the \
-                database itself; a running service is not disturbed.
+                Only ACTIVE certificates count, those that ended already among them. One that was \
+                renewed names its successor until it retires. Reads the database itself; a running \
+                service is not disturbed.
                 """)
 
         @Option(help: "How soon: 30d, 12h, 45m or 90s") var within: TimeSpan
@@ -58,6 +59,7 @@ extension CertCommand {
         func run() async throws {
             do throws(FleetError) {
                 let scan = try await FleetScan.open(self.settings)
+                let renewals = try await scan.openRenewals()
                 let now = SystemClock().now
                 let end = now.advanced(bySeconds: self.within.seconds)
                 var found: [Certificate] = []
@@ -65,22 +67,25 @@ extension CertCommand {
                 try await scan.certificates { certificate in
                     guard certificate.status == .active, certificate.notAfter <= end else { return }
                     if let by {
-                        counts[by.value(of: certificate), default: Tally()].add(certificate, now)
+                        counts[by.value(of: certificate), default: Tally()].add(
+                            certificate, isRenewed: renewals[certificate.id] != nil, now)
                     } else {
                         found.append(certificate)
                     }
                 }
-                if let by { self.say(counts, by) } else { self.say(found, now) }
+                if let by { self.say(counts, by) } else { self.say(found, renewals) }
             } catch { throw Failure.exit(error) }
         }
 
         private struct Tally {
             var count = 0
             var ended = 0
+            var renewed = 0
             var first: UnixTime?
 
-            mutating func add(_ certificate: Certificate, _ now: UnixTime) {
+            mutating func add(_ certificate: Certificate, isRenewed: Bool, _ now: UnixTime) {
                 self.count += 1
+                if isRenewed { self.renewed += 1 }
                 if certificate.notAfter < now { self.ended += 1 }
                 self.first = min(self.first ?? certificate.notAfter, certificate.notAfter)
             }
@@ -97,6 +102,7 @@ extension CertCommand {
                                 [
                                     by.rawValue: .string(name), "certificates": .int(tally.count),
                                     "ended": .int(tally.ended),
+                                    "renewed": .int(tally.renewed),
                                     "firstEnd": tally.first.map { .string($0.description) } ?? nil,
                                 ]
                             }),
@@ -104,15 +110,23 @@ extension CertCommand {
             }
             let rows = sorted.map { name, tally in
                 [
-                    name, String(tally.count), String(tally.ended),
+                    name, String(tally.count), String(tally.ended), String(tally.renewed),
                     tally.first?.description ?? "-",
                 ]
             }
-            let header = [by.rawValue.uppercased(), "CERTIFICATES", "ENDED", "FIRST END"]
+            let header = [
+                by.rawValue.uppercased(), "CERTIFICATES", "ENDED", "RENEWED", "FIRST END",
+            ]
             for line in Terminal.table([header] + rows) { Terminal.say(line) }
         }
 
-        private func say(_ found: [Certificate], _ now: UnixTime) {
+        private static func link(_ id: CertificateID?) -> JSONValue {
+            id.map { .string($0.rawValue) } ?? .null
+        }
+
+        private func say(
+            _ found: [Certificate], _ renewals: [CertificateID: CertificateID]
+        ) {
             let sorted = found.sorted {
                 ($0.notAfter, $0.id.rawValue) < ($1.notAfter, $1.id.rawValue)
             }
@@ -127,6 +141,7 @@ extension CertCommand {
                                     "kind": .string($0.kind.rawValue),
                                     "subject": .string($0.subject),
                                     "lot": .string(ExpiryGroup.lot.value(of: $0)),
+                                    "renewedAs": Self.link(renewals[$0.id]),
                                 ]
                             })
                     ]))
@@ -134,10 +149,11 @@ extension CertCommand {
             let rows = sorted.map {
                 [
                     $0.id.rawValue, $0.kind.rawValue, $0.notAfter.description,
-                    ExpiryGroup.lot.value(of: $0), $0.subject,
+                    ExpiryGroup.lot.value(of: $0),
+                    renewals[$0.id].map { String($0.rawValue.prefix(12)) } ?? "-", $0.subject,
                 ]
             }
-            let header = ["CERTIFICATE", "KIND", "ENDS", "LOT", "SUBJECT"]
+            let header = ["CERTIFICATE", "KIND", "ENDS", "LOT", "RENEWED AS", "SUBJECT"]
             for line in Terminal.table([header] + rows) { Terminal.say(line) }
         }
     }

@@ -48,6 +48,20 @@ struct FleetScan {
         } while after != nil
     }
 
+    /// The successors of the certificates that were renewed and have not retired yet.
+    func openRenewals() async throws(FleetError) -> [CertificateID: CertificateID] {
+        var found: [CertificateID: CertificateID] = [:]
+        var after: String?
+        repeat {
+            let page = try await self.store.page(ListQuery(.renewalsOpen, after: after))
+            for case .renewal(let renewal) in page.records {
+                found[renewal.predecessor] = renewal.successor
+            }
+            after = page.next
+        } while after != nil
+        return found
+    }
+
     func authority(_ id: CertificateID) async throws(FleetError) -> Authority? {
         try await self.store.load([.authority(id)]).authority(id)
     }

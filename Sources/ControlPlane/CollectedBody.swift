@@ -1,0 +1,31 @@
+import Fleet
+import Hummingbird
+import NIOCore
+
+/// A body that is taken whole, within its bounds of size and time.
+enum CollectedBody {
+    /// - Throws: `FleetError.invalidRequest` for one that is too long or did not arrive.
+    static func read(
+        _ request: Request, over channel: any Channel, bytesMax: Int, secondsMax: Int64
+    ) async throws(FleetError) -> [UInt8] {
+        if request.headers[.contentLength] == "0" { return [] }
+        let tooLong = FleetError(.invalidRequest, "the body is longer than \(bytesMax) bytes")
+        // Nobody need send it first to be told.
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > bytesMax {
+            throw tooLong
+        }
+        // A body that trickles in holds a connection and a task; the idle timer never sees it.
+        let deadline = channel.eventLoop.scheduleTask(in: .seconds(secondsMax)) {
+            channel.close(promise: nil)
+        }
+        defer { deadline.cancel() }
+        do {
+            let buffer = try await request.body.collect(upTo: bytesMax)
+            return Array(buffer.readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw tooLong
+        } catch {
+            throw FleetError(.invalidRequest, "the body did not arrive whole")
+        }
+    }
+}

@@ -1,0 +1,190 @@
+import Crypto
+import Fleet
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import NIOSSL
+import Provisioning
+
+/// Enrolment over Secure Transport, RFC 7030: HTTP in, the dialogue's own use cases, HTTP out.
+struct ESTResponder: HTTPResponder {
+    typealias Context = OperationContext
+
+    /// The base64 of the largest request that is taken, with its line ends.
+    static let bodyBytesMax = 8 << 10
+    static let bodySecondsMax: Int64 = 10
+    static let pathBytesMax = 1 << 10
+
+    let services: ESTServices
+    let logger: Logger
+
+    func respond(to request: Request, context: OperationContext) async -> Response {
+        let target = request.head.path ?? ""
+        let path = String(target.prefix { $0 != "?" })
+        guard target.utf8.count <= Self.pathBytesMax else {
+            return ESTResponse.plain(.uriTooLong, "the path is too long")
+        }
+        guard let asked = ESTPath(path) else {
+            return ESTResponse.plain(
+                .notFound,
+                "there is /.well-known/est/[TEMPLATE/] with cacerts, csrattrs, simpleenroll, "
+                    + "simplereenroll and serverkeygen")
+        }
+        guard request.method == (asked.operation.isRead ? .get : .post) else {
+            return ESTResponse.plain(
+                .methodNotAllowed,
+                "\(asked.operation.rawValue) is asked with "
+                    + (asked.operation.isRead ? "GET" : "POST"))
+        }
+        do throws(FleetError) {
+            switch asked.operation {
+            case .cacerts:
+                return ESTResponse.authorities(try self.services.encoding.authorities())
+            case .csrattrs:
+                return ESTResponse.attributes(try self.services.encoding.attributes())
+            case .fullcmc:
+                return ESTResponse.plain(.notImplemented, "Full CMC is not offered here")
+            case .simpleenroll, .simplereenroll, .serverkeygen:
+                return try await self.enrol(asked, request, context)
+            }
+        } catch {
+            return self.refusal(error, asked, context)
+        }
+    }
+
+    private func refusal(
+        _ error: FleetError, _ asked: ESTPath, _ context: OperationContext,
+        correlationID: String? = nil
+    ) -> Response {
+        self.logger.info(
+            "enrolment refused",
+            metadata: [
+                "operation": "\(asked.operation.rawValue)", "code": "\(error.code.rawValue)",
+                "message": "\(error.message)", "source": "\(context.sourceAddress ?? "-")",
+            ])
+        return ESTResponse.refusal(
+            error, correlationID: correlationID,
+            mayAskAgain: asked.operation == .simpleenroll)
+    }
+
+    // MARK: Enrolling
+
+    private func enrol(
+        _ asked: ESTPath, _ request: Request, _ context: OperationContext
+    ) async throws(FleetError) -> Response {
+        guard let certificate = try await Self.client(context) else {
+            return ESTResponse.unknownClient()
+        }
+        // RFC 7030 4.2.1.
+        let type = request.headers[.contentType]?.lowercased() ?? ""
+        guard type == "application/pkcs10" || type.hasPrefix("application/pkcs10;") else {
+            return ESTResponse.plain(
+                .unsupportedMediaType, "send application/pkcs10, a signing request in base64")
+        }
+        let presented = try self.services.encoding.request(
+            Self.decode(try await Self.body(of: request, context)))
+        let isRenewal = try await self.isRenewal(asked.operation, by: certificate)
+        let outcome: EnrolmentOutcome<EnrolledCertificate>
+        if isRenewal {
+            let publisher = try await self.services.gate.admit(
+                certificate, asking: [Enrolment.renewalTopic], as: Self.name(presented),
+                from: context.sourceAddress ?? "unknown")
+            outcome = await self.services.provisioner.reenrol(
+                asked.operation == .serverkeygen ? .made : .request(presented.pem),
+                for: publisher)
+        } else {
+            let enrolment = Enrolment(
+                template: try await self.template(asked, of: certificate),
+                key: asked.operation == .serverkeygen ? .made : .request(presented.pem),
+                parameters: try self.services.provisioner.enrolmentParameters(
+                    presented.subject))
+            let publisher = try await self.services.gate.admit(
+                certificate, asking: enrolment.topics, as: Self.name(presented),
+                from: context.sourceAddress ?? "unknown")
+            outcome = await self.services.provisioner.enrol(enrolment, for: publisher)
+        }
+        switch outcome.result {
+        case .success(let enrolled): return try self.answer(enrolled)
+        case .failure(let error):
+            return self.refusal(error, asked, context, correlationID: outcome.correlationID)
+        }
+    }
+
+    /// A device that asks for another pair, as one that asks to be enrolled again, shows its own
+    /// certificate; a claim has none to renew.
+    private func isRenewal(
+        _ operation: ESTPath.Operation, by certificate: CertificateID
+    ) async throws(FleetError) -> Bool {
+        if operation == .simplereenroll { return true }
+        guard operation == .serverkeygen else { return false }
+        return try await self.services.provisioner.isDevice(certificate)
+    }
+
+    private func template(
+        _ asked: ESTPath, of certificate: CertificateID
+    ) async throws(FleetError) -> String {
+        guard let label = asked.label else {
+            return try await self.services.provisioner.enrolmentTemplate(
+                of: certificate, standard: self.services.standardTemplate)
+        }
+        do throws(FleetError) { return try TemplateName(label).rawValue } catch {
+            throw FleetError(
+                .templateNotFound, "there is no provisioning template '\(label.clipped)'")
+        }
+    }
+
+    private func answer(_ enrolled: EnrolledCertificate) throws(FleetError) -> Response {
+        let encoding = self.services.encoding
+        let certificate = try encoding.certificate(enrolled.pem)
+        guard let key = enrolled.privateKeyPEM else {
+            return ESTResponse.certificate(certificate)
+        }
+        let encoded = try key.expose { (pem) throws(FleetError) in try encoding.privateKey(pem) }
+        return ESTResponse.pair(key: encoded, certificate: certificate)
+    }
+
+    /// What the device calls itself.
+    private static func name(_ request: PresentedRequest) -> String {
+        let name = request.subject["SerialNumber"]?.first ?? request.subject["CommonName"]?.first
+        return name ?? "est"
+    }
+
+    /// The certificate of the TLS session, on resumed ones too.
+    private static func client(
+        _ context: OperationContext
+    ) async throws(FleetError) -> CertificateID? {
+        do {
+            guard let peer = try await context.channel.nioSSL_peerCertificate().get() else {
+                return nil
+            }
+            return CertificateID(sha256: SHA256.hash(data: try peer.toDERBytes()))
+        } catch {
+            throw FleetError(.accessDenied, "the client's certificate cannot be read")
+        }
+    }
+
+    private static func body(
+        of request: Request, _ context: OperationContext
+    ) async throws(FleetError) -> [UInt8] {
+        do throws(FleetError) {
+            return try await CollectedBody.read(
+                request, over: context.channel, bytesMax: Self.bodyBytesMax,
+                secondsMax: Self.bodySecondsMax)
+        } catch {
+            throw FleetError(.invalidPayload, error.message)
+        }
+    }
+
+    /// Base64 in lines; some clients put PEM's own lines around it.
+    private static func decode(_ body: [UInt8]) throws(FleetError) -> [UInt8] {
+        let text = String(decoding: body, as: UTF8.self)
+        let lines = text.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("-----") }
+        let joined = lines.joined().filter { !$0.isWhitespace }
+        guard !joined.isEmpty, let data = Data(base64Encoded: joined) else {
+            throw FleetError(.invalidCSR, "the body is no signing request in base64")
+        }
+        return [UInt8](data)
+    }
+}

@@ -1,0 +1,80 @@
+import Fleet
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+package import Logging
+package import NIOCore
+import NIOSSL
+
+/// EST on a port of its own: HTTPS with the service's certificate, which a client checks with the
+/// authorities that it has, and which asks the client for one of its own. Whoever shows none may
+/// read what is public.
+package struct ESTServer: Sendable {
+    package static let connectionsMax = 1024
+    package static let idleSecondsMax: Int64 = 30
+
+    private let host: String
+    private let port: Int
+    private let identity: ControlServer.TLSIdentity
+    private let anchors: [UInt8]
+    private let services: ESTServices
+    private let logger: Logger
+
+    /// - Parameter anchors: authorities in PEM, whose names the server sends to clients.
+    package init(
+        host: String, port: Int, identity: ControlServer.TLSIdentity, anchors: [UInt8],
+        services: ESTServices, logger: Logger
+    ) {
+        self.host = host
+        self.port = port
+        self.identity = identity
+        self.anchors = anchors
+        self.services = services
+        self.logger = logger
+    }
+
+    /// Serves until the surrounding task is cancelled or shut down gracefully.
+    /// - Parameter onRunning: called once requests are answered, with the address that is bound.
+    package func run(onRunning: @escaping @Sendable (SocketAddress?) async -> Void) async throws {
+        var quiet = self.logger
+        quiet.logLevel = .warning
+        var configuration = try self.identity.configuration()
+        configuration.certificateVerification = .optionalVerification
+        configuration.trustRoots = .certificates(
+            try NIOSSLCertificate.fromPEMBytes(self.anchors))
+        configuration.renegotiationSupport = .none
+        let services = self.services
+        let logger = self.logger
+        let tls = TLSChannelConfiguration(
+            tlsConfiguration: configuration,
+            customAsyncVerificationCallback: { chain in
+                await Self.verify(chain, by: services, logger)
+            })
+        let application = Application(
+            responder: ESTResponder(services: self.services, logger: self.logger),
+            server: try .tls(
+                .http1(configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
+                configuration: tls),
+            configuration: ApplicationConfiguration(
+                address: .hostname(self.host, port: self.port), serverName: "slipway",
+                availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
+            onServerRunning: { channel in await onRunning(channel.localAddress) }, logger: quiet)
+        try await application.run()
+    }
+
+    /// Whom the gateway would let through TLS, and nobody else.
+    private static func verify(
+        _ chain: [NIOSSLCertificate], by services: ESTServices, _ logger: Logger
+    ) async -> NIOSSLVerificationResult {
+        guard let der = try? chain.first?.toDERBytes() else { return .failed }
+        do throws(FleetError) {
+            try await services.gate.recognize(der)
+            return .certificateVerified
+        } catch {
+            logger.info(
+                "a client's certificate is refused",
+                metadata: ["message": "\(error.message)"])
+            return .failed
+        }
+    }
+}

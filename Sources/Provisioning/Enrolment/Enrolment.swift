@@ -1,0 +1,199 @@
+package import Fleet
+import Registry
+
+/// Both steps of the dialogue in one: what EST calls an enrolment (RFC 7030 4.2 and 4.4).
+package struct Enrolment: Sendable {
+    package enum Key: Sendable {
+        /// The key of a PKCS#10 request in PEM.
+        case request(String)
+        /// A pair that the service makes.
+        case made
+    }
+
+    package let template: String
+    package let key: Key
+    package let parameters: [String: String]
+
+    package init(template: String, key: Key, parameters: [String: String]) {
+        self.template = template
+        self.key = key
+        self.parameters = parameters
+    }
+
+    /// The topics that the same request would be published to: what a policy lets a claim do over
+    /// MQTT it lets it do here.
+    package var topics: [String] {
+        let create: ProvisioningTopic.Request =
+            switch self.key {
+            case .request: .createCertificateFromCSR
+            case .made: .createKeysAndCertificate
+            }
+        return [create, .registerThing(template: self.template)].map {
+            ProvisioningTopic($0, .json).text
+        }
+    }
+
+    package static let renewalTopic = ProvisioningTopic(.renewCertificate, .json).text
+}
+
+/// A certificate with its thing. It is committed already.
+package struct EnrolledCertificate: Sendable {
+    package let certificate: CertificateID
+    package let pem: String
+    /// Only where the service made the key pair.
+    package let privateKeyPEM: Secret<WipedBytes>?
+}
+
+/// What became of an attempt, and the number that it is found by.
+package struct EnrolmentOutcome<Result: Sendable>: Sendable {
+    package let result: Swift.Result<Result, FleetError>
+    package let correlationID: String
+}
+
+extension Provisioner {
+    /// Creates a certificate and registers its thing by the very use cases of the dialogue: the
+    /// claim, its budget, the template, the hook, the lists and the verdict are asked there.
+    ///
+    /// Idempotent while the certificate's ownership token lives: the same key for the same claim
+    /// goes on with the certificate that it has, so that a device that is held asks until somebody
+    /// has decided.
+    package func enrol(
+        _ enrolment: Enrolment, for publisher: Publisher
+    ) async -> EnrolmentOutcome<EnrolledCertificate> {
+        await self.attempting(.enrol, of: enrolment.template, by: publisher) {
+            () async throws(FleetError) -> EnrolledCertificate in
+            Attempt.current?.names(serial: self.serial(in: enrolment.parameters))
+            let created = try await self.create(enrolment.key, for: publisher)
+            _ = try await self.registerThing(
+                RegisterThingRequest(
+                    template: enrolment.template, ownershipToken: created.ownershipToken,
+                    parameters: enrolment.parameters), for: publisher)
+            return EnrolledCertificate(
+                certificate: created.certificate, pem: created.pem,
+                privateKeyPEM: created.privateKeyPEM)
+        }
+    }
+
+    /// The next certificate of a device that shows its own (RFC 7030 4.2.2).
+    package func reenrol(
+        _ key: Enrolment.Key, for publisher: Publisher
+    ) async -> EnrolmentOutcome<EnrolledCertificate> {
+        await self.attempting(.renewCertificate, of: nil, by: publisher) {
+            () async throws(FleetError) -> EnrolledCertificate in
+            switch key {
+            case .request(let pem):
+                let renewed = try await self.renewCertificate(for: .request(pem), by: publisher)
+                return EnrolledCertificate(
+                    certificate: renewed.certificate, pem: renewed.pem, privateKeyPEM: nil)
+            case .made:
+                let pair = try await self.keyPair()
+                let renewed = try await self.renewCertificate(
+                    for: .made(pair.publicKey), by: publisher)
+                return EnrolledCertificate(
+                    certificate: renewed.certificate, pem: renewed.pem,
+                    privateKeyPEM: pair.privateKeyPEM)
+            }
+        }
+    }
+
+    private func attempting<Result: Sendable>(
+        _ operation: ProvisioningOperation, of template: String?, by publisher: Publisher,
+        _ body: @Sendable () async throws(FleetError) -> Result
+    ) async -> EnrolmentOutcome<Result> {
+        let attempt = Attempt(
+            operation, template: template, publisher: publisher, clock: self.ports.clock,
+            entropy: self.ports.entropy)
+        let result = await Attempt.$current.withValue(attempt) {
+            () async -> Swift.Result<Result, FleetError> in
+            do throws(FleetError) { return .success(try await body()) } catch {
+                return .failure(error)
+            }
+        }
+        self.announce(.attempted(attempt.record))
+        CrashPoint.reached(.beforeReply)
+        return EnrolmentOutcome(result: result, correlationID: attempt.id)
+    }
+
+    private func create(
+        _ key: Enrolment.Key, for publisher: Publisher
+    ) async throws(FleetError) -> CreatedCertificate {
+        switch key {
+        case .made: return try await self.createKeysAndCertificate(for: publisher)
+        case .request(let pem):
+            if let known = try await self.begun(pem, by: publisher) { return known }
+            return try await self.createCertificate(csr: pem, for: publisher, token: .derived)
+        }
+    }
+
+    /// The certificate that this claim has had made for the key, and whose token still lives.
+    private func begun(
+        _ csr: String, by publisher: Publisher
+    ) async throws(FleetError) -> CreatedCertificate? {
+        let key = try self.ports.issuer.publicKey(ofCSR: csr)
+        let sharers = RecordKey.certificatesWithKey(key)
+        let ids = try await self.ports.store.load([sharers]).certificatesWithKey(key)
+            .prefix(KeyReuse.certificatesOfKeyMax)
+        guard !ids.isEmpty else { return nil }
+        let now = self.ports.clock.now
+        let oldest = now.advanced(bySeconds: -Limits.ownershipTokenSeconds)
+        let found = try await self.ports.store.load(Set(ids.map { .certificate($0) }))
+        let candidates = ids.compactMap(found.certificate).filter {
+            $0.kind == .device && $0.createdAt > oldest
+                && ($0.status == .pendingActivation || $0.status == .active)
+        }
+        for certificate in candidates.sorted(by: { $0.createdAt > $1.createdAt }) {
+            let minted = self.mint.mint(
+                certificate: certificate.id, claim: publisher.principal,
+                at: certificate.createdAt, as: .derived)
+            let token = RecordKey.ownershipToken(minted.hash)
+            guard try await self.ports.store.load([token]).ownershipToken(minted.hash) != nil
+            else { continue }
+            return CreatedCertificate(
+                certificate: certificate.id, pem: certificate.pem, privateKeyPEM: nil,
+                ownershipToken: Secret(minted.text))
+        }
+        return nil
+    }
+}
+
+extension Provisioner {
+    /// Whether the certificate is one device's own, and no claim's.
+    package func isDevice(_ id: CertificateID) async throws(FleetError) -> Bool {
+        try await self.ports.store.load([.certificate(id)]).certificate(id)?.kind == .device
+    }
+
+    /// By which template a claim's devices are enrolled where nobody names one: the only one that
+    /// the claim is for, or else the standard.
+    package func enrolmentTemplate(
+        of principal: CertificateID, standard: String
+    ) async throws(FleetError) -> String {
+        let view = try await self.ports.store.load([.termsOfClaim(principal)])
+        let terms = view.claimTerms(of: principal)
+        if let templates = terms?.templates, templates.count == 1, let only = templates.first {
+            return only.rawValue
+        }
+        guard !standard.isEmpty else {
+            throw FleetError(
+                .templateNotFound,
+                "name the template in the path: /.well-known/est/TEMPLATE/simpleenroll")
+        }
+        return standard
+    }
+
+    /// What a request's subject says to a template: each attribute by its name, and the serial
+    /// number, or else the common name, as the parameter that carries the serial.
+    /// - Throws: `FleetError.invalidParameters` where the subject names neither.
+    package func enrolmentParameters(
+        _ subject: [String: [String]]
+    ) throws(FleetError) -> [String: String] {
+        var parameters = subject.compactMapValues { $0.count == 1 ? $0.first : nil }
+        guard let serial = parameters["SerialNumber"] ?? parameters["CommonName"] else {
+            throw FleetError(
+                .invalidParameters,
+                "the request's subject has no serialNumber and no common name to enrol by"
+            ).because(.parameterMissing, parameter: self.settings.enrolment.serialParameter)
+        }
+        parameters[self.settings.enrolment.serialParameter] = serial
+        return parameters
+    }
+}
