@@ -230,3 +230,18 @@ def test_a_budget_is_exact_in_a_storm(make_gateway):
     # Who was paid for comes again at no cost, so the same run ends the same.
     code, told = run(21)
     assert code == 2 and not told["asExpected"]
+
+
+@pytest.mark.parametrize("emptied", [True, False])
+def test_a_lost_database_is_not_taken_for_a_new_fleet(make_gateway, emptied):
+    """What a full disk tore off at a restore must not come up and know no device."""
+    gateway = make_gateway().start()
+    gateway.stop()
+    for file in gateway.directory.glob("var/fleet.db*"):
+        file.unlink()
+    if emptied:
+        gateway.database.touch()
+    done = gateway.run("serve", check=False)
+    assert done.returncode == 1
+    assert "missing or empty: put a backup in its place" in done.stdout + done.stderr
+    assert not gateway.database.exists() or gateway.database.stat().st_size == 0

@@ -98,7 +98,7 @@ extension CertCommand {
             }
             defer { try? FileManager.default.removeItem(at: folder) }
             let store = try FleetDatabase.open(
-                folder.appendingPathComponent("fleet.db").path, .exclusive)
+                folder.appendingPathComponent("fleet.db").path, .exclusive, isNew: true)
             let clock = ContinuousClock()
             let start = clock.now
             let failure = await withTaskGroup(of: FleetError?.self) { group in

@@ -37,7 +37,7 @@ extension CertCommand {
                 }
                 defer { try? FileManager.default.removeItem(at: folder) }
                 let store = try FleetDatabase.open(
-                    folder.appendingPathComponent("fleet.db").path, .exclusive)
+                    folder.appendingPathComponent("fleet.db").path, .exclusive, isNew: true)
                 let figures = try await self.figures(store)
                 await store.close()
                 self.show(figures)

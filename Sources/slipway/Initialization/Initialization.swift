@@ -119,7 +119,8 @@ struct Initialization: Sendable {
                 self.installation.tokenKey, entropy.bytes(count: Self.tokenKeyBytes))
             made.append("the ownership token key")
         }
-        let store = try FleetDatabase.open(self.installation.database, .exclusive)
+        let store = try FleetDatabase.open(
+            self.installation.database, .exclusive, isNew: true)
         let credential: CredentialsFile?
         do throws(FleetError) {
             made += try await self.found(store, clock)
