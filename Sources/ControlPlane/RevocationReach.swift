@@ -8,6 +8,7 @@ struct RevocationReach {
     private var revoked = 0
     private var online = 0
     private var claims: [CertificateID: String] = [:]
+    private var kinds: [String: Int] = [:]
     private var lines: [String: Int] = [:]
     private var stations: [String: Int] = [:]
     private var lots: [String: Int] = [:]
@@ -52,9 +53,12 @@ struct RevocationReach {
         let documents = try await store.load(
             Set(things.values.joined().map { RecordKey.documentOfThing($0) }))
         for certificate in fresh {
-            let isOnline = things[certificate.id, default: []].contains { thing in
-                documents.documentOfThing(thing)?.connectivity?.isConnected == true
-            }
+            // One that is superseded has no connection, though its thing may have.
+            let isOnline =
+                certificate.status == .active
+                && things[certificate.id, default: []].contains { thing in
+                    documents.documentOfThing(thing)?.connectivity?.isConnected == true
+                }
             self.count(certificate, isOnline: isOnline)
         }
     }
@@ -62,6 +66,7 @@ struct RevocationReach {
     private mutating func count(_ certificate: Certificate, isOnline: Bool) {
         if certificate.status == .revoked { self.revoked += 1 }
         if isOnline { self.online += 1 }
+        self.kinds[certificate.kind.rawValue, default: 0] += 1
         let provenance = certificate.provenance
         let line = provenance?.origin.claim.flatMap { self.claims[$0] } ?? "-"
         self.lines[line, default: 0] += 1
@@ -84,6 +89,7 @@ struct RevocationReach {
             "revokedAlready": .int(self.revoked),
             "online": .int(self.online),
             "crlBytesMore": .int((plan.certificates.count - self.revoked) * entryBytes),
+            "kinds": counts(self.kinds),
             "lines": counts(self.lines), "stations": counts(self.stations),
             "lots": counts(self.lots), "templates": counts(self.templates),
             "certificates": .array(

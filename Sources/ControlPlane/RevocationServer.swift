@@ -50,6 +50,9 @@ struct RevocationResponder: HTTPResponder {
     static let bodyBytesMax = 16 << 10
     /// An OCSP request in a path: RFC 5019 uses GET up to 255 octets; longer ones are let pass.
     static let pathBytesMax = 4 << 10
+    /// A cache asks again after this, though what it has would be valid for longer: a revocation is
+    /// in the next list at once, and asking costs a 304.
+    static let cacheSecondsMax: Int64 = 300
     /// A list of a million entries goes out in pieces, each once the one before is on its way.
     static let pieceBytes = 64 << 10
 
@@ -125,14 +128,15 @@ struct RevocationResponder: HTTPResponder {
     ) -> Response {
         var headers = HTTPFields()
         if let thisUpdate = statement.thisUpdate, let nextUpdate = statement.nextUpdate {
-            let left = max(0, nextUpdate.seconds - self.clock.now.seconds)
+            let now = self.clock.now
+            let left = min(Self.cacheSecondsMax, max(0, nextUpdate.seconds - now.seconds))
             headers[.cacheControl] =
                 "max-age=\(left), public, no-transform, must-revalidate"
             headers[.lastModified] = Self.httpDate(thisUpdate)
-            headers[.expires] = Self.httpDate(nextUpdate)
+            headers[.expires] = Self.httpDate(now.advanced(bySeconds: left))
             let tag = "\"\(Self.tag(statement.der))\""
             headers[.eTag] = tag
-            headers[.date] = Self.httpDate(self.clock.now)
+            headers[.date] = Self.httpDate(now)
             if known == tag { return Response(status: .notModified, headers: headers) }
         } else {
             headers[.cacheControl] = "no-cache"

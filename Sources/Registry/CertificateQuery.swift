@@ -14,7 +14,7 @@ package struct CertificateQuery: Hashable, Sendable {
 
     package static let charactersMax = 2048
     private static let fields =
-        "claim, line, station, lot, template, version, hook, issuer, key, weakness, group and "
+        "claim, line, station, lot, template, version, hook, issuer, key, weakness, group, kind and "
         + "'issued between A and B'"
     /// Fewer digits of a digest would mean too many by accident.
     private static let digitsMin = 8
@@ -121,33 +121,29 @@ package struct CertificateQuery: Hashable, Sendable {
                 self.lines.append(try ClaimName(value).rawValue)
             }
         case "line": self.lines.append(value)
-        case "status", "kind":
+        case "status":
             guard scope == .list else {
                 throw FleetError(
                     .invalidQuery,
-                    "\(field) is for lists: a revocation goes by what stays, so that one that was "
+                    "status is for lists: a revocation goes by what stays, so that one that was "
                         + "broken off means the same when it goes on")
             }
-            self.terms.append(try Self.state(field, value))
+            self.terms.append(.status(try Self.word(field, value)))
+        case "kind": self.terms.append(.kind(try Self.word(field, value)))
         default: self.terms.append(try Self.origin(field, value))
         }
     }
 
-    private static func state(
+    private static func word<Word: RawRepresentable<String> & CaseIterable>(
         _ field: Substring, _ value: String
-    ) throws(FleetError) -> CertificateFilter.Term {
-        if field == "status", let status = Certificate.Status(rawValue: value) {
-            return .status(status)
+    ) throws(FleetError) -> Word {
+        guard let word = Word(rawValue: value) else {
+            throw FleetError(
+                .invalidQuery,
+                "'\(value.clipped)' in --where is no \(field): there are "
+                    + Word.allCases.map(\.rawValue).joined(separator: ", "))
         }
-        if field == "kind", let kind = Certificate.Kind(rawValue: value) { return .kind(kind) }
-        let known =
-            field == "status"
-            ? Certificate.Status.allCases.map(\.rawValue)
-            : Certificate.Kind.allCases.map(\.rawValue)
-        throw FleetError(
-            .invalidQuery,
-            "'\(value.clipped)' in --where is no \(field): there are "
-                + known.joined(separator: ", "))
+        return word
     }
 
     private static func origin(
@@ -171,7 +167,7 @@ package struct CertificateQuery: Hashable, Sendable {
             throw FleetError(
                 .invalidQuery,
                 "'\(String(field).clipped)' in --where is no field; there are \(Self.fields)"
-                    + ", and in lists status and kind")
+                    + ", and in lists status")
         }
     }
 

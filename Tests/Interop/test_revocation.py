@@ -350,6 +350,7 @@ def test_a_plan_is_refused_once_its_set_has_changed_and_carried_out_once(line):
     preview = plan.preview()
     assert preview["certificates"] == certificates and preview["revokedAlready"] == 0
     assert preview["crlBytesMore"] > 0 and preview["online"] == 0
+    assert preview["kinds"] == {"device": 5}
     assert plan.listed() == certificates
 
     # Somebody else's certificate comes under the same --where: the old digest is no longer true.
@@ -428,7 +429,7 @@ def test_lists_and_plans_have_one_grammar(line):
     assert Plan(line, f"{window} and kind=claim").listed() == []
     refused = Plan(line, f"{window} and status=ACTIVE").run()
     assert refused.returncode == 1 and "status is for lists" in refused.stderr
-    for words in ("colour=red", "lot", "status:ACTIVE", "weakness=ugly"):
+    for words in ("colour=red", "lot", "status:ACTIVE", "weakness=ugly", "kind=thing"):
         for command in ("list", "revoke"):
             done = line.slipway("cert", command, "--where", words, check=False)
             assert done.returncode == 1 and done.stderr, (command, words, done)

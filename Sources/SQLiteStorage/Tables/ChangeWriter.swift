@@ -49,20 +49,11 @@ struct ChangeWriter {
             try PolicyTables.detach(policy, from: target, db)
         case .attachThingPrincipal(let record): try PolicyTables.attach(record, revision, db)
         case .detachThingPrincipal(let thing, let id): try PolicyTables.detach(thing, id, db)
-        case .putCertificate(let record): try CertificateTables.put(record, revision, db)
-        case .setCertificateStatus(let id, let status, let reason, let time):
-            try CertificateTables.setStatus(id, status, reason: reason, at: time, revision, db)
-        case .setProvenance(let id, let provenance):
-            try CertificateTables.setProvenance(id, provenance, revision, db)
-        case .recordFirstSeen(let id, let time):
-            try CertificateTables.recordFirstSeen(id, at: time, revision, db)
-        case .deleteCertificate(let id): try CertificateTables.delete(id, db)
-        case .putRevocation(let record): try RevocationTable.put(record, revision, db)
         case .recordFinding(let record): try FindingTable.record(record, revision, db)
-        case .releaseHold(let id): try RevocationTable.releaseHold(id, db)
-        case .noteKeyWeakness(let key, let weakness):
-            try KeyTable.note(weakness, of: key, revision, db)
         case .putRenewal(let record): try RenewalTable.put(record, revision, db)
+        case .putCertificate, .setCertificateStatus, .setProvenance, .recordFirstSeen,
+            .deleteCertificate, .putRevocation, .releaseHold, .noteKeyWeakness:
+            try self.writeCertificate(change)
         case .putClaim, .deleteClaim, .putClaimTerms, .spendClaim, .setClaimSpent:
             try self.writeClaim(change)
         case .putAuthority(let record): try CertificateTables.put(record, revision, db)
@@ -104,6 +95,27 @@ struct ChangeWriter {
             try ClaimTables.spend(spend, db)
         } else if case .setClaimSpent(let name, let units) = change {
             try ClaimTables.setSpent(units, of: name, db)
+        }
+    }
+
+    private func writeCertificate(_ change: Change) throws {
+        let (db, revision) = (self.db, self.revision)
+        if case .putCertificate(let record) = change {
+            try CertificateTables.put(record, revision, db)
+        } else if case .setCertificateStatus(let id, let status, let reason, let time) = change {
+            try CertificateTables.setStatus(id, status, reason: reason, at: time, revision, db)
+        } else if case .setProvenance(let id, let provenance) = change {
+            try CertificateTables.setProvenance(id, provenance, revision, db)
+        } else if case .recordFirstSeen(let id, let time) = change {
+            try CertificateTables.recordFirstSeen(id, at: time, revision, db)
+        } else if case .deleteCertificate(let id) = change {
+            try CertificateTables.delete(id, db)
+        } else if case .putRevocation(let record) = change {
+            try RevocationTable.put(record, revision, db)
+        } else if case .releaseHold(let id) = change {
+            try RevocationTable.releaseHold(id, db)
+        } else if case .noteKeyWeakness(let key, let weakness) = change {
+            try KeyTable.note(weakness, of: key, revision, db)
         }
     }
 

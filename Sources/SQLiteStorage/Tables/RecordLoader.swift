@@ -33,10 +33,7 @@ struct RecordLoader {
             try self.one(
                 "certificates", CertificateTables.certificateColumns, "id = ?", id.rawValue
             ) { .certificate(try CertificateTables.certificate(&$0)) }
-        case .knownKey(let key):
-            try self.one("public_keys", KeyTable.columns, "fingerprint = ?", key.rawValue) {
-                .knownKey(try KeyTable.key(&$0))
-            }
+        case .knownKey(let key): try self.knownKey(key)
         case .renewal(let id): try self.renewal(of: id)
         case .policy(let name): try self.policy(name)
         case .template(let name):
@@ -69,8 +66,7 @@ struct RecordLoader {
         case .allowlist(let name): try self.allowlist(name)
         case .tags(let resource): try self.tags(of: resource)
         case .eventConfigurations: try self.eventConfigurations()
-        case .indexingConfiguration:
-            try self.indexingConfiguration()
+        case .indexingConfiguration: try self.indexingConfiguration()
         case .registrationCode: try self.registrationCode()
         case .accessKey(let id): try self.accessKey(id)
         case .role(let name): try self.role(name)
@@ -84,6 +80,12 @@ struct RecordLoader {
             .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry,
             .allowlistUnit:
             try self.set(key).map { RegistryView.Entry(record: $0, revision: 0) }
+        }
+    }
+
+    private func knownKey(_ key: PublicKeyFingerprint) throws -> RegistryView.Entry? {
+        try self.one("public_keys", KeyTable.columns, "fingerprint = ?", key.rawValue) {
+            .knownKey(try KeyTable.key(&$0))
         }
     }
 

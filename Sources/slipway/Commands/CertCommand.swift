@@ -23,8 +23,8 @@ extension CertCommand {
                 slipway cert list --where 'claim=line-4 and issued between 14:05 and 15:30'
 
                 Fields of --where are those of 'slipway cert revoke': claim, line, station, lot, \
-                template, version, hook, issuer, key, weakness, group, and 'issued between A and \
-                B', joined by ' and '; and here also status and kind.
+                template, version, hook, issuer, key, weakness, group, kind, and 'issued between \
+                A and B', joined by ' and '; and here also status.
                 """)
 
         @Option(

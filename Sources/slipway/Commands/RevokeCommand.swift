@@ -14,7 +14,7 @@ extension CertCommand {
                 slipway cert revoke --where 'claim=line-4 and lot=B7' --plan DIGEST
 
                 Fields of --where: claim, line, station, lot, template, version, hook, issuer, \
-                key, weakness, group, and 'issued between A and B', joined by ' and '; 'slipway \
+                key, weakness, group, kind, and 'issued between A and B', joined by ' and '; 'slipway \
                 cert list --where' has the same. A revocation by --where names the digest its \
                 preview printed, and does nothing where the set has changed since. Broken off, \
                 the same command goes on where it was.
@@ -131,6 +131,9 @@ extension CertCommand {
             let rows = (preview.objectValue?.members ?? []).filter { $0.key != "certificates" }
                 .map { member in [member.key, Details.text(member.value)] }
             for line in Terminal.table(rows) { Terminal.say(line) }
+            guard preview["revokedAlready"] != preview["count"] else {
+                return Terminal.say("All of these are revoked already.")
+            }
             Terminal.say(
                 "Nothing is revoked yet. To revoke these: slipway cert revoke --where '\(filter)' "
                     + "--plan \(preview["plan"]?.stringValue ?? "")")

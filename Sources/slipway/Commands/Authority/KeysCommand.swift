@@ -88,6 +88,8 @@ struct KeyAudit {
     struct Holder {
         let id: String
         let subject: String
+        /// A certificate that no thing has been registered with yet.
+        var isPending = false
     }
 
     struct Finding {
@@ -112,10 +114,13 @@ struct KeyAudit {
             audit.add(try CertificateFacts(pem: authority.pem))
         }
         try await scan.certificates { certificate throws(FleetError) in
-            audit.add(try CertificateFacts(pem: certificate.pem))
+            audit.add(
+                try CertificateFacts(pem: certificate.pem),
+                isPending: certificate.status == .pendingActivation)
         }
         for (_, holders) in audit.holdersOfKey.sorted(by: { $0.key.rawValue < $1.key.rawValue })
         where holders.count > 1 {
+            guard try await !Self.areOneDevice(holders, scan) else { continue }
             audit.findings += holders.map { holder in
                 Finding(
                     holder: holder, defect: .usedAgain,
@@ -125,8 +130,24 @@ struct KeyAudit {
         self = audit
     }
 
-    private mutating func add(_ facts: CertificateFacts) {
-        let holder = Holder(id: facts.id.rawValue, subject: facts.subject)
+    /// A device may ask again with the key that it has: then all its certificates speak for one
+    /// thing, or wait for one.
+    private static func areOneDevice(
+        _ holders: [Holder], _ scan: FleetScan
+    ) async throws(FleetError) -> Bool {
+        var things: Set<ThingName> = []
+        for holder in holders {
+            let id = try CertificateID(holder.id)
+            things.formUnion(
+                try await scan.store.load([.thingsOfCertificate(id)]).thingsOfCertificate(id)
+                    .map(\.thing))
+        }
+        return things.count == 1 || things.isEmpty && holders.allSatisfy(\.isPending)
+    }
+
+    private mutating func add(_ facts: CertificateFacts, isPending: Bool = false) {
+        let holder = Holder(
+            id: facts.id.rawValue, subject: facts.subject, isPending: isPending)
         self.holders += 1
         let isNew = self.holdersOfKey[facts.publicKey] == nil
         self.holdersOfKey[facts.publicKey, default: []].append(holder)
