@@ -14,8 +14,8 @@ package struct CertificateQuery: Hashable, Sendable {
 
     package static let charactersMax = 2048
     private static let fields =
-        "claim, line, station, lot, template, version, hook, issuer, key, weakness, group, kind and "
-        + "'issued between A and B'"
+        "claim, line, station, lot, template, version, hook, issuer, key, weakness, group, kind "
+        + "and 'issued between A and B'"
     /// Fewer digits of a digest would mean too many by accident.
     private static let digitsMin = 8
 

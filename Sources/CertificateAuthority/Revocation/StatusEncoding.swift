@@ -182,7 +182,8 @@ struct StatusStatement: ~Copyable {
         }
     }
 
-    /// With its signature, DER: in the same buffer, so that there is no second copy of a large list.
+    /// With its signature, DER: in the same buffer, so that there is no second copy of a large
+    /// list.
     consuming func sealed(algorithm: [UInt8], signature: [UInt8]) -> [UInt8] {
         self.octets += algorithm
         self.octets += StatusDER.wrapped(0x03, [0] + signature)

@@ -1,5 +1,5 @@
-/// A public key that the fleet has seen. It stays known when its certificate is gone: a key that was
-/// copied, or whose certificate was revoked, is no better for somebody having tidied up.
+/// A public key that the fleet has seen. It stays known when its certificate is gone: a key that
+/// was copied, or whose certificate was revoked, is no better for somebody having tidied up.
 package struct KnownKey: Hashable, Sendable {
     /// What it was first seen in.
     package enum Use: String, Sendable, CaseIterable {

@@ -21,10 +21,7 @@ struct RecordLoader {
             try self.one(
                 "thing_types", ThingTables.thingTypeColumns, "name = ?", name.rawValue
             ) { .thingType(try ThingTables.thingType(&$0)) }
-        case .thingGroup(let name):
-            try self.one(
-                "thing_groups", GroupTables.groupColumns, "name = ?", name.rawValue
-            ) { .thingGroup(try GroupTables.group(&$0)) }
+        case .thingGroup(let name): try self.group(name)
         case .billingGroup(let name):
             try self.one(
                 "billing_groups", GroupTables.billingGroupColumns, "name = ?", name.rawValue
@@ -80,6 +77,12 @@ struct RecordLoader {
             .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry,
             .allowlistUnit:
             try self.set(key).map { RegistryView.Entry(record: $0, revision: 0) }
+        }
+    }
+
+    private func group(_ name: ThingGroupName) throws -> RegistryView.Entry? {
+        try self.one("thing_groups", GroupTables.groupColumns, "name = ?", name.rawValue) {
+            .thingGroup(try GroupTables.group(&$0))
         }
     }
 

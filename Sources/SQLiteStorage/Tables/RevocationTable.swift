@@ -54,8 +54,8 @@ enum RevocationTable {
         try KeyTable.revoke(id, revision, db)
     }
 
-    /// A page of a CRL's entries as one text, `SERIAL REASON TIME;…`: one value instead of three for
-    /// each of a million rows. The index holds all of it, in this order. A reason that is none
+    /// A page of a CRL's entries as one text, `SERIAL REASON TIME;…`: one value instead of three
+    /// for each of a million rows. The index holds all of it, in this order. A reason that is none
     /// is left empty, so that its row is reported and not passed over.
     static let page = """
         SELECT count(*), group_concat(entry, ';') FROM (
