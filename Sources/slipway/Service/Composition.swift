@@ -22,7 +22,6 @@ struct Composition: Sendable {
     let webhooks: WebhookCaller
     let provisioner: Provisioner
     let sweep: PendingSweep
-    let retirement: RenewalRetirement
     let attempts: AttemptLog
     let connections: ConnectionLog
     let access: AccessParts
@@ -91,7 +90,6 @@ struct Composition: Sendable {
             settings: Self.provisioning(settings, realm), observe: { log.note($0) })
         try await EnrolmentParts.seedClock(of: self.provisioner, from: self.store)
         self.sweep = PendingSweep(store: self.store, clock: clock)
-        self.retirement = RenewalRetirement(store: self.store, clock: clock)
         self.registration = try RegistrationParts(
             settings, installation, store: self.store, issuer: issuer, logger: logger)
         self.revocation = try RevocationParts(
@@ -101,10 +99,8 @@ struct Composition: Sendable {
             store: self.store, connectivity: self.store,
             services: [ProvisioningService(provisioner: self.provisioner)],
             clock: clock, entropy: entropy, realm: realm, logger: logger,
-            trust: JustInTimeRegistration(
-                store: self.store, inspector: ForeignCertificateInspector(),
-                direct: self.registration.direct, clock: clock, realm: realm,
-                renewalGraceSeconds: RenewalParts.graceSeconds(settings)))
+            trust: RenewalParts.trust(
+                settings, store: self.store, direct: self.registration.direct, realm: realm))
         dependencies.clones = EnrolmentParts.clones(settings, self.store, log)
         dependencies.journal = self.connections
         self.broker = try Self.broker(

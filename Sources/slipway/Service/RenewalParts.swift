@@ -1,3 +1,4 @@
+import CertificateAuthority
 import Fleet
 import Logging
 import Provisioning
@@ -18,10 +19,26 @@ enum RenewalParts {
         return renewal
     }
 
+    /// Whom TLS lets in, the ended ones that may renew among them.
+    static func trust(
+        _ settings: ResolvedSettings, store: SQLiteFleetStore, direct: DirectRegistration,
+        realm: Realm
+    ) -> JustInTimeRegistration {
+        JustInTimeRegistration(
+            store: store, inspector: ForeignCertificateInspector(), direct: direct,
+            clock: SystemClock(), realm: realm, renewalGraceSeconds: Self.graceSeconds(settings))
+    }
+
     /// No grace where nobody renews.
     static func graceSeconds(_ settings: ResolvedSettings) -> Int64 {
         guard settings.integer("renewal.windowDays") > 0 else { return 0 }
         return Int64(settings.integer("renewal.graceDays")) * Self.secondsPerDay
+    }
+}
+
+extension Composition {
+    var retirement: RenewalRetirement {
+        RenewalRetirement(store: self.store, clock: self.clock)
     }
 }
 
