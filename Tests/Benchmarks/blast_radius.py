@@ -104,7 +104,7 @@ def main():
             "listen-connect-seconds": "600"})
         serials = folder / "serials.txt"
         serials.write_text("".join(f"BLAST-{n:06}\n" for n in range(devices)))
-        gateway.run(f"allowlist import demo {serials}")
+        run([SLIPWAY, "allowlist", "import", "demo", serials, "--directory", gateway.directory])
         gateway.start()
         begun = now()
         run(gateway.simulate_arguments(
