@@ -16,7 +16,7 @@ def arn(resource):
 class Account(http.server.ThreadingHTTPServer):
     """`calls` are the requests that were answered, `throttled` counts those that were not."""
 
-    def __init__(self, answers, throttle=2):
+    def __init__(self, answers, throttle=4):
         self.answers = answers
         self.throttle = throttle
         self.calls = []

@@ -37,17 +37,23 @@ struct ControlEndpoint: Sendable {
     }
 
     private static func client(_ authority: String?) throws(FleetError) -> HTTPClient {
-        guard let authority else { return HTTPClient.shared }
-        var tls = TLSConfiguration.makeClientConfiguration()
-        do {
-            tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authority))
-        } catch {
-            throw FleetError(
-                .invalidRequest,
-                "AWS_CA_BUNDLE names '\(authority)', which holds no certificates: \(error)")
+        var configuration = HTTPClient.Configuration()
+        // A certificate that is not believed, and a port where nobody listens, will not be another
+        // a minute later.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        if let authority {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            do {
+                tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authority))
+            } catch {
+                throw FleetError(
+                    .invalidRequest,
+                    "AWS_CA_BUNDLE names '\(authority)', which holds no certificates: \(error)")
+            }
+            configuration.tlsConfiguration = tls
         }
         let client = HTTPClient(
-            eventLoopGroupProvider: .singleton, configuration: .init(tlsConfiguration: tls))
+            eventLoopGroupProvider: .singleton, configuration: configuration)
         Self.kept.withLock { $0.append(client) }
         return client
     }
