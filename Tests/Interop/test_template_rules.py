@@ -63,7 +63,7 @@ def test_a_claim_for_minutes_is_in_no_listing_of_aws(iot, control):
     pages = iot.get_paginator("list_certificates").paginate()
     assert made not in [c["certificateId"] for page in pages for c in page["certificates"]]
     listed = json.loads(slipway(
-        "cert", "list", "--where", "kind:temporaryClaim", "--json", directory=control.directory).stdout)
+        "cert", "list", "--where", "kind=temporaryClaim", "--json", directory=control.directory).stdout)
     assert made in json.dumps(listed)
 
 
