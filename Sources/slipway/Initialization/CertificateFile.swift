@@ -6,7 +6,7 @@ import Foundation
 enum CertificateFile {
     private static let endLine = "-----END CERTIFICATE-----"
 
-    /// - Throws: `FleetError.invalidRequest` naming the file, and which of its certificates is none.
+    /// - Throws: `FleetError.invalidRequest` naming the file, and which certificate is none.
     static func read(_ file: String) throws(FleetError) -> [CertificateFacts] {
         let text = String(
             decoding: try PrivateFile.read(file, as: "the certificate"), as: UTF8.self)

@@ -13,9 +13,9 @@ extension CACommand {
                 slipway ca ceremony acme.yaml --rehearse --transcript rehearsal.json
                 slipway ca ceremony acme.yaml --transcript transcript.json
 
-                The transcript has the SHA-256 of the file that was followed, of every certificate, \
-                public key and file that was made, and the linter's findings. A rehearsal does all \
-                of it with keys of its own in a folder that is gone afterwards. Only a folder \
+                The transcript has the SHA-256 of the file that was followed, and of every \
+                certificate, public key and file that was made, and the linter's findings. A \
+                rehearsal does all of it with keys of its own in a folder that is gone afterwards. Only a folder \
                 without authorities is founded; 'slipway init' makes the rest.
                 """)
 

@@ -14,8 +14,8 @@ extension CACommand {
                 slipway ca create device-ca --for devices --request-out device-ca.csr
                 slipway ca create root-ca --root --key-type rsa-4096 --days 10950
 
-                An issuing CA signs what --for says, from when it is made or from --from on; without \
-                --for, only what a certificate profile or a template names it for. With \
+                An issuing CA signs what --for says, from when it is made or from --from on; \
+                without --for, only what a certificate profile or a template names it for. With \
                 --request-out its key stays here and the request goes to a root that is kept \
                 elsewhere ('slipway ca sign' there, 'slipway ca accept' here).
                 """)

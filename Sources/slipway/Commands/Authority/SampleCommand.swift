@@ -12,8 +12,8 @@ extension CertCommand {
                 slipway cert sample --count 1000 --output samples
 
                 For each profile of pki/profiles (or those named) one file of certificates, whose \
-                subjects, keys and issuers vary, and authorities.pem with the CAs that signed them. \
-                Those CAs' keys are kept nowhere, and nothing is entered in the registry. What has \
+                subjects, keys and issuers vary, and authorities.pem with the CAs that signed \
+                them. Those CAs' keys are kept nowhere, and nothing is entered in the registry. What has \
                 passed the linter is written; a profile that it does not let pass is an error.
                 """)
 
