@@ -25,8 +25,10 @@ extension Schema {
             WHERE weakness IS NOT NULL;
         DROP INDEX group_members_by_group;
         CREATE UNIQUE INDEX group_members_by_group ON group_members (thing_group, thing);
-        ALTER TABLE certificates ADD COLUMN hook_digest TEXT GENERATED ALWAYS AS (
-            json_extract(provenance, '$.registration.hookDigest')) VIRTUAL;
+        ALTER TABLE certificates ADD COLUMN hook_digest TEXT;
+        UPDATE certificates
+            SET hook_digest = json_extract(provenance, '$.registration.hookDigest')
+            WHERE provenance IS NOT NULL;
         CREATE INDEX certificates_by_hook ON certificates (hook_digest, created_at)
             WHERE hook_digest IS NOT NULL;
         """

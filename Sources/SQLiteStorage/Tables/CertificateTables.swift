@@ -26,8 +26,8 @@ enum CertificateTables {
         try db.run(
             """
             INSERT INTO certificates (
-                \(Self.certificateColumns), claim, template, lot, station, revision)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                \(Self.certificateColumns), claim, template, lot, station, hook_digest, revision)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, mode = excluded.mode,
                 serial_number = excluded.serial_number, issuer_id = excluded.issuer_id,
                 issuer = excluded.issuer, subject = excluded.subject,
@@ -38,7 +38,7 @@ enum CertificateTables {
                 status_reason = excluded.status_reason, provenance = excluded.provenance,
                 first_seen_at = excluded.first_seen_at, claim = excluded.claim,
                 template = excluded.template, lot = excluded.lot, station = excluded.station,
-                revision = excluded.revision
+                hook_digest = excluded.hook_digest, revision = excluded.revision
             """,
             row: [
                 certificate.id.rawValue, certificate.kind.rawValue, certificate.serialNumber,
@@ -52,7 +52,8 @@ enum CertificateTables {
                 provenance?.origin.claim?.rawValue,
                 provenance?.registration?.template?.rawValue,
                 provenance?.lot?.storable,
-                provenance?.station?.storable, revision,
+                provenance?.station?.storable, provenance?.registration?.hookDigest?.storable,
+                revision,
             ])
         try KeyTable.see(
             certificate.publicKey, as: KnownKey.Use(certificate.kind), revision, db)
@@ -77,10 +78,11 @@ enum CertificateTables {
         try db.run(
             """
             UPDATE certificates SET provenance = ?, claim = ?, template = ?, lot = ?, station = ?,
-                revision = ? WHERE id = ?
+                hook_digest = ?, revision = ? WHERE id = ?
             """, provenance.json.description, provenance.origin.claim?.rawValue,
             provenance.registration?.template?.rawValue, provenance.lot?.storable,
-            provenance.station?.storable, revision, id.rawValue)
+            provenance.station?.storable, provenance.registration?.hookDigest?.storable, revision,
+            id.rawValue)
         try Self.requireFound(id, db)
     }
 
