@@ -6,8 +6,8 @@ package import Fleet
 /// In AWS's dialogue a certificate is signed before its device names a template. Where the claim is
 /// for one template, or for several that ask for the same, it is known all the same, and the
 /// certificate is made so, but for what hangs on the device's parameters (`CertificateChoice`). An
-/// operator's registration knows everything. All of it is looked at when the thing is registered, and
-/// a certificate that does not meet it is not activated.
+/// operator's registration knows everything. All of it is looked at when the thing is registered,
+/// and a certificate that does not meet it is not activated.
 package struct CertificateDemands: Hashable, Sendable {
     /// The issuing authority: its subject (RFC 4514) or its certificate id.
     package var issuer: String?

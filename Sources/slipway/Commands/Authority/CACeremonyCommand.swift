@@ -15,8 +15,9 @@ extension CACommand {
 
                 The transcript has the SHA-256 of the file that was followed, and of every \
                 certificate, public key and file that was made, and the linter's findings. A \
-                rehearsal does all of it with keys of its own in a folder that is gone afterwards. Only a folder \
-                without authorities is founded; 'slipway init' makes the rest.
+                rehearsal does all of it with keys of its own in a folder that is gone \
+                afterwards. Only a folder without authorities is founded; 'slipway init' makes \
+                the rest.
                 """)
 
         @Argument(help: "The ceremony's file, in YAML") var file: String

@@ -13,8 +13,9 @@ extension CertCommand {
 
                 For each profile of pki/profiles (or those named) one file of certificates, whose \
                 subjects, keys and issuers vary, and authorities.pem with the CAs that signed \
-                them. Those CAs' keys are kept nowhere, and nothing is entered in the registry. What has \
-                passed the linter is written; a profile that it does not let pass is an error.
+                them. Those CAs' keys are kept nowhere, and nothing is entered in the registry. \
+                What has passed the linter is written; a profile that it does not let pass is an \
+                error.
                 """)
 
         private static let countMax = 100_000
