@@ -5,6 +5,8 @@ package import Fleet
 package struct ProfileSamples: ~Copyable {
     /// RSA keys take long; a handful serves all samples.
     private static let slowKeysMax = 4
+    /// Samples that each kind of issuer signs before the quick ones sign the rest.
+    private static let eachKindMax = 20
     private static let standardKeyTypes = ["EC-P256", "EC-P256", "EC-P384", "RSA-2048"]
 
     /// A class, since an array holds no value that cannot be copied.
@@ -58,8 +60,7 @@ package struct ProfileSamples: ~Copyable {
         _ profile: CertificateProfile, index: Int
     ) throws(FleetError) -> String {
         let key = try self.key(profile, index)
-        let signer =
-            profile.role.signer == .root ? self.root : self.issuing[index % self.issuing.count]
+        let signer = profile.role.signer == .root ? self.root : self.issuer(index)
         let full = try Self.subject(index)
         do throws(FleetError) {
             return try self.sign(
@@ -70,6 +71,13 @@ package struct ProfileSamples: ~Copyable {
             guard error.code == .invalidCSR, !index.isMultiple(of: 2) else { throw error }
             return try self.sign(profile, full, key, under: signer)
         }
+    }
+
+    /// Every kind signs some; most are of those that sign in no time.
+    private func issuer(_ index: Int) -> Held {
+        let everyKind = Self.eachKindMax * self.issuing.count
+        // P-256 and P-384 come first.
+        return self.issuing[index % (index < everyKind ? self.issuing.count : 2)]
     }
 
     private func sign(

@@ -77,7 +77,7 @@ struct AuthorityWorkshop: Sendable {
     private func entry(
         _ order: AuthorityOrder, in manifest: AuthorityManifest
     ) -> AuthorityManifest.Entry {
-        let isFirst = manifest.issuing.isEmpty && manifest.awaited.isEmpty
+        let isFirst = manifest.entries.allSatisfy { $0.uses.isDisjoint(with: order.uses) }
         return AuthorityManifest.Entry(
             name: order.name, role: .issuing, uses: order.uses,
             begin: order.begin ?? (isFirst ? nil : self.clock.now), replaces: order.replaces)
