@@ -75,7 +75,7 @@ struct SimulationContext: Sendable {
     /// same come back as one.
     func wait(seconds: Int, draw: UInt64) async {
         let asked = Int64(min(max(seconds, 1), Self.waitSecondsMax)) * 1000
-        await self.sleep(milliseconds: asked + Int64(draw % UInt64(asked / 2)))
+        await self.rest(milliseconds: asked + Int64(draw % UInt64(asked / 2)))
     }
 
     /// Exponential backoff with half of it left to chance, so that a fleet which lost its gateway
@@ -85,10 +85,10 @@ struct SimulationContext: Sendable {
         let ceiling = min(Self.pauseMillisecondsFirst << doublings, Self.pauseMillisecondsMax)
         let half = max(ceiling / 2, 1)
         let milliseconds = half + Int64(draw % UInt64(half))
-        await self.sleep(milliseconds: milliseconds)
+        await self.rest(milliseconds: milliseconds)
     }
 
-    private func sleep(milliseconds: Int64) async {
+    private func rest(milliseconds: Int64) async {
         let pause = self.group.next().scheduleTask(in: .milliseconds(milliseconds)) {}
         // The task fails where the run is stopped: the pause ends at once.
         await withTaskCancellationHandler {

@@ -241,10 +241,13 @@ import Testing
         await pool.shutdown()
     }
 
+    /// Its arguments are copied with every call, which the interpreter counts as one instruction:
+    /// what ends it is the deadline.
+    private static let endsAtTheDeadline = "select of much"
+
     /// With the service's own budget: what a probe costs is what its worker measured, and no clock
-    /// that a busy machine could stretch. Whatever costs nothing and does not end either is killed
-    /// at the deadline (`deadlineKillsTheWorkerAndTheNextCallIsServed`).
-    @Test(arguments: Self.probes)
+    /// that a busy machine could stretch.
+    @Test(arguments: Self.probes.filter { $0.name != Self.endsAtTheDeadline })
     func endsWithinTwiceTheDeadlineBesideAnHonestCall(probe: Probe) async throws {
         let service = HookSettings.standard(cores: 1)
         var settings = service
@@ -252,17 +255,37 @@ import Testing
         settings.deadlineMilliseconds = HookFixtures.deadlineMilliseconds
         settings.waitMillisecondsMax = HookFixtures.deadlineMilliseconds
         let pool = HookFixtures.pool(settings)
-        let (script, request) = (
-            try HookFixtures.script(probe.source), try HookFixtures.request()
-        )
-        async let ended = pool.run(script, request: request)
-        let honest = await pool.run(
-            try HookFixtures.script("return function() return {allowProvisioning = true} end"),
-            request: request)
-        #expect(honest.verdict == .allowed(parameterOverrides: [:]))
-        let cost = try #require(await ended.cost)
+        let cost = try #require(try await self.run(probe, on: pool).cost)
         #expect(cost.microseconds <= 2 * service.deadlineMilliseconds * 1000)
         #expect(cost.bytes <= service.memoryBytesMax)
         await pool.shutdown()
+    }
+
+    @Test(arguments: Self.probes.filter { $0.name == Self.endsAtTheDeadline })
+    func isKilledAtTheDeadline(probe: Probe) async throws {
+        let settings = HookSettings(
+            workers: 2, deadlineMilliseconds: 500,
+            waitMillisecondsMax: HookFixtures.deadlineMilliseconds, instructionsMax: Int.max)
+        let pool = HookFixtures.pool(settings)
+        #expect(try await self.run(probe, on: pool, honestly: false).verdict == .timedOut)
+        await pool.shutdown()
+    }
+
+    /// - Parameter honestly: whether an honest call beside it has to be served, whose own deadline
+    ///   no busy machine reaches.
+    private func run(
+        _ probe: Probe, on pool: HookPool, honestly: Bool = true
+    ) async throws -> HookOutcome {
+        let (script, request) = (
+            try HookFixtures.script(probe.source), try HookFixtures.request()
+        )
+        let honest = try HookFixtures.script(
+            "return function() return {allowProvisioning = true} end", name: "honest")
+        async let ended = pool.run(script, request: request)
+        if honestly {
+            let served = await pool.run(honest, request: request)
+            #expect(served.verdict == .allowed(parameterOverrides: [:]))
+        }
+        return await ended
     }
 }
