@@ -171,7 +171,7 @@ def test_an_account_is_imported_page_by_page_and_patiently(make_gateway, tmp_pat
             "thingTypeMetadata": {"deprecated": False}},
         ("GET", "/billing-groups"): ("billingGroups", "token", []),
         ("GET", "/thing-groups"): ("thingGroups", "token", [
-            {"groupName": name} for name in ("site", "hall", "annex")]),
+            {"groupName": name} for name in ("site", "hall", "annex", "yard")]),
         ("GET", "/provisioning-templates"): ("templates", "token", []),
         ("GET", "/cacertificates"): ("certificates", "marker", []),
         ("GET", "/things"): ("things", "token", [{"thingName": name} for name in names]),
@@ -186,9 +186,9 @@ def test_an_account_is_imported_page_by_page_and_patiently(make_gateway, tmp_pat
         answers["GET", f"/things/{name}"] = {
             "thingName": name, "thingTypeName": "Pump", "attributes": {"site": "a"}, "version": 1}
         answers["GET", f"/things/{name}/thing-groups"] = ("thingGroups", "token", [
-            {"groupName": "hall"}, {"groupName": "annex"}, {"groupName": "site"}])
+            {"groupName": "hall"}, {"groupName": "annex"}, {"groupName": "yard"}])
         answers["GET", f"/things/{name}/principals-v2"] = ("thingPrincipalObjects", "token", [])
-    for name, parent in (("site", None), ("hall", "site"), ("annex", None)):
+    for name, parent in (("site", None), ("hall", "site"), ("annex", None), ("yard", None)):
         metadata = {"parentGroupName": parent} if parent else {}
         answers["GET", f"/thing-groups/{name}"] = {
             "thingGroupName": name, "thingGroupArn": aws_account.arn(f"thinggroup/{name}"),
@@ -215,7 +215,7 @@ def test_an_account_is_imported_page_by_page_and_patiently(make_gateway, tmp_pat
     assert len(iot.list_attached_policies(
         target=aws.arn("thinggroup/site"))["policies"]) == len(names)
     groups = iot.list_thing_groups_for_thing(thingName="pump-3")["thingGroups"]
-    assert sorted(group["groupName"] for group in groups) == ["annex", "hall", "site"]
+    assert sorted(group["groupName"] for group in groups) == ["annex", "hall", "yard"]
 
 
 def test_a_file_is_a_list_and_a_claim_without_keys_gets_its_first(make_gateway, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import aws
 from test_aws_model import ROLE, TEMPLATE
 from test_cli import slipway
+from test_own_authority import TEMPLATE as JITP_TEMPLATE
 
 HOOK = {"targetArn": "arn:aws:lambda:local:000000000000:function:serial-allowlist"}
 
@@ -15,6 +16,13 @@ HOOK = {"targetArn": "arn:aws:lambda:local:000000000000:function:serial-allowlis
 @pytest.fixture(scope="module")
 def iot(control):
     return aws.client(control, config={"parameter_validation": False})
+
+
+@pytest.fixture(scope="module")
+def template(iot):
+    iot.create_provisioning_template(
+        templateName="rules", templateBody=TEMPLATE, provisioningRoleArn=ROLE)
+    return "rules"
 
 
 def refused(operation, **members):
@@ -43,8 +51,8 @@ def test_a_role_is_asked_for(iot):
         templateName="demo-sensor")["provisioningRoleArn"].startswith("arn:aws:iam::")
 
 
-def test_a_template_that_asks_no_hook_has_none(iot):
-    common = {"templateBody": TEMPLATE, "provisioningRoleArn": ROLE}
+def test_a_template_that_asks_no_hook_has_none(iot, template):
+    common = {"templateBody": JITP_TEMPLATE, "provisioningRoleArn": ROLE}
     assert "JITP" in refused(
         iot.create_provisioning_template, templateName="rules-hook", type="JITP",
         preProvisioningHook=HOOK, **common)
@@ -52,14 +60,14 @@ def test_a_template_that_asks_no_hook_has_none(iot):
     assert "JITP" in refused(
         iot.update_provisioning_template, templateName="rules-jitp", preProvisioningHook=HOOK)
     assert "exclude" in refused(
-        iot.update_provisioning_template, templateName="rules-role", preProvisioningHook=HOOK,
+        iot.update_provisioning_template, templateName=template, preProvisioningHook=HOOK,
         removePreProvisioningHook=True)
     assert "no claim registers by it" in refused(
         iot.create_provisioning_claim, templateName="rules-jitp")
 
 
-def test_a_claim_for_minutes_is_in_no_listing_of_aws(iot, control):
-    made = iot.create_provisioning_claim(templateName="rules-role")["certificateId"]
+def test_a_claim_for_minutes_is_in_no_listing_of_aws(iot, control, template):
+    made = iot.create_provisioning_claim(templateName=template)["certificateId"]
     pages = iot.get_paginator("list_certificates").paginate()
     assert made not in [c["certificateId"] for page in pages for c in page["certificates"]]
     listed = json.loads(slipway(
