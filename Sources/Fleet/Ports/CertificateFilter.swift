@@ -16,8 +16,8 @@ package struct CertificateFilter: Hashable, Sendable {
         case weakness(KeyWeakness)
         /// Of one of the certificate's things.
         case group(ThingGroupName)
-        /// Both ends are in it. Of a certificate that was renewed also the day of the device's first
-        /// one: who should not have been let in then is not made right by renewing.
+        /// Both ends are in it. Of a certificate that was renewed also the day of the device's
+        /// first one: who should not have been let in then is not made right by renewing.
         case issued(UnixTime, UnixTime)
         case status(Certificate.Status)
         case kind(Certificate.Kind)

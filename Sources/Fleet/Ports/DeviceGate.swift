@@ -7,8 +7,8 @@ package protocol DeviceGate: Sendable {
     func recognize(_ der: [UInt8]) async throws(FleetError)
 
     /// - Parameters:
-    ///   - topics: what the request would be over MQTT. The principal's policies must let it publish
-    ///     to each of them.
+    ///   - topics: what the request would be over MQTT. The principal's policies must let it
+    ///     publish to each of them.
     ///   - clientID: what the device calls itself, for policies that ask; a device with things of
     ///     its own is called by the first of them.
     /// - Throws: `FleetError.accessDenied`, with the reason where it arose.
