@@ -199,7 +199,7 @@ private func findings(
         #expect(reaching.first?.message.contains("{Site}/*") == true)
     }
 
-    /// A stand-in says nothing for sure where a map's row hangs on a value, so no error comes of it.
+    /// A stand-in says nothing for sure where a map's row hangs on a value: no error comes of it.
     @Test func aResourceOutOfAMapByAValueIsNoError() throws {
         let body = soundTemplate(
             policies: [
@@ -210,6 +210,15 @@ private func findings(
                 , "Mappings": {"M": {"a": {"arn": "arn:aws:iot:local:000000000000:topic/x"}}}
                 """#)
         #expect(try findings(body).allSatisfy { $0.rule.severity != .error })
+    }
+
+    @Test func topicsOfTheServiceReachNobodyElse() throws {
+        for topic in ["$slipway/certificates/renew/*", "$aws/certificates/create/*"] {
+            let resource = "\"arn:aws:iot:local:000000000000:topic/\(topic)\""
+            let body = soundTemplate(policies: [inlinePolicy(resource: resource)])
+            #expect(
+                try findings(body).allSatisfy { $0.rule != .reachesOtherThings }, "\(topic)")
+        }
     }
 
     @Test func whatIsIgnoredIsKeptBackWithItsReason() throws {

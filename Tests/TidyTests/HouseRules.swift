@@ -116,7 +116,10 @@ import Testing
             guard let keyword = words.firstIndex(where: { $0 == "func" || $0.hasPrefix("init(") }),
                 words[..<keyword].allSatisfy({ $0.allSatisfy { $0.isLetter || $0 == "@" } })
             else { continue }
-            let end = lines[index...].firstIndex { $0.hasPrefix("\(indent)}") }
+            // What is closed on its own line is no longer than that.
+            let end =
+                line.hasSuffix("}")
+                ? index : lines[index...].firstIndex { $0.hasPrefix("\(indent)}") }
             guard let end else { continue }
             let name = words[min(keyword + 1, words.count - 1)]
             let length = lines[index...end].count { !$0.drop { $0 == " " }.hasPrefix("case ") }

@@ -70,7 +70,7 @@ extension TemplateLint {
         switch kind {
         case "topic", "topicfilter":
             let wildcards = kind == "topic" ? "*?" : "*?+#"
-            guard name.contains(where: wildcards.contains) else { return }
+            guard name.contains(where: wildcards.contains), !Self.isServices(name) else { return }
             self.report(
                 .reachesOtherThings,
                 "nothing in '\(standIn.readable(name).clipped)' is the device's own: its "
@@ -85,6 +85,16 @@ extension TemplateLint {
                 expected: "${iot:Connection.Thing.ThingName}")
         default: break
         }
+    }
+
+    /// Topics on which the service itself answers, and nobody but the connection that asked: no
+    /// other thing hears or says anything there.
+    private static let servicesTopics = [
+        "$aws/certificates/", "$aws/provisioning-templates/", "$slipway/",
+    ]
+
+    private static func isServices(_ name: String) -> Bool {
+        Self.servicesTopics.contains { name.hasPrefix($0) }
     }
 
     // MARK: The claim

@@ -1,8 +1,8 @@
 import Fleet
 import Registry
 
-/// The bounds of templates beyond those that the whole fleet shares. Those that an operator may move
-/// are settings (`templates.…`); the others protect the service itself.
+/// The bounds of templates beyond those that the whole fleet shares. Those that an operator may
+/// move are settings (`templates.…`); the others protect the service itself.
 package struct TemplateLimits: Hashable, Sendable {
     /// Of a template's text in UTF-8 (AWS: templateBody). Setting `templates.bodyBytesMax`.
     package var bodyBytesMax: Int

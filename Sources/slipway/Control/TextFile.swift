@@ -1,10 +1,11 @@
 import Fleet
 import Foundation
+import Provisioning
 
 /// A file that is sent whole: a document or a script.
 enum TextFile {
     /// More than any of them may have; what is sent is judged by who reads it.
-    private static let bytesMax = 256 * 1024
+    private static let bytesMax = TemplateLimits.largest.bodyBytesMax
 
     /// - Parameter file: `-` is standard input.
     static func read(_ file: String) async throws(FleetError) -> String {

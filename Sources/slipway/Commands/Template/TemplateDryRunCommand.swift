@@ -63,8 +63,8 @@ struct DryRunTemplate: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A whole batch of devices", valueName: "file")) var serials: String?
     @Option(
         help: """
-            The parameter that a bare line of --serials is the value of; else a template file's only \
-            one without a default, or SerialNumber
+            The parameter that a bare line of --serials is the value of; else a template file's \
+            only one without a default, or SerialNumber
             """)
     var serialParameter: String?
     @Flag(help: "Print JSON") var json = false
