@@ -38,8 +38,9 @@ def provisioned(gateway, claim, serial, folder, client_id, key=None):
     return credentials
 
 
-def connects(gateway, credentials, client_id):
-    with Device(gateway, credentials, client_id=client_id):
+def connects(gateway, credentials, thing=None):
+    """As the thing that the demo template makes of the serial number, or another."""
+    with Device(gateway, credentials, client_id=thing or f"sensor-{credentials[0].stem}"):
         return True
 
 
@@ -150,7 +151,7 @@ def test_rotation_overlaps(make_gateway, tmp_path):
     assert len(old) == 2 and len(names) == 3
     # Both are honoured, and what the old one signed can still be revoked and told so.
     for credentials in (before, waiting, after):
-        assert connects(gateway, credentials, credentials[0].stem)
+        assert connects(gateway, credentials)
     slipway(gateway, "cert", "revoke", digest(before[0].read_text()))
     serial = x509.load_pem_x509_certificate(before[0].read_bytes()).serial_number
     url = f"http://127.0.0.1:{port}/crl/{names['issuing-ca']['id'][:16]}.crl"
@@ -203,7 +204,7 @@ def test_root_is_kept_elsewhere(tmp_path):
     assert aws.openssl(
         "verify", "-x509_strict", "-CAfile", gateway.ca, "-untrusted",
         service / "pki/issuing-ca.pem", leaf).strip().endswith(": OK")
-    assert connects(gateway, (leaf, key), leaf.stem)
+    assert connects(gateway, (leaf, key))
     text = aws.openssl("x509", "-in", service / "pki/issuing-ca.pem", "-noout", "-text")
     assert "Name Constraints: critical" in text and "evil.example" in text
     assert gateway.stop() == 0
@@ -214,7 +215,7 @@ def test_root_is_kept_elsewhere(tmp_path):
     gateway.start()
     leaf, key = provisioned(gateway, None, "SN-000002", tmp_path, "next")
     assert issuer_of(leaf.read_text()) == "CN=Slipway Issuing CA 2"
-    assert connects(gateway, (leaf, key), leaf.stem)
+    assert connects(gateway, (leaf, key))
     assert gateway.stop() == 0
 
 
@@ -297,7 +298,7 @@ def test_ceremony_is_rehearsed_and_then_done(tmp_path):
     assert "99991231235959Z" in aws.openssl("asn1parse", "-in", leaf)
     assert issuer_of(leaf.read_text()).find("Acme IDevID CA") >= 0
     assert issuer_of((folder / "pki/claim-demo.pem").read_text()).find("Service CA") >= 0
-    assert connects(gateway, (leaf, secret), leaf.stem)
+    assert connects(gateway, (leaf, secret))
     assert parsed(gateway, "cert", "lint")["findings"] == []
     assert gateway.stop() == 0
 
