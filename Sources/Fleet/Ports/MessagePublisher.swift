@@ -6,6 +6,8 @@ package enum AnnouncedTopics {
     package static let families: Set<String> = [
         "thing", "thingType", "thingTypeAssociation", "thingGroup", "thingGroupMembership",
         "thingGroupHierarchy", "certificates",
+        // AWS has no such family.
+        "enrolment",
     ]
 }
 
