@@ -15,8 +15,8 @@ extension CertCommand {
 
                 Fields of --where: claim, line, station, lot, template, version, hook, issuer, \
                 key, weakness, group, kind, and 'issued between A and B', joined by ' and '; \
-                'slipway cert list --where' has the same. A revocation by --where names the digest its \
-                preview printed, and does nothing where the set has changed since. Broken off, \
+                'slipway cert list --where' has the same. A revocation by --where names the digest \
+                its preview printed, and does nothing where the set has changed since. Broken off, \
                 the same command goes on where it was.
 
                 Reasons (RFC 5280): unspecified, keyCompromise, cACompromise, \

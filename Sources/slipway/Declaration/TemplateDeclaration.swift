@@ -26,9 +26,9 @@ struct TemplateDeclaration: DeclaredBehaviour {
         let path = ["templateName": name]
         let call = ControlCall("DescribeProvisioningTemplate", path: path)
         guard let answer = try await self.found(call, access) else { return nil }
+        let versions = ControlCall("ListProvisioningTemplateVersions", path: path)
         let history = try await VersionHistory.read(
-            Listing(
-                ControlCall("ListProvisioningTemplateVersions", path: path), "versions", .token, []),
+            Listing(versions, "versions", .token, []),
             number: "versionId", isDefault: { $0["isDefaultVersion"]?.boolValue == true }, access
         ) { number in
             (
