@@ -292,24 +292,10 @@ def crl_number(line):
                            "-crlnumber").split("=")[1], 16)
 
 
-def test_the_number_goes_on_after_a_restart_that_lost_an_hour(line):
-    """The clock of a gateway that gave out numbers of the future, then was set right."""
-    before = crl_number(line)
-    assert line.gateway.stop() == 0
-    ahead = before + 3_600_000
-    with sqlite3.connect(line.gateway.database) as connection:
-        stored = connection.execute("SELECT number FROM revocation_lists").fetchall()
-        assert stored[0][0] >= before
-        connection.execute("UPDATE revocation_lists SET number = ?", (ahead,))
-    connection.close()
-    line.gateway.start()
-    line.gateway.wait_for_log("CRL and OCSP are served")
-    until(lambda: served(line))
-    assert crl_number(line) > ahead
-
-
 def test_the_number_goes_on_after_a_backup_is_restored(line, tmp_path):
-    """What was given out since the backup was made is not given out again."""
+    """What was given out since the backup was made is not given out again, as the time since
+    lies above it. It comes before the next test, which sets the number ahead of the time.
+    """
     assert line.gateway.stop() == 0
     backup = tmp_path / "fleet.db"
     shutil.copy(line.gateway.database, backup)
@@ -332,6 +318,22 @@ def test_the_number_goes_on_after_a_backup_is_restored(line, tmp_path):
     line.gateway.start()
     line.gateway.wait_for_log("CRL and OCSP are served")
     until(lambda: served(line))
+
+
+def test_the_number_goes_on_after_a_restart_that_lost_an_hour(line):
+    """The clock of a gateway that gave out numbers of the future, then was set right."""
+    before = crl_number(line)
+    assert line.gateway.stop() == 0
+    ahead = before + 3_600_000
+    with sqlite3.connect(line.gateway.database) as connection:
+        stored = connection.execute("SELECT number FROM revocation_lists").fetchall()
+        assert stored[0][0] >= before
+        connection.execute("UPDATE revocation_lists SET number = ?", (ahead,))
+    connection.close()
+    line.gateway.start()
+    line.gateway.wait_for_log("CRL and OCSP are served")
+    until(lambda: served(line))
+    assert crl_number(line) > ahead
 
 
 def served(line):
