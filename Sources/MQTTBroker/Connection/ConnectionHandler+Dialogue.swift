@@ -28,6 +28,7 @@ extension ConnectionHandler {
     // MARK: CONNECT
 
     func authorize(_ request: ConnectRequest) {
+        self.announcedClientID = request.clientID ?? ""
         guard let principal = self.principal else { return self.registerFirst(request) }
         let now = self.environment.clock.now
         if let refusal = self.refusal(of: principal) ?? principal.refusal(of: self.sourceAddress) {

@@ -52,12 +52,14 @@ extension ConnectionHandler {
         _ reason: RefusalReason, _ action: String, by decider: String, _ explanation: String,
         resource: String? = nil
     ) -> ConnectionRefusal {
-        ConnectionRefusal(
+        let accepted = self.machine.clientID
+        let clientID = accepted.isEmpty ? self.announcedClientID : accepted
+        return ConnectionRefusal(
             reason, action: action, decidedBy: decider, explanation: explanation,
             resource: resource?.clipped,
             peer: ConnectionRefusal.Peer(
                 address: self.sourceAddress, certificate: self.certificateID,
-                clientID: self.machine.clientID.clipped, serverName: self.serverName?.clipped),
+                clientID: clientID.clipped, serverName: self.serverName?.clipped),
             at: self.environment.clock.now)
     }
 

@@ -72,6 +72,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var subscriptionCount = 0
     var isDraining = false
     var denialsLogged = 0
+    /// What the client called itself, before anybody has accepted it.
+    var announcedClientID = ""
     var hasKeptRefusal = false
     var hasLoggedRetain = false
     /// As other sessions of its certificate see it; nil where nobody looks.
