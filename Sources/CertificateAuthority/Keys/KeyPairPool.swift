@@ -3,10 +3,9 @@ package import Fleet
 import Glibc
 import Synchronization
 
-/// Keeps key pairs ready, made ahead of need on threads that run only when the machine has nothing
-/// else to do: a pair costs more processor time than a hundred provisionings by request. Once
-/// somebody waits for one, threads of ordinary priority make it, lest idle time be waited for on a
-/// machine that has none.
+/// Keeps key pairs ready, made ahead of need on threads of its own at low priority: a pair costs
+/// more processor time than a hundred provisionings by request. Once somebody waits for one,
+/// threads of ordinary priority make it, lest idle time be waited for on a machine that has none.
 ///
 /// What is ready is in memory and nowhere else. A file of keys would outlive the process, and with
 /// it the promise that a device's key exists only until its reply has gone.
@@ -117,19 +116,9 @@ package final class KeyPairPool: KeyPairSource {
         }
     }
 
-    /// How far below the rest the threads stand that the system does not let be idle ones
-    /// (setpriority(2)).
-    private static let niceness: Int32 = 19
-    /// SCHED_IDLE of sched(7), which the C library shows to GNU sources only.
-    private static let idlePolicy: Int32 = 5
-
-    /// The calling thread runs when nobody else wants to.
-    private static func becomeIdle() {
-        var parameters = sched_param()
-        guard sched_setscheduler(0, Self.idlePolicy, &parameters) != 0 else { return }
-        // On Linux, process 0 with PRIO_PROCESS is the calling thread alone.
-        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
-    }
+    /// How far below the rest the threads stand that make pairs ahead of need (setpriority(2)). No
+    /// further: a stop waits for the pair that is in the making.
+    private static let niceness: Int32 = 10
 
     private static func start(_ bench: Bench) -> pthread_t? {
         let context = Unmanaged.passRetained(bench)
@@ -139,7 +128,11 @@ package final class KeyPairPool: KeyPairSource {
             { context in
                 guard let context else { return nil }
                 let bench = Unmanaged<Bench>.fromOpaque(context).takeRetainedValue()
-                if !bench.serves { KeyPairPool.becomeIdle() }
+                if !bench.serves {
+                    // On Linux, process 0 with PRIO_PROCESS is the calling thread alone.
+                    setpriority(
+                        __priority_which_t(PRIO_PROCESS.rawValue), 0, KeyPairPool.niceness)
+                }
                 bench.workshop.work(serves: bench.serves)
                 return nil
             }, context.toOpaque())

@@ -6,13 +6,13 @@ import NIOCore
 /// dead without anybody knowing; so the first is watched, and what it says while the second lives
 /// is what tells.
 extension ConnectionHandler {
-    /// The connection has been accepted.
-    func enterSession(displacing loser: SessionDirectory.Holder?) {
+    /// The connection is about to be accepted.
+    func enterSession(as clientID: String, displacing loser: SessionDirectory.Holder?) {
         guard self.environment.clones != nil, let id = self.certificateID,
             self.authority?.record.certificate.kind == .device
         else { return }
         let session = CertificateSessions.Session(
-            holder: self.shard.holder(self.number), clientID: self.machine.clientID,
+            holder: self.shard.holder(self.number), clientID: clientID,
             address: self.sourceAddress, since: self.environment.clock.now)
         self.ownSession = session
         let meeting = self.environment.certificates.enter(

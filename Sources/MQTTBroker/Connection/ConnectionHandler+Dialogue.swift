@@ -84,6 +84,8 @@ extension ConnectionHandler {
         // [MQTT-3.1.4-3]: the one who was here under this name goes first.
         let claim = self.environment.directory.claim(
             clientID, for: self.shard.holder(self.number))
+        // Noted while the loser is still known, which its end takes out of every index.
+        self.enterSession(as: clientID, displacing: claim.loser)
         if let loser = claim.loser { self.shard.displace(loser) }
         self.sessionNumber = claim.session
         self.environment.connectivity.note(
@@ -99,7 +101,6 @@ extension ConnectionHandler {
                 "scope": self.isRenewalOnly ? "renewal" : "policy",
             ]))
         self.noteFirstSight(of: authority.record.certificate)
-        self.enterSession(displacing: claim.loser)
     }
 
     private func noteFirstSight(of certificate: Certificate) {
