@@ -29,14 +29,18 @@ struct ExpressionParser {
         _ message: String, at pointer: JSONPointer, expected: String? = nil,
         nearest: String? = nil, isAboutKey: Bool = false
     ) {
-        guard self.findings.count < TemplateLimits.findingsMax else {
-            self.findingsLeftOut += 1
-            return
-        }
+        guard !self.leavesOutFinding() else { return }
         self.findings.append(
             TemplateFinding(
                 message, at: pointer, expected: expected, nearest: nearest,
                 isAboutKey: isAboutKey))
+    }
+
+    /// Whether one more finding is only counted.
+    mutating func leavesOutFinding() -> Bool {
+        guard self.findings.count >= TemplateLimits.findingsMax else { return false }
+        self.findingsLeftOut += 1
+        return true
     }
 
     /// A value that becomes one text; nil, and a finding, where it cannot.
