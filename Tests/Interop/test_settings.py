@@ -30,7 +30,11 @@ def ends():
     for row in shown:
         name = row["flag"].removeprefix("--")
         bounds = re.fullmatch(r"(\d+)…(\d+)", row["mayBe"])
-        if not bounds or name in FIXED or name in ("listen-port", "api-port", "pki-passphrase-descriptor"):
+        if not bounds or name in FIXED or name in (
+                "listen-port", "api-port", "pki-passphrase-descriptor"):
+            continue
+        # At their lowest, the templates that ship are refused, as they should be.
+        if name.startswith("templates-"):
             continue
         found[name] = sorted({row["default"], *bounds.groups()}, key=int)
     return found
