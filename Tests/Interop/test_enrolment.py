@@ -252,8 +252,8 @@ def test_units_that_take_a_name_from_each_other_are_held(make_gateway, tmp_path,
 
 
 @pytest.mark.parametrize("point", [
-    "beforeCreateCommit", "afterCreateCommit", "beforeRegisterCommit", "beforeTransaction",
-    "afterApply", "afterStorageCommit", "afterRegisterCommit", "beforeReply", "afterReply"])
+    "beforeRegisterCommit", "afterApply", "afterStorageCommit", "afterRegisterCommit",
+    "afterReply"])
 def test_superseding_is_whole_over_a_crash(make_gateway, point):
     """The device has lost its pair and comes again with another; the service dies on the way."""
     gateway = make_gateway(settings={"keys-algorithm": "P_256"}).start()
