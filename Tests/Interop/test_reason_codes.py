@@ -131,23 +131,29 @@ def test_registry(open_line, device):
     device.register(token(device), taken).expect_accepted()
     told(device.register(token(device), {**taken, "Site": "other"}), 7001)
 
-    spoilt, made = serial(), create(device)
-    device.register(made["certificateOwnershipToken"], spoilt).expect_accepted()
-    policy, = open_line.query(
-        f"SELECT policy FROM certificate_policies "
-        f"WHERE certificate = '{made['certificateId']}'")[0]
-    iot = aws.client(open_line)
-    iot.create_policy_version(policyName=policy, setAsDefault=True, policyDocument=json.dumps(
-        {"Version": "2012-10-17", "Statement": [
-            {"Effect": "Allow", "Action": "iot:Connect", "Resource": aws.arn("client/x")}]}))
-    told(device.register(token(device), spoilt), 7002)
-
     key = Key()
     first, second = create(device, key), create(device, key)
     lost = serial()
     device.register(first["certificateOwnershipToken"], lost).expect_accepted()
     slipway(open_line, "cert", "revoke", first["certificateId"], "--reason", "keyCompromise")
     told(device.register(second["certificateOwnershipToken"], lost), 7003)
+
+
+def test_a_policy_that_somebody_changed(make_gateway):
+    """A line of its own: policies of one text are one, and every device of it meets the change."""
+    gateway = line(make_gateway)
+    with Device(gateway, client_id="spoilt") as device:
+        device.subscribe_to_replies()
+        spoilt, made = serial(), create(device)
+        device.register(made["certificateOwnershipToken"], spoilt).expect_accepted()
+        policy, = gateway.query(
+            f"SELECT policy FROM certificate_policies "
+            f"WHERE certificate = '{made['certificateId']}'")[0]
+        iot = aws.client(gateway)
+        iot.create_policy_version(policyName=policy, setAsDefault=True, policyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": [
+                {"Effect": "Allow", "Action": "iot:Connect", "Resource": aws.arn("client/x")}]}))
+        told(device.register(token(device), spoilt), 7002)
 
 
 def test_a_claim_that_is_disabled(open_line):
