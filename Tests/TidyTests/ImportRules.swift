@@ -5,8 +5,8 @@ import Testing
 /// may link, this says what it may name.
 @Suite struct ImportRules {
     private static let platform: Set<String> = [
-        "Foundation", "FoundationEssentials", "Glibc", "Musl", "Darwin", "Synchronization",
-        "Dispatch",
+        "CoreFoundation", "Foundation", "FoundationEssentials", "Glibc", "Musl", "Darwin",
+        "Synchronization", "Dispatch",
     ]
     private static let crypto: Set<String> = ["Crypto"]
     private static let nio: Set<String> = [

@@ -1,4 +1,6 @@
 import AsyncHTTPClient
+// Where an optimising build finds the members of `stat`.
+import CoreFoundation
 import Fleet
 import Foundation
 import NIOCore
