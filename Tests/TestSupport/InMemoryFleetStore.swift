@@ -93,7 +93,7 @@ package final class InMemoryFleetStore: FleetStore, AllowlistDrafts, Connectivit
         var entries = RevocationEntries()
         for record in found {
             let isTaken = entries.append(
-                hex: record.serialNumber.utf8, revokedAt: record.revokedAt,
+                hex: record.serialNumber, revokedAt: record.revokedAt,
                 reason: record.reason.code)
             guard isTaken else {
                 throw FleetError(.internalFailure, "a row of 'revocations' is damaged")

@@ -35,33 +35,32 @@ package struct RevocationEntries: Hashable, Sendable {
 
     package init() {}
 
+    /// Of no generic kind: a list of a million has forty million digits, and code that a module
+    /// shares without its types looks up for each of them how it is read.
     /// - Parameter hex: lower-case digits, two for each octet.
     /// - Returns: false where they are none, or more than a length octet can count: the entry is
     ///   not taken then.
-    package mutating func append(
-        hex: some Collection<UInt8>, revokedAt: UnixTime, reason: UInt8
+    package mutating func append(hex: String, revokedAt: UnixTime, reason: UInt8) -> Bool {
+        var hex = hex
+        return hex.withUTF8 { self.append($0, revokedAt, reason) }
+    }
+
+    private mutating func append(
+        _ digits: UnsafeBufferPointer<UInt8>, _ revokedAt: UnixTime, _ reason: UInt8
     ) -> Bool {
+        let (length, half) = digits.count.quotientAndRemainder(dividingBy: 2)
+        guard half == 0, length > 0, length <= UInt8.max else { return false }
         let start = self.octets.count
-        self.octets.append(0)
-        var high: UInt8?
-        for digit in hex {
-            guard let nibble = Self.nibble(digit) else {
+        self.octets.append(UInt8(length))
+        for index in 0..<length {
+            guard let high = Self.nibble(digits[2 * index]),
+                let low = Self.nibble(digits[2 * index + 1])
+            else {
                 self.octets.removeSubrange(start...)
                 return false
             }
-            if let half = high {
-                self.octets.append(half << 4 | nibble)
-                high = nil
-            } else {
-                high = nibble
-            }
+            self.octets.append(high << 4 | low)
         }
-        let length = self.octets.count - start - 1
-        guard high == nil, length > 0, length <= UInt8.max else {
-            self.octets.removeSubrange(start...)
-            return false
-        }
-        self.octets[start] = UInt8(length)
         let time = UInt64(bitPattern: revokedAt.milliseconds)
         for shift in stride(from: UInt64(0), to: 64, by: 8) {
             self.octets.append(UInt8(truncatingIfNeeded: time >> shift))
@@ -82,9 +81,7 @@ package struct RevocationEntries: Hashable, Sendable {
     /// Says where the page ends, once its last entry is in.
     package mutating func end(at place: Place) { self.last = place }
 
-    package func forEach<Failure: Error>(
-        _ body: (Entry) throws(Failure) -> Void
-    ) throws(Failure) {
+    package func forEach(_ body: (Entry) -> Void) {
         var position = self.octets.startIndex
         while position < self.octets.endIndex {
             let serialEnd = position + 1 + Int(self.octets[position])
@@ -92,7 +89,7 @@ package struct RevocationEntries: Hashable, Sendable {
             for index in (serialEnd..<(serialEnd + 8)).reversed() {
                 time = time << 8 | UInt64(self.octets[index])
             }
-            try body(
+            body(
                 Entry(
                     serialNumber: self.octets[(position + 1)..<serialEnd],
                     revokedAt: UnixTime(milliseconds: Int64(bitPattern: time)),

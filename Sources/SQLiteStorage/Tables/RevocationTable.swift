@@ -54,63 +54,13 @@ enum RevocationTable {
         try KeyTable.revoke(id, revision, db)
     }
 
-    /// A page of a CRL's entries as one text, `SERIAL REASON TIME;…`: one value instead of three
-    /// for each of a million rows. The index holds all of it, in this order. A reason that is none
-    /// is left empty, so that its row is reported and not passed over.
+    /// A page of a CRL's entries: the index holds all of it, in this order.
     static let page = """
-        SELECT count(*), group_concat(entry, ';') FROM (
-            SELECT serial_number || ' ' || CASE reason \(Self.reasonCodes) ELSE '' END || ' '
-                || revoked_at AS entry
-            FROM revocations
-            WHERE issuer_id = ? AND (bucket, serial_number) > (?, ?) AND bucket <= ?
-                AND not_after >= ?
-            ORDER BY bucket, serial_number LIMIT ?)
+        SELECT serial_number, reason, revoked_at FROM revocations
+        WHERE issuer_id = ? AND (bucket, serial_number) > (?, ?) AND bucket <= ?
+            AND not_after >= ?
+        ORDER BY bucket, serial_number LIMIT ?
         """
-
-    private static let reasonCodes = RevocationReason.allCases
-        .map { "WHEN '\($0.rawValue)' THEN \($0.code)" }.joined(separator: " ")
-
-    static func entries(_ text: String, count: Int) throws -> RevocationEntries {
-        var text = text
-        return try text.withUTF8 { octets in
-            var entries = RevocationEntries()
-            var last: Slice<UnsafeBufferPointer<UInt8>>?
-            for row in octets.split(separator: UInt8(ascii: ";")) {
-                // Not split again: an array for each row is what this avoids.
-                guard let first = row.firstIndex(of: UInt8(ascii: " ")),
-                    let second = row[(first + 1)...].firstIndex(of: UInt8(ascii: " ")),
-                    let reason = Self.number(row[(first + 1)..<second]),
-                    let time = Self.number(row[(second + 1)...]), let code = UInt8(exactly: reason),
-                    entries.append(
-                        hex: row[..<first], revokedAt: UnixTime(milliseconds: time), reason: code)
-                else { throw DamagedRow("a row of 'revocations' is damaged") }
-                last = row[..<first]
-            }
-            guard entries.count == count else {
-                throw DamagedRow("a row of 'revocations' is damaged")
-            }
-            if let last {
-                let serial = String(decoding: last, as: UTF8.self)
-                entries.end(
-                    at: RevocationEntries.Place(
-                        bucket: Revocation.bucket(of: serial), serialNumber: serial))
-            }
-            return entries
-        }
-    }
-
-    private static func number(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> Int64? {
-        let isNegative = digits.first == UInt8(ascii: "-")
-        let magnitude = digits.dropFirst(isNegative ? 1 : 0)
-        // Times of 18 digits end in the year 33 million; more could overflow.
-        guard !magnitude.isEmpty, magnitude.count <= 18 else { return nil }
-        var number: Int64 = 0
-        for digit in magnitude {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
-            number = number * 10 + Int64(digit - UInt8(ascii: "0"))
-        }
-        return isNegative ? -number : number
-    }
 
     static func releaseHold(_ id: CertificateID, _ db: Database) throws {
         try db.run(
@@ -142,14 +92,25 @@ extension SQLiteFleetStore: RevocationStore {
     ) async throws(FleetError) -> RevocationEntries {
         let start = after ?? RevocationEntries.Place(bucket: buckets.lowerBound, serialNumber: "")
         return try await self.read { db in
-            try db.first(
+            // Row by row into one run of octets: a page never is a list of records.
+            var entries = RevocationEntries()
+            var last: String?
+            try db.each(
                 RevocationTable.page, issuer.rawValue, start.bucket, start.serialNumber,
                 buckets.upperBound, endingAfter.milliseconds, limit, of: "revocations"
             ) { row in
-                let count = try row.int()
-                guard let text = try row.optionalText() else { return RevocationEntries() }
-                return try RevocationTable.entries(text, count: count)
-            } ?? RevocationEntries()
+                let serial = try row.text()
+                let reason: RevocationReason = try row.oneOf()
+                // Reported and not passed over: a list without it would call it good.
+                guard entries.append(hex: serial, revokedAt: try row.time(), reason: reason.code)
+                else { throw DamagedRow("a row of 'revocations' is damaged") }
+                last = serial
+            }
+            guard let last else { return entries }
+            entries.end(
+                at: RevocationEntries.Place(
+                    bucket: Revocation.bucket(of: last), serialNumber: last))
+            return entries
         }
     }
 

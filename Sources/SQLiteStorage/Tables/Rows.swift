@@ -163,6 +163,19 @@ extension Database {
         return try decode(&reader)
     }
 
+    /// Every row a cached statement finds, one after the other and none of them kept.
+    func each(
+        _ sql: String, _ arguments: (any DatabaseValueConvertible)?..., of table: String,
+        _ body: (inout RowReader) throws -> Void
+    ) throws {
+        let cursor = try StatementRow.fetchCursor(
+            self.cachedStatement(sql: sql), arguments: StatementArguments(arguments))
+        while let row = try cursor.next() {
+            var reader = RowReader(row, table)
+            try body(&reader)
+        }
+    }
+
     /// Every row a cached statement finds.
     func all<Value>(
         _ sql: String, _ arguments: (any DatabaseValueConvertible)?..., of table: String,
