@@ -55,6 +55,8 @@ package struct ControlPlaneServices: Sendable {
     /// Certificates that one revocation may reach (`revocation.planMax`).
     package var revocationPlanMax = 1_000_000
     let revocationPlans = RevocationPlans()
+    /// Has the running service read its authorities anew, for whoever asks; nil beside one.
+    package var reloadAuthorities: (@Sendable (Actor) async throws(FleetError) -> JSONValue)?
     /// The running service in a few facts, for `slipway status`.
     package var status: @Sendable () async -> JSONObject = { [:] }
 

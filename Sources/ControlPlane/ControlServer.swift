@@ -6,6 +6,7 @@ import HummingbirdTLS
 package import Logging
 package import NIOCore
 import NIOSSL
+import Synchronization
 
 /// Serves the operation table over HTTP, on the operator's Unix socket or on a port.
 ///
@@ -31,14 +32,44 @@ package struct ControlServer: Sendable {
         }
     }
 
-    /// The server's certificate with its chain, and its key, both in PEM.
-    package struct TLSIdentity: Sendable {
-        let chain: [UInt8]
-        let key: Secret<WipedBytes>
+    /// The server's certificate with its chain, and its key: what a handshake finds here when it
+    /// begins.
+    package final class TLSIdentity: Sendable {
+        private let present: Mutex<NIOSSLContextConfigurationOverride>
 
-        package init(chain: [UInt8], key: Secret<WipedBytes>) {
-            self.chain = chain
-            self.key = key
+        /// - Throws: `FleetError.certificateValidation` for what is no chain, or no key.
+        package init(chain: [UInt8], key: Secret<WipedBytes>) throws(FleetError) {
+            self.present = Mutex(try Self.read(chain, key))
+        }
+
+        /// Shows these from the next handshake on.
+        package func use(chain: [UInt8], key: Secret<WipedBytes>) throws(FleetError) {
+            let next = try Self.read(chain, key)
+            self.present.withLock { $0 = next }
+        }
+
+        fileprivate var shown: NIOSSLContextConfigurationOverride {
+            self.present.withLock { $0 }
+        }
+
+        private static func read(
+            _ chain: [UInt8], _ key: Secret<WipedBytes>
+        ) throws(FleetError) -> NIOSSLContextConfigurationOverride {
+            do {
+                var shown = NIOSSLContextConfigurationOverride()
+                shown.certificateChain = try NIOSSLCertificate.fromPEMBytes(chain)
+                    .map { .certificate($0) }
+                shown.privateKey = .privateKey(
+                    try key.expose { bytes in
+                        try bytes.withBytes { try NIOSSLPrivateKey(bytes: Array($0), format: .pem) }
+                    })
+                return shown
+            } catch {
+                // The library's error could quote what it could not parse.
+                throw FleetError(
+                    .certificateValidation,
+                    "the server's certificate and key in PEM cannot be read")
+            }
         }
     }
 
@@ -86,15 +117,15 @@ package struct ControlServer: Sendable {
 
 extension ControlServer.TLSIdentity {
     /// TLS 1.2 and 1.3. The client shows no certificate: who calls is known by a signature.
-    func configuration() throws -> TLSConfiguration {
-        let key = try self.key.expose { bytes in
-            try bytes.withBytes { try NIOSSLPrivateKey(bytes: Array($0), format: .pem) }
+    func configuration() throws(FleetError) -> TLSConfiguration {
+        let shown = self.shown
+        guard let chain = shown.certificateChain, let key = shown.privateKey else {
+            throw FleetError(.internalFailure, "the server has no certificate to show")
         }
         var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMBytes(self.chain)
-                .map { .certificate($0) },
-            privateKey: .privateKey(key))
+            certificateChain: chain, privateKey: key)
         configuration.minimumTLSVersion = .tlsv12
+        configuration.sslContextCallback = { _, promise in promise.succeed(self.shown) }
         return configuration
     }
 }

@@ -27,7 +27,7 @@ struct RevocationReach {
     }
 
     /// The service's own measuring device came from no line, and the service would make another.
-    static func isMeant(_ certificate: Certificate) -> Bool { certificate.kind != .canary }
+    static func isMeant(_ certificate: Certificate) -> Bool { !certificate.kind.isServices }
 
     /// A page at a time: each of the two further look-ups is one for the page.
     mutating func add(

@@ -53,6 +53,9 @@ struct RevocationResponder: HTTPResponder {
     /// A cache asks again after this, though what it has would be valid for longer: a revocation is
     /// in the next list at once, and asking costs a 304.
     static let cacheSecondsMax: Int64 = 300
+    /// The HTTP server puts a Date on every answer that is up to a second behind the clock, and RFC
+    /// 9110 8.8.2.1 lets no Last-Modified be later than it: what is younger is said to be so old.
+    static let dateLagSecondsMax: Int64 = 2
     /// A list of a million entries goes out in pieces, each once the one before is on its way.
     static let pieceBytes = 64 << 10
 
@@ -132,11 +135,11 @@ struct RevocationResponder: HTTPResponder {
             let left = min(Self.cacheSecondsMax, max(0, nextUpdate.seconds - now.seconds))
             headers[.cacheControl] =
                 "max-age=\(left), public, no-transform, must-revalidate"
-            headers[.lastModified] = Self.httpDate(thisUpdate)
+            headers[.lastModified] = Self.httpDate(
+                min(thisUpdate, now.advanced(bySeconds: -Self.dateLagSecondsMax)))
             headers[.expires] = Self.httpDate(now.advanced(bySeconds: left))
             let tag = "\"\(Self.tag(statement.der))\""
             headers[.eTag] = tag
-            headers[.date] = Self.httpDate(now)
             if known == tag { return Response(status: .notModified, headers: headers) }
         } else {
             headers[.cacheControl] = "no-cache"

@@ -68,6 +68,22 @@ package enum Authorities {
         return set
     }
 
+    /// An own authority's status follows the list in `pki/`: one that is not in it signs no CRL,
+    /// so that nobody could say any more who of its devices was revoked.
+    package static func setOwn(
+        _ id: CertificateID, isListed: Bool, in view: RegistryView, at now: UnixTime
+    ) throws(FleetError) -> ChangeSet {
+        var authority = try Self.existing(id, in: view)
+        var set = ChangeSet(
+            action: "UpdateCACertificate", preconditions: [view.asSeen(.authority(id))])
+        let status: Authority.Status = isListed ? .active : .inactive
+        guard authority.role != .registered, authority.status != status else { return set }
+        authority.status = status
+        authority.lastModifiedAt = now
+        set.changes = [.putAuthority(authority)]
+        return set
+    }
+
     /// AWS: DeleteCACertificate. Only an INACTIVE one may go. Certificates of it stay, and keep
     /// naming it; the gateway refuses them as long as it is unknown.
     package static func delete(

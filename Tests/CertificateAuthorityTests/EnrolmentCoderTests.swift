@@ -11,10 +11,11 @@ import Testing
     private let coder: EnrolmentCoder
 
     init() throws {
-        self.deployment = try Deployment.shared.get()
+        let deployment = try Deployment.shared.get()
+        self.deployment = deployment
         self.folder = try TemporaryFolder()
         self.coder = EnrolmentCoder(
-            anchors: [self.deployment.root.certificate, self.deployment.issuing.certificate],
+            anchors: { [deployment.root.certificate, deployment.issuing.certificate] },
             rules: KeyRules())
     }
 

@@ -272,6 +272,18 @@ def test_budget_is_the_claims_own(make_gateway, tmp_path):
     assert json.loads(shown.stdout)["spent"] == 2
 
 
+def test_a_claim_over_its_rate_is_told_when_to_come_again(make_gateway, tmp_path):
+    gateway = make_gateway(settings=SETTINGS).start()
+    stem = tmp_path / "slow"
+    slipway(gateway, "claim", "create", "slow", "--template", "demo-sensor", "--output", stem,
+            "--per-minute", "1")
+    server = client(gateway)
+    for number, status in ((1, 200), (2, 429)):
+        _, csr = est.request(tmp_path, f"unit-{number}", f"/serialNumber=SN-00000{number}")
+        answer = server.ask("simpleenroll", (f"{stem}.pem", f"{stem}.key"), csr).expect(status)
+    assert int(answer.headers["retry-after"]) > 0
+
+
 @pytest.mark.parametrize("point", ["afterCreateCommit", "afterRegisterCommit", "beforeReply"])
 def test_enrolment_is_whole_over_a_crash(make_gateway, tmp_path, point):
     gateway = make_gateway(settings=SETTINGS).start()

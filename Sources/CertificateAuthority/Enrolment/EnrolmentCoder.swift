@@ -3,17 +3,20 @@ import SwiftASN1
 
 /// The encodings of enrolment over HTTPS, over the authorities that clients are to trust.
 package struct EnrolmentCoder: EnrolmentEncoding {
-    private let anchors: [CertificateFacts]
+    private let anchors: @Sendable () -> [CertificateFacts]
     private let rules: KeyRules
 
-    /// - Parameter anchors: the root, and what it signed that signs devices.
-    package init(anchors: [CertificateFacts], rules: KeyRules) {
+    /// - Parameter anchors: the root, and what it signed that signs devices, as they are when
+    ///   somebody asks.
+    package init(
+        anchors: @escaping @Sendable () -> [CertificateFacts], rules: KeyRules
+    ) {
         self.anchors = anchors
         self.rules = rules
     }
 
     package func authorities() throws(FleetError) -> [UInt8] {
-        try CertificateBundle.der(self.anchors.map(\.der))
+        try CertificateBundle.der(self.anchors().map(\.der))
     }
 
     package func certificate(_ pem: String) throws(FleetError) -> [UInt8] {

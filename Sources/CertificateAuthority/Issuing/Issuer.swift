@@ -1,18 +1,23 @@
 import Crypto
 package import Fleet
 import SwiftASN1
+import Synchronization
 
 /// Issues device and claim certificates: the port that provisioning knows, over the issuing
 /// authorities of a service and its profiles.
 ///
 /// It runs on the caller's executor. A request costs some hundred microseconds, most of it in
-/// signatures, and needs no lock: libcrypto signs with one key from many threads, and everything
-/// else here is a constant.
+/// signatures, and waits for nobody: libcrypto signs with one key from many threads, and the lock
+/// is held for as long as it takes to read who issues now.
 package final class Issuer: CertificateIssuer {
-    package let authorities: IssuingAuthorities
-    package let profiles: IssuingProfiles
+    private struct Present: Sendable {
+        var authorities: IssuingAuthorities
+        var profiles: IssuingProfiles
+        var authorityKeys: Set<PublicKeyFingerprint>
+    }
+
+    private let present: Mutex<Present>
     private let rules: KeyRules
-    private let authorityKeys: Set<PublicKeyFingerprint>
     private let entropy: any Entropy
 
     /// - Parameter authorityKeys: keys of further authorities that this service knows; a request
@@ -21,12 +26,32 @@ package final class Issuer: CertificateIssuer {
         authorities: IssuingAuthorities, profiles: IssuingProfiles, rules: KeyRules = KeyRules(),
         authorityKeys: Set<PublicKeyFingerprint> = [], entropy: any Entropy
     ) throws(FleetError) {
-        self.authorities = authorities
-        self.profiles = profiles
+        self.present = Mutex(
+            Present(
+                authorities: authorities, profiles: profiles,
+                authorityKeys: authorityKeys.union(
+                    authorities.all.map { $0.certificate.publicKey })))
         self.rules = rules
-        self.authorityKeys = authorityKeys.union(
-            authorities.all.map { $0.certificate.publicKey })
         self.entropy = entropy
+    }
+
+    package var authorities: IssuingAuthorities { self.present.withLock { $0.authorities } }
+    package var profiles: IssuingProfiles { self.present.withLock { $0.profiles } }
+    private var authorityKeys: Set<PublicKeyFingerprint> {
+        self.present.withLock { $0.authorityKeys }
+    }
+
+    /// Issues by these from now on. A key that was an authority's stays refused.
+    package func use(
+        _ authorities: IssuingAuthorities, _ profiles: IssuingProfiles,
+        authorityKeys: Set<PublicKeyFingerprint>
+    ) {
+        self.present.withLock { present in
+            present.authorities = authorities
+            present.profiles = profiles
+            present.authorityKeys.formUnion(authorityKeys)
+            present.authorityKeys.formUnion(authorities.all.map { $0.certificate.publicKey })
+        }
     }
 
     /// One authority for everything.

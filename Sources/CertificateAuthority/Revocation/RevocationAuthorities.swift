@@ -1,16 +1,41 @@
 package import Fleet
+import Synchronization
 
 /// Every issuing authority's voice on who is revoked, retired ones included: what they issued still
 /// lives. A list or an answer is signed by the authority that it speaks for.
-package struct RevocationAuthorities: RevocationPublisher {
-    package let all: [RevocationAuthority]
+package final class RevocationAuthorities: RevocationPublisher {
+    private let present: Mutex<[RevocationAuthority]>
 
     /// - Throws: `FleetError.invalidRequest` without a single one.
     package init(_ all: [RevocationAuthority]) throws(FleetError) {
         guard !all.isEmpty else {
             throw FleetError(.invalidRequest, "there is no issuing CA")
         }
-        self.all = all
+        self.present = Mutex(all)
+    }
+
+    package var all: [RevocationAuthority] { self.present.withLock { $0 } }
+
+    /// Speaks for these from now on. Whoever was here before keeps what it has signed.
+    /// - Throws: `FleetError.invalidRequest` without a single one.
+    package func use(
+        _ issuers: [CertificateID],
+        make: (CertificateID) throws(FleetError) -> RevocationAuthority
+    ) throws(FleetError) {
+        guard !issuers.isEmpty else {
+            throw FleetError(.invalidRequest, "there is no issuing CA")
+        }
+        let known = self.all
+        var next: [RevocationAuthority] = []
+        for id in issuers {
+            if let voice = known.first(where: { $0.issuerID == id }) {
+                next.append(voice)
+            } else {
+                next.append(try make(id))
+            }
+        }
+        let all = next
+        self.present.withLock { $0 = all }
     }
 
     /// A revocation was committed.
@@ -32,10 +57,11 @@ package struct RevocationAuthorities: RevocationPublisher {
     /// By whoever issued the first of the certificates that the request asks after and that is
     /// anybody's here. Of another's in the same request that one says `unknown` (RFC 6960 2.2).
     package func answer(ocsp request: [UInt8]) async -> PublishedStatement {
-        var speaker = self.all.first
-        if self.all.count > 1, let certificates = StatusRequest(der: request)?.certificates {
+        let all = self.all
+        var speaker = all.first
+        if all.count > 1, let certificates = StatusRequest(der: request)?.certificates {
             for certificate in certificates {
-                guard let found = self.all.first(where: { $0.speaks(for: certificate) }) else {
+                guard let found = all.first(where: { $0.speaks(for: certificate) }) else {
                     continue
                 }
                 speaker = found

@@ -149,6 +149,9 @@ package actor RevocationAuthority: RevocationPublisher {
             ? certificate.der : nil
     }
 
+    /// Whose word this is.
+    package nonisolated var issuerID: CertificateID { self.authority.certificate.id }
+
     /// The name of the whole list in its URL.
     package nonisolated var listName: String {
         "\(RevocationPublication.name(of: self.authority.certificate.id)).crl"

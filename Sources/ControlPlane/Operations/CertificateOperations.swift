@@ -125,7 +125,7 @@ package enum CertificateOperations {
             guard case .certificate(let certificate) = record,
                 certificate.kind != .temporaryClaim,
                 // No device of anybody's, which AWS's tools would take it for.
-                certificate.kind != .canary
+                !certificate.kind.isServices
             else { return nil }
             return .object(CertificateShape.summary(certificate, services.realm))
         }

@@ -26,5 +26,16 @@ package enum StatusOperations {
                     })
             ]
         },
+        Operation(
+            "ReloadAuthorities", .post, "/slipway/authorities/reload",
+            summary: "Reads pki/ anew: authorities, profiles, the gateway's own certificate"
+        ) { request, services async throws(FleetError) in
+            guard let reload = services.reloadAuthorities else {
+                throw FleetError(
+                    .serviceUnavailable,
+                    "no service runs that could read its authorities anew: it does when it starts")
+            }
+            return try await reload(request.actor)
+        },
     ]
 }

@@ -11,6 +11,11 @@ package struct Certificate: Hashable, Sendable {
         case temporaryClaim
         /// The service's own, with which it measures how soon a revocation takes effect.
         case canary
+        /// The gateway's own, which servers show and no device: it may do nothing here.
+        case gateway
+
+        /// Whether it is the service's own, and no device's or line's.
+        package var isServices: Bool { self == .canary || self == .gateway }
     }
 
     /// AWS: CertificateStatus. The machine is `canBecome(_:)`.

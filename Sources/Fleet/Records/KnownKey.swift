@@ -8,7 +8,7 @@ package struct KnownKey: Hashable, Sendable {
         package init(_ kind: Certificate.Kind) {
             self =
                 switch kind {
-                case .device, .canary: .device
+                case .device, .canary, .gateway: .device
                 case .claim, .temporaryClaim: .claim
                 }
         }

@@ -60,6 +60,18 @@ struct PassphraseSource: Sendable {
         return try Self.trimmed(bytes, from: "'\(self.file)'")
     }
 
+    /// For a service that runs: it keeps no passphrase, and what came by a descriptor or by the
+    /// environment was read once and is gone. The descriptor's number may be another file's now.
+    func readAgain() throws(FleetError) -> Secret<WipedBytes> {
+        guard self.descriptor == nil, PrivateFile.exists(self.file) else {
+            throw FleetError(
+                .invalidRequest,
+                "the passphrase of the CA keys is in no file that the service can read again: "
+                    + "start the service anew")
+        }
+        return try self.read()
+    }
+
     /// What a descriptor gives up to its end, or as much of it as shows that it is too much.
     private static func contents(of descriptor: Int32) -> WipedBytes? {
         defer { close(descriptor) }

@@ -37,22 +37,17 @@ struct Ceremony: Sendable {
         let authorities = try self.folder.openIssuing(self.passphrase)
         try self.profiles.check(against: authorities)
         if needsGateway {
-            var names: [SubjectAlternativeName] = []
-            for name in self.gatewayNames { names.append(try SubjectAlternativeName(name)) }
-            let profile = try self.profiles.server(names)
-            let issuer = try self.issuer(.servers, profile, of: authorities)
-            let identity = try AuthorityCeremony.identity(
-                under: issuer.authority, profile, self.circumstances)
-            // The gateway presents its issuer too, so that a client needs the root alone.
-            let chain = identity.certificate.pem + issuer.certificate.pem
-            try identity.privateKeyPEM.expose { key throws(FleetError) in
-                try gateway.create(key: key.withBytes { Array($0) }, certificate: chain)
+            let identity = try GatewayIdentity(self.gatewayNames, self.circumstances)
+                .make(self.profiles, of: authorities)
+            try identity.key.expose { key throws(FleetError) in
+                try gateway.create(key: key.withBytes { Array($0) }, certificate: identity.chain)
             }
             made.append("gateway")
         }
         if needsClaim {
             let profile = self.profiles.claim
-            let issuer = try self.issuer(.claims, profile, of: authorities)
+            let issuer = try Self.issuer(
+                .claims, profile, of: authorities, at: self.clock.now)
             let identity = try AuthorityCeremony.identity(
                 under: issuer.authority, profile, self.circumstances)
             try identity.privateKeyPEM.expose { key throws(FleetError) in
@@ -64,10 +59,11 @@ struct Ceremony: Sendable {
         return made
     }
 
-    private func issuer(
-        _ use: AuthorityUse, _ profile: CertificateProfile, of authorities: IssuingAuthorities
+    /// Who signs by `profile`: whom it names, or whoever followed; else who is for `use`.
+    static func issuer(
+        _ use: AuthorityUse, _ profile: CertificateProfile, of authorities: IssuingAuthorities,
+        at now: UnixTime
     ) throws(FleetError) -> IssuingAuthority {
-        let now = self.clock.now
         let found =
             profile.issuer.map { authorities.successor(of: $0, at: now) }
             ?? authorities.current(for: use, at: now)

@@ -21,10 +21,12 @@ struct FleetFounding: Sendable {
         return made
     }
 
-    /// Whoever is in the list of authorities and not yet in the store: the gateway lets in nobody
-    /// whose issuer the store does not know.
+    /// Brings the store to what the list of authorities says: the gateway lets in nobody whose
+    /// issuer the store does not know, or holds for INACTIVE, as one that was taken out of the
+    /// list is from then on.
     func registerAuthorities() async throws(FleetError) -> [String] {
         var made: [String] = []
+        var listed: Set<CertificateID> = []
         let folder = AuthorityFolder(installation: self.installation)
         let manifest = try folder.manifest()
         for entry in manifest.roots + manifest.issuing {
@@ -32,11 +34,34 @@ struct FleetFounding: Sendable {
             let authority = facts.authority(role: entry.role, at: self.clock.now)
             let set = Certificates.registerAuthority(
                 authority, in: try await self.store.load([.authority(authority.id)]))
+            listed.insert(authority.id)
             guard !set.changesNothing else { continue }
             _ = try await self.store.commit(set, by: self.actor)
             made.append("\(entry.role.rawValue) CA \(authority.id)")
         }
-        return made
+        return try await made + self.setOwnStatuses(listed)
+    }
+
+    private func setOwnStatuses(
+        _ listed: Set<CertificateID>
+    ) async throws(FleetError) -> [String] {
+        var told: [String] = []
+        var after: String?
+        repeat {
+            let page = try await self.store.page(ListQuery(.authorities, after: after))
+            for case .authority(let authority) in page.records where authority.role != .registered {
+                let view = try await self.store.load([.authority(authority.id)])
+                let set = try Authorities.setOwn(
+                    authority.id, isListed: listed.contains(authority.id), in: view,
+                    at: self.clock.now)
+                guard !set.changesNothing else { continue }
+                _ = try await self.store.commit(set, by: self.actor)
+                let word = listed.contains(authority.id) ? "ACTIVE again" : "INACTIVE"
+                told.append("\(authority.role.rawValue) CA \(authority.id) is \(word)")
+            }
+            after = page.next
+        } while after != nil
+        return told
     }
 
     private func registerClaim() async throws(FleetError) -> [String] {

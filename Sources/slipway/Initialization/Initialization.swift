@@ -104,7 +104,7 @@ struct Initialization: Sendable {
         let folder = ProfileFolder(self.settings, self.installation)
         made += try folder.writeShipped()
         let ceremony = Ceremony(
-            installation: self.installation, gatewayNames: self.gatewayNames,
+            installation: self.installation, gatewayNames: GatewayIdentity.names(self.settings),
             profiles: try folder.load(), passphrase: passphrase, clock: clock, entropy: entropy,
             isRootElsewhere: isRootElsewhere)
         made += try ceremony.run()
@@ -181,15 +181,5 @@ struct Initialization: Sendable {
                 "'\(file)' is missing, and '\(key)' is locked with a passphrase: put the file "
                     + "back, or say where the passphrase is")
         }
-    }
-
-    private var gatewayNames: [String] {
-        var names = self.settings.list("gateway.names")
-        let host = ProcessInfo.processInfo.hostName
-        // A name that no certificate can hold is no reason to stop; it was not asked for.
-        if !names.contains(host), (try? SubjectAlternativeName(host)) != nil {
-            names.append(host)
-        }
-        return names
     }
 }

@@ -22,7 +22,8 @@ struct APIEndpoint: Sendable {
     /// - Throws: `FleetError.invalidRequest` where the settings would send private keys in the
     ///   clear over a network.
     init(
-        composition: Composition, services: ControlPlaneServices
+        composition: Composition, services: ControlPlaneServices,
+        identity: ControlServer.TLSIdentity
     ) throws(FleetError) {
         let settings = composition.settings
         self.host = settings.text("api.host")
@@ -37,7 +38,7 @@ struct APIEndpoint: Sendable {
         self.server = ControlServer(
             place: .port(
                 host: self.host, port: self.port,
-                tls: self.isTLS ? try Self.identity(composition.installation) : nil),
+                tls: self.isTLS ? identity : nil),
             services: services,
             identify: composition.registration.links.orElse(composition.access.control.identify),
             log: composition.access.log, logger: composition.logger)
@@ -50,12 +51,9 @@ struct APIEndpoint: Sendable {
     static func identity(
         _ installation: Installation
     ) throws(FleetError) -> ControlServer.TLSIdentity {
-        ControlServer.TLSIdentity(
-            chain: try PrivateFile.read(
-                installation.gatewayCertificate, as: "the gateway's certificate"),
-            key: Secret(
-                WipedBytes(
-                    try PrivateFile.read(installation.gatewayKey, as: "the gateway's key"))))
+        let material = try Composition.tlsMaterial(installation)
+        return try ControlServer.TLSIdentity(
+            chain: material.certificateChain, key: material.privateKey)
     }
 
     fileprivate func url(_ bound: SocketAddress?) -> String {

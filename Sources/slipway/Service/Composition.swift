@@ -224,10 +224,11 @@ struct Composition: Sendable {
         }
     }
 
-    private static func tlsMaterial(
+    static func tlsMaterial(
         _ installation: Installation
     ) throws(FleetError) -> TLSMaterial {
         let folder = AuthorityFolder(installation: installation)
+        try folder.pair("gateway").finishReplacing()
         return TLSMaterial(
             certificateChain: try PrivateFile.read(
                 installation.gatewayCertificate, as: "the gateway's certificate"),
@@ -278,7 +279,8 @@ struct Composition: Sendable {
     /// What the control plane's operations use.
     /// - Parameter port: the gateway's, for clients that ask where devices connect.
     func controlServices(
-        port: Int?, status: @escaping @Sendable () async -> JSONObject
+        port: Int?, live: LiveAuthorities,
+        status: @escaping @Sendable () async -> JSONObject
     ) -> ControlPlaneServices {
         var services = ControlPlaneServices(
             store: self.store, drafts: self.store, clock: self.clock, entropy: SystemEntropy(),
@@ -315,6 +317,9 @@ struct Composition: Sendable {
             templateLimits: self.settings.templateLimits,
             enrolment: EnrolmentParts.settings(self.settings))
         services.serialParameter = self.settings.text("enrolment.serialParameter")
+        services.reloadAuthorities = { actor async throws(FleetError) in
+            try await live.reload(by: actor)
+        }
         services.status = status
         return services
     }

@@ -13,7 +13,9 @@ struct ESTEndpoint: Sendable {
     private let logger: Logger
 
     /// - Returns: nil where `est.enabled` is false.
-    init?(composition: Composition) throws(FleetError) {
+    init?(
+        composition: Composition, identity: ControlServer.TLSIdentity
+    ) throws(FleetError) {
         let settings = composition.settings
         guard settings.flag("est.enabled") else { return nil }
         let installation = composition.installation
@@ -23,16 +25,15 @@ struct ESTEndpoint: Sendable {
         let folder = AuthorityFolder(installation: installation)
         let root = try PrivateFile.read(
             installation.rootCertificate, as: "the root CA's certificate")
-        let anchors =
-            [try CertificateFacts(pem: String(decoding: root, as: UTF8.self))]
-            + composition.issuer.authorities.all.map(\.certificate)
+        let rootFacts = try CertificateFacts(pem: String(decoding: root, as: UTF8.self))
+        let issuer = composition.issuer
         self.server = ESTServer(
-            host: self.host, port: self.port, identity: try APIEndpoint.identity(installation),
+            host: self.host, port: self.port, identity: identity,
             anchors: Array(try folder.trustAnchors(try folder.manifest()).utf8),
             services: ESTServices(
                 provisioner: composition.provisioner, gate: composition.broker,
                 encoding: EnrolmentCoder(
-                    anchors: anchors,
+                    anchors: { [rootFacts] + issuer.authorities.all.map(\.certificate) },
                     rules: KeyRules(allowsEd25519: settings.flag("keys.ed25519"))),
                 standardTemplate: settings.text("est.template")),
             logger: composition.logger)

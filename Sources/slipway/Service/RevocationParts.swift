@@ -13,6 +13,8 @@ struct RevocationParts: Sendable {
     let server: RevocationServer
     private let host: String
     private let port: Int
+    private let options: RevocationAuthority.Settings
+    private let store: SQLiteFleetStore
 
     init(
         _ settings: ResolvedSettings, authorities: IssuingAuthorities,
@@ -22,12 +24,11 @@ struct RevocationParts: Sendable {
         options.lifeSeconds = Int64(settings.integer("revocation.lifeSeconds"))
         options.publication = try Self.publication(settings)
         options.responder = responder
+        self.options = options
+        self.store = store
         var all: [RevocationAuthority] = []
         for issuing in authorities.all {
-            all.append(
-                try RevocationAuthority(
-                    authority: SigningAuthority(sharing: issuing.authority), store: store,
-                    clock: SystemClock(), entropy: SystemEntropy(), settings: options))
+            all.append(try Self.voice(of: issuing, store, options))
         }
         self.authorities = try RevocationAuthorities(all)
         self.host = settings.text("revocation.host")
@@ -35,6 +36,26 @@ struct RevocationParts: Sendable {
         self.server = RevocationServer(
             host: self.host, port: self.port, publisher: self.authorities, clock: SystemClock(),
             logger: logger)
+    }
+
+    private static func voice(
+        of issuing: IssuingAuthority, _ store: SQLiteFleetStore,
+        _ options: RevocationAuthority.Settings
+    ) throws(FleetError) -> RevocationAuthority {
+        try RevocationAuthority(
+            authority: SigningAuthority(sharing: issuing.authority), store: store,
+            clock: SystemClock(), entropy: SystemEntropy(), settings: options)
+    }
+
+    /// Speaks for these from now on.
+    func use(_ issuing: IssuingAuthorities) throws(FleetError) {
+        let (store, options) = (self.store, self.options)
+        try self.authorities.use(issuing.all.map(\.certificate.id)) { id throws(FleetError) in
+            guard let found = issuing.authority(with: id) else {
+                preconditionFailure("It was asked for those that are there.")
+            }
+            return try Self.voice(of: found, store, options)
+        }
     }
 
     /// What is written into certificates; nil where no URL is set.
@@ -78,9 +99,7 @@ struct RevocationService: Service {
                     }
                 }
             }
-            for authority in authorities.all {
-                group.addTask { await self.keepSigned(authority) }
-            }
+            group.addTask { await self.keepSigned(authorities) }
             group.addTask {
                 do {
                     try await parts.server.run { bound in
@@ -108,27 +127,41 @@ struct RevocationService: Service {
         }
     }
 
-    /// Signs the whole list and the answers in demand anew in time, asked or not, and says so where
+    /// Signs the whole lists and the answers in demand anew in time, asked or not, and says so where
     /// that fails until three quarters of a list's life are over.
-    private func keepSigned(_ authority: RevocationAuthority) async {
-        await cancelWhenGracefulShutdown { await self.signInTime(authority) }
+    private func keepSigned(_ authorities: RevocationAuthorities) async {
+        await cancelWhenGracefulShutdown { await self.signInTime(authorities) }
     }
 
-    private func signInTime(_ authority: RevocationAuthority) async {
-        var supervision = RevocationSupervision(
+    private func signInTime(_ authorities: RevocationAuthorities) async {
+        var supervisions: [CertificateID: RevocationSupervision] = [:]
+        let fresh = RevocationSupervision(
             lifeSeconds: self.lifeSeconds, start: SystemClock().now)
         while !Task.isCancelled {
-            let list = try? await authority.list(named: authority.listName)
-            if let age = supervision.look(at: list, SystemClock().now) {
-                self.logger.critical(
-                    "the CRL is not signed anew; it ends soon",
-                    metadata: [
-                        "crl": "\(authority.listName)", "ageSeconds": "\(age)",
-                        "lifeSeconds": "\(self.lifeSeconds)",
-                    ])
+            for authority in authorities.all {
+                var supervision =
+                    supervisions[authority.issuerID]
+                    ?? RevocationSupervision(
+                        lifeSeconds: self.lifeSeconds, start: SystemClock().now)
+                await self.look(at: authority, &supervision)
+                supervisions[authority.issuerID] = supervision
             }
-            await authority.signAnswersAhead()
-            try? await Task.sleep(for: .seconds(supervision.intervalSeconds))
+            try? await Task.sleep(for: .seconds(fresh.intervalSeconds))
         }
+    }
+
+    private func look(
+        at authority: RevocationAuthority, _ supervision: inout RevocationSupervision
+    ) async {
+        let list = try? await authority.list(named: authority.listName)
+        if let age = supervision.look(at: list, SystemClock().now) {
+            self.logger.critical(
+                "the CRL is not signed anew; it ends soon",
+                metadata: [
+                    "crl": "\(authority.listName)", "ageSeconds": "\(age)",
+                    "lifeSeconds": "\(self.lifeSeconds)",
+                ])
+        }
+        await authority.signAnswersAhead()
     }
 }

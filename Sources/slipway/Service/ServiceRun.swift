@@ -23,53 +23,42 @@ struct ServiceRun: Sendable {
         try self.prepareSocket()
         // Before the port is open: whoever sees the port may already ask the service to stop.
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let identity = try APIEndpoint.identity(composition.installation)
+        let live = try LiveAuthorities(composition, identity: identity)
+        // Before the first handshake shows one that has ended while nothing ran.
+        await live.keepGateway()
         let address = try await composition.broker.start()
         let startedAt = composition.clock.now
-        let services = composition.controlServices(
-            port: address.port, status: { Self.status(composition, address, startedAt) })
+        let operations = composition.controlServices(
+            port: address.port, live: live,
+            status: { Self.status(composition, address, startedAt) })
         let control = ControlServer(
-            place: .socket(path: composition.installation.controlSocket), services: services,
+            place: .socket(path: composition.installation.controlSocket), services: operations,
             identify: Caller.local, log: composition.access.log, logger: composition.logger)
-        let api = try APIEndpoint(composition: composition, services: services)
-        let est = try ESTEndpoint(composition: composition)
+        let api = try APIEndpoint(
+            composition: composition, services: operations, identity: identity)
+        let est = try ESTEndpoint(composition: composition, identity: identity)
         let readiness = Readiness(parts: 2) { api in
             await onReady(ServiceAddresses(gateway: address, api: api))
         }
         let grace = Int64(composition.settings.integer("shutdown.graceSeconds"))
-        var further: [ServiceGroupConfiguration.ServiceConfiguration] = []
-        if let est { further.append(.init(service: ESTService(endpoint: est))) }
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
+        if let est { services.append(.init(service: ESTService(endpoint: est))) }
+        services += self.inner(live)
+        services += [
+            .init(
+                service: ControlSocket(server: control, composition: composition) {
+                    readiness.reached(nil)
+                }),
+            .init(service: APIService(endpoint: api) { readiness.reached($0) }),
+            .init(service: RevocationCanary(composition: composition, gateway: address)),
+            .init(service: Gateway(broker: composition.broker, graceSeconds: grace)),
+            .init(
+                service: SignalWatch(signals: signals),
+                successTerminationBehavior: .gracefullyShutdownGroup),
+        ]
         let group = ServiceGroup(
-            configuration: .init(
-                services: further + [
-                    .init(service: RefusalRecording(composition: composition)),
-                    .init(service: AccessKeeping(composition: composition)),
-                    .init(service: TaskRunning(parts: composition.registration)),
-                    .init(service: Sweeping(composition: composition)),
-                    .init(
-                        service: RenewalRetiring(
-                            retirement: composition.retirement, store: composition.store,
-                            logger: composition.logger)),
-                    .init(
-                        service: RevocationService(
-                            parts: composition.revocation, store: composition.store,
-                            logger: composition.logger,
-                            lifeSeconds: Int64(
-                                composition.settings.integer("revocation.lifeSeconds")))),
-                    .init(
-                        service: RegistryAnnouncements(
-                            store: composition.store, publisher: composition.broker,
-                            realm: composition.realm, logger: composition.logger)),
-                    .init(
-                        service: ControlSocket(server: control, composition: composition) {
-                            readiness.reached(nil)
-                        }),
-                    .init(service: APIService(endpoint: api) { readiness.reached($0) }),
-                    .init(service: RevocationCanary(composition: composition, gateway: address)),
-                    .init(service: Gateway(broker: composition.broker, graceSeconds: grace)),
-                    .init(
-                        service: SignalWatch(signals: signals),
-                        successTerminationBehavior: .gracefullyShutdownGroup),
-                ], logger: Self.quiet()))
+            configuration: .init(services: services, logger: Self.quiet()))
         do { try await group.run() } catch {
             await composition.broker.shutdown(graceSeconds: grace)
             await composition.close()
@@ -78,6 +67,34 @@ struct ServiceRun: Sendable {
         }
         await composition.close()
         unlink(composition.installation.controlSocket)
+    }
+
+    /// What is at work without being asked.
+    private func inner(
+        _ live: LiveAuthorities
+    ) -> [ServiceGroupConfiguration.ServiceConfiguration] {
+        let composition = self.composition
+        return [
+            .init(service: RefusalRecording(composition: composition)),
+            .init(service: AccessKeeping(composition: composition)),
+            .init(service: TaskRunning(parts: composition.registration)),
+            .init(service: Sweeping(composition: composition)),
+            .init(service: GatewayKeeping(live: live)),
+            .init(
+                service: RenewalRetiring(
+                    retirement: composition.retirement, store: composition.store,
+                    logger: composition.logger)),
+            .init(
+                service: RevocationService(
+                    parts: composition.revocation, store: composition.store,
+                    logger: composition.logger,
+                    lifeSeconds: Int64(
+                        composition.settings.integer("revocation.lifeSeconds")))),
+            .init(
+                service: RegistryAnnouncements(
+                    store: composition.store, publisher: composition.broker,
+                    realm: composition.realm, logger: composition.logger)),
+        ]
     }
 
     /// The lock on the database says that no other service runs here, so what lies at the

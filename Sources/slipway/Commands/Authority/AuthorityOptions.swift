@@ -85,9 +85,25 @@ struct AuthorityDesk {
                     clock: SystemClock()), profiles: try folder.load()))
     }
 
-    /// The last words of what changes the list: a running service has read it already.
-    static func tellRestart() {
-        Terminal.say("the service knows it from its next start on")
+    /// The last step of what changes the list: a service that runs reads it anew.
+    /// - Throws: `FleetError` where it cannot: what was made is made, and it goes on as before.
+    static func takeEffect(
+        _ options: SettingOptions, isQuiet: Bool = false
+    ) async throws(FleetError) {
+        let installation = Installation(try await options.resolve())
+        guard let client = await ControlClient.connect(socket: installation.controlSocket) else {
+            if !isQuiet { Terminal.say("no service runs here; it knows it when it starts") }
+            return
+        }
+        do throws(FleetError) {
+            _ = try await ControlAccess.service(client).perform("ReloadAuthorities")
+        } catch {
+            throw FleetError(
+                error.code,
+                "it is done, but the service that runs goes on with what it had: "
+                    + "\(error.message)", resource: error.resource)
+        }
+        if !isQuiet { Terminal.say("the service that runs has taken it in") }
     }
 
     static func tell(_ name: String, _ certificate: CertificateFacts) {

@@ -20,7 +20,7 @@ struct CACommand: AsyncParsableCommand {
             """,
         subcommands: [
             List.self, Show.self, Create.self, Rotate.self, Retire.self, Ceremony.self, Sign.self,
-            Accept.self,
+            Accept.self, Reload.self,
             Export.self, Backup.self, RevocationStatusCommand.self,
         ])
 }

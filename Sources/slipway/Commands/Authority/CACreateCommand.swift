@@ -41,14 +41,18 @@ extension CACommand {
                     self.settings, isFounding: self.root
                 ) { desk throws(FleetError) in try self.make(desk) }
                 guard !self.json else {
-                    return Terminal.say(CACommand.made(self.name, made, self.requestOut))
+                    Terminal.say(CACommand.made(self.name, made, self.requestOut))
+                    if !self.root {
+                        try await AuthorityDesk.takeEffect(self.settings, isQuiet: true)
+                    }
+                    return
                 }
                 if let made {
                     AuthorityDesk.tell(self.name, made)
                 } else if let file = self.requestOut {
                     Terminal.say("\(file): have it signed where the root is")
                 }
-                if !self.root { AuthorityDesk.tellRestart() }
+                if !self.root { try await AuthorityDesk.takeEffect(self.settings) }
             } catch { throw Failure.exit(error) }
         }
 

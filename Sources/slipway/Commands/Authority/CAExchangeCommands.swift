@@ -80,18 +80,20 @@ extension CACommand {
                         rootDigest: self.rootDigest)
                 }
                 guard !self.json else {
-                    return Terminal.say(
+                    Terminal.say(
                         .object([
                             "name": .string(accepted.name),
                             "id": .string(accepted.certificate.id.rawValue),
                             "newRoot": accepted.newRoot.map { .string($0) } ?? nil,
                             "findings": .array(accepted.findings.map { .string($0) }),
                         ]))
+                    return try await AuthorityDesk.takeEffect(self.settings, isQuiet: true)
                 }
                 AuthorityDesk.tell(accepted.name, accepted.certificate)
                 if let root = accepted.newRoot { Terminal.say("its root is here as \(root)") }
                 for finding in accepted.findings { Terminal.say("lint: \(finding)") }
-                Terminal.say("'slipway init' makes what is missing; then start the service anew")
+                Terminal.say("'slipway init' makes what is missing before a first start")
+                try await AuthorityDesk.takeEffect(self.settings)
             } catch { throw Failure.exit(error) }
         }
     }

@@ -41,14 +41,15 @@ extension CACommand {
                     return (order, nil)
                 }
                 guard !self.json else {
-                    return Terminal.say(CACommand.made(order.name, made, self.requestOut))
+                    Terminal.say(CACommand.made(order.name, made, self.requestOut))
+                    return try await AuthorityDesk.takeEffect(self.settings, isQuiet: true)
                 }
                 if let made {
                     AuthorityDesk.tell(order.name, made)
                 } else if let file = self.requestOut {
                     Terminal.say("\(file): have it signed where the root is")
                 }
-                AuthorityDesk.tellRestart()
+                try await AuthorityDesk.takeEffect(self.settings)
             } catch { throw Failure.exit(error) }
         }
 
@@ -113,7 +114,7 @@ extension CACommand {
                     try desk.workshop.retire(self.name)
                 }
                 Terminal.say("\(self.name) is retired")
-                AuthorityDesk.tellRestart()
+                try await AuthorityDesk.takeEffect(self.settings)
             } catch { throw Failure.exit(error) }
         }
     }
