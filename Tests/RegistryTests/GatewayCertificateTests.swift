@@ -97,10 +97,10 @@ import Testing
             createdAt: Samples.time)
         _ = try await self.store.commit(
             ChangeSet(action: "Test", changes: [.putAuthority(authority)]), by: .service("test"))
-        for (isListed, status) in [
-            (true, Authority.Status.active), (false, .inactive), (false, .inactive),
-            (true, .active),
-        ] {
+        let steps: [(Bool, Authority.Status)] = [
+            (true, .active), (false, .inactive), (false, .inactive), (true, .active),
+        ]
+        for (isListed, status) in steps {
             let set = try Authorities.setOwn(
                 id, isListed: isListed, in: try await self.store.load([.authority(id)]),
                 at: Samples.time)
