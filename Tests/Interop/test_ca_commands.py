@@ -66,6 +66,8 @@ def test_authorities_are_listed_and_shown(line):
     assert shown == signing[0]
     assert shown["certificatePem"] in line.issuing_ca.read_text()
     assert signing[0]["id"] in slipway(line, "ca", "list").stdout
+    again = slipway(line, "ca", "init", "--help").stdout
+    assert "--offline-root" in again
     missing = slipway(line, "ca", "show", "0" * 64, code=1)
     assert "slipway ca list" in missing.stderr
 

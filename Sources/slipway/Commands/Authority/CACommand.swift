@@ -10,6 +10,7 @@ struct CACommand: AsyncParsableCommand {
         commandName: "ca",
         abstract: "The certificate authorities: which there are, their chain, a copy of them.",
         discussion: """
+            slipway ca init
             slipway ca list
             slipway ca export > chain.pem
             slipway ca create device-ca --for devices
@@ -19,7 +20,8 @@ struct CACommand: AsyncParsableCommand {
             Customers' own authorities are managed by 'slipway cert authority'.
             """,
         subcommands: [
-            List.self, Show.self, Create.self, Rotate.self, Retire.self, Ceremony.self, Sign.self,
+            // The same under both names: without authorities there is nothing to initialize.
+            InitCommand.self, List.self, Show.self, Create.self, Rotate.self, Retire.self, Ceremony.self, Sign.self,
             Accept.self, Reload.self,
             Export.self, Backup.self, RevocationStatusCommand.self,
         ])
