@@ -72,6 +72,8 @@ package struct FleetError: Error, Hashable, Sendable, CustomStringConvertible {
     package var reason: RefusalReason?
     /// The name of the parameter or field at fault, never its value.
     package var parameter: String?
+    /// The word of a pre-provisioning hook for why it refused, where it gave one.
+    package var hookReasonCode: String?
 
     package init(_ code: Code, _ message: String, resource: String? = nil) {
         self.code = code

@@ -114,6 +114,10 @@ extension RefusalReason {
             Explanation(
                 .tls, "The CONNECT came too late, is malformed or asks for what is not served.",
                 do: "The trace names the rule; look at the client's MQTT settings.")
+        case .replyTooLarge:
+            Explanation(
+                .payload, "The reply is above the Maximum Packet Size of the client's CONNECT.",
+                do: "Let the client take 16 KiB, or name no Maximum Packet Size.")
         case .connectDenied:
             Explanation(
                 .policy, "No policy lets this certificate connect under this client identifier.",
@@ -305,13 +309,14 @@ extension RefusalReason {
                 + "`errorCode`",
             "and `errorMessage`, these members: `reasonCode` (a number of this table), `reason` "
                 + "(its name),",
-            "`step`, `parameter` (the one at fault, where there is one), `retryable`, "
-                + "`retryAfterSeconds` and",
-            "`correlationId`, which `slipway trace` takes. Codes 11xx, 12xx and 7107 are the "
-                + "gateway's: MQTT tells a",
-            "client less, and `slipway trace --refused` shows them. Numbers do not change their "
-                + "meaning. This page is",
-            "printed by `slipway reasons --markdown`.", "",
+            "`step`, `parameter` (the one at fault, where there is one), `hookReasonCode` (a hook's "
+                + "own word, where",
+            "it gave one), `retryable`, `retryAfterSeconds` and `correlationId`, which `slipway "
+                + "trace` takes.",
+            "Codes 11xx, 12xx and 7107 are the gateway's: MQTT tells a client less, and `slipway "
+                + "trace --refused`",
+            "shows them. Numbers do not change their meaning. This page is printed by",
+            "`slipway reasons --markdown`.", "",
             "| code | reason | step | retry | what it means | what to do |",
             "|---|---|---|---|---|---|",
         ]

@@ -14,6 +14,7 @@ package enum RefusalReason: Int, Hashable, Sendable, CaseIterable {
     case handshakeFailed = 1101
     case principalRefused = 1102
     case connectRefused = 1103
+    case replyTooLarge = 1104
 
     case connectDenied = 1201
     case publishDenied = 1202

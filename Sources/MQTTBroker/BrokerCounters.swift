@@ -19,6 +19,8 @@ package struct BrokerCounters: Hashable, Sendable {
     package var messagesWithheld = 0
     /// QoS 0 messages lost because a loop's mailbox was full.
     package var messagesDroppedMailbox = 0
+    /// Messages and replies above the Maximum Packet Size of the client that they were for.
+    package var messagesTooLarge = 0
     package var reservedRequests = 0
     package var reservedInFlight = 0
     package var firstSeenRecorded = 0

@@ -1,8 +1,7 @@
 import NIOCore
 
 /// What an operator may turn. Each bound exists so that one peer cannot cost the others anything;
-/// the defaults are generous, since a limit that AWS has only to protect a shared cloud is none of
-/// ours.
+/// what a device can run into has AWS's number, so that what works here works there.
 package struct BrokerSettings: Hashable, Sendable {
     package var host = "127.0.0.1"
     /// 0 lets the system choose; `BrokerServer.start()` says what it chose.
@@ -18,8 +17,9 @@ package struct BrokerSettings: Hashable, Sendable {
     package var connectSecondsMax: Int64 = 10
     /// AWS: 128 KiB of payload; the rest of the packet is topic and properties.
     package var packetBytesMax = 128 * 1024 + 18 * 1024
-    package var filtersPerSubscribeMax = 100
-    package var subscriptionsPerConnectionMax = 100
+    /// Of an UNSUBSCRIBE as well.
+    package var filtersPerSubscribeMax = 8
+    package var subscriptionsPerConnectionMax = 50
     /// What one slow reader may keep waiting, in messages and in bytes.
     package var pendingMessagesMax = 1000
     package var pendingBytesMax = 1024 * 1024

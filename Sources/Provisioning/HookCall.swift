@@ -81,7 +81,7 @@ extension Provisioner {
         Attempt.current?.asked(script, answer)
         if !answer.log.isEmpty { self.announce(.hookLogged(script.name, answer.log)) }
         try await self.refuseHeld(answer)
-        let overrides = try self.overrides(answer.verdict, by: script)
+        let overrides = try self.overrides(answer, by: script)
         let outcome = HookCall.Outcome(
             script: script, overrides: overrides,
             allowlist: answer.reads.first(where: \.found) ?? answer.reads.first,
@@ -91,9 +91,9 @@ extension Provisioner {
     }
 
     private func overrides(
-        _ verdict: HookOutcome.Verdict, by script: HookScript
+        _ answer: HookOutcome, by script: HookScript
     ) throws(FleetError) -> [String: String] {
-        switch verdict {
+        switch answer.verdict {
         case .allowed(let overrides):
             if let problem = ParameterRules.problem(in: overrides) {
                 self.announce(.hookLogged(script.name, ["parameterOverrides: \(problem)"]))
@@ -104,7 +104,8 @@ extension Provisioner {
             self.announce(.hookLogged(script.name, ["failed: \(cause)"]))
         case .denied, .timedOut: break
         }
-        return try HookVerdict.overrides(verdict, by: script.name)
+        return try HookVerdict.overrides(
+            answer.verdict, saying: answer.reasonCode, by: script.name)
     }
 }
 
@@ -126,17 +127,33 @@ enum ParameterRules {
 
     /// nil where there is none.
     static func problem(in parameters: [String: String]) -> String? {
+        Self.fault(in: parameters)?.problem
+    }
+
+    struct Fault {
+        let problem: String
+        /// The parameter at fault; nil where it is their number, or one has no name.
+        let parameter: String?
+    }
+
+    /// nil where there is none.
+    static func fault(in parameters: [String: String]) -> Fault? {
         guard parameters.count <= Limits.parametersMax else {
-            return "\(parameters.count) parameters; at most \(Limits.parametersMax)"
+            return Fault(
+                problem: "\(parameters.count) parameters; at most \(Limits.parametersMax)",
+                parameter: nil)
         }
         for (key, value) in parameters.sorted(by: { $0.key < $1.key }) {
             guard (1...Limits.parameterKeyCharactersMax).contains(key.count) else {
-                return "the name '\(key.clipped)' has \(key.count) characters; 1 to "
-                    + "\(Limits.parameterKeyCharactersMax)"
+                return Fault(
+                    problem: "the name '\(key.clipped)' has \(key.count) characters; 1 to "
+                        + "\(Limits.parameterKeyCharactersMax)",
+                    parameter: key.isEmpty ? nil : key)
             }
             guard value.count <= Limits.parameterValueCharactersMax else {
-                return "'\(key.clipped)' has \(value.count) characters; at most "
-                    + "\(Limits.parameterValueCharactersMax)"
+                return Fault(
+                    problem: "'\(key.clipped)' has \(value.count) characters; at most "
+                        + "\(Limits.parameterValueCharactersMax)", parameter: key)
             }
         }
         return nil

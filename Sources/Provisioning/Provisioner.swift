@@ -164,6 +164,7 @@ package final class Provisioner: Sendable {
         Attempt.current?.refused(told, cause: cause)
         var detail: JSONObject = ["clientId": .string(publisher.clientID)]
         detail["reasonCode"] = .int(told.explainedReason.rawValue)
+        detail["hookReasonCode"] = told.hookReasonCode.map { .string($0) }
         detail["correlationId"] = Attempt.current.map { .string($0.id) }
         detail["template"] = template.map { .string($0.clipped) }
         detail["cause"] = cause.map { .string($0) }

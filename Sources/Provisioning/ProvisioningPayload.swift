@@ -83,9 +83,9 @@ enum ProvisioningPayload {
             }
             parameters[name] = text
         }
-        if let problem = ParameterRules.problem(in: parameters) {
-            throw FleetError(.invalidParameters, "parameters: \(problem)")
-                .because(.parametersTooLarge)
+        if let fault = ParameterRules.fault(in: parameters) {
+            throw FleetError(.invalidParameters, "parameters: \(fault.problem)")
+                .because(.parametersTooLarge, parameter: fault.parameter ?? "parameters")
         }
         return parameters
     }
@@ -227,10 +227,13 @@ package struct Rejection: Hashable, Sendable {
     package let reason: RefusalReason
     /// The name of the parameter at fault.
     package let parameter: String?
+    /// The word of a hook's own for why it refused.
+    package let hookReasonCode: String?
 
     package init(_ error: FleetError) {
         self.reason = error.explainedReason
         self.parameter = error.parameter
+        self.hookReasonCode = error.hookReasonCode
         (self.statusCode, self.errorCode) = Self.code(error.code)
         self.errorMessage = error.message
     }
@@ -268,13 +271,24 @@ package struct Rejection: Hashable, Sendable {
 
     /// AWS's three members as they always are, and ours behind them.
     func object(correlationID: String) -> JSONObject {
-        var object: JSONObject = [
-            "statusCode": .int(self.statusCode), "errorCode": .string(self.errorCode),
-            "errorMessage": .string(self.errorMessage),
-        ]
+        var object = self.standard
         for (name, value) in self.explanation.members { object[name] = value }
         object["correlationId"] = .string(correlationID)
         return object
+    }
+
+    /// For whoever takes little: AWS's three members and the reason's number.
+    var brief: JSONObject {
+        var object = self.standard
+        object["reasonCode"] = .int(self.reason.rawValue)
+        return object
+    }
+
+    private var standard: JSONObject {
+        [
+            "statusCode": .int(self.statusCode), "errorCode": .string(self.errorCode),
+            "errorMessage": .string(self.errorMessage),
+        ]
     }
 
     /// Our own members: the reason by number and name, and what can be done about it.
@@ -285,6 +299,7 @@ package struct Rejection: Hashable, Sendable {
             "step": .string(told.step.rawValue),
         ]
         object["parameter"] = self.parameter.map { .string($0) }
+        object["hookReasonCode"] = self.hookReasonCode.map { .string($0) }
         object["retryable"] = .bool(told.isRetryable)
         object["retryAfterSeconds"] = told.retryAfterSeconds.map { .int($0) }
         return object

@@ -19,6 +19,16 @@ package struct ProvisioningService: ReservedTopicService {
         ProvisioningTopic.isRenewalReply(filter: filter)
     }
 
+    package func replyTooLarge(to topic: String) -> ReservedReply? {
+        guard let topic = ProvisioningTopic(topic) else { return nil }
+        let error = FleetError(
+            .invalidPayload, "the reply is above the Maximum Packet Size of this connection"
+        ).because(.replyTooLarge)
+        return ReservedReply(
+            topic: topic.rejected,
+            payload: ProvisioningPayload.encode(Rejection(error).brief, as: topic.format))
+    }
+
     package func handle(
         topic: String, payload: [UInt8], from publisher: Publisher
     ) async -> [ReservedReply] {

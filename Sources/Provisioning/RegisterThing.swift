@@ -91,11 +91,7 @@ extension Provisioner {
         let registry = try await self.loadRegistry(
             rendering.rendered, for: pending.certificate, by: publisher,
             and: standing.keysToSpend(on: rendering.rendered.thing).union(registration.unitKeys))
-        let verdicts = registration.verdicts(in: registry)
-        for verdict in verdicts {
-            try await self.settleVerdict(verdict, registration, in: registry)
-        }
-        let decided = try registration.decide(in: registry, verdicts: verdicts)
+        let decided = try await self.decide(registration, in: registry)
         Attempt.current?.planned(decided.plan)
         CrashPoint.reached(.beforeRegisterCommit)
         _ = try await self.ports.store.commit(
@@ -109,6 +105,28 @@ extension Provisioner {
                     template: template.record.name, templateVersion: template.version.id,
                     publisher: publisher, isReplay: false)))
         return decided.plan.answer
+    }
+
+    /// - Throws: the refusal; `FleetError.conflict` where another request with the same token was
+    ///   faster: what its registration did is no fault of this one's parameters, and decided afresh
+    ///   the token says so.
+    private func decide(
+        _ registration: ThingRegistration, in registry: RegistryView
+    ) async throws(FleetError) -> ThingRegistration.Decided {
+        do throws(FleetError) {
+            let verdicts = registration.verdicts(in: registry)
+            for verdict in verdicts {
+                try await self.settleVerdict(verdict, registration, in: registry)
+            }
+            return try registration.decide(in: registry, verdicts: verdicts)
+        } catch {
+            let token = registration.pending.token
+            let view = try await self.ports.store.load([.ownershipToken(token.hash)])
+            guard view.ownershipToken(token.hash) == token else {
+                throw FleetError(.conflict, "the ownership token was used meanwhile")
+            }
+            throw error
+        }
     }
 
     // MARK: Loading

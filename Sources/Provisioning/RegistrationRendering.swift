@@ -80,9 +80,10 @@ enum HookVerdict {
     /// What a hook may say to a device.
     private static let denyReasonCharactersMax = 512
 
+    /// - Parameter word: the hook's own `reasonCode`.
     /// - Throws: `.accessDenied`, `.hookTimeout`, or `.tooManyRequests` for one that was not asked.
     static func overrides(
-        _ verdict: HookOutcome.Verdict, by name: HookName?
+        _ verdict: HookOutcome.Verdict, saying word: String? = nil, by name: HookName?
     ) throws(FleetError) -> [String: String] {
         switch verdict {
         case .allowed(let overrides):
@@ -90,7 +91,7 @@ enum HookVerdict {
                 throw Self.refused(nil).because(.hookFailed)
             }
             return overrides
-        case .denied(let reason): throw Self.refused(reason)
+        case .denied(let reason): throw Self.refused(reason, saying: word)
         case .timedOut:
             throw FleetError(
                 .hookTimeout, "the pre-provisioning hook did not answer in time",
@@ -102,10 +103,12 @@ enum HookVerdict {
         }
     }
 
-    static func refused(_ reason: String?) -> FleetError {
+    static func refused(_ reason: String?, saying word: String? = nil) -> FleetError {
         let text = reason.map { String($0.prefix(Self.denyReasonCharactersMax)) } ?? ""
-        return FleetError(
+        var error = FleetError(
             .accessDenied, text.isEmpty ? "the pre-provisioning hook refused this device" : text
         ).because(.hookDenied)
+        error.hookReasonCode = word
+        return error
     }
 }

@@ -36,7 +36,8 @@ package struct TrustedUserClaim: Hashable, Sendable {
     }
 
     /// A template that devices register by with a claim.
-    /// - Throws: `FleetError.notFound`; `.invalidRequest` for one by which they do without.
+    /// - Throws: `FleetError.notFound`; `.invalidRequest` for one by which they do without, and for
+    ///   one that is disabled: the claim would end before it could be used.
     @discardableResult
     package static func template(
         _ name: TemplateName, in view: RegistryView
@@ -46,6 +47,12 @@ package struct TrustedUserClaim: Hashable, Sendable {
             throw FleetError(
                 .invalidRequest,
                 "template '\(name)' is of type \(template.kind.rawValue): no claim registers by it",
+                resource: name.rawValue)
+        }
+        guard template.enabled else {
+            throw FleetError(
+                .invalidRequest,
+                "template '\(name)' is disabled, and no claim could use it: enable it first",
                 resource: name.rawValue)
         }
         return template

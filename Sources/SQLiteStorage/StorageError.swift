@@ -88,6 +88,10 @@ extension FleetError {
         switch error {
         case let error as FleetError: self = error
         case let error as StorageError: self = error.fleetError
+        case let error as DatabaseError
+        where error.resultCode == .SQLITE_BUSY || error.resultCode == .SQLITE_LOCKED:
+            // Another program holds the file longer than is waited: nothing is wrong with ours.
+            self = FleetError(.serviceUnavailable, "the store is busy: \(error.cause)")
         case let error as DatabaseError:
             self = FleetError(.internalFailure, "the store failed: \(error.cause)")
         default: self = FleetError(.internalFailure, "the store failed: \(error)")

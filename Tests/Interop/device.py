@@ -44,7 +44,7 @@ class Reply:
     def expect_rejected(self, status, code):
         assert not self.accepted, self
         extra = {"reasonCode", "reason", "step", "retryable", "correlationId"}
-        assert set(self.document) - {"parameter", "retryAfterSeconds"} == {
+        assert set(self.document) - {"parameter", "hookReasonCode", "retryAfterSeconds"} == {
             "statusCode", "errorCode", "errorMessage"} | extra, self
         assert (self.document["statusCode"], self.document["errorCode"]) == (status, code), self
         assert self.document["errorMessage"], self

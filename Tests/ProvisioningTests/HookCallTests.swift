@@ -28,6 +28,22 @@ import Testing
                 == "arn:aws:iot:local:000000000000:provisioningtemplate/sensor")
     }
 
+    /// The word that the hook gives for machines is the device's, the trace's and the audit log's.
+    @Test func aHooksOwnReasonCodeReachesReplyAndAuditLog() async throws {
+        let fixture = try await self.fixture()
+        let (_, token) = try await fixture.create()
+        fixture.hook.answer(.denied(reason: "the lot is closed"), reasonCode: "lot-closed")
+        let recording = Task { await fixture.provisioner.recordRefusals() }
+        let refusal = try #require(await fixture.refusal(token))
+        #expect(refusal.reason == .hookDenied && refusal.hookReasonCode == "lot-closed")
+        #expect(Rejection(refusal).hookReasonCode == "lot-closed")
+        fixture.provisioner.stopRecordingRefusals()
+        await recording.value
+        let kept = try #require(fixture.store.refusals.last)
+        #expect(kept.detail["hookReasonCode"] == "lot-closed")
+        #expect(kept.detail["reasonCode"] == .int(RefusalReason.hookDenied.rawValue))
+    }
+
     /// Four eyes: the script is not even run until somebody else has approved that very text.
     @Test func aHookThatNobodyElseHasReadJudgesNoDevice() async throws {
         let fixture = try await ProvisioningFixture(requiresHookApproval: true)

@@ -121,6 +121,12 @@ final class FakeKeyPairs: KeyPairSource {
 final class FakeHook: PreProvisioningHook {
     private let outcome: Mutex<HookOutcome>
     private let asked = Mutex<[HookRequest]>([])
+    /// Done once, while somebody waits for an answer.
+    private let meanwhile = Mutex<(@Sendable () async -> Void)?>(nil)
+
+    func whileAsked(_ work: @escaping @Sendable () async -> Void) {
+        self.meanwhile.withLock { $0 = work }
+    }
 
     init() {
         self.outcome = Mutex(
@@ -130,13 +136,21 @@ final class FakeHook: PreProvisioningHook {
     var requests: [HookRequest] { self.asked.withLock { $0 } }
 
     func answer(
-        _ verdict: HookOutcome.Verdict, reads: [HookOutcome.AllowlistRead] = []
+        _ verdict: HookOutcome.Verdict, reads: [HookOutcome.AllowlistRead] = [],
+        reasonCode: String? = nil
     ) {
-        self.outcome.withLock { $0 = HookOutcome(verdict: verdict, reads: reads, log: []) }
+        self.outcome.withLock {
+            $0 = HookOutcome(verdict: verdict, reads: reads, log: [], reasonCode: reasonCode)
+        }
     }
 
     func run(_ script: HookScript, request: HookRequest) async -> HookOutcome {
         self.asked.withLock { $0.append(request) }
+        let work = self.meanwhile.withLock { meanwhile in
+            defer { meanwhile = nil }
+            return meanwhile
+        }
+        await work?()
         return self.outcome.withLock { $0 }
     }
 }

@@ -41,6 +41,37 @@ import Testing
         #expect(reply.object["privateKey"] == .string(FakeKeyPairs.pem))
     }
 
+    @Test func aValueThatIsTooLongIsNamed() async throws {
+        let fixture = try await ProvisioningFixture()
+        let parameters: JSONObject = ["a": .string(String(repeating: "x", count: 5000))]
+        let reply = try await self.ask(
+            fixture, "$aws/provisioning-templates/sensor/provision/json",
+            JSONPrinter.bytes([
+                "certificateOwnershipToken": "T", "parameters": .object(parameters),
+            ]))
+        #expect(reply.object["reasonCode"] == .int(RefusalReason.parametersTooLarge.rawValue))
+        #expect(reply.object["parameter"] == "a")
+    }
+
+    /// What a client hears whose Maximum Packet Size is below the reply's: 300 bytes must do.
+    @Test(arguments: ["json", "cbor"])
+    func aReplyThatIsTooLargeIsToldInFewBytes(_ format: String) async throws {
+        let fixture = try await ProvisioningFixture()
+        let topic = "$aws/certificates/create/\(format)"
+        let reply = try #require(fixture.service.replyTooLarge(to: topic))
+        #expect(reply.topic == topic + "/rejected")
+        guard case .open(let bytes) = reply.payload else {
+            Issue.record("a refusal holds no secret")
+            return
+        }
+        #expect(bytes.count < 200)
+        let value = format == "cbor" ? try CBORDecoder.decode(bytes) : try JSONParser.parse(bytes)
+        let object = try #require(value.objectValue)
+        #expect(object["statusCode"] == 400)
+        #expect(object["reasonCode"] == .int(RefusalReason.replyTooLarge.rawValue))
+        #expect(fixture.service.replyTooLarge(to: "a/b") == nil)
+    }
+
     @Test(arguments: ["json", "cbor"])
     func aDeviceGoesThroughTheWholeDialogue(_ format: String) async throws {
         let fixture = try await ProvisioningFixture()

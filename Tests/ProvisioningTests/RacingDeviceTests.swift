@@ -19,6 +19,26 @@ import Testing
         #expect(ids.count == Self.devices)
     }
 
+    /// A token that another connection spends between this one's look at it and its decision: what
+    /// is wrong is the token, not the thing that the other one made.
+    @Test func aTokenSpentMeanwhileIsToldAsThat() async throws {
+        let fixture = try await ProvisioningFixture()
+        try await fixture.putHook()
+        try await fixture.put(template: ProvisioningFixture.body, hook: "gate")
+        let (_, token) = try await fixture.create()
+        fixture.hook.whileAsked {
+            _ = try? await fixture.register(token, ["SerialNumber": "B8"])
+        }
+        #expect(await fixture.refusal(token)?.reason == .tokenUsed)
+        #expect(fixture.thing("sensor-B8") != nil && fixture.thing("sensor-A7") == nil)
+        let (_, next) = try await fixture.create()
+        fixture.hook.whileAsked {
+            _ = try? await fixture.register(next, ["SerialNumber": "C9"])
+        }
+        // The very same request on a second connection: both get the one answer.
+        _ = try await fixture.register(next, ["SerialNumber": "C9"])
+    }
+
     @Test func oneSerialNumberFromManyDevicesIsAThingOnce() async throws {
         let fixture = try await ProvisioningFixture()
         var tokens: [String] = []

@@ -108,7 +108,7 @@ private struct Scene {
         case .fieldMissing: self.payload = "{}"
         case .parametersTooLarge:
             self.topic = "$aws/provisioning-templates/sensor/provision/json"
-            self.parameter = nil
+            self.parameter = "parameters"
             self.payload = #"{"certificateOwnershipToken":"T","parameters":{"":"x"}}"#
         case .csrRefused:
             (self.payload, self.parameter) = (#"{"certificateSigningRequest":"x"}"#, nil)

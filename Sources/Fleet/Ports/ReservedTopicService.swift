@@ -49,6 +49,9 @@ package protocol ReservedTopicService: Sendable {
     func isOpenToEnded(topic: String) -> Bool
     /// The same for a subscription.
     func isOpenToEnded(filter: String) -> Bool
+    /// What a publisher hears in place of a reply that its own Maximum Packet Size (MQTT 5,
+    /// 3.1.2.11.4) keeps from it; nil for nothing.
+    func replyTooLarge(to topic: String) -> ReservedReply?
     /// Never throws: a failure is a reply like any other. An empty answer says nothing to anyone.
     func handle(
         topic: String, payload: [UInt8], from publisher: Publisher
@@ -58,4 +61,5 @@ package protocol ReservedTopicService: Sendable {
 extension ReservedTopicService {
     package func isOpenToEnded(topic: String) -> Bool { false }
     package func isOpenToEnded(filter: String) -> Bool { false }
+    package func replyTooLarge(to topic: String) -> ReservedReply? { nil }
 }

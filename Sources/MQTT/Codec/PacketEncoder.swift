@@ -66,6 +66,23 @@ package struct PacketEncoder: Hashable, Sendable {
         buffer.put(publish, version: self.version)
     }
 
+    /// Whether a PUBLISH without properties is small enough for the peer.
+    package func hasRoom(for payloadBytes: Int, on topic: TopicName, qos: QoS) -> Bool {
+        var publish = Publish(topic: topic, payload: ByteBuffer(), qos: qos)
+        // Any identifier has two bytes.
+        if qos > .atMostOnce { publish.packetID = 1 }
+        var counter = ByteCounter()
+        counter.put(publish, version: self.version)
+        let length = counter.count + payloadBytes
+        return Self.packetBytes(length) <= self.packetBytesMax
+            && length <= VariableByteInteger.maximum
+    }
+
+    /// With the fixed header (2.1.1).
+    private static func packetBytes(_ length: Int) -> Int {
+        1 + VariableByteInteger.byteCount(of: length) + length
+    }
+
     private func length(of packet: Packet) throws(MQTTError) -> Int {
         try self.checkFields(packet)
         var counter = ByteCounter()
@@ -87,7 +104,7 @@ package struct PacketEncoder: Hashable, Sendable {
         guard !counter.hasOverlongField else {
             throw MQTTError(.notEncodable, "\(type): a field has more than 65,535 bytes")
         }
-        let bytes = 1 + VariableByteInteger.byteCount(of: counter.count) + counter.count
+        let bytes = Self.packetBytes(counter.count)
         guard bytes <= self.packetBytesMax, counter.count <= VariableByteInteger.maximum else {
             throw MQTTError(
                 .packetTooLarge,

@@ -48,12 +48,40 @@ package struct SubscriptionOptions: Hashable, Sendable {
     }
 }
 
+/// What a line of a SUBSCRIBE or UNSUBSCRIBE names: a filter, or a text that is none.
+///
+/// A text that breaks the rules of 4.7 is a well-formed string in a well-formed packet: its own
+/// line is refused, and the others and the connection stand (provisioning specification, 5.7).
+package enum NamedFilter: Hashable, Sendable {
+    case filter(TopicFilter)
+    case malformed(String, MQTTError)
+
+    package init(_ text: String) {
+        do throws(MQTTError) { self = .filter(try TopicFilter(text)) } catch {
+            self = .malformed(text, error)
+        }
+    }
+
+    package var text: String {
+        switch self {
+        case .filter(let filter): filter.text
+        case .malformed(let text, _): text
+        }
+    }
+}
+
 /// One line of a SUBSCRIBE.
 package struct Subscription: Hashable, Sendable {
-    package var filter: TopicFilter
+    package var filter: NamedFilter
     package var options: SubscriptionOptions
 
     package init(filter: TopicFilter, options: SubscriptionOptions = SubscriptionOptions()) {
+        self.init(named: .filter(filter), options: options)
+    }
+
+    package init(
+        named filter: NamedFilter, options: SubscriptionOptions = SubscriptionOptions()
+    ) {
         self.filter = filter
         self.options = options
     }
@@ -90,10 +118,16 @@ package struct SubAck: Hashable, Sendable {
 /// UNSUBSCRIBE (3.10); never without a filter ([MQTT-3.10.3-2]).
 package struct Unsubscribe: Hashable, Sendable {
     package var packetID: PacketID
-    package var filters: [TopicFilter]
+    package var filters: [NamedFilter]
     package var properties: Properties
 
     package init(packetID: PacketID, filters: [TopicFilter], properties: Properties = .none) {
+        self.init(packetID: packetID, named: filters.map { .filter($0) }, properties: properties)
+    }
+
+    package init(
+        packetID: PacketID, named filters: [NamedFilter], properties: Properties = .none
+    ) {
         self.packetID = packetID
         self.filters = filters
         self.properties = properties

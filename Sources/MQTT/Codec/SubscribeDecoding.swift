@@ -4,7 +4,7 @@ extension WireReader {
         let properties = try self.properties(in: .packet(.subscribe))
         var subscriptions: [Subscription] = []
         while !self.isAtEnd {
-            let filter = try self.topicFilter("topic filter")
+            let filter = NamedFilter(try self.string("topic filter"))
             let byte = try self.byte("subscription options")
             guard let options = SubscriptionOptions(byte: byte, version: self.version) else {
                 throw self.error(  // [MQTT-3.8.3-5]; 3.1.1: [MQTT-3-8.3-4]
@@ -14,7 +14,7 @@ extension WireReader {
                 throw self.error(  // [MQTT-3.8.3-4]
                     .invalidPropertyValue, "No Local is set on a shared subscription")
             }
-            subscriptions.append(Subscription(filter: filter, options: options))
+            subscriptions.append(Subscription(named: filter, options: options))
         }
         guard !subscriptions.isEmpty else {  // [MQTT-3.8.3-2]
             throw self.error(.emptySubscription, "it holds no topic filter")
@@ -33,12 +33,12 @@ extension WireReader {
     mutating func unsubscribe() throws(MQTTError) -> Unsubscribe {
         let packetID = try self.packetID()
         let properties = try self.properties(in: .packet(.unsubscribe))
-        var filters: [TopicFilter] = []
-        while !self.isAtEnd { filters.append(try self.topicFilter("topic filter")) }
+        var filters: [NamedFilter] = []
+        while !self.isAtEnd { filters.append(NamedFilter(try self.string("topic filter"))) }
         guard !filters.isEmpty else {  // [MQTT-3.10.3-2]
             throw self.error(.emptySubscription, "it holds no topic filter")
         }
-        return Unsubscribe(packetID: packetID, filters: filters, properties: properties)
+        return Unsubscribe(packetID: packetID, named: filters, properties: properties)
     }
 
     mutating func unsuback() throws(MQTTError) -> UnsubAck {

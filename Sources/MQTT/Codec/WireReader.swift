@@ -92,13 +92,6 @@ struct WireReader {
         }
     }
 
-    mutating func topicFilter(_ field: StaticString) throws(MQTTError) -> TopicFilter {
-        let text = try self.string(field)
-        do { return try TopicFilter(text) } catch {
-            throw self.error(error.code, "\(field): \(error.message)")
-        }
-    }
-
     /// Everything that is left: the payload.
     mutating func rest() -> ByteBuffer {
         let rest = self.bytes

@@ -37,7 +37,8 @@ package struct ConnectRequest: Hashable, Sendable {
 /// A SUBSCRIBE with what the settings already refuse.
 package struct SubscribeRequest: Hashable, Sendable {
     package struct Line: Hashable, Sendable {
-        package let filter: TopicFilter
+        /// Malformed only where `refusal` is set.
+        package let filter: NamedFilter
         /// With the QoS cut to what the server grants.
         package let options: SubscriptionOptions
         /// Set where the line is refused whatever a policy says.

@@ -107,16 +107,24 @@ extension ConnectionMachine {
                 .subscriptionIdentifiersNotSupported,
                 "SUBSCRIBE: subscription identifiers are not available")
         }
-        if subscribe.subscriptions.count > self.settings.filtersPerPacketMax {
-            let reasons = Array(
-                repeating: ReasonCode.quotaExceeded, count: subscribe.subscriptions.count)
-            return .send(.suback(SubAck(packetID: subscribe.packetID, reasons: reasons)))
-        }
+        let isTooMany = subscribe.subscriptions.count > self.settings.filtersPerPacketMax
         return .subscribe(
             SubscribeRequest(
                 packetID: subscribe.packetID,
-                lines: subscribe.subscriptions.map { self.line($0) },
+                lines: subscribe.subscriptions.map {
+                    isTooMany ? self.surplus($0, of: subscribe) : self.line($0)
+                },
                 subscriptionIdentifier: identifier))
+    }
+
+    /// AWS: quota "filters per SUBSCRIBE"; 0x97, and the connection stays.
+    private func surplus(
+        _ subscription: Subscription, of subscribe: Subscribe
+    ) -> SubscribeRequest.Line {
+        SubscribeRequest.Line(
+            filter: subscription.filter, options: subscription.options, refusal: .quotaExceeded,
+            refusalReason: "the SUBSCRIBE has \(subscribe.subscriptions.count) filters; at most "
+                + "\(self.settings.filtersPerPacketMax)", shared: nil)
     }
 
     private func line(_ subscription: Subscription) -> SubscribeRequest.Line {
@@ -125,9 +133,14 @@ extension ConnectionMachine {
         var shared: SharedSubscription?
         var refusal: (ReasonCode, String)?
         do throws(MQTTError) {
-            shared = try SharedSubscription(subscription.filter)
+            let named: TopicFilter
+            switch subscription.filter {
+            case .filter(let filter): named = filter
+            case .malformed(_, let error): throw error
+            }
+            shared = try SharedSubscription(named)
             // The share's name and its two slashes do not count (AWS: shared subscriptions).
-            let filter = shared?.filter ?? subscription.filter
+            let filter = shared?.filter ?? named
             if shared != nil, !self.settings.sharedSubscriptionsAvailable {
                 refusal = (
                     .sharedSubscriptionsNotSupported, "shared subscriptions are not available"

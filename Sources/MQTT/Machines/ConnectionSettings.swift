@@ -1,5 +1,4 @@
-/// What the server grants a connection. The defaults are AWS IoT Core's, except that a filter count
-/// which only protects a shared cloud is generous here.
+/// What the server grants a connection. The defaults are AWS IoT Core's.
 package struct ConnectionSettings: Hashable, Sendable {
     /// A requested keep-alive is brought into this range; 0, "off", becomes the upper end.
     package var keepAliveSecondsMin: UInt16 = 30
@@ -14,7 +13,8 @@ package struct ConnectionSettings: Hashable, Sendable {
     package var payloadBytesMax = 128 * 1024
     /// Told as Maximum Packet Size, and to be given to the decoder as well.
     package var packetBytesMax = DecoderLimits.packetBytesDefault
-    package var filtersPerPacketMax = 100
+    /// Of one SUBSCRIBE, or of one UNSUBSCRIBE.
+    package var filtersPerPacketMax = 8
     package var userNameBytesMax = 4096
 
     /// QoS 1 publishes that a client may have unacknowledged.

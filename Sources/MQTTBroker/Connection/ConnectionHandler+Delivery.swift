@@ -70,12 +70,7 @@ extension ConnectionHandler {
         } catch {
             // Larger than the client accepts: it counts as delivered ([MQTT-3.1.2-25]).
             if let packetID = publish.packetID { self.session?.abandon(packetID) }
-            self.logRefusal(
-                "a message was not sent",
-                [
-                    "topic": "\(publish.topic.text.clipped)",
-                    "explanation": "\(error.message)",
-                ])
+            self.noteUnsent(publish.topic, error.message)
         }
         self.flushIsDue()
     }

@@ -141,28 +141,10 @@ extension ConnectionHandler {
         self.requests[number] = nil
         guard self.phase == .live else { return }
         if let packetID = publish.packetID { self.acknowledge(packetID, .success) }
-        for reply in replies { self.send(reply) }
+        for reply in replies { self.send(reply, to: publish.topic) }
         if self.isDraining, self.requests.isEmpty { self.end(.serverStopping) }
         self.resumeInput()
         self.shard.flush()
         if !replies.isEmpty { CrashPoint.reached(.afterReply) }
-    }
-
-    private func send(_ reply: ReservedReply) {
-        let topic: TopicName
-        do throws(MQTTError) {
-            topic = try TopicName(reply.topic)
-        } catch {
-            self.environment.logger.error(
-                "a service answered on an impossible topic",
-                metadata: self.metadata(["error": "\(error)"]))
-            return
-        }
-        switch reply.payload {
-        case .open(let bytes):
-            let qos = self.shard.grantedQoS(self.number, for: topic) ?? .atMostOnce
-            self.enqueue(Publish(topic: topic, payload: ByteBuffer(bytes: bytes), qos: qos))
-        case .secret(let bytes): self.send(SecretReply(topic: topic, payload: bytes))
-        }
     }
 }

@@ -72,9 +72,7 @@ extension ConnectionHandler {
             try encoder.encode(publish, into: &packet.bytes)
         } catch {
             if let packetID { self.session?.abandon(packetID) }
-            return self.logRefusal(
-                "a reply was not sent",
-                ["topic": "\(reply.topic.text.clipped)", "explanation": "\(error.message)"])
+            return self.noteUnsent(reply.topic, error.message)
         }
         self.environment.meter.count { $0.messagesDelivered += 1 }
         // What was said before goes before.

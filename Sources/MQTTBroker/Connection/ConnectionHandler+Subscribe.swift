@@ -11,56 +11,64 @@ extension ConnectionHandler {
 
     private func subscribe(_ line: SubscribeRequest.Line) -> ReasonCode {
         guard let authority = self.authority else { return .notAuthorized }
-        if let refusal = line.refusal {
-            self.logSubscribeRefusal(line.filter, line.refusalReason ?? "\(refusal)")
+        guard line.refusal == nil, case .filter(let filter) = line.filter else {
+            let refusal = line.refusal ?? .topicFilterInvalid
+            self.logSubscribeRefusal(line.filter.text, line.refusalReason ?? "\(refusal)")
             return refusal
         }
-        if line.filter.isReserved, !self.environment.reserved.mayHold(line.filter) {
-            let hint = self.environment.reserved.hint(forRefused: line.filter)
+        if filter.isReserved, !self.environment.reserved.mayHold(filter) {
+            let hint = self.environment.reserved.hint(forRefused: filter)
             self.logSubscribeRefusal(
-                line.filter, hint,
+                filter.text, hint,
                 kept: self.refusal(
                     .topicRefused, "iot:Subscribe", by: "reserved topics", hint,
-                    resource: line.filter.text))
+                    resource: filter.text))
             return .topicFilterInvalid
         }
-        guard self.isOpenToRenewal(line.filter) else {
-            self.logSubscribeRefusal(line.filter, Self.endedCause)
+        guard self.isOpenToRenewal(filter) else {
+            self.logSubscribeRefusal(filter.text, Self.endedCause)
             return .notAuthorized
         }
-        let verdict = authority.subscribe(line.filter, at: self.environment.clock.now)
+        let verdict = authority.subscribe(filter, at: self.environment.clock.now)
         guard verdict.isAllowed else {
             self.logDenial(verdict)
             return .notAuthorized
         }
-        let isKnown = self.shard.holds(self.number, line.filter)
+        return self.hold(filter, as: line)
+    }
+
+    private func hold(_ filter: TopicFilter, as line: SubscribeRequest.Line) -> ReasonCode {
+        let isKnown = self.shard.holds(self.number, filter)
         let max = self.environment.settings.subscriptionsPerConnectionMax
         guard isKnown || self.subscriptionCount < max else {
-            self.logSubscribeRefusal(line.filter, "the connection holds \(max) already")
+            self.logSubscribeRefusal(
+                filter.text,
+                "the connection holds \(max) already (listen.subscriptionsPerConnectionMax)")
             return .quotaExceeded
         }
-        switch self.shard.subscribe(self.number, to: line.filter, options: line.options) {
+        switch self.shard.subscribe(self.number, to: filter, options: line.options) {
         case .added:
             self.subscriptionCount += 1
             return line.reason
         case .replaced: return line.reason
         case .full:
-            self.logSubscribeRefusal(line.filter, "the shard's routing table is full")
+            self.logSubscribeRefusal(filter.text, "the shard's routing table is full")
             return .quotaExceeded
         }
     }
 
     private func logSubscribeRefusal(
-        _ filter: TopicFilter, _ explanation: String, kept refusal: ConnectionRefusal? = nil
+        _ filter: String, _ explanation: String, kept refusal: ConnectionRefusal? = nil
     ) {
         self.logRefusal(
             "subscription refused",
-            ["filter": "\(filter.text.clipped)", "explanation": "\(explanation)"],
+            ["filter": "\(filter.clipped)", "explanation": "\(explanation)"],
             kept: refusal)
     }
 
     func received(_ unsubscribe: Unsubscribe) {
-        let reasons: [ReasonCode] = unsubscribe.filters.map { filter in
+        let reasons: [ReasonCode] = unsubscribe.filters.map { named in
+            guard case .filter(let filter) = named else { return .topicFilterInvalid }
             guard self.shard.unsubscribe(self.number, from: filter) else {
                 return .noSubscriptionExisted
             }

@@ -264,7 +264,8 @@ package final class DryRun: Sendable {
         report.allowlist = outcome.reads.first(where: \.found) ?? outcome.reads.first
         report.hook = DryRunReport.Hook(
             name: script.name, digest: script.digest, verdict: outcome.verdict, log: outcome.log)
-        return try HookVerdict.overrides(outcome.verdict, by: script.name)
+        return try HookVerdict.overrides(
+            outcome.verdict, saying: outcome.reasonCode, by: script.name)
     }
 
     private func script(_ name: HookName) async throws(FleetError) -> HookScript {

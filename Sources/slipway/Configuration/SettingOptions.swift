@@ -25,6 +25,10 @@ struct SettingOptions: ParsableArguments {
     var listenHandshakeSeconds: String?
     @Option(help: "Seconds from the handshake to CONNECT")
     var listenConnectSeconds: String?
+    @Option(help: "Filters of one SUBSCRIBE")
+    var listenFiltersPerSubscribeMax: String?
+    @Option(help: "Subscriptions of one connection")
+    var listenSubscriptionsPerConnectionMax: String?
     @Option(help: "Event loops; 0 is one for each core")
     var listenLoops: String?
     @Option(help: "Names and addresses in the gateway's certificate, comma-separated")
@@ -145,6 +149,8 @@ struct SettingOptions: ParsableArguments {
             "listen.port": self.listenPort, "listen.connectionsMax": self.listenConnectionsMax,
             "listen.handshakeSeconds": self.listenHandshakeSeconds,
             "listen.connectSeconds": self.listenConnectSeconds,
+            "listen.filtersPerSubscribeMax": self.listenFiltersPerSubscribeMax,
+            "listen.subscriptionsPerConnectionMax": self.listenSubscriptionsPerConnectionMax,
             "listen.loops": self.listenLoops, "gateway.names": self.gatewayNames,
             "api.host": self.apiHost, "api.port": self.apiPort, "api.tls": self.apiTls,
             "rights.region": self.rightsRegion, "rights.fourEyes": self.rightsFourEyes,

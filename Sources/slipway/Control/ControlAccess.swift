@@ -17,13 +17,47 @@ enum ControlAccess: Sendable {
         if let client = await ControlClient.connect(socket: installation.controlSocket) {
             return .service(client)
         }
+        return try await Self.withoutService(installation, settings)
+    }
+
+    /// How often a command looks again for whoever has the database, and how long it waits in
+    /// between: longer than a service takes from its database to its socket, and than most commands
+    /// take.
+    private static let looksMax = 100
+    private static let lookMilliseconds: Int64 = 100
+
+    /// The database itself; or the service that has just taken it and whose socket is yet to come.
+    private static func withoutService(
+        _ installation: Installation, _ settings: ResolvedSettings
+    ) async throws(FleetError) -> ControlAccess {
         guard FileManager.default.fileExists(atPath: installation.database) else {
             throw FleetError(
                 .notFound,
                 "there is no fleet at '\(installation.database)': run 'slipway init' there, or "
                     + "name the folder with --directory")
         }
-        let store = try FleetDatabase.open(installation.database, .exclusive)
+        var found = try FleetDatabase.look(installation.database, .exclusive)
+        for _ in 1..<Self.looksMax {
+            guard case .inUse = found else { break }
+            try? await Task.sleep(for: .milliseconds(Self.lookMilliseconds))
+            if let client = await ControlClient.connect(socket: installation.controlSocket) {
+                return .service(client)
+            }
+            found = try FleetDatabase.look(installation.database, .exclusive)
+        }
+        switch found {
+        case .open(let store): return .database(try Self.services(store, installation, settings))
+        case .inUse(let who):
+            throw FleetError(
+                .serviceUnavailable,
+                "\(who), which answers nobody yet: a service that is starting, or another command; "
+                    + "try again")
+        }
+    }
+
+    private static func services(
+        _ store: SQLiteFleetStore, _ installation: Installation, _ settings: ResolvedSettings
+    ) throws(FleetError) -> ControlPlaneServices {
         var services = ControlPlaneServices(
             store: store, drafts: store, clock: SystemClock(), entropy: SystemEntropy(),
             realm: try installation.realm)
@@ -31,7 +65,7 @@ enum ControlAccess: Sendable {
         services.registrationFiles = TaskFolders(root: installation.registrationTasks)
         services.access = try Self.access(installation, store)
         services.revocationPlanMax = settings.integer("revocation.planMax")
-        return .database(services)
+        return services
     }
 
     /// nil in an installation from before there were credentials.

@@ -43,6 +43,7 @@ struct AccessFounding: Sendable {
     static func vault(
         _ installation: Installation, _ entropy: any Entropy
     ) throws(FleetError) -> AccessVault {
+        guard PrivateFile.exists(installation.accessKey) else { throw Self.lost(installation) }
         let key = Secret(
             WipedBytes(
                 try PrivateFile.read(installation.accessKey, as: "the access key file")))
@@ -56,15 +57,17 @@ struct AccessFounding: Sendable {
     /// A new key would open no secret that was sealed with another.
     private func makeKeyIfAbsent(isEmpty: Bool) throws(FleetError) {
         guard !PrivateFile.exists(self.installation.accessKey) else { return }
-        guard isEmpty else {
-            throw FleetError(
-                .invalidRequest,
-                "'\(self.installation.accessKey)' is missing, and the secrets of the credentials "
-                    + "are sealed with it: put the file back, or delete them all with 'slipway "
-                    + "access delete' and run 'slipway init' for a new one")
-        }
+        guard isEmpty else { throw Self.lost(self.installation) }
         try PrivateFile.create(
             self.installation.accessKey, self.entropy.bytes(count: AccessVault.keyBytesCount))
+    }
+
+    private static func lost(_ installation: Installation) -> FleetError {
+        FleetError(
+            .invalidRequest,
+            "'\(installation.accessKey)' is missing, and the secrets of the credentials are sealed "
+                + "with it: put the file back, or delete them all with 'slipway access delete' and "
+                + "run 'slipway init' for a new one")
     }
 
     /// What a run that was cut short left: named at last where its credential was committed, and

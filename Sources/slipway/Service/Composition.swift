@@ -262,6 +262,9 @@ struct Composition: Sendable {
         broker.renewalGraceSeconds = RenewalParts.graceSeconds(settings)
         broker.handshakeSecondsMax = Int64(settings.integer("listen.handshakeSeconds"))
         broker.connectSecondsMax = Int64(settings.integer("listen.connectSeconds"))
+        broker.filtersPerSubscribeMax = settings.integer("listen.filtersPerSubscribeMax")
+        broker.subscriptionsPerConnectionMax = settings.integer(
+            "listen.subscriptionsPerConnectionMax")
         return broker
     }
 

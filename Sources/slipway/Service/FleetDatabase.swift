@@ -10,6 +10,24 @@ enum FleetDatabase {
     static func open(
         _ path: String, _ mode: SQLiteFleetStore.Mode, isNew: Bool = false
     ) throws(FleetError) -> SQLiteFleetStore {
+        switch try Self.look(path, mode, isNew: isNew) {
+        case .open(let store): return store
+        case .inUse(let who):
+            throw FleetError(
+                .serviceUnavailable, "\(who): only one may write it; stop that one")
+        }
+    }
+
+    enum Look {
+        case open(SQLiteFleetStore)
+        /// Another process writes it; in words.
+        case inUse(String)
+    }
+
+    /// - Throws: what is wrong with a database that nobody else has open.
+    static func look(
+        _ path: String, _ mode: SQLiteFleetStore.Mode, isNew: Bool = false
+    ) throws(FleetError) -> Look {
         if !isNew, Self.isEmpty(path) {
             throw FleetError(
                 .notFound,
@@ -17,11 +35,10 @@ enum FleetDatabase {
                     + "with 'slipway init'")
         }
         do throws(StorageError) {
-            return try SQLiteFleetStore.open(path: path, mode: mode, clock: SystemClock())
+            return .open(try SQLiteFleetStore.open(path: path, mode: mode, clock: SystemClock()))
         } catch {
             guard case .inUse = error else { throw error.fleetError }
-            throw FleetError(
-                .serviceUnavailable, "\(error.description): only one may write it; stop that one")
+            return .inUse(error.description)
         }
     }
 

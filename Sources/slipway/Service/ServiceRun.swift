@@ -27,7 +27,7 @@ struct ServiceRun: Sendable {
         let live = try LiveAuthorities(composition, identity: identity)
         // Before the first handshake shows one that has ended while nothing ran.
         await live.keepGateway()
-        let address = try await composition.broker.start()
+        let address = try await self.takePorts()
         let startedAt = composition.clock.now
         let operations = composition.controlServices(
             port: address.port, live: live,
@@ -97,6 +97,18 @@ struct ServiceRun: Sendable {
         ]
     }
 
+    /// The gateway's port; the others are had later and can be.
+    private func takePorts() async throws(FleetError) -> BoundAddress {
+        let composition = self.composition
+        let address = try await composition.broker.start()
+        do throws(FleetError) { try await PortCheck.check(composition.settings) } catch {
+            await composition.broker.shutdown(graceSeconds: 0)
+            await composition.close()
+            throw error
+        }
+        return address
+    }
+
     /// The lock on the database says that no other service runs here, so what lies at the
     /// socket's place is a dead one's.
     private func prepareSocket() throws(FleetError) {
@@ -152,6 +164,7 @@ struct ServiceRun: Sendable {
             "requestsDenied": .int(counters.requestsDenied),
             "messagesDelivered": .int(counters.messagesDelivered),
             "messagesDroppedSlow": .int(counters.messagesDroppedSlow),
+            "messagesTooLarge": .int(counters.messagesTooLarge),
             "clonesSighted": .int(counters.clonesSighted),
             "reservedRequests": .int(counters.reservedRequests),
             "revocation": Self.revocation(counters.revocationTimes, composition.canary),

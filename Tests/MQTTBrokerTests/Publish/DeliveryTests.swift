@@ -53,6 +53,49 @@ struct DeliveryTests {
         await gateway.stop()
     }
 
+    @Test func malformedFiltersAreRefusedAloneAndTheConnectionStays() async throws {
+        let gateway = try await TestGateway()
+        let client = try await gateway.connect(try await gateway.device(), as: "device")
+        let filters = ["a/#/b", "a", ""].map { NamedFilter($0) }
+        try client.send(
+            .subscribe(
+                Subscribe(packetID: 1, subscriptions: filters.map { Subscription(named: $0) })))
+        #expect(
+            await client.next()
+                == .packet(
+                    .suback(
+                        SubAck(
+                            packetID: 1,
+                            reasons: [.topicFilterInvalid, .success, .topicFilterInvalid]))))
+        try client.send(.unsubscribe(Unsubscribe(packetID: 2, named: filters)))
+        #expect(
+            await client.next()
+                == .packet(
+                    .unsuback(
+                        UnsubAck(
+                            packetID: 2,
+                            reasons: [.topicFilterInvalid, .success, .topicFilterInvalid]))))
+        await gateway.stop()
+    }
+
+    /// AWS: 8 filters in one SUBSCRIBE.
+    @Test func nineFiltersAtOnceAreTooMany() async throws {
+        let gateway = try await TestGateway()
+        let client = try await gateway.connect(try await gateway.device(), as: "device")
+        for (count, reason) in [(9, ReasonCode.quotaExceeded), (8, .success)] {
+            let filters = try (0..<count).map { try TopicFilter("many/\($0)") }
+            try client.send(
+                .subscribe(
+                    Subscribe(
+                        packetID: 1, subscriptions: filters.map { Subscription(filter: $0) })))
+            let reasons = Array(repeating: reason, count: count)
+            #expect(
+                await client.next()
+                    == .packet(.suback(SubAck(packetID: 1, reasons: reasons))))
+        }
+        await gateway.stop()
+    }
+
     @Test func ownMessagesStayAwayWithNoLocal() async throws {
         let gateway = try await TestGateway()
         let device = try await gateway.device()

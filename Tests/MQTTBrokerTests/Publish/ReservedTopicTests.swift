@@ -53,6 +53,26 @@ struct ReservedTopicTests {
         await gateway.stop()
     }
 
+    /// [MQTT-3.1.2-24]: nothing above its Maximum Packet Size goes to a client; it is told so.
+    @Test func aReplyThatIsTooLargeIsReplacedCountedAndKept() async throws {
+        let gateway = try await TestGateway()
+        let client = try await gateway.connect(try await gateway.device(), as: "device") {
+            $0.properties.maximumPacketSize = 100
+        }
+        try client.publish(Self.topic, String(repeating: "x", count: 60))
+        guard case .packet(.publish(let publish)) = await client.next() else {
+            Issue.record("no reply")
+            return
+        }
+        #expect(publish.topic.text == Self.topic + "/rejected")
+        #expect(String(buffer: publish.payload) == EchoService.tooLarge)
+        try client.publish(Self.topic, "short")
+        #expect(await client.message() == "short")
+        #expect(gateway.server.counters.messagesTooLarge == 1)
+        #expect(gateway.journal.reasons == [.replyTooLarge])
+        await gateway.stop()
+    }
+
     @Test(arguments: [1, 2])
     func repliesReachOnlyTheirOwnConnection(loops: Int) async throws {
         let gateway = try await TestGateway { $0.loops = loops }

@@ -22,6 +22,12 @@ final class EchoService: ReservedTopicService {
             || self.isOpenToEnded(topic: topic)
     }
 
+    static let tooLarge = "too large"
+
+    func replyTooLarge(to topic: String) -> ReservedReply? {
+        ReservedReply(topic: topic + "/rejected", payload: Array(Self.tooLarge.utf8))
+    }
+
     func isOpenToEnded(topic: String) -> Bool { topic == "$slipway/certificates/renew/json" }
 
     func isOpenToEnded(filter: String) -> Bool {

@@ -141,9 +141,7 @@ struct Refusal: Sendable, CustomStringConvertible {
         Refusal(
             "No Local, shared", .v5, "82 10 0001 00 000A 2473686172652F672F61 04",
             .invalidPropertyValue),
-        Refusal("filter a/#/b", .v5, "82 0B 0001 00 0005 612F232F62 00", .invalidTopicFilter),
-        Refusal("filter a+", .v311, "82 07 0001 0002 612B 00", .invalidTopicFilter),
-        Refusal("empty filter", .v311, "82 05 0001 0000 00", .invalidTopicFilter),
+        Refusal("filter with U+0000", .v5, "82 09 0001 00 0003 610062 00", .invalidUTF8),
         Refusal(
             "subscription identifier 0", .v5, "82 09 0001 02 0B 00 0001 61 00",
             .invalidPropertyValue),

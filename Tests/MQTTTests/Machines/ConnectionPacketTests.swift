@@ -195,6 +195,33 @@ import Testing
         #expect(request.lines.allSatisfy { ($0.refusal == nil) == ($0.refusalReason == nil) })
     }
 
+    /// A text that is no filter is a well-formed string: its line fails, and nothing else.
+    @Test(arguments: [
+        (ProtocolVersion.v5, "82 0F 0001 00 0005 612F232F62 00 0001 61 01", ["a/#/b", "a"]),
+        (.v311, "82 0B 0001 0002 612B 00 0001 61 01", ["a+", "a"]),
+        (.v311, "82 09 0001 0000 00 0001 61 01", ["", "a"]),
+    ])
+    func aMalformedFilterIsRefusedAlone(
+        _ version: ProtocolVersion, _ hex: String, _ filters: [String]
+    ) throws {
+        var decoder = PacketDecoder(side: .server)
+        PacketCodecTests.connect(&decoder, version)
+        var input = ByteBuffer(bytes: bytes(hex))
+        let packet = try #require(try decoder.next(from: &input))
+        var machine = connected(version)
+        guard case .subscribe(let request) = machine.received(packet, at: 1) else {
+            Issue.record("no subscribe request")
+            return
+        }
+        #expect(request.lines.map(\.filter.text) == filters)
+        #expect(request.lines.map(\.reason) == [.topicFilterInvalid, .grantedQoS1])
+        #expect(request.lines.map { $0.refusalReason == nil } == [false, true])
+        // As it came, so it goes.
+        var output = ByteBuffer()
+        try PacketEncoder(version: version).encode(packet, into: &output)
+        #expect(Array(output.readableBytesView) == bytes(hex))
+    }
+
     @Test func sharesPassWhereTheyAreAvailable() {
         var settings = ConnectionSettings()
         settings.sharedSubscriptionsAvailable = true
@@ -216,13 +243,17 @@ import Testing
         settings.filtersPerPacketMax = 1
         var machine = connected(.v5, settings: settings)
         let two = [filter("a"), filter("b")]
+        let packet = Packet.subscribe(
+            Subscribe(packetID: 1, subscriptions: two.map { Subscription(filter: $0) }))
+        guard case .subscribe(let request) = machine.received(packet, at: 1) else {
+            Issue.record("no subscribe request")
+            return
+        }
+        #expect(request.lines.map(\.reason) == [.quotaExceeded, .quotaExceeded])
         #expect(
-            machine.received(
-                .subscribe(
-                    Subscribe(packetID: 1, subscriptions: two.map { Subscription(filter: $0) })),
-                at: 1)
-                == .send(
-                    .suback(SubAck(packetID: 1, reasons: [.quotaExceeded, .quotaExceeded]))))
+            request.lines.allSatisfy {
+                $0.refusalReason == "the SUBSCRIBE has 2 filters; at most 1"
+            })
         guard
             case .send(.unsuback(let ack)) = machine.received(
                 .unsubscribe(Unsubscribe(packetID: 2, filters: two)), at: 1)
