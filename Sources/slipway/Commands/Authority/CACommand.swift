@@ -21,7 +21,8 @@ struct CACommand: AsyncParsableCommand {
             """,
         subcommands: [
             // The same under both names: without authorities there is nothing to initialize.
-            InitCommand.self, List.self, Show.self, Create.self, Rotate.self, Retire.self, Ceremony.self, Sign.self,
+            InitCommand.self, List.self, Show.self, Create.self, Rotate.self, Retire.self,
+            Ceremony.self, Sign.self,
             Accept.self, Reload.self,
             Export.self, Backup.self, RevocationStatusCommand.self,
         ])
