@@ -11,6 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from gateway import TEMPLATE
 
@@ -72,13 +74,17 @@ class Device:
     """One connection. Use it in a `with`; every call waits for its answer."""
 
     def __init__(self, gateway, credentials=None, client_id="device", version=5, form="json",
-                 host="127.0.0.1", tls_version=None, source=""):
+                 host="127.0.0.1", tls_version=None, source="", packet_bytes=None):
         self.form = form
         self.version = version
         self.gateway = gateway
         self.host = host
         # All of 127.0.0.0/8 is this machine: two units can be in two places.
         self.source = source
+        self.properties = None
+        if packet_bytes:
+            self.properties = Properties(PacketTypes.CONNECT)
+            self.properties.MaximumPacketSize = packet_bytes
         self.messages = queue.Queue()
         self._replies = queue.Queue()
         self._events = queue.Queue()
@@ -126,7 +132,8 @@ class Device:
     def connect(self):
         try:
             self.client.connect(
-                self.host, self.gateway.port, keepalive=60, bind_address=self.source)
+                self.host, self.gateway.port, keepalive=60, bind_address=self.source,
+                properties=self.properties)
         except OSError as error:  # ssl.SSLError is one.
             raise Refused(str(error)) from error
         self.client.loop_start()

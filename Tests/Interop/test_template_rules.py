@@ -21,7 +21,7 @@ def iot(control):
 @pytest.fixture(scope="module")
 def template(iot):
     iot.create_provisioning_template(
-        templateName="rules", templateBody=TEMPLATE, provisioningRoleArn=ROLE)
+        templateName="rules", templateBody=TEMPLATE, provisioningRoleArn=ROLE, enabled=True)
     return "rules"
 
 
@@ -64,6 +64,14 @@ def test_a_template_that_asks_no_hook_has_none(iot, template):
         removePreProvisioningHook=True)
     assert "no claim registers by it" in refused(
         iot.create_provisioning_claim, templateName="rules-jitp")
+
+
+def test_a_template_that_is_disabled_has_no_claims(iot, template):
+    iot.update_provisioning_template(templateName=template, enabled=False)
+    assert "enable it first" in refused(
+        iot.create_provisioning_claim, templateName=template)
+    iot.update_provisioning_template(templateName=template, enabled=True)
+    iot.create_provisioning_claim(templateName=template)
 
 
 def test_a_claim_for_minutes_is_in_no_listing_of_aws(iot, control, template):

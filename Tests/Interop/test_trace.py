@@ -9,6 +9,7 @@ import pytest
 
 from device import CREATE_KEYS, Device, Key, Refused
 from gateway import SLIPWAY
+from test_refusals import line as open_line
 
 
 def trace(gateway, *words, code=0):
@@ -108,6 +109,27 @@ def test_policy_refusals_name_the_statement(line, tmp_path):
         found = trace(line, "--client-id", name)
     assert [one["reasonCode"] for one in found] == [1202, 1203, 1204]
     assert found[0]["steps"][0]["resource"] == "topic/devices/another/x"
+
+
+def test_a_hooks_own_reason_code_is_everywhere(make_gateway):
+    """In the reply, in the trace and in the audit record, beside the hook's sentence."""
+    gateway = open_line(make_gateway, hook="""return function(request)
+        return { allowProvisioning = false, reasonCode = "lot-closed", denyReason = "no more" }
+        end""")
+    with Device(gateway, client_id="closed") as device:
+        device.subscribe_to_replies()
+        held = device.create_from_csr(Key()).expect_accepted()["certificateOwnershipToken"]
+        reply = device.register(held, {"SerialNumber": "SN-000001"})
+        assert reply.expect_rejected(403, "AccessDenied") == "no more"
+    assert reply.document["reasonCode"] == 6001
+    assert reply.document["hookReasonCode"] == "lot-closed"
+    traced = trace(gateway, reply.document["correlationId"])[-1]
+    assert traced["hookReasonCode"] == "lot-closed"
+    assert gateway.stop() == 0
+    audited = subprocess.run(
+        [str(SLIPWAY), "audit", "list", "--json", "--directory", str(gateway.directory)],
+        capture_output=True, text=True, timeout=60)
+    assert '"hookReasonCode":"lot-closed"' in audited.stdout.replace(" ", ""), audited
 
 
 def test_what_is_no_connect_is_told_and_bounded(line):

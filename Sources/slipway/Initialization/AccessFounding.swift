@@ -66,8 +66,8 @@ struct AccessFounding: Sendable {
         FleetError(
             .invalidRequest,
             "'\(installation.accessKey)' is missing, and the secrets of the credentials are sealed "
-                + "with it: put the file back, or delete them all with 'slipway access delete' and "
-                + "run 'slipway init' for a new one")
+                + "with it: put the file back; or delete them all with 'slipway access delete', "
+                + "move '\(installation.awsCredentials)' away and run 'slipway init' for a new one")
     }
 
     /// What a run that was cut short left: named at last where its credential was committed, and

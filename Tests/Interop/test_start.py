@@ -1,0 +1,71 @@
+"""How a service starts, or does not: in one line, with what to do."""
+
+import json
+import socket
+import subprocess
+
+import pytest
+
+from gateway import SLIPWAY
+
+
+def slipway(gateway, *words, code=0):
+    done = subprocess.run(
+        [str(SLIPWAY), *map(str, words), "--directory", str(gateway.directory)],
+        capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
+    return done
+
+
+@pytest.mark.parametrize("name", ["api-port", "revocation-port", "est-port"])
+def test_a_port_that_another_program_has_is_one_line(make_gateway, name):
+    gateway = make_gateway(settings={
+        "listen-port": "0", "api-port": "0", "est-enabled": "true", "est-port": "0"})
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        gateway.settings[name] = str(port)
+        done = gateway.run("serve", check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    said = [row for row in done.stderr.splitlines() if " warning " not in row]
+    assert [row for row in said if " info " not in row] == said[-1:], done.stderr
+    assert f"cannot be served on 127.0.0.1:{port}: the address is in use" in said[-1]
+    assert f"set another with --{name}" in said[-1]
+
+
+def test_a_command_beside_a_service_that_starts_is_served(make_gateway):
+    """A service takes its database before its socket answers; after a crash that takes longer."""
+    gateway = make_gateway().start()
+    gateway.kill()
+    gateway.start(wait=False)
+    while True:
+        assert gateway.process.poll() is None, gateway.log_text()
+        try:
+            socket.create_connection(("127.0.0.1", gateway.port), timeout=1).close()
+            break
+        except OSError:
+            continue
+    for _ in range(4):
+        slipway(gateway, "allowlist", "show", "demo")
+        slipway(gateway, "template", "list")
+    assert gateway.stop() == 0
+
+
+def test_a_lost_access_key_file_is_told_with_what_helps(make_gateway):
+    gateway = make_gateway(settings={"listen-port": "0", "api-port": "0"})
+    (gateway.directory / "var/access.key").unlink()
+    for command in ("serve", "init"):
+        done = gateway.run(command, check=False)
+        said = done.stderr.splitlines()[-1]
+        assert done.returncode == 1 and "put the file back; or delete them all" in said, said
+    # What it says, done.
+    shown = json.loads(slipway(gateway, "access", "list", "--json").stdout)
+    for key in shown["accessKeys"]:
+        slipway(gateway, "access", "delete", key["accessKeyId"])
+    gateway.credentials.rename(gateway.directory / "old-credentials")
+    gateway.run("init")
+    assert gateway.credentials.exists()
+    gateway.start(wait=False)
+    gateway.wait_for_log("serving the AWS IoT API")
+    assert gateway.stop() == 0
