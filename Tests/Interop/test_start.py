@@ -61,7 +61,7 @@ def test_a_lost_access_key_file_is_told_with_what_helps(make_gateway):
         assert done.returncode == 1 and "put the file back; or delete them all" in said, said
     # What it says, done.
     shown = json.loads(slipway(gateway, "access", "list", "--json").stdout)
-    for key in shown["accessKeys"]:
+    for key in shown:
         slipway(gateway, "access", "delete", key["accessKeyId"])
     gateway.credentials.rename(gateway.directory / "old-credentials")
     gateway.run("init")
