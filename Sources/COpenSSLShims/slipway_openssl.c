@@ -20,6 +20,10 @@ const unsigned char *slipway_bio_bytes(BIO *bio, size_t *count) {
     return (const unsigned char *)bytes;
 }
 
+int slipway_libcrypto_outlives_exit(void) {
+    return OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
+
 void slipway_free(void *bytes) { OPENSSL_free(bytes); }
 
 void slipway_clear_free(void *bytes, size_t count) { OPENSSL_clear_free(bytes, count); }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CertificateAuthority
 import Fleet
 import Foundation
 import Hooks
@@ -11,6 +12,7 @@ struct Main {
         if CommandLine.arguments.dropFirst().first == HookWorkerCommand.name {
             HookWorkerCommand.run()
         }
+        Libcrypto.outliveExit()
         await Slipway.main()
     }
 }

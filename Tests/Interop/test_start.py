@@ -34,6 +34,19 @@ def test_a_port_that_another_program_has_is_one_line(make_gateway, name):
     assert f"set another with --{name}" in said[-1]
 
 
+def test_the_gateways_own_port_is_one_line_and_never_a_crash(make_gateway):
+    """Key pairs are being made as it ends, in threads that libcrypto must not be taken from."""
+    gateway = make_gateway(settings={"api-port": "0", "keys-ready": "64"})
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", gateway.port))
+        other.listen()
+        for _ in range(6):
+            done = gateway.run("serve", check=False)
+            assert done.returncode == 1, done
+            said = done.stderr.splitlines()[-1]
+            assert f"127.0.0.1:{gateway.port} is in use: stop whoever listens there" in said
+
+
 def test_a_command_beside_a_service_that_starts_is_served(make_gateway):
     """A service takes its database before its socket answers; after a crash that takes longer."""
     gateway = make_gateway().start()

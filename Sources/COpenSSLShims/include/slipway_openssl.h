@@ -17,6 +17,9 @@ const unsigned char *slipway_bio_bytes(BIO *bio, size_t *count);
 void slipway_free(void *bytes);
 void slipway_clear_free(void *bytes, size_t count);
 
+// OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT); whether it was granted.
+int slipway_libcrypto_outlives_exit(void);
+
 // prctl(PR_SET_DUMPABLE, 0) and a core limit of 0; whether both were granted.
 int slipway_forbid_core_files(void);
 #endif
