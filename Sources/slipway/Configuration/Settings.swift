@@ -23,10 +23,10 @@ enum Settings {
             "listen.connectSeconds", .integer(1...600), default: "20",
             "time from the handshake to a complete CONNECT"),
         Setting(
-            "listen.filtersPerSubscribeMax", .integer(1...1000), default: "8",
+            "listen.filtersPerSubscribeMax", .integer(8...1000), default: "8",
             "filters of one SUBSCRIBE or UNSUBSCRIBE; with more, all are refused; AWS allows 8"),
         Setting(
-            "listen.subscriptionsPerConnectionMax", .integer(1...100_000), default: "50",
+            "listen.subscriptionsPerConnectionMax", .integer(8...100_000), default: "50",
             "subscriptions that a connection may hold; AWS allows 50"),
         Setting(
             "listen.loops", .integer(0...64), default: "0",

@@ -198,8 +198,8 @@ import Testing
     /// A text that is no filter is a well-formed string: its line fails, and nothing else.
     @Test(arguments: [
         (ProtocolVersion.v5, "82 0F 0001 00 0005 612F232F62 00 0001 61 01", ["a/#/b", "a"]),
-        (.v311, "82 0B 0001 0002 612B 00 0001 61 01", ["a+", "a"]),
-        (.v311, "82 09 0001 0000 00 0001 61 01", ["", "a"]),
+        (ProtocolVersion.v311, "82 0B 0001 0002 612B 00 0001 61 01", ["a+", "a"]),
+        (ProtocolVersion.v311, "82 09 0001 0000 00 0001 61 01", ["", "a"]),
     ])
     func aMalformedFilterIsRefusedAlone(
         _ version: ProtocolVersion, _ hex: String, _ filters: [String]
