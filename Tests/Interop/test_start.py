@@ -65,6 +65,26 @@ def test_a_command_beside_a_service_that_starts_is_served(make_gateway):
     assert gateway.stop() == 0
 
 
+def test_a_service_waits_for_a_command_that_has_the_database(make_gateway):
+    gateway = make_gateway()
+    words = [str(SLIPWAY), "allowlist", "import", "slow", "-", "--directory",
+             str(gateway.directory)]
+    command = subprocess.Popen(words, stdin=subprocess.PIPE, text=True)
+    lock = gateway.directory / "var/fleet.db.lock"
+    while f"process {command.pid}" not in lock.read_text():
+        assert command.poll() is None
+    gateway.start(wait=False)
+    gateway.wait_for_log(f"process {command.pid}.*waiting for the database")
+    command.communicate("SN-1\n", timeout=60)
+    assert command.returncode == 0
+    gateway.wait_until_listening()
+    assert "SN-1" in slipway(gateway, "allowlist", "show", "slow", "SN-1").stdout
+    # A second service beside it is no command, and is told so at once.
+    second = gateway.run("serve", check=False)
+    assert second.returncode == 1 and "only one may write it; stop that one" in second.stderr
+    assert gateway.stop() == 0
+
+
 def test_a_lost_access_key_file_is_told_with_what_helps(make_gateway):
     gateway = make_gateway(settings={"listen-port": "0", "api-port": "0"})
     (gateway.directory / "var/access.key").unlink()

@@ -20,12 +20,6 @@ enum ControlAccess: Sendable {
         return try await Self.withoutService(installation, settings)
     }
 
-    /// How often a command looks again for whoever has the database, and how long it waits in
-    /// between: longer than a service takes from its database to its socket, and than most commands
-    /// take.
-    private static let looksMax = 100
-    private static let lookMilliseconds: Int64 = 100
-
     /// The database itself; or the service that has just taken it and whose socket is yet to come.
     private static func withoutService(
         _ installation: Installation, _ settings: ResolvedSettings
@@ -36,17 +30,9 @@ enum ControlAccess: Sendable {
                 "there is no fleet at '\(installation.database)': run 'slipway init' there, or "
                     + "name the folder with --directory")
         }
-        var found = try FleetDatabase.look(installation.database, .exclusive)
-        for _ in 1..<Self.looksMax {
-            guard case .inUse = found else { break }
-            try? await Task.sleep(for: .milliseconds(Self.lookMilliseconds))
-            if let client = await ControlClient.connect(socket: installation.controlSocket) {
-                return .service(client)
-            }
-            found = try FleetDatabase.look(installation.database, .exclusive)
-        }
-        switch found {
-        case .open(let store): return .database(try Self.services(store, installation, settings))
+        switch try await FleetDatabase.whenFree(installation) {
+        case .free(let store): return .database(try Self.services(store, installation, settings))
+        case .service(let client, _): return .service(client)
         case .inUse(let who):
             throw FleetError(
                 .serviceUnavailable,

@@ -62,7 +62,7 @@ struct Composition: Sendable {
             authorityKeys: try Self.rootKeys(installation), entropy: entropy)
         self.issuer = issuer
         let mint = try Self.mint(installation, entropy)
-        self.store = try FleetDatabase.open(installation.database, .exclusive)
+        self.store = try await FleetDatabase.take(installation, logger)
         self.access = try AccessParts(settings, realm, store: self.store, logger: logger)
         self.hooks = Self.hookPool(settings, store: self.store)
         self.webhooks = WebhookCaller(

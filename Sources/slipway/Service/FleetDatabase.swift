@@ -1,5 +1,6 @@
 import Fleet
 import Foundation
+import Logging
 import SQLiteStorage
 
 /// Opens the fleet's database, and says what to do where it cannot be opened.
@@ -12,21 +13,74 @@ enum FleetDatabase {
     ) throws(FleetError) -> SQLiteFleetStore {
         switch try Self.look(path, mode, isNew: isNew) {
         case .open(let store): return store
-        case .inUse(let who):
-            throw FleetError(
-                .serviceUnavailable, "\(who): only one may write it; stop that one")
+        case .inUse(let who): throw Self.taken(who)
         }
     }
 
-    enum Look {
+    private static func taken(_ who: String) -> FleetError {
+        FleetError(.serviceUnavailable, "\(who): only one may write it; stop that one")
+    }
+
+    /// How often a process looks again for whoever has the database, and how long it waits in
+    /// between: longer than a service takes from its database to its socket, and than most commands
+    /// take.
+    private static let looksMax = 100
+    private static let lookMilliseconds: Int64 = 100
+
+    /// Who has the database, once that is known.
+    enum Holder {
+        /// Nobody else, from now on.
+        case free(SQLiteFleetStore)
+        /// A service that answers; in words, too.
+        case service(ControlClient, String)
+        /// A process that neither answers nor ends; in words.
+        case inUse(String)
+    }
+
+    /// Waits for a command to end, or for a service that has just started to answer.
+    /// - Parameter onWaiting: called once where there is something to wait for, with who it is.
+    static func whenFree(
+        _ installation: Installation, onWaiting: (_ who: String) -> Void = { _ in }
+    ) async throws(FleetError) -> Holder {
+        var looks = 1
+        while true {
+            let who: String
+            switch try Self.look(installation.database) {
+            case .open(let store): return .free(store)
+            case .inUse(let name): who = name
+            }
+            if let client = await ControlClient.connect(socket: installation.controlSocket) {
+                return .service(client, who)
+            }
+            guard looks < Self.looksMax else { return .inUse(who) }
+            if looks == 1 { onWaiting(who) }
+            looks += 1
+            try? await Task.sleep(for: .milliseconds(Self.lookMilliseconds))
+        }
+    }
+
+    /// For a service: where a command has the database, it ends soon.
+    static func take(
+        _ installation: Installation, _ logger: Logger
+    ) async throws(FleetError) -> SQLiteFleetStore {
+        let holder = try await Self.whenFree(installation) { who in
+            logger.notice("waiting for the database", metadata: ["explanation": "\(who)"])
+        }
+        switch holder {
+        case .free(let store): return store
+        case .service(_, let who), .inUse(let who): throw Self.taken(who)
+        }
+    }
+
+    private enum Look {
         case open(SQLiteFleetStore)
         /// Another process writes it; in words.
         case inUse(String)
     }
 
     /// - Throws: what is wrong with a database that nobody else has open.
-    static func look(
-        _ path: String, _ mode: SQLiteFleetStore.Mode, isNew: Bool = false
+    private static func look(
+        _ path: String, _ mode: SQLiteFleetStore.Mode = .exclusive, isNew: Bool = false
     ) throws(FleetError) -> Look {
         if !isNew, Self.isEmpty(path) {
             throw FleetError(
