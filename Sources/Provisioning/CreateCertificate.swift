@@ -22,7 +22,7 @@ extension Provisioner {
             let standing = try await self.admit(publisher)
             let now = try self.issuingTime()
             let choice = try await self.certificateChoice(under: standing)
-            let pair = try await self.keyPair()
+            let pair = try await self.keyPair(for: choice)
             CrashPoint.reached(.afterKeyPair)
             let issued = try await self.ports.issuer.issue(
                 publicKey: pair.publicKey, as: choice, at: now)

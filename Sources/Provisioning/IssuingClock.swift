@@ -83,9 +83,13 @@ extension Provisioner {
         }
     }
 
-    /// A pair made ahead of need, or in the order of those who wait.
-    func keyPair() async throws(FleetError) -> KeyPair {
-        do throws(FleetError) { return try await self.ports.keyPairs.next() } catch {
+    /// A pair made ahead of need, or in the order of those who wait, of a kind that the certificate
+    /// may have.
+    func keyPair(
+        for choice: CertificateChoice = .standard
+    ) async throws(FleetError) -> KeyPair {
+        let types = try self.ports.issuer.keyTypes(as: choice)
+        do throws(FleetError) { return try await self.ports.keyPairs.next(of: types) } catch {
             throw error.code == .tooManyRequests ? error.because(.keyPairsExhausted) : error
         }
     }

@@ -118,6 +118,18 @@ import X509
         #expect(refusal?.code == .invalidCSR)
     }
 
+    /// What a profile fixes goes before what a template wants: it is narrowed and never widened.
+    @Test func templateNeverWidensAProfilesKeys() {
+        var profile = CertificateProfile.device
+        var choice = CertificateChoice.standard
+        choice.keyTypes = ["RSA-2048", "EC-P384"]
+        #expect(profile.narrowed(by: choice).keyTypes == ["RSA-2048", "EC-P384"])
+        profile.keyTypes = ["EC-P256", "EC-P384"]
+        #expect(profile.narrowed(by: choice).keyTypes == ["EC-P384"])
+        profile.keyTypes = ["EC-P256"]
+        #expect(profile.narrowed(by: choice).keyTypes == ["EC-P256"])
+    }
+
     @Test func sameRequestGivesDistinctCertificates() async throws {
         let csr = try CraftedRequest().pem()
         let issuer = try self.deployment.issuer()

@@ -104,6 +104,17 @@ def test_register_thing_issues_a_certificate_for_a_request(iot, request_pem, tmp
     assert "CN = device" in aws.openssl("x509", "-in", pem, "-noout", "-subject")
 
 
+def test_bodies_are_linted_as_templates_are(iot):
+    """What is an error is refused with its place; a warning is on record and breaks no client."""
+    body = template(None, PackageVersions={"app": "1.0"})
+    for call in (
+            lambda: iot.register_thing(templateBody=body, parameters={"Name": "r-1"}),
+            lambda: start(iot, "key", body)):
+        with pytest.raises(iot.exceptions.InvalidRequestException) as refused:
+            call()
+        assert "/Resources/thing/Properties/PackageVersions (line 1, column " in str(refused.value)
+
+
 def test_register_thing_takes_a_certificate_by_its_id(iot):
     made = iot.create_keys_and_certificate()
     answer = iot.register_thing(

@@ -116,8 +116,10 @@ def test_what_aws_clients_hand_in_is_linted(make_gateway):
     assert "/Resources/policy/Properties/PolicyDocument/Statement/0/Action" in message
     assert "no certificate's subject fills 'Serial'" in refused(
         hand_in, "pump", sound(), type="JITP")
-    warned = sound(
-        {"PackageVersions": {"app": "1.0"}}, policy=policy(Action="iot:Publish", Resource="*"))
+    packaged = sound({"PackageVersions": {"app": "1.0"}})
+    assert "/Resources/thing/Properties/PackageVersions (line 1" in refused(
+        hand_in, "pump", packaged)
+    warned = sound(policy=policy(Action="iot:Publish", Resource="*"))
     assert hand_in("pump", warned)["defaultVersionId"] == 1
     again = refused(
         iot.create_provisioning_template_version, templateName="pump",

@@ -89,6 +89,29 @@ import Testing
         #expect(fixture.certificate(later)?.provenance?.origin.profile == "other")
     }
 
+    /// A key that the service makes is of a kind that the claim's template takes.
+    @Test func theClaimsTemplateChoosesTheKeyThatIsMade() async throws {
+        let fixture = try await self.fixture(
+            templates: [(ProvisioningFixture.template, #"{"KeyTypes": ["EC-P384"]}"#)])
+        _ = try await fixture.provisioner.createKeysAndCertificate(for: fixture.claim)
+        #expect(fixture.keyPairs.types == ["EC-P384"])
+        try await fixture.put(template: Self.body("{}"))
+        _ = try await fixture.provisioner.createKeysAndCertificate(for: fixture.claim)
+        #expect(fixture.keyPairs.types.isEmpty)
+    }
+
+    @Test func templatesThatDifferChooseNoKey() async throws {
+        let fixture = try await self.fixture(templates: [
+            (ProvisioningFixture.template, #"{"KeyTypes": ["EC-P384"]}"#),
+            (TemplateName(checked: "second"), "{}"),
+        ])
+        let made = try await fixture.provisioner.createKeysAndCertificate(for: fixture.claim)
+        #expect(fixture.keyPairs.types.isEmpty)
+        let refusal = await fixture.refusal(made.ownershipToken.expose { $0 })
+        #expect(refusal?.code == .invalidParameters)
+        #expect(refusal?.message.contains("its key is") == true)
+    }
+
     @Test func templatesThatDifferChooseNothing() async throws {
         let fixture = try await self.fixture(templates: [
             (ProvisioningFixture.template, #"{"Profile": "idevid"}"#),

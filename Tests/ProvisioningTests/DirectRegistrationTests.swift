@@ -9,6 +9,35 @@ import Testing
     let fixture = DirectFixture()
     private let inline = inlinePolicy(resource: #""*""#)
 
+    // MARK: The body
+
+    /// A body that an operator hands in passes the lint that a stored template passed.
+    @Test func errorsOfTheLintRefuseTheBody() {
+        let body = orderTemplate(
+            certificate: nil,
+            thing: #"{"ThingName": {"Ref": "Name"}, "PackageVersions": {"app": "1.0"}}"#)
+        let refusal = #expect(throws: FleetError.self) {
+            _ = try RegistrationOrder.Template(
+                admitting: body, limits: .standard, realm: .standard)
+        }
+        #expect(refusal?.code == .invalidRequest)
+        for part in ["/Resources/thing/Properties/PackageVersions (line ", "column "] {
+            #expect(refusal?.message.contains(part) == true, "\(refusal?.message ?? "")")
+        }
+        #expect(throws: FleetError.self) {
+            _ = try RegistrationTasks.Definition(
+                id: "0123456789abcdef0123456789abcdef", templateBody: body,
+                input: RegistrationInput(bucket: "b", key: "k"),
+                roleARN: "arn:aws:iam::000000000000:role/bulk")
+        }
+    }
+
+    @Test func warningsOfTheLintAreOnRecord() async throws {
+        let template = try RegistrationOrder.Template(
+            admitting: orderTemplate(certificate: nil), limits: .standard, realm: .standard)
+        #expect(template.warnings == ["takes-over-thing /Resources/thing"])
+    }
+
     // MARK: Outcomes
 
     @Test func templateWithoutCertificateMakesAThingAlone() async throws {

@@ -34,6 +34,10 @@ final class FakeIssuer: CertificateIssuer {
         return issued
     }
 
+    func keyTypes(as choice: CertificateChoice) throws(FleetError) -> [String] {
+        choice.keyTypes
+    }
+
     func publicKey(ofCSR pem: String) throws(FleetError) -> PublicKeyFingerprint {
         guard pem.hasPrefix("CSR ") else { throw FleetError(.invalidCSR, "no PEM block") }
         return Self.fingerprint(Array(pem.utf8))
@@ -106,7 +110,12 @@ final class FakeKeyPairs: KeyPairSource {
 
     func fail(with error: FleetError?) { self.failure.withLock { $0 = error } }
 
-    func next() async throws(FleetError) -> KeyPair {
+    /// What was asked for last.
+    private let wanted = Mutex<[String]>([])
+    var types: [String] { self.wanted.withLock { $0 } }
+
+    func next(of types: [String]) async throws(FleetError) -> KeyPair {
+        self.wanted.withLock { $0 = types }
         if let error = self.failure.withLock({ $0 }) { throw error }
         let number = self.count.withLock { count in
             count += 1

@@ -80,12 +80,12 @@ package final class Issuer: CertificateIssuer {
     package func issue(
         publicKey: [UInt8], as choice: CertificateChoice, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {
-        // The key is this service's own; whether it is of a kind that a template takes is for the
-        // registration to judge.
-        var choice = choice
-        choice.keyTypes = []
-        return try self.issue(
+        try self.issue(
             key: SubjectKey(der: publicKey, rules: self.rules), subject: nil, as: choice, at: now)
+    }
+
+    package func keyTypes(as choice: CertificateChoice) throws(FleetError) -> [String] {
+        try self.profile(choice).narrowed(by: choice).keyTypes
     }
 
     package func publicKey(ofCSR pem: String) throws(FleetError) -> PublicKeyFingerprint {

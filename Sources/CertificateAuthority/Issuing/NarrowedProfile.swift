@@ -7,8 +7,12 @@ extension CertificateProfile {
         var profile = self
         if let days = choice.validityDaysMax { profile.end(after: days) }
         if !choice.keyTypes.isEmpty {
-            let both = profile.keyTypes.filter(choice.keyTypes.contains)
-            profile.keyTypes = profile.keyTypes.isEmpty ? choice.keyTypes : both
+            let both = choice.keyTypes.filter(profile.keyTypes.contains)
+            if profile.keyTypes.isEmpty {
+                profile.keyTypes = choice.keyTypes
+            } else if !both.isEmpty {
+                profile.keyTypes = both
+            }
         }
         let fixed = Set(self.fixedAttributes.map(\.attribute))
         profile.fixedAttributes += choice.subject.compactMap { wanted in

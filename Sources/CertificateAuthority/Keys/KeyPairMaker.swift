@@ -6,23 +6,41 @@ package import Fleet
 package enum KeyPairKind: String, Sendable, CaseIterable {
     /// As AWS does: `BEGIN RSA PRIVATE KEY`, PKCS#1 (RFC 8017 A.1.2).
     case rsa2048 = "rsa-2048"
+    case rsa3072 = "rsa-3072"
+    case rsa4096 = "rsa-4096"
     /// `BEGIN EC PRIVATE KEY`, SEC 1 with its curve named (RFC 5915): the form that every MQTT
     /// client library reads, PKCS#8 being unknown to older ones.
     case p256 = "p-256"
+    case p384 = "p-384"
+    case p521 = "p-521"
+
+    /// As `SubjectKey.typeName` and templates call it.
+    package var typeName: String {
+        switch self {
+        case .rsa2048: "RSA-2048"
+        case .rsa3072: "RSA-3072"
+        case .rsa4096: "RSA-4096"
+        case .p256: "EC-P256"
+        case .p384: "EC-P384"
+        case .p521: "EC-P521"
+        }
+    }
 }
 
 /// Makes key pairs with libcrypto, and lets none out whose halves do not fit.
 package enum KeyPairMaker {
-    private static let rsaBits = 2048
-
     /// Blocks: an RSA pair takes a tenth of a second or several. Never on an event loop.
     /// - Throws: `FleetError.internalFailure` with libcrypto's reason.
     package static func make(_ kind: KeyPairKind) throws(FleetError) -> KeyPair {
         Libcrypto.prepare()
         let made =
             switch kind {
-            case .rsa2048: slipway_rsa_key_make(Self.rsaBits)
+            case .rsa2048: slipway_rsa_key_make(2048)
+            case .rsa3072: slipway_rsa_key_make(3072)
+            case .rsa4096: slipway_rsa_key_make(4096)
             case .p256: slipway_ec_key_make("P-256")
+            case .p384: slipway_ec_key_make("P-384")
+            case .p521: slipway_ec_key_make("P-521")
             }
         guard let key = made else { throw LibcryptoError.take("make a key pair").asFleetError }
         defer { EVP_PKEY_free(key) }

@@ -12,7 +12,7 @@ import Synchronization
 ///
 /// A flood is served in order as pairs are made, and bounded: who would be the `waitersMax + 1`st
 /// to wait is told to come back later.
-package final class KeyPairPool: KeyPairSource {
+package final class KeyPairPool: Sendable {
     /// How the pool is set up.
     package struct Settings: Sendable {
         package var kind: KeyPairKind

@@ -32,7 +32,8 @@ package enum IssuanceOperations {
     ) async throws(FleetError) -> JSONValue {
         let isActive = try request.queryFlag("setAsActive")
         let issuing = try services.requireIssuing()
-        let pair = try await issuing.keyPairs.next()
+        let pair = try await issuing.keyPairs.next(
+            of: try issuing.issuer.keyTypes(as: .standard))
         let now = services.clock.now
         let issued = try await issuing.issuer.issue(publicKey: pair.publicKey, at: now)
         let issuance = CertificateIssuance(

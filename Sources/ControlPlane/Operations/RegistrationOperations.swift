@@ -57,7 +57,8 @@ package enum RegistrationOperations {
     ) async throws(FleetError) -> JSONValue {
         let order = RegistrationOrder(
             template: try RegistrationOrder.Template(
-                body: request.text("templateBody"), limits: services.templateLimits),
+                admitting: request.text("templateBody"), limits: services.templateLimits,
+                realm: services.realm),
             parameters: try request.stringMap("parameters") ?? [:])
         let device = try await services.requireRegistration().direct.register(
             order, by: request.actor)
@@ -77,7 +78,7 @@ package enum RegistrationOperations {
             id: services.entropy.resourceID(), templateBody: request.text("templateBody"),
             input: input, roleARN: request.text("roleArn"),
             createsMissing: request.optionalFlag("createMissing") ?? false,
-            limits: services.templateLimits)
+            limits: services.templateLimits, realm: services.realm)
         _ = try await services.decide([.registrationTask(definition.id)], by: request.actor) {
             view, now in
             RegistrationTasks.start(definition, by: request.actor, in: view, at: now)

@@ -24,6 +24,10 @@ package protocol CertificateIssuer: Sendable {
         _ predecessor: String, for key: RenewalKey, profile: String?, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate
 
+    /// The keys that a certificate made so may have, such as `EC-P256`; empty: any.
+    /// - Throws: as `issue`, where there is no such profile.
+    func keyTypes(as choice: CertificateChoice) throws(FleetError) -> [String]
+
     /// The key that a request presents, once the request is found in order.
     func publicKey(ofCSR pem: String) throws(FleetError) -> PublicKeyFingerprint
 
@@ -57,7 +61,7 @@ package struct CertificateChoice: Hashable, Sendable {
     package let profile: String?
     /// The most days that it may live; nil: as the profile says.
     package var validityDaysMax: Int?
-    /// The keys that a request may bring, such as `EC-P256`; empty: as the profile says.
+    /// The keys that it may have, such as `EC-P256`; empty: as the profile says.
     package var keyTypes: [String] = []
     /// Attributes of the subject, in place of what a request says of them.
     package var subject: [SubjectValue] = []
@@ -97,6 +101,13 @@ package struct KeyPair: Sendable {
 }
 
 package protocol KeyPairSource: Sendable {
-    /// - Throws: `FleetError.tooManyRequests` where more wait than the pool may owe.
-    func next() async throws(FleetError) -> KeyPair
+    /// - Parameter types: the kinds that are taken, such as `EC-P256`; empty: the service's own.
+    /// - Throws: `FleetError.tooManyRequests` where more wait than the pool may owe;
+    ///   `.invalidCSR` where the service makes none of these kinds.
+    func next(of types: [String]) async throws(FleetError) -> KeyPair
+}
+
+extension KeyPairSource {
+    /// One of the service's own kind.
+    package func next() async throws(FleetError) -> KeyPair { try await self.next(of: []) }
 }

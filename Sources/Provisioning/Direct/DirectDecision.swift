@@ -117,6 +117,11 @@ struct DirectDecision {
         ]
         detail["certificate"] = plan.certificate.map { .string($0.id.rawValue) }
         for member in plan.detail.members { detail[member.key] = member.value }
+        // A task's own record has them once for all its lines.
+        if self.order.line == nil, !self.order.template.warnings.isEmpty {
+            detail["templateWarnings"] = .array(
+                self.order.template.warnings.map { .string($0) })
+        }
         detail["task"] = self.order.line.map { .string($0.task.rawValue) }
         detail["line"] = self.order.line.map { .int($0.number) }
         return detail

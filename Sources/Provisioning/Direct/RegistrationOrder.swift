@@ -11,7 +11,28 @@ package struct RegistrationOrder: Sendable {
         /// SHA-256 of the body, hex.
         package let digest: String
 
-        /// - Parameter limits: the service's for a body that comes in; one that is kept was let in.
+        /// Of a body that came in, what the lint warns of: rule and place.
+        package private(set) var warnings: [String] = []
+        /// As many as one record holds.
+        private static let warningsMax = 32
+
+        /// One that comes in. It passes the lint that `slipway template put` passes.
+        /// - Throws: `FleetError.invalidRequest` with every error, each at its JSON pointer, line and
+        ///   column.
+        package init(
+            admitting body: String, limits: TemplateLimits, realm: Realm
+        ) throws(FleetError) {
+            try self.init(body: body, limits: limits)
+            var context = TemplateLint.Context()
+            context.purpose = .direct
+            context.realm = realm
+            context.limits = limits
+            let report = try TemplateLint.report(of: body, in: context)
+            try report.requireSound("the templateBody")
+            self.warnings = Array(report.warnings.prefix(Self.warningsMax))
+        }
+
+        /// One that is kept, and was let in.
         /// - Throws: `FleetError.invalidRequest` with every finding, each at its JSON pointer.
         package init(body: String, limits: TemplateLimits = .largest) throws(FleetError) {
             self.document = try TemplateChecker.document(ofOperators: body, limits: limits)

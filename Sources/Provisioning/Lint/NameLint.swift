@@ -128,8 +128,8 @@ extension TemplateLint {
         guard !self.document.thing.packageVersions.isEmpty else { return }
         self.report(
             .packageVersions,
-            "this service keeps no software packages: every device is refused, as by AWS where a "
-                + "package version does not exist",
+            "this service keeps no software packages: every device would be refused, as by AWS "
+                + "where a package version does not exist; take PackageVersions away",
             at: self.thingPointer.appending("Properties").appending("PackageVersions"),
             isAboutKey: true)
     }

@@ -10,6 +10,7 @@ package struct TemplateLint {
     package struct Context: Sendable {
         /// nil where it has to be guessed from the parameters.
         package var kind: ProvisioningTemplate.Kind?
+        package var purpose = TemplateDocument.Purpose.fleet
         package var realm = Realm.standard
         /// A certificate's subject as the authority makes them (RFC 4514).
         package var subject: String?
@@ -47,13 +48,26 @@ package struct TemplateLint {
 
         /// - Throws: `FleetError.invalidRequest` with every error.
         func requireSound(_ name: TemplateName) throws(FleetError) {
+            try self.requireSound("template '\(name)'", resource: name.rawValue)
+        }
+
+        /// - Parameter name: how the refusal calls the template.
+        func requireSound(
+            _ name: String, resource: String? = nil
+        ) throws(FleetError) {
             let errors = self.findings.filter { $0.rule.severity == .error }
             guard !errors.isEmpty else { return }
             throw FleetError(
                 .invalidRequest,
-                "template '\(name)' is refused: "
-                    + errors.map(\.description).joined(separator: "; "),
-                resource: name.rawValue)
+                "\(name) is refused: "
+                    + errors.map(\.description).joined(separator: "; "), resource: resource)
+        }
+
+        /// What is warned of, in short, for a record that others read: rule and place.
+        var warnings: [String] {
+            self.findings.filter { $0.rule.severity == .warning }.map {
+                "\($0.rule.id) \($0.pointer.description.clipped)"
+            }
         }
     }
 
@@ -65,7 +79,8 @@ package struct TemplateLint {
     package static func report(
         of body: String, in context: Context = Context()
     ) throws(FleetError) -> Report {
-        let checked = TemplateChecker.check(body, limits: context.limits)
+        let checked = TemplateChecker.check(
+            body, for: context.purpose, limits: context.limits)
         guard let document = checked.document else {
             return Report(findings: checked.findings, ignored: [])
         }
@@ -109,6 +124,7 @@ package struct TemplateLint {
     /// Whether certificates' subjects fill the parameters.
     var isJustInTime: Bool {
         if let kind = self.context.kind { return kind == .jitp }
+        guard self.context.purpose == .fleet else { return false }
         return self.document.parameters.contains { SubjectParameters.all.contains($0.name) }
     }
 

@@ -14,19 +14,23 @@ package enum RegistrationTasks {
         package let input: RegistrationInput
         package let roleARN: String
         package let createsMissing: Bool
+        /// What the lint warns of in the template.
+        let warnings: [String]
 
         /// - Throws: `FleetError.invalidRequest` where the template or the role does not hold: a
         ///   task that cannot work is refused before it exists.
         package init(
             id: RegistrationTaskID, templateBody: String, input: RegistrationInput,
             roleARN: String, createsMissing: Bool = false,
-            limits: TemplateLimits = .standard
+            limits: TemplateLimits = .standard, realm: Realm = .standard
         ) throws(FleetError) {
             guard RegistrationTasks.roleCharacters.contains(roleARN.count) else {
                 throw FleetError(
                     .invalidRequest, "roleArn has \(roleARN.count) characters; 20 to 2048")
             }
-            _ = try RegistrationOrder.Template(body: templateBody, limits: limits)
+            self.warnings = try RegistrationOrder.Template(
+                admitting: templateBody, limits: limits, realm: realm
+            ).warnings
             self.id = id
             self.templateBody = templateBody
             self.input = input
@@ -39,7 +43,11 @@ package enum RegistrationTasks {
     package static func start(
         _ definition: Definition, by actor: Actor, in view: RegistryView, at now: UnixTime
     ) -> ChangeSet {
-        ChangeSet(
+        var detail: JSONObject = ["task": .string(definition.id.rawValue)]
+        if !definition.warnings.isEmpty {
+            detail["templateWarnings"] = .array(definition.warnings.map { .string($0) })
+        }
+        return ChangeSet(
             action: "StartThingRegistrationTask",
             preconditions: [view.asSeen(.registrationTask(definition.id))],
             changes: [
@@ -50,7 +58,7 @@ package enum RegistrationTasks {
                         createsMissing: definition.createsMissing, startedBy: actor.identity,
                         createdAt: now, state: RegistrationTask.State(lastModifiedAt: now)))
             ],
-            detail: ["task": .string(definition.id.rawValue)])
+            detail: detail)
     }
 
     /// AWS: StopThingRegistrationTask. What is done stays done; lines under way are finished.

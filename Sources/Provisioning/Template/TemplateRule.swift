@@ -44,7 +44,7 @@ package struct TemplateRule: Hashable, Sendable {
     package static let takesOverThing = Self(
         "takes-over-thing", .warning, "A device can register as a thing that exists")
     package static let packageVersions = Self(
-        "package-versions", .warning, "A software package, of which this service keeps none")
+        "package-versions", .error, "A software package, of which this service keeps none")
     package static let reachesOtherThings = Self(
         "reaches-other-things", .warning, "A policy that reaches other things' topics")
     package static let sharedClientID = Self(

@@ -17,7 +17,7 @@ struct Composition: Sendable {
     let realm: Realm
     let store: SQLiteFleetStore
     let issuer: Issuer
-    let keyPairs: KeyPairPool
+    let keyPairs: KeyPairPools
     let hooks: HookPool
     let webhooks: WebhookCaller
     let provisioner: Provisioner
@@ -118,9 +118,9 @@ struct Composition: Sendable {
 
     private static func keyPairs(
         _ settings: ResolvedSettings
-    ) throws(FleetError) -> KeyPairPool {
+    ) throws(FleetError) -> KeyPairPools {
         let isP256 = settings.text("keys.algorithm") == "P_256"
-        return try KeyPairPool(
+        return try KeyPairPools(
             KeyPairPool.Settings(
                 kind: isP256 ? .p256 : .rsa2048, depth: settings.integer("keys.ready"),
                 servingThreads: ProcessInfo.processInfo.activeProcessorCount,
