@@ -1,4 +1,5 @@
 import Fleet
+import JSON
 import TestSupport
 import Testing
 
