@@ -71,7 +71,7 @@ package struct ControlPlaneServices: Sendable {
         self.realm = realm
         self.trial = DryRun(
             load: { keys async throws(FleetError) in try await store.load(keys) },
-            askHook: nil, readCSR: nil, clock: clock, realm: realm)
+            askHook: nil, foresee: nil, clock: clock, realm: realm)
     }
 
     func requireIssuing() throws(FleetError) -> Issuing {

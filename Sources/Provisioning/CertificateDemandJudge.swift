@@ -10,13 +10,15 @@ struct CertificateDemandJudge {
         let issuerID: CertificateID?
         /// nil where that is not known, and not asked after.
         let issuer: String?
-        let subject: String
-        let validitySeconds: Int64
-        let keyType: String?
-        let alternativeNames: [String]
-        let profile: Profile
+        /// This and what follows: nil where it is not known, and not asked after.
+        let subject: String?
+        let validitySeconds: Int64?
+        let alternativeNames: [String]?
+        let keyType: Fact
+        let profile: Fact
 
-        enum Profile { case known(String?), unknown }
+        /// Something that a certificate may have none of.
+        enum Fact { case known(String?), unknown }
 
         private init(
             issuerID: CertificateID?, issuer: String, subject: String, from notBefore: UnixTime,
@@ -27,7 +29,7 @@ struct CertificateDemandJudge {
             self.issuer = issuer
             self.subject = subject
             self.validitySeconds = notAfter.seconds - notBefore.seconds
-            self.keyType = shape.keyType
+            self.keyType = .known(shape.keyType)
             self.alternativeNames = shape.alternativeNames
             self.profile = .known(profile)
         }
@@ -56,14 +58,13 @@ struct CertificateDemandJudge {
 
         /// One that does not exist yet.
         init(_ expected: DryRunCertificate.Expected) {
-            self.issuerID = nil
-            self.issuer = nil
+            self.issuerID = expected.issuerID
+            self.issuer = expected.issuer
             self.subject = expected.subject
-            self.validitySeconds =
-                Int64(expected.validityDays) * CertificateDemandJudge.secondsPerDay
-            self.keyType = expected.keyType
-            self.alternativeNames = []
-            self.profile = .unknown
+            self.validitySeconds = expected.validitySeconds
+            self.alternativeNames = expected.alternativeNames
+            self.keyType = expected.keyType.map { Fact.known($0) } ?? .unknown
+            self.profile = expected.profile.map { Fact.known($0) } ?? .unknown
         }
 
         init(_ candidate: CertificateCandidate) {
@@ -107,29 +108,42 @@ struct CertificateDemandJudge {
                     + "'\(wanted.clipped)'")
         }
         // Whole days: an authority dates a certificate back a little, for clocks that are slow.
-        let life = certificate.validitySeconds / Self.secondsPerDay
-        if let days = demands.fixed.validityDaysMax, life > days {
+        let life = certificate.validitySeconds.map { $0 / Self.secondsPerDay }
+        if let days = demands.fixed.validityDaysMax, let life, life > days {
             complaints.append("it is valid for \(life) days, not for at most \(days)")
         }
         let types = demands.fixed.keyTypes.map(\.rawValue)
-        if !types.isEmpty, !types.contains(certificate.keyType ?? "") {
+        if !types.isEmpty, case .known(let found) = certificate.keyType,
+            !types.contains(found ?? "")
+        {
             complaints.append(
-                "its key is \(certificate.keyType ?? "of another kind"), not "
-                    + types.joined(separator: " or "))
+                "its key is \(found ?? "of another kind"), not " + types.joined(separator: " or "))
         }
-        let attributes = CertificateFields.attributes(ofName: certificate.subject)
-        for wanted in demands.subject {
-            let found = attributes.contains {
-                $0.type.lowercased() == wanted.name.lowercased() && $0.value == wanted.value
-            }
-            if !found {
-                complaints.append(
-                    "its subject '\(certificate.subject.clipped)' has no "
-                        + "\(wanted.name)=\(wanted.value.clipped)")
+        complaints += Self.complaints(aboutNames: demands, certificate)
+        return complaints
+    }
+
+    private static func complaints(
+        aboutNames demands: RenderedDemands, _ certificate: Subject
+    ) -> [String] {
+        var complaints: [String] = []
+        if let subject = certificate.subject {
+            let attributes = CertificateFields.attributes(ofName: subject)
+            for wanted in demands.subject {
+                let found = attributes.contains {
+                    $0.type.lowercased() == wanted.name.lowercased() && $0.value == wanted.value
+                }
+                if !found {
+                    complaints.append(
+                        "its subject '\(subject.clipped)' has no "
+                            + "\(wanted.name)=\(wanted.value.clipped)")
+                }
             }
         }
-        for name in demands.alternativeNames where !certificate.alternativeNames.contains(name) {
-            complaints.append("it has no alternative name '\(name.clipped)'")
+        if let names = certificate.alternativeNames {
+            for name in demands.alternativeNames where !names.contains(name) {
+                complaints.append("it has no alternative name '\(name.clipped)'")
+            }
         }
         return complaints
     }

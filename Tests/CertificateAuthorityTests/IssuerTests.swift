@@ -130,6 +130,40 @@ import X509
         #expect(profile.narrowed(by: choice).keyTypes == ["EC-P256"])
     }
 
+    /// A dry run decides as issuing does: what is foretold is made, and what would be refused is
+    /// refused in the same words.
+    @Test func whatIsForetoldIsWhatIsMade() async throws {
+        let issuer = try self.deployment.issuer()
+        let csr = try self.folder.request(key: KeyRecipe.p256, subject: "/O=Acme/CN=unit-7")
+        var wanted = CertificateChoice(issuer: "CN=Slipway Issuing CA", profile: nil)
+        wanted.validityDaysMax = 30
+        wanted.subject = [.init("CN", "pump-7")]
+        wanted.alternativeNames = ["pump-7.example"]
+        for choice in [CertificateChoice.standard, wanted] {
+            let told = try issuer.forecast(csr: csr, as: choice, at: noon)
+            let made = try await issuer.issue(csr: csr, as: choice, at: noon)
+            #expect(told.authority?.id == made.issuerID)
+            #expect(told.profile == made.profile)
+            #expect(told.request?.subject == made.subject)
+            #expect(told.request?.publicKey == made.publicKey)
+            #expect(told.validitySeconds == made.notAfter.seconds - made.notBefore.seconds)
+        }
+        let without = try issuer.forecast(csr: nil, as: wanted, at: noon)
+        #expect(without.authority?.id == self.deployment.issuing.certificate.id)
+        #expect(without.request == nil)
+        var otherKey = CertificateChoice.standard
+        otherKey.keyTypes = ["RSA-2048"]
+        for choice in [CertificateChoice(issuer: nil, profile: "nobody's"), otherKey] {
+            let made = await #expect(throws: FleetError.self) {
+                _ = try await issuer.issue(csr: csr, as: choice, at: noon)
+            }
+            let told = #expect(throws: FleetError.self) {
+                _ = try issuer.forecast(csr: csr, as: choice, at: noon)
+            }
+            #expect(told == made)
+        }
+    }
+
     @Test func sameRequestGivesDistinctCertificates() async throws {
         let csr = try CraftedRequest().pem()
         let issuer = try self.deployment.issuer()

@@ -1,6 +1,7 @@
 import Fleet
 import JSON
 import Registry
+import Synchronization
 import TestSupport
 import Testing
 
@@ -13,9 +14,11 @@ import Testing
         return DryRun(
             load: { keys async throws(FleetError) in try await store.load(keys) },
             askHook: { await hook.run($0, request: $1) },
-            readCSR: { pem throws(FleetError) in
-                DryRunCertificate(
-                    publicKey: FakeIssuer.fingerprint(Array(pem.utf8)), fields: [("key", "k")])
+            foresee: { enquiry throws(FleetError) in
+                enquiry.csr.map {
+                    DryRunCertificate(
+                        publicKey: FakeIssuer.fingerprint(Array($0.utf8)), fields: [("key", "k")])
+                }
             }, clock: fixture.clock, realm: .standard)
     }
 
@@ -124,10 +127,15 @@ import Testing
         let store = fixture.store
         let trial = DryRun(
             load: { keys async throws(FleetError) in try await store.load(keys) }, askHook: nil,
-            readCSR: { pem throws(FleetError) in
-                DryRunCertificate(
-                    publicKey: FakeIssuer.fingerprint(Array(pem.utf8)), fields: [],
-                    expected: .init(subject: "CN=Device", keyType: "EC-P256", validityDays: 10))
+            foresee: { enquiry throws(FleetError) in
+                var expected = DryRunCertificate.Expected()
+                expected.subject = "CN=Device"
+                expected.keyType = "EC-P256"
+                expected.validitySeconds = 10 * 86_400
+                expected.alternativeNames = []
+                return DryRunCertificate(
+                    publicKey: FakeIssuer.fingerprint(Array((enquiry.csr ?? "").utf8)), fields: [],
+                    expected: expected)
             }, clock: fixture.clock, realm: .standard)
         let body = ProvisioningFixture.body
         let end = body.lastIndex(of: "}") ?? body.endIndex
@@ -142,6 +150,52 @@ import Testing
             #expect(report.refusal?.code == .invalidParameters)
             #expect(report.refusal?.message.contains(complaint) == true)
         }
+    }
+
+    /// What would be asked of the issuer is what the claim's templates agree upon.
+    @Test func theClaimSaysHowTheCertificateWouldBeMade() async throws {
+        let fixture = try await ProvisioningFixture()
+        let body = ProvisioningFixture.body
+        let end = body.lastIndex(of: "}") ?? body.endIndex
+        func demanding(_ profile: String) -> String {
+            body[..<end] + #", "Slipway": {"Certificate": {"Profile": "\#(profile)"}}}"#
+        }
+        try await fixture.put(template: demanding("idevid"))
+        let other = TemplateName(checked: "other")
+        try await fixture.put(template: demanding("ldevid"), name: other)
+        for (name, templates) in [
+            ("alone", [ProvisioningFixture.template]),
+            ("both", [ProvisioningFixture.template, other]), ("any", []),
+        ] as [(String, [TemplateName])] {
+            try await fixture.put([
+                .putClaimTerms(
+                    ClaimTerms(
+                        name: ClaimName(checked: name), createdAt: fixture.clock.now,
+                        templates: templates.isEmpty ? nil : templates))
+            ])
+        }
+        let asked = Mutex<[DryRun.Enquiry]>([])
+        let store = fixture.store
+        let trial = DryRun(
+            load: { keys async throws(FleetError) in try await store.load(keys) }, askHook: nil,
+            foresee: { enquiry throws(FleetError) in
+                asked.withLock { $0.append(enquiry) }
+                return nil
+            }, clock: fixture.clock, realm: .standard)
+        for claim in [nil, "alone", "both", "any"] as [JSONValue?] {
+            var question: JSONObject = [
+                "templateName": "sensor", "parameters": ["SerialNumber": "A7"],
+            ]
+            question["claimName"] = claim
+            let report = try await trial.run(Self.request(.object(question)))
+            #expect(report.isAccepted, "\(String(describing: report.refusal))")
+        }
+        let enquiries = asked.withLock { $0 }
+        #expect(enquiries.map(\.choice.profile) == ["idevid", "idevid", nil, nil])
+        #expect(
+            enquiries.map(\.madeFor) == [
+                "a claim for this template alone", "claim 'alone'", "claim 'both'", "claim 'any'",
+            ])
     }
 
     @Test func whatIsNotUnderstoodIsRefusedByName() {

@@ -99,3 +99,17 @@ extension CivilTime: DERSerializable, DERParseable {
         }
     }
 }
+
+extension CivilTime {
+    /// Whole seconds, as certificates have no smaller unit.
+    /// - Throws: `FleetError.internalFailure` for what no certificate can be issued at.
+    static func moment(
+        _ now: UnixTime, plus seconds: Int64
+    ) throws(FleetError) -> UnixTime {
+        let (sum, overflow) = now.seconds.addingReportingOverflow(seconds)
+        guard !overflow, sum >= 0 else {
+            throw FleetError(.internalFailure, "\(now) is no time to issue a certificate")
+        }
+        return UnixTime(seconds: min(sum, Self.latest.seconds))
+    }
+}

@@ -85,7 +85,7 @@ package final class Issuer: CertificateIssuer {
     }
 
     package func keyTypes(as choice: CertificateChoice) throws(FleetError) -> [String] {
-        try self.profile(choice).narrowed(by: choice).keyTypes
+        try self.profiles.profile(choice).keyTypes
     }
 
     package func publicKey(ofCSR pem: String) throws(FleetError) -> PublicKeyFingerprint {
@@ -173,46 +173,46 @@ package final class Issuer: CertificateIssuer {
         guard !self.authorityKeys.contains(key.fingerprint) else {
             throw SubjectKey.refusal("it is a certificate authority's")
         }
-        let profile = try self.profile(choice).narrowed(by: choice)
-        // What a template asks of a foreign authority is for the registration to judge.
-        let named = choice.issuer.flatMap { self.authorities.named($0) }
-        let authority: IssuingAuthority
-        if let named, named.issues(at: now) {
-            authority = named
-        } else {
-            authority = try self.authority(for: profile, use: .devices, at: now)
-        }
-        return try self.sign(profile, under: authority, key: key, subject: subject, at: now)
-    }
-
-    private func profile(_ choice: CertificateChoice) throws(FleetError) -> CertificateProfile {
-        guard let name = choice.profile else { return self.profiles.device }
-        guard let found = self.profiles.named[name], found.role == .device else {
-            throw FleetError(
-                .certificateState,
-                "the template asks for the certificate profile '\(name.clipped)', and there is "
-                    + "none of that name for devices in pki/profiles")
-        }
-        return found
+        let decided = try self.authorities.rota.decide(choice, by: self.profiles, at: now)
+        return try self.sign(
+            decided.profile, under: self.authority(decided.authority), key: key, subject: subject,
+            at: now)
     }
 
     private func authority(
         for profile: CertificateProfile, use: AuthorityUse, at now: UnixTime
     ) throws(FleetError) -> IssuingAuthority {
-        if let name = profile.issuer {
-            guard let found = self.authorities.successor(of: name, at: now) else {
-                throw FleetError(
-                    .certificateState,
-                    "profile '\(profile.name)' is issued by '\(name)', which is no issuing CA "
-                        + "that issues now")
-            }
-            return found
-        }
-        guard let found = self.authorities.current(for: use, at: now) else {
-            throw FleetError(
-                .certificateState, "no issuing CA is for \(use.rawValue) at present")
+        try self.authority(self.authorities.rota.authority(for: profile, use: use, at: now))
+    }
+
+    private func authority(_ terms: IssuingTerms) throws(FleetError) -> IssuingAuthority {
+        guard let found = self.authorities[terms.name] else {
+            throw FleetError(.internalFailure, "the issuing CA '\(terms.name)' has no key here")
         }
         return found
+    }
+
+    /// What a certificate would be: decided, and linted as it would be before it is signed.
+    /// - Parameter pem: a signing request; nil where it is not known yet.
+    /// - Throws: as `issue`.
+    package func forecast(
+        csr pem: String?, as choice: CertificateChoice, at now: UnixTime
+    ) throws(FleetError) -> IssuingForecast.Certificate {
+        let forecast = IssuingForecast(
+            rota: self.authorities.rota, profiles: self.profiles, rules: self.rules)
+        let told = try forecast.certificate(csr: pem, as: choice, at: now)
+        guard let pem else { return told }
+        let request = try SigningRequest(pem: pem, rules: self.rules)
+        guard !self.authorityKeys.contains(request.key.fingerprint) else {
+            throw SubjectKey.refusal("it is a certificate authority's")
+        }
+        let decided = try self.authorities.rota.decide(choice, by: self.profiles, at: now)
+        let signer = try self.authority(decided.authority)
+        // What nobody signs is dropped.
+        _ = try signer.authority.prepare(
+            decided.profile, subject: request.subject, key: request.key, at: now,
+            entropy: self.entropy)
+        return told
     }
 
     private func sign(
@@ -224,23 +224,5 @@ package final class Issuer: CertificateIssuer {
                 profile, subject: subject, key: key, at: now, entropy: self.entropy))
         issued.profile = profile.name
         return issued
-    }
-}
-
-/// The profiles that certificates are issued by.
-package struct IssuingProfiles: Sendable {
-    /// Where nothing else was asked for.
-    package var device: CertificateProfile
-    package var claim: CertificateProfile
-    /// By the names of their files.
-    package var named: [String: CertificateProfile]
-
-    package init(
-        device: CertificateProfile, claim: CertificateProfile,
-        named: [String: CertificateProfile]
-    ) {
-        self.device = device
-        self.claim = claim
-        self.named = named
     }
 }

@@ -16,6 +16,8 @@ package final class IssuingAuthority: Sendable {
     package let replaces: String?
     /// It signs CRLs and OCSP for what it issued, and issues nothing more.
     package let isRetired: Bool
+    /// What decides whether it signs.
+    let terms: IssuingTerms
 
     /// - Throws: `FleetError.certificateValidation` for an authority that signs authorities.
     package init(
@@ -29,6 +31,9 @@ package final class IssuingAuthority: Sendable {
                 "\(authority.certificate.subject.clipped) is no issuing authority (its "
                     + "certificate must have path length 0)")
         }
+        self.terms = IssuingTerms(
+            name: name, certificate: authority.certificate, uses: uses, begin: begin,
+            replaces: replaces, isRetired: isRetired)
         self.name = name
         self.authority = authority
         self.uses = uses
@@ -38,15 +43,12 @@ package final class IssuingAuthority: Sendable {
     }
 
     package var certificate: CertificateFacts { self.authority.certificate }
-
-    func issues(at now: UnixTime) -> Bool {
-        !self.isRetired && (self.begin.map { $0 <= now } ?? true)
-    }
 }
 
 /// The issuing authorities of a service, and which of them signs what.
 package struct IssuingAuthorities: Sendable {
     package let all: [IssuingAuthority]
+    package let rota: IssuingRota
 
     /// - Throws: `FleetError.invalidRequest` where two would issue the same from the same moment,
     ///   or two are called alike.
@@ -66,6 +68,7 @@ package struct IssuingAuthorities: Sendable {
             }
         }
         self.all = all
+        self.rota = IssuingRota(all.map(\.terms))
     }
 
     package subscript(_ name: String) -> IssuingAuthority? { self.all.first { $0.name == name } }
@@ -76,30 +79,11 @@ package struct IssuingAuthorities: Sendable {
 
     /// Whoever of those for `use` began last.
     package func current(for use: AuthorityUse, at now: UnixTime) -> IssuingAuthority? {
-        self.all.filter { $0.uses.contains(use) && $0.issues(at: now) }.max { left, right in
-            (left.begin?.milliseconds ?? .min) < (right.begin?.milliseconds ?? .min)
-        }
+        self.rota.current(for: use, at: now).flatMap { self[$0.name] }
     }
 
     /// `name`, or whoever has followed it by now.
     package func successor(of name: String, at now: UnixTime) -> IssuingAuthority? {
-        guard var found = self[name] else { return nil }
-        var seen: Set<String> = [name]
-        while let next = self.all.first(where: { $0.replaces == found.name && $0.issues(at: now) }),
-            seen.insert(next.name).inserted
-        {
-            found = next
-        }
-        return found.issues(at: now) ? found : nil
-    }
-
-    /// The one that a template names: by its certificate's id or subject, and no other.
-    func named(_ text: String) -> IssuingAuthority? {
-        func plain(_ name: String) -> String { name.replacing(", ", with: ",") }
-        return self.all.first {
-            !$0.isRetired
-                && ($0.certificate.id.rawValue == text
-                    || plain($0.certificate.subject) == plain(text))
-        }
+        self.rota.successor(of: name, at: now).flatMap { self[$0.name] }
     }
 }

@@ -88,8 +88,7 @@ extension CertificateProfile {
     /// The end of a certificate that is signed now, by an issuer that ends then.
     /// - Throws: `FleetError.certificateState` where it would outlive its issuer and may not be
     ///   cut short.
-    func end(wanted: UnixTime, issuer: IssuerIdentity) throws(FleetError) -> UnixTime {
-        let wanted = self.hasNoEnd ? CivilTime.latest : wanted
+    func end(wanted: UnixTime, issuer: IssuerPeriod) throws(FleetError) -> UnixTime {
         guard wanted > issuer.notAfter else { return wanted }
         switch self.pastIssuer {
         case .clamp: return issuer.notAfter
@@ -98,7 +97,7 @@ extension CertificateProfile {
                 .certificateState,
                 "profile '\(self.name)' gives certificates until "
                     + (self.hasNoEnd ? "9999-12-31T23:59:59Z" : "\(wanted)")
-                    + ", and their issuer \(issuer.text.clipped) ends at \(issuer.notAfter)")
+                    + ", and their issuer \(issuer.subject.clipped) ends at \(issuer.notAfter)")
         }
     }
 }

@@ -67,10 +67,10 @@ package struct SigningAuthority: ~Copyable, Sendable {
         guard profile.role.signer == nil else {
             throw FleetError(.internalFailure, "only a root authority signs itself")
         }
-        let notBefore = try Self.moment(now, plus: -profile.backdateSeconds)
+        let notBefore = try CivilTime.moment(now, plus: -profile.backdateSeconds)
         let notAfter =
             profile.hasNoEnd
-            ? CivilTime.latest : try Self.moment(now, plus: profile.validitySeconds)
+            ? CivilTime.latest : try CivilTime.moment(now, plus: profile.validitySeconds)
         let identity = IssuerIdentity(
             id: nil, name: try profile.subject.der(), text: profile.subject.description,
             keyIdentifier: key.publicKey.keyIdentifier, publicKey: key.publicKey.fingerprint,
@@ -110,12 +110,11 @@ package struct SigningAuthority: ~Copyable, Sendable {
                 .invalidCSR,
                 "subject: \(subject.description.clipped) is the authority's own name")
         }
-        guard now >= self.identity.notBefore, now < self.identity.notAfter else {
-            throw FleetError(
-                .internalFailure,
-                "the authority \(self.identity.text.clipped) is valid from "
-                    + "\(self.identity.notBefore) to \(self.identity.notAfter), and it is \(now)")
-        }
+        let period = try profile.period(
+            at: now,
+            under: IssuerPeriod(
+                subject: self.identity.text, notBefore: self.identity.notBefore,
+                notAfter: self.identity.notAfter))
         let names = profile.role.alternativeNames + rendered.alternativeNames
         if let complaint = self.identity.nameConstraints?.complaint(
             subject: subject, alternativeNames: names)
@@ -127,12 +126,8 @@ package struct SigningAuthority: ~Copyable, Sendable {
         }
         var body = CertificateBody(
             serial: try CertificateSerial(from: entropy), issuer: self.identity,
-            notBefore: max(
-                try Self.moment(now, plus: -profile.backdateSeconds), self.identity.notBefore),
-            notAfter: try profile.end(
-                wanted: try Self.moment(now, plus: profile.validitySeconds),
-                issuer: self.identity),
-            subject: subject, key: key, role: profile.role,
+            notBefore: period.notBefore, notAfter: period.notAfter, subject: subject, key: key,
+            role: profile.role,
             publication: profile.publication)
         body.alternativeNames = rendered.alternativeNames
         body.additions = rendered.additions
@@ -159,16 +154,5 @@ package struct SigningAuthority: ~Copyable, Sendable {
     /// The authority's record for the store.
     package func record(at now: UnixTime) -> Authority {
         self.certificate.authority(role: self.role, at: now)
-    }
-
-    /// Whole seconds, as certificates have no smaller unit.
-    private static func moment(
-        _ now: UnixTime, plus seconds: Int64
-    ) throws(FleetError) -> UnixTime {
-        let (sum, overflow) = now.seconds.addingReportingOverflow(seconds)
-        guard !overflow, sum >= 0 else {
-            throw FleetError(.internalFailure, "\(now) is no time to issue a certificate")
-        }
-        return UnixTime(seconds: min(sum, CivilTime.latest.seconds))
     }
 }

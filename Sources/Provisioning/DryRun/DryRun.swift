@@ -8,11 +8,11 @@ package final class DryRun: Sendable {
     package typealias Load =
         @Sendable (Set<RecordKey>) async throws(FleetError) -> RegistryView
     package typealias AskHook = @Sendable (HookScript, HookRequest) async -> HookOutcome
-    package typealias ReadCSR = @Sendable (String) throws(FleetError) -> DryRunCertificate
+    package typealias Foresee = @Sendable (Enquiry) throws(FleetError) -> DryRunCertificate?
 
     let load: Load
     private let askHook: AskHook?
-    private let readCSR: ReadCSR?
+    let foresee: Foresee?
     let clock: any WallClock
     private let realm: Realm
     /// A hook that nobody has approved refuses every device.
@@ -27,17 +27,17 @@ package final class DryRun: Sendable {
 
     /// - Parameters:
     ///   - askHook: nil where there is no sandbox to run a script in.
-    ///   - readCSR: nil where nothing can read one.
+    ///   - foresee: what certificate would be made; nil where nothing can say so.
     ///   - registry: `.empty` for a registry that is described and nowhere kept.
     package init(
-        load: @escaping Load, askHook: AskHook?, readCSR: ReadCSR?, clock: any WallClock,
+        load: @escaping Load, askHook: AskHook?, foresee: Foresee?, clock: any WallClock,
         realm: Realm, requiresHookApproval: Bool = false,
         templateLimits: TemplateLimits = .standard, registry: DryRunRequest.Registry = .database,
         enrolment: EnrolmentSettings = EnrolmentSettings()
     ) {
         self.load = load
         self.askHook = askHook
-        self.readCSR = readCSR
+        self.foresee = foresee
         self.clock = clock
         self.realm = realm
         self.requiresHookApproval = requiresHookApproval
@@ -86,8 +86,8 @@ package final class DryRun: Sendable {
             throw FleetError(.invalidParameters, "parameters: \(problem)")
         }
         try RegistrationRendering.check(request.parameters, for: template.document)
-        if let csr = request.csr { report.certificate = try self.certificate(csr) }
         let standing = try await self.standing(request, template)
+        report.certificate = try await self.certificate(request, template, standing)
         let overrides = try await self.overrides(request, template, standing, into: &report)
         // What there is of values is worth saying also where it is not enough.
         report.parameters = ResolvedParameters(
@@ -161,18 +161,6 @@ package final class DryRun: Sendable {
             ids: [ResourceID](repeating: .unknown, count: MissingResources.idsMax),
             at: self.clock.now)
         return view.assuming(missing.records)
-    }
-
-    private func certificate(_ csr: String) throws(FleetError) -> DryRunCertificate {
-        guard let readCSR = self.readCSR else {
-            throw FleetError(.invalidRequest, "nothing here can read a signing request")
-        }
-        guard csr.count <= Limits.csrCharactersMax else {
-            throw FleetError(
-                .invalidCSR,
-                "the CSR has \(csr.count) characters; at most \(Limits.csrCharactersMax)")
-        }
-        return try readCSR(csr)
     }
 
     // MARK: The template

@@ -1,41 +1,6 @@
 package import Fleet
 package import JSON
 
-/// What is known of the certificate that a signing request would lead to.
-package struct DryRunCertificate: Sendable {
-    /// What it would say of what a template can demand. Who would sign it is not known before it
-    /// is signed, and our own authority gives devices no alternative names.
-    package struct Expected: Hashable, Sendable {
-        /// RFC 4514.
-        package let subject: String
-        /// As `Slipway.Certificate.KeyTypes` calls it.
-        package let keyType: String
-        package let validityDays: Int
-
-        package init(subject: String, keyType: String, validityDays: Int) {
-            self.subject = subject
-            self.keyType = keyType
-            self.validityDays = validityDays
-        }
-    }
-
-    /// Tells keys apart; nil where that is not known.
-    package let publicKey: PublicKeyFingerprint?
-    /// By name, as the report prints them: key, subject, validity in days.
-    package let fields: [(name: String, value: String)]
-    /// nil where that cannot be foreseen; then the template's demands are not looked at.
-    package let expected: Expected?
-
-    package init(
-        publicKey: PublicKeyFingerprint?, fields: [(name: String, value: String)],
-        expected: Expected? = nil
-    ) {
-        self.publicKey = publicKey
-        self.fields = fields
-        self.expected = expected
-    }
-}
-
 /// What a registration would have come to.
 package struct DryRunReport: Sendable {
     /// What was said by a hook, or in its place.
@@ -109,9 +74,12 @@ package struct DryRunReport: Sendable {
             return .object(object)
         }
         object["parameters"] = self.parameters.map(PlanPrinter.parameters)
-        object["certificate"] = self.certificate.map { certificate in
-            .object(
-                JSONObject(certificate.fields.map { ($0.name, JSONValue.string($0.value)) }))
+        if let fields = self.certificate?.fields, !fields.isEmpty {
+            object["certificate"] = .object(
+                JSONObject(fields.map { ($0.name, JSONValue.string($0.value)) }))
+        }
+        if let unknown = self.certificate?.unknown, !unknown.isEmpty {
+            object["unknown"] = .array(unknown.map { .string($0) })
         }
         if let plan = self.plan {
             object["plan"] = PlanPrinter.json(plan)

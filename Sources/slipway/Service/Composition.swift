@@ -119,12 +119,12 @@ struct Composition: Sendable {
     private static func keyPairs(
         _ settings: ResolvedSettings
     ) throws(FleetError) -> KeyPairPools {
-        let isP256 = settings.text("keys.algorithm") == "P_256"
+        let kind = settings.keyPairKind
         return try KeyPairPools(
             KeyPairPool.Settings(
-                kind: isP256 ? .p256 : .rsa2048, depth: settings.integer("keys.ready"),
+                kind: kind, depth: settings.integer("keys.ready"),
                 servingThreads: ProcessInfo.processInfo.activeProcessorCount,
-                waitersMax: isP256 ? Self.p256WaitersMax : Self.rsaWaitersMax))
+                waitersMax: kind == .p256 ? Self.p256WaitersMax : Self.rsaWaitersMax))
     }
 
     private static func provisioning(
@@ -311,11 +311,12 @@ struct Composition: Sendable {
             )
         }
         let store = self.store
-        let csrReader = CSRReader(self.settings, profile: self.issuer.profiles.device)
+        let foresight = CertificateForesight(self.settings, issuer: self.issuer)
         services.trial = DryRun(
             load: { keys async throws(FleetError) in try await store.load(keys) },
             askHook: { await webhooks.run($0, request: $1) },
-            readCSR: { text throws(FleetError) in try csrReader.read(text) }, clock: self.clock,
+            foresee: { enquiry throws(FleetError) in try foresight.certificate(enquiry) },
+            clock: self.clock,
             realm: self.realm, requiresHookApproval: self.settings.flag("rights.fourEyes"),
             templateLimits: self.settings.templateLimits,
             enrolment: EnrolmentParts.settings(self.settings))

@@ -32,9 +32,9 @@ enum DryRunDesk: Sendable {
         switch against {
         case .live: return .service(try await ControlAccess.openRunning(options))
         case .database: return try Self.database(installation, settings)
-        case .empty: return Self.sketch(registry ?? RegistrySketch(), settings, installation)
+        case .empty: return try Self.sketch(registry ?? RegistrySketch(), settings, installation)
         case nil:
-            if let registry { return Self.sketch(registry, settings, installation) }
+            if let registry { return try Self.sketch(registry, settings, installation) }
             if let client = await ControlClient.connect(socket: installation.controlSocket) {
                 return .service(.service(client))
             }
@@ -45,14 +45,14 @@ enum DryRunDesk: Sendable {
     /// Against what is described, and nothing else.
     static func sketch(
         _ registry: RegistrySketch, _ settings: ResolvedSettings, _ installation: Installation
-    ) -> DryRunDesk {
+    ) throws(FleetError) -> DryRunDesk {
         let hooks = HookPool(settings: .standard(cores: 1), lookup: registry)
-        let reader = CSRReader(settings)
+        let foresight = try CertificateForesight(settings, beside: installation)
         return .here(
             DryRun(
                 load: { keys async throws(FleetError) in registry.view(keys) },
                 askHook: { await hooks.run($0, request: $1) },
-                readCSR: { text throws(FleetError) in try reader.read(text) },
+                foresee: { enquiry throws(FleetError) in try foresight.certificate(enquiry) },
                 clock: SystemClock(), realm: (try? installation.realm) ?? .standard,
                 templateLimits: settings.templateLimits, registry: .empty), hooks)
     }
@@ -69,12 +69,12 @@ enum DryRunDesk: Sendable {
         let store = try FleetDatabase.open(installation.database, .readOnly)
         let hooks = HookPool(
             settings: .standard(cores: 1), lookup: StoreAllowlistLookup(store: store))
-        let reader = CSRReader(settings)
+        let foresight = try CertificateForesight(settings, beside: installation)
         return .here(
             DryRun(
                 load: { keys async throws(FleetError) in try await store.load(keys) },
                 askHook: { await hooks.run($0, request: $1) },
-                readCSR: { text throws(FleetError) in try reader.read(text) },
+                foresee: { enquiry throws(FleetError) in try foresight.certificate(enquiry) },
                 clock: SystemClock(), realm: try installation.realm,
                 requiresHookApproval: settings.flag("rights.fourEyes"),
                 templateLimits: settings.templateLimits,

@@ -13,13 +13,16 @@ struct DryRunText {
         self.line()
         if let plan = report["plan"] {
             self.thing(plan)
-            self.certificate(plan)
+        }
+        self.certificate()
+        if let plan = report["plan"] {
             self.policies(plan)
             self.configuration(plan)
         }
         self.difference()
         self.effective()
         self.answers()
+        self.unknown()
         self.verdict()
     }
 
@@ -101,17 +104,28 @@ struct DryRunText {
         self.table(rows)
     }
 
-    private mutating func certificate(_ plan: JSONValue) {
-        guard let certificate = plan["certificate"], certificate != .null else { return }
-        self.title("Certificate")
-        var rows = [
-            ["status", self.text(certificate["status"])],
-            ["thingPrincipalType", self.text(certificate["thingPrincipalType"])],
-        ]
+    private mutating func certificate() {
+        var rows: [[String]] = []
+        if let certificate = self.report["plan"]?["certificate"], certificate != .null {
+            rows += [
+                ["status", self.text(certificate["status"])],
+                ["thingPrincipalType", self.text(certificate["thingPrincipalType"])],
+            ]
+        }
         for (name, value) in self.report["certificate"]?.objectValue?.members ?? [] {
             rows.append([name, self.text(value)])
         }
+        guard !rows.isEmpty else { return }
+        self.title("Certificate")
         self.table(rows)
+    }
+
+    /// What a dry run cannot look at is said, lest its verdict be taken for more than it is.
+    private mutating func unknown() {
+        let texts = self.report["unknown"]?.arrayValue ?? []
+        guard !texts.isEmpty else { return }
+        self.title("Not looked at")
+        self.lines += texts.map { "  " + self.text($0) }
     }
 
     private mutating func policies(_ plan: JSONValue) {

@@ -92,11 +92,11 @@ struct TemplateTestRun: Sendable {
         }
         var askHook: DryRun.AskHook?
         if let hooks { askHook = { await hooks.run($0, request: $1) } }
-        let reader = CSRReader(settings)
+        let foresight = CertificateForesight(withoutAuthorities: settings)
         let trial = DryRun(
             load: { keys async throws(FleetError) in registry.view(keys) },
             askHook: askHook,
-            readCSR: { text throws(FleetError) in try reader.read(text) },
+            foresee: { enquiry throws(FleetError) in try foresight.certificate(enquiry) },
             clock: SystemClock(), realm: (try? Installation(settings).realm) ?? .standard,
             templateLimits: settings.templateLimits)
         do throws(FleetError) {
