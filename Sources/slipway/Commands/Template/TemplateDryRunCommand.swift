@@ -24,6 +24,9 @@ struct DryRunTemplate: AsyncParsableCommand {
             --serials takes one serial number a line, or CSV whose first line names parameters \
             (one alone is enough), or JSON lines.
 
+            The certificate is the one that a claim for this template alone would be given, or \
+            that --claim would; with --csr for that request. What cannot be known is said.
+
             --claim applies a claim's terms (template, time, shifts, serial range, budget, and its \
             networks where --source-address says from where) and spends nothing. What the \
             allowlist says of a unit counts where the hook asks a list.
