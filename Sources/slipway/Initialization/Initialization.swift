@@ -141,7 +141,7 @@ struct Initialization: Sendable {
         _ store: SQLiteFleetStore, _ clock: SystemClock
     ) async throws(FleetError) -> [String] {
         let actor = Self.actor
-        var made = try await FleetFounding(
+        let made = try await FleetFounding(
             installation: self.installation, realm: self.realm, store: store, clock: clock,
             actor: actor
         ).run()

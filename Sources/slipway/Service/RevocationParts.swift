@@ -127,8 +127,8 @@ struct RevocationService: Service {
         }
     }
 
-    /// Signs the whole lists and the answers in demand anew in time, asked or not, and says so where
-    /// that fails until three quarters of a list's life are over.
+    /// Signs the whole lists and the answers in demand anew in time, asked or not, and says so
+    /// where that fails until three quarters of a list's life are over.
     private func keepSigned(_ authorities: RevocationAuthorities) async {
         await cancelWhenGracefulShutdown { await self.signInTime(authorities) }
     }
