@@ -138,7 +138,7 @@ def test_a_gateway_certificate_that_ends_is_made_anew(make_gateway):
     profile = gateway.directory / "pki/profiles/server.yaml"
     shipped = profile.read_text()
     pem, key = (gateway.directory / f"pki/gateway.{kind}" for kind in ("pem", "key"))
-    profile.write_text("use: server\nvalidity: 1h\nbackdate: 5h\n")
+    profile.write_text("use: server\nvalidity: 60s\nbackdate: 1h\n")
     for path in (pem, key):
         path.unlink()
     gateway.run("init")
