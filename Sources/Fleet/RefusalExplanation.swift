@@ -309,8 +309,8 @@ extension RefusalReason {
                 + "`errorCode`",
             "and `errorMessage`, these members: `reasonCode` (a number of this table), `reason` "
                 + "(its name),",
-            "`step`, `parameter` (the one at fault, where there is one), `hookReasonCode` (a hook's "
-                + "own word, where",
+            "`step`, `parameter` (the one at fault, where there is one), `hookReasonCode` (a "
+                + "hook's own word, where",
             "it gave one), `retryable`, `retryAfterSeconds` and `correlationId`, which `slipway "
                 + "trace` takes.",
             "Codes 11xx, 12xx and 7107 are the gateway's: MQTT tells a client less, and `slipway "

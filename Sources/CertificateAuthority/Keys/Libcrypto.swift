@@ -4,9 +4,9 @@ import Fleet
 
 /// What is set up once in this process's libcrypto, and the small questions asked of it.
 package enum Libcrypto {
-    /// Lets exit(3) leave libcrypto alone: by itself it takes itself apart there, under threads that
-    /// may be making a key at that moment and then fault. The system takes the memory anyway, and
-    /// keys are wiped where they are freed. Called before anything else asks libcrypto.
+    /// Lets exit(3) leave libcrypto alone: by itself it takes itself apart there, under threads
+    /// that may be making a key at that moment and then fault. The system takes the memory anyway,
+    /// and keys are wiped where they are freed. Called before anything else asks libcrypto.
     package static func outliveExit() { _ = slipway_libcrypto_outlives_exit() }
 
     /// Locked, guarded, never swapped memory for private numbers (CRYPTO_secure_malloc). A key
