@@ -91,8 +91,8 @@ struct IssuerPeriod {
 extension CertificateProfile {
     /// From when to when a certificate is valid that is made now.
     /// - Parameter issuer: nil where it is not known.
-    /// - Throws: `FleetError.internalFailure` where the issuer is not valid now; `.certificateState`
-    ///   where the certificate would outlive it and may not be cut short.
+    /// - Throws: `FleetError.internalFailure` where the issuer is not valid now;
+    ///   `.certificateState` where the certificate would outlive it and may not be cut short.
     func period(
         at now: UnixTime, under issuer: IssuerPeriod?
     ) throws(FleetError) -> (notBefore: UnixTime, notAfter: UnixTime) {

@@ -17,8 +17,8 @@ package struct RegistrationOrder: Sendable {
         private static let warningsMax = 32
 
         /// One that comes in. It passes the lint that `slipway template put` passes.
-        /// - Throws: `FleetError.invalidRequest` with every error, each at its JSON pointer, line and
-        ///   column.
+        /// - Throws: `FleetError.invalidRequest` with every error, each at its JSON pointer, line
+        ///   and column.
         package init(
             admitting body: String, limits: TemplateLimits, realm: Realm
         ) throws(FleetError) {
