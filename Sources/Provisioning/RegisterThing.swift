@@ -73,6 +73,7 @@ extension Provisioner {
         Attempt.current?.found(template)
         var standing = ClaimStanding(publisher, in: view.registry)
         standing.serialParameter = self.settings.enrolment.serialParameter
+        standing.declared = Set(template.document.parameters.map(\.name))
         try standing.checkRegistration(by: template.record.name, at: now)
         try RegistrationRendering.check(request.parameters, for: template.document)
         let outcome = try await self.ask(

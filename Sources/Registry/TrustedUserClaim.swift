@@ -1,5 +1,6 @@
 package import Fleet
 import JSON
+import Policies
 
 /// A claim that a trusted user hands to one device (AWS: CreateProvisioningClaim): it lives for
 /// minutes, reaches one template and nothing else, and goes by itself.
@@ -96,7 +97,16 @@ package enum ClaimPolicy {
         Self.document(templates: [template], in: realm)
     }
 
+    /// A document that names more templates than it has room for names them all: which of them a
+    /// claim may use is in its terms too, and every registration is held against those.
     package static func document(templates: [TemplateName], in realm: Realm) -> String {
+        let exact = Self.document(families: templates.map(\.rawValue), in: realm)
+        let characters = exact.unicodeScalars.count(where: { !$0.properties.isWhitespace })
+        return characters <= PolicyLimits.documentCharactersMax
+            ? exact : Self.document(families: ["*"], in: realm)
+    }
+
+    private static func document(families templates: [String], in realm: Realm) -> String {
         let families =
             ["$aws/certificates/create/*", "$aws/certificates/create-from-csr/*"]
             + templates.map { "$aws/provisioning-templates/\($0)/provision/*" }

@@ -154,6 +154,49 @@ import Testing
         _ = try await fixture.register(token, ["SerialNumber": "A8"])
     }
 
+    /// Else a stolen claim would name a unit of its range beside the one that it makes.
+    @Test func onlyWhatTheTemplateReadsIsTheSerialNumber() async throws {
+        let free = TemplateName(checked: "free")
+        let fixture = try await self.fixture {
+            $0.serials = try SerialRange("A1..A8")
+            $0.templates = [free]
+        }
+        try await fixture.put(
+            template: ProvisioningFixture.body.replacing("SerialNumber", with: "Serial"),
+            name: free)
+        let (_, token) = try await fixture.create()
+        for spelling in ["SerialNumber", "serialNumber", "serial_number", "serial"] {
+            let sent = ["Serial": "EVIL", spelling: "A3"]
+            #expect(
+                await fixture.refusal(token, sent, template: free.rawValue)?.code == .accessDenied)
+        }
+        #expect(fixture.thing("sensor-EVIL") == nil)
+        _ = try await fixture.register(
+            token, ["Serial": "A8", "SerialNumber": "EVIL"], template: free.rawValue)
+        #expect(fixture.thing("sensor-A8") != nil)
+    }
+
+    @Test func spellingsThatDifferAreRefusedWhereTheTemplateReadsBoth() async throws {
+        let both = TemplateName(checked: "both")
+        let fixture = try await self.fixture {
+            $0.serials = try SerialRange("A1..A8")
+            $0.templates = [both]
+        }
+        try await fixture.put(
+            template: ProvisioningFixture.body
+                .replacing("{\"Ref\": \"SerialNumber\"}", with: "{\"Ref\": \"Serial\"}")
+                .replacing(
+                    "{\"Parameters\": {",
+                    with: "{\"Parameters\": {\"Serial\": {\"Type\": \"String\"},"),
+            name: both)
+        let (_, token) = try await fixture.create()
+        let sent = ["SerialNumber": "A3", "Serial": "EVIL"]
+        #expect(await fixture.refusal(token, sent, template: "both")?.code == .accessDenied)
+        #expect(self.causes(fixture).last?.contains("'A3' and 'EVIL'") == true)
+        _ = try await fixture.register(
+            token, ["SerialNumber": "A3", "Serial": "A3"], template: "both")
+    }
+
     @Test func stationAndLotAreInTheProvenanceFromTheFirst() async throws {
         let fixture = try await self.fixture()
         let (id, token) = try await fixture.create()

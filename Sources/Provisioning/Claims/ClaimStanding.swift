@@ -14,6 +14,8 @@ struct ClaimStanding {
     let publisher: Publisher
     /// `enrolment.serialParameter`.
     var serialParameter = EnrolmentSettings().serialParameter
+    /// What the template declares: a parameter that it does not read says nothing of the device.
+    var declared: Set<String> = []
     let claim: Claim?
     let terms: ClaimTerms?
     private let certificate: Certificate?
@@ -184,8 +186,16 @@ struct ClaimStanding {
         _ parameters: [String: String], against terms: ClaimTerms
     ) throws(FleetError) {
         guard let range = terms.serials else { return }
-        guard let serial = DeviceSerial.find(in: parameters, named: self.serialParameter) else {
+        let read = parameters.filter { self.declared.contains($0.key) }
+        let spellings = DeviceSerial.all(in: read, named: self.serialParameter)
+        guard let serial = spellings.first else {
             throw self.refused("is for serial numbers \(range), and the device names none")
+        }
+        // Two that differ would let one be judged and the other name the thing.
+        guard Set(spellings).count == 1 else {
+            throw self.refused(
+                "is for serial numbers \(range), and the device names "
+                    + spellings.map { "'\($0.clipped)'" }.joined(separator: " and "))
         }
         guard range.contains(serial) else {
             throw self.refused("is for serial numbers \(range), not '\(serial.clipped)'")
@@ -203,9 +213,11 @@ package enum DeviceSerial {
 
     /// - Parameter name: what `enrolment.serialParameter` says, which goes first.
     package static func find(in parameters: [String: String], named name: String) -> String? {
-        for name in [name] + Self.names {
-            if let serial = parameters[name] { return serial }
-        }
-        return nil
+        Self.all(in: parameters, named: name).first
+    }
+
+    /// Every spelling that is there, by rank.
+    static func all(in parameters: [String: String], named name: String) -> [String] {
+        ([name] + Self.names.filter { $0 != name }).compactMap { parameters[$0] }
     }
 }

@@ -11,6 +11,7 @@ extension DryRun {
             trying: name, from: request.sourceAddress,
             in: try await self.load([.claimTerms(name)]))
         standing.serialParameter = self.enrolment.serialParameter
+        standing.declared = Set(template.document.parameters.map(\.name))
         // A body that came along is no template yet that a claim could be bound to.
         guard let template = template.source.template else { return standing }
         try standing.checkRegistration(by: template, at: self.clock.now)
