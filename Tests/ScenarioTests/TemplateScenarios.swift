@@ -313,6 +313,10 @@ import Testing
         #expect(diff.status == 2, "\(diff.errors)")
         #expect(diff.output.contains("- deviceConfiguration.reportEverySeconds: 60"))
         #expect(diff.output.contains("+ deviceConfiguration.reportEverySeconds: 90"))
+        // Without the parameter that both need, neither says what it would do.
+        let untold = try await workshop.slipway(
+            "template", "diff", "demo-sensor", "--from", "1", "--to", "2")
+        #expect(untold.status == 1 && untold.errors.contains("--last N"), "\(untold.errors)")
         #expect(try await workshop.slipway("template", "disable", "demo-sensor").status == 0)
 
         // The file is as it was when it was loaded, so a start takes nothing back.

@@ -17,7 +17,8 @@ struct DiffTemplate: AsyncParsableCommand {
             here, or those of the last registrations as their certificates keep them. Each \
             device counts as new, so that the templates are compared and not the registry.
 
-            Exit code: 0 no difference, 2 some, 1 where it cannot be told.
+            Exit code: 0 no difference, 2 some, 1 where it cannot be told: also where both refuse \
+            every device alike, as they do without a parameter that they need.
             """)
 
     @Argument(help: "The template's name") var name: String
@@ -36,6 +37,9 @@ struct DiffTemplate: AsyncParsableCommand {
         guard self.file == nil || self.to == nil else {
             throw ValidationError("compare with a file or with a version, not both")
         }
+        guard self.last.map({ $0 > 0 }) ?? true else {
+            throw ValidationError("--last counts registrations: 1 or more")
+        }
         guard self.parameters.isEmpty || self.last == nil else {
             throw ValidationError("--parameters and --last exclude each other")
         }
@@ -49,17 +53,36 @@ struct DiffTemplate: AsyncParsableCommand {
             let devices = try await self.devices(access)
             let differences = try await self.compare(left, right, devices, access)
             let changed = differences.filter { !$0.changes.isEmpty }
+            let untold = differences.filter { $0.refusal != nil }
+            try self.refuseWhereNothingWasTold(untold, of: devices.count)
             if self.json {
                 Terminal.say([
                     "template": .string(self.name), "devices": .int(devices.count),
-                    "different": .int(changed.count),
+                    "different": .int(changed.count), "refusedByBoth": .int(untold.count),
                     "differences": .array(changed.map(\.json)),
                 ])
             } else {
                 self.tell(changed, of: devices.count, isSameText: left == right)
+                if !untold.isEmpty {
+                    Terminal.say("\(untold.count) of them are refused by both, and tell nothing")
+                }
             }
             guard changed.isEmpty else { throw ExitCode(2) }
         } catch let error as FleetError { throw Failure.exit(error) }
+    }
+
+    /// Two templates that refuse a device alike may differ in all that they would do.
+    private func refuseWhereNothingWasTold(
+        _ untold: [Difference], of count: Int
+    ) throws(FleetError) {
+        guard untold.count == count, let first = untold.first, let refusal = first.refusal else {
+            return
+        }
+        throw FleetError(
+            .invalidParameters,
+            "both refuse \(count == 1 ? "the device" : "all \(count) devices") alike, which tells "
+                + "nothing of what they do (\(refusal)): give --parameters of a device, or --last N"
+        )
     }
 
     private func right(_ access: ControlAccess) async throws(FleetError) -> String {
@@ -102,6 +125,8 @@ struct DiffTemplate: AsyncParsableCommand {
         let label: String
         let parameters: JSONObject
         let changes: [PlanDifference.Change]
+        /// What both say, where neither comes to a plan.
+        let refusal: String?
 
         var json: JSONValue {
             [
@@ -132,7 +157,8 @@ struct DiffTemplate: AsyncParsableCommand {
             differences.append(
                 Difference(
                     label: device.label, parameters: device.parameters,
-                    changes: PlanDifference.between(reports[0], reports[1])))
+                    changes: PlanDifference.between(reports[0], reports[1]),
+                    refusal: PlanDifference.sharedRefusal(reports[0], reports[1])))
             bar.step()
         }
         bar.clear()
@@ -168,6 +194,14 @@ enum PlanDifference {
                 "after": self.after.map { .string($0) } ?? .null,
             ]
         }
+    }
+
+    /// The refusal that both reports hold; nil where they differ, or where one has a plan.
+    static func sharedRefusal(_ left: JSONValue, _ right: JSONValue) -> String? {
+        guard let refusal = left["refusal"], refusal != .null, refusal == right["refusal"] else {
+            return nil
+        }
+        return refusal["message"]?.stringValue ?? JSONPrinter.print(refusal)
     }
 
     static func between(_ left: JSONValue, _ right: JSONValue) -> [Change] {
