@@ -159,6 +159,25 @@ func render(
         #expect(TemplateChecker.check(body).findings.count == 4)
     }
 
+    /// A thing without its name has its other faults told as well.
+    @Test(arguments: ["", #""ThingName": 7, "#, #""ThingNme": "t", "#])
+    func aMissingNameHidesNothing(_ name: String) {
+        let attributes = #""AttributePayload": {"a": 5, "c": {"Fn::Joni": ["", []]}}"#
+        let found = TemplateChecker.check(
+            template(
+                thing: "{" + name + attributes + #", "ThingGroups": "g"}"#,
+                overrides: #"{"AttributePaylod": "FAIL"}"#)
+        ).findings
+        let properties = "/Resources/thing/Properties"
+        for place in [
+            "\(properties)/AttributePayload/a", "\(properties)/AttributePayload/c/Fn::Joni",
+            "\(properties)/ThingGroups", "/Resources/thing/OverrideSettings/AttributePaylod",
+        ] {
+            #expect(found.contains { $0.pointer.description == place }, "\(place): \(found)")
+        }
+        #expect(found.contains { $0.pointer.description.contains("ThingN") || name.isEmpty })
+    }
+
     @Test(arguments: [
         "", "{", "nonsense", "{\"a\":1,\"a\":2}", String(repeating: "[", count: 5000),
         String(repeating: " ", count: 10_241), "null", "\u{FEFF}{}",

@@ -73,13 +73,17 @@ extension TemplateParser {
                     "BillingGroup", "PackageVersions",
                 ])
         else { return nil }
-        guard let nameValue = properties["ThingName"] else {
+        let name: TemplateExpression?
+        if let value = properties["ThingName"] {
+            name = self.expressions.text(value, at: inside.appending("ThingName"))
+        } else {
             self.report("ThingName is missing", at: inside)
-            return nil
+            name = nil
         }
-        guard let name = self.expressions.text(nameValue, at: inside.appending("ThingName"))
-        else { return nil }
-        var thing = TemplateDocument.ThingResource(logicalName: logicalName, name: name)
+        // Without a name the rest is read all the same, for what is wrong with it.
+        var thing = TemplateDocument.ThingResource(
+            logicalName: logicalName,
+            name: name ?? TemplateExpression(.literal(""), at: inside))
         thing.statesAttributes = properties["AttributePayload"] != nil
         thing.statesGroups = properties["ThingGroups"] != nil
         if let payload = properties["AttributePayload"] {
@@ -96,7 +100,7 @@ extension TemplateParser {
                 packages, at: inside.appending("PackageVersions"))
         }
         self.thingOverrides(resource["OverrideSettings"], of: &thing, at: place)
-        return thing
+        return name == nil ? nil : thing
     }
 
     /// AWS documents a flat map here; its own API wraps the same map in `attributes`, and templates
