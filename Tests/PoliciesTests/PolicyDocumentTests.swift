@@ -195,15 +195,6 @@ import Testing
         #expect(Self.refusal(fits + blank) != nil)
     }
 
-    @Test func aDocumentInsideAnotherNamesItsPlaceThere() {
-        let place = JSONPointer.root.appending("Resources").appending("policy")
-        #expect {
-            try PolicyDocument.parse(["Version": "2012-10-17", "Statement": []], at: place)
-        } throws: { error in
-            "\(error)".contains("/Resources/policy/Statement: the list must not be empty")
-        }
-    }
-
     @Test func foreignNamesDoNotFloodTheMessage() {
         let key = String(repeating: "k", count: 1500)
         let refusal = Self.refusal(#"{"\#(key)":1}"#)

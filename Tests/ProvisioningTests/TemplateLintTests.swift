@@ -289,6 +289,43 @@ private func findings(
         #expect(found.count == 3, "\(found)")
     }
 
+    /// A policy document's faults are told one by one, each at its own place in the template.
+    @Test func faultsOfAPolicyHaveTheirOwnPlaces() throws {
+        let statement = #"""
+            {"Version": "2012-10-17", "Statement": [{"Efect": "Allow", "Action": "iot:Publsh",
+             "Resource": "*", "Condition": {"StringEqualz": {"iot:ClientId": "a"}}}]}
+            """#
+        let found = try findings(soundTemplate(policies: [#"{"PolicyDocument": \#(statement)}"#]))
+        let document = "/Resources/p0/Properties/PolicyDocument"
+        let expected = [
+            ("policy-unknown-element", "/Efect", "Effect"),
+            ("policy-misspelt-action", "/Action", "iot:Publish"),
+            ("policy-unknown-operator", "/Condition/StringEqualz", "StringEquals"),
+        ]
+        for (rule, place, nearest) in expected {
+            let finding = try #require(found.first { $0.rule.id == rule }, "\(found)")
+            #expect(finding.pointer.description == "\(document)/Statement/0\(place)")
+            #expect(finding.nearest == nearest)
+            #expect(finding.message.contains("did you mean") == false)
+            #expect(finding.position != JSONSourceMap.Position(line: 1, column: 1))
+        }
+        #expect(found.contains { $0.rule.id == "policy-missing-element" })
+        #expect(found.count == 4, "\(found)")
+        let text = JSONPrinter.print(.string(statement))
+        for (value, place) in [
+            (text, document), (#"{"Fn::Sub": \#(text)}"#, "\(document)/Fn::Sub"),
+            (#"{"Fn::Sub": [\#(text), {}]}"#, "\(document)/Fn::Sub/0"),
+        ] {
+            let found = try findings(soundTemplate(policies: [#"{"PolicyDocument": \#(value)}"#]))
+            #expect(found.count == 4, "\(found)")
+            #expect(found.allSatisfy { $0.pointer.description == place }, "\(found)")
+            let action = try #require(found.first { $0.rule.id == "policy-misspelt-action" })
+            #expect(
+                action.message.hasPrefix("in the text, line 1, column 70 (/Statement/0/Action): "),
+                "\(action)")
+        }
+    }
+
     /// What is written out is judged at its place, all of it at once.
     @Test func fixedValuesAreJudgedWhereTheyStand() {
         let long = String(repeating: "x", count: 801)

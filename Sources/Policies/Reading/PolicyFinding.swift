@@ -22,17 +22,25 @@ package struct PolicyFinding: Hashable, Sendable, CustomStringConvertible {
     package let isAboutKey: Bool
     /// nil where the document was read as a part of another, and has no text of its own.
     package private(set) var position: JSONSourceMap.Position?
-    package let message: String
+    /// The message without the name that was probably meant.
+    package let fault: String
+    /// The valid name that a misspelt one is nearest to.
+    package let nearest: String?
 
     package init(
-        _ rule: PolicyRule, _ message: String, at place: JSONPointer, isAboutKey: Bool = false,
-        position: JSONSourceMap.Position? = nil
+        _ rule: PolicyRule, _ fault: String, at place: JSONPointer, isAboutKey: Bool = false,
+        nearest: String? = nil, position: JSONSourceMap.Position? = nil
     ) {
         self.rule = rule
         self.place = place
         self.isAboutKey = isAboutKey
         self.position = position
-        self.message = message
+        self.fault = fault
+        self.nearest = nearest
+    }
+
+    package var message: String {
+        self.fault + (self.nearest.map { "; did you mean '\($0)'?" } ?? "")
     }
 
     func located(by map: JSONSourceMap) -> PolicyFinding {

@@ -1,5 +1,5 @@
 package import Fleet
-package import JSON
+import JSON
 
 /// What reading a document came to: the document, or everything that is wrong with it.
 package struct PolicyReading: Sendable {
@@ -19,20 +19,6 @@ extension PolicyDocument {
         let reading = Self.read(text, dialect: dialect)
         guard let document = reading.document else {
             throw FleetError.malformedPolicy(reading.findings)
-        }
-        return document
-    }
-
-    /// Reads a document that is part of another, a template's.
-    ///
-    /// - Parameter place: where it stands there; errors name places below it.
-    package static func parse(
-        _ value: JSONValue, at place: JSONPointer = .root, dialect: PolicyDialect = .device
-    ) throws(FleetError) -> PolicyDocument {
-        var reader = PolicyReader(dialect: dialect)
-        let document = reader.document(value, at: place)
-        guard let document, reader.findings.isEmpty else {
-            throw FleetError.malformedPolicy(reader.findings)
         }
         return document
     }

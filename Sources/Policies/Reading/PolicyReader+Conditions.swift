@@ -40,13 +40,12 @@ extension PolicyReader {
         let ifExists = name.hasSuffix("IfExists")
         if ifExists { name = name.dropLast("IfExists".count) }
         guard let operation = ConditionOperator(rawValue: String(name)) else {
-            var message = "unknown condition operator"
             let names = ConditionOperator.allCases.map(\.rawValue)
-            if let nearest = NearestName.of(String(name), among: names) {
-                let prefix = quantifier.map { "\($0.rawValue):" } ?? ""
-                message += "; did you mean '\(prefix)\(nearest)\(ifExists ? "IfExists" : "")'?"
-            }
-            self.report(.unknownOperator, message, at: place, isAboutKey: true)
+            let prefix = quantifier.map { "\($0.rawValue):" } ?? ""
+            let suffix = ifExists ? "IfExists" : ""
+            self.report(
+                .unknownOperator, "unknown condition operator", at: place, isAboutKey: true,
+                nearest: NearestName.of(String(name), among: names).map { prefix + $0 + suffix })
             return nil
         }
         guard operation != .null || (!ifExists && quantifier == nil) else {
@@ -64,8 +63,8 @@ extension PolicyReader {
             if case .other(let name) = variable, let meant = self.dialect.misspelt(key: name) {
                 self.report(
                     .misspeltKey,
-                    "there is no condition key '\(text.clipped)'; did you mean '\(meant)'?",
-                    at: place, isAboutKey: true)
+                    "there is no condition key '\(text.clipped)'",
+                    at: place, isAboutKey: true, nearest: meant)
             }
             return variable
         } catch {

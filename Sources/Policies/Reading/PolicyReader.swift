@@ -120,8 +120,8 @@ struct PolicyReader {
                 patterns.append(pattern)
                 if let meant = self.dialect.misspelt(action: pattern) {
                     self.report(
-                        .misspeltAction,
-                        "there is no action '\(text.clipped)'; did you mean '\(meant)'?", at: place)
+                        .misspeltAction, "there is no action '\(text.clipped)'", at: place,
+                        nearest: meant)
                 }
             } catch {
                 self.report(.actionForm, error.message, at: place)
@@ -216,9 +216,11 @@ extension PolicyReader {
 
 extension PolicyReader {
     mutating func report(
-        _ rule: PolicyRule, _ message: String, at place: JSONPointer, isAboutKey: Bool = false
+        _ rule: PolicyRule, _ fault: String, at place: JSONPointer, isAboutKey: Bool = false,
+        nearest: String? = nil
     ) {
-        self.findings.append(PolicyFinding(rule, message, at: place, isAboutKey: isAboutKey))
+        self.findings.append(
+            PolicyFinding(rule, fault, at: place, isAboutKey: isAboutKey, nearest: nearest))
     }
 
     mutating func refuseMisspelt(_ pattern: TextPattern, at place: JSONPointer) {
@@ -227,8 +229,7 @@ extension PolicyReader {
             else { continue }
             let written = variable.spelling(in: pattern.text).clipped
             self.report(
-                .misspeltKey, "there is no variable '\(written)'; did you mean '\(meant)'?",
-                at: place)
+                .misspeltKey, "there is no variable '\(written)'", at: place, nearest: meant)
         }
     }
 
@@ -237,14 +238,18 @@ extension PolicyReader {
     ) {
         for key in object.keys where !known.contains(key) {
             let why: String
+            var nearest: String?
             if key == "Principal" || key == "NotPrincipal" {
                 why = "a policy of AWS IoT names no Principal: it is attached to one"
             } else if let meant = NearestName.of(key, among: known) {
-                why = "unknown element; did you mean '\(meant)'?"
+                why = "unknown element"
+                nearest = meant
             } else {
                 why = "unknown element; there are \(known.joined(separator: ", "))"
             }
-            self.report(.unknownElement, why, at: place.appending(key), isAboutKey: true)
+            self.report(
+                .unknownElement, why, at: place.appending(key), isAboutKey: true,
+                nearest: nearest)
         }
     }
 }

@@ -19,8 +19,7 @@ extension TemplateLint {
                     && tree.inner(finding.place.tokens).descendants.contains(where: \.hangsOnValues)
                 guard !isGuess else { continue }
                 self.report(
-                    .policy(finding.rule), finding.message,
-                    at: JSONPointer(tokens: place.tokens + finding.place.tokens))
+                    TemplateFinding(finding, ofDocumentAt: place, in: self.root))
             }
             self.lintReach(of: value, standIn, at: place)
         }

@@ -72,6 +72,8 @@ package struct TemplateLint {
     }
 
     let document: TemplateDocument
+    /// The template as JSON.
+    let root: JSONValue
     let context: Context
     private(set) var findings: [TemplateFinding] = []
 
@@ -84,7 +86,7 @@ package struct TemplateLint {
         guard let document = checked.document else {
             return Report(findings: checked.findings, ignored: [])
         }
-        var lint = TemplateLint(document: document, context: context)
+        var lint = TemplateLint(document: document, root: checked.root, context: context)
         try lint.lintParameters()
         lint.lintMappings()
         lint.lintNames()
@@ -92,7 +94,7 @@ package struct TemplateLint {
         lint.lintPolicies()
         lint.lintPackages()
         try lint.lintClaim()
-        return lint.sorted(in: body, checked.root)
+        return lint.sorted(in: body)
     }
 
     /// The gate that every body passes on its way into the store, whoever hands it in: what is an
@@ -106,8 +108,9 @@ package struct TemplateLint {
         return report
     }
 
-    private init(document: TemplateDocument, context: Context) {
+    private init(document: TemplateDocument, root: JSONValue, context: Context) {
         self.document = document
+        self.root = root
         self.context = context
     }
 
@@ -115,10 +118,14 @@ package struct TemplateLint {
         _ rule: TemplateRule, _ message: String, at pointer: JSONPointer,
         expected: String? = nil, isAboutKey: Bool = false
     ) {
-        guard self.findings.count < TemplateLimits.findingsMax else { return }
-        self.findings.append(
+        self.report(
             TemplateFinding(
                 message, at: pointer, rule: rule, expected: expected, isAboutKey: isAboutKey))
+    }
+
+    mutating func report(_ finding: TemplateFinding) {
+        guard self.findings.count < TemplateLimits.findingsMax else { return }
+        self.findings.append(finding)
     }
 
     /// Whether certificates' subjects fill the parameters.
@@ -134,7 +141,7 @@ package struct TemplateLint {
 
     // MARK: Exceptions
 
-    private mutating func sorted(in body: String, _ root: JSONValue) -> Report {
+    private mutating func sorted(in body: String) -> Report {
         var used: Set<Int> = []
         var ignored: [(finding: TemplateFinding, reason: String)] = []
         var kept: [TemplateFinding] = []
@@ -164,12 +171,12 @@ package struct TemplateLint {
         let map = JSONSourceMap(
             of: body, for: (kept + ignored.map(\.finding)).map(\.pointer),
             depthMax: TemplateLimits.depthMax)
-        let located = kept.map { $0.located(by: map, in: root) }.sorted { left, right in
+        let located = kept.map { $0.located(by: map, in: self.root) }.sorted { left, right in
             let start = JSONSourceMap.Position(line: 1, column: 1)
             return (left.position ?? start, left.rule.id) < (right.position ?? start, right.rule.id)
         }
         return Report(
             findings: located,
-            ignored: ignored.map { ($0.finding.located(by: map, in: root), $0.reason) })
+            ignored: ignored.map { ($0.finding.located(by: map, in: self.root), $0.reason) })
     }
 }

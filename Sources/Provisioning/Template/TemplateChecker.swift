@@ -1,7 +1,6 @@
 package import Fleet
 import JSON
 import Policies
-import Registry
 
 /// Judges a template before anything relies on it, and finds all that is wrong at once.
 package enum TemplateChecker {
@@ -41,7 +40,7 @@ package enum TemplateChecker {
         var findings = parser.findings + Self.undeclared(in: parser)
         if let document {
             findings += Self.unmapped(in: document) + FixedValues.findings(in: document)
-            if findings.isEmpty { findings += Self.trial(of: document) }
+            if findings.isEmpty { findings += Self.trial(of: document, in: root) }
         }
         if !findings.isEmpty {
             let map = JSONSourceMap(
@@ -141,7 +140,9 @@ package enum TemplateChecker {
     /// Renders once with stand-in values, which shows what is wrong whatever a device sends. Where
     /// the outcome hangs on a value (a map's row, a cut text), a stand-in proves nothing, and the
     /// trial is left out.
-    private static func trial(of document: TemplateDocument) -> [TemplateFinding] {
+    private static func trial(
+        of document: TemplateDocument, in root: JSONValue
+    ) -> [TemplateFinding] {
         guard !document.expressions.contains(where: \.hangsOnValues) else { return [] }
         let standIns = document.parameters.filter { $0.defaultValue == nil }.map {
             ($0.name, "0")
@@ -152,19 +153,20 @@ package enum TemplateChecker {
             realm: .standard)
         do {
             let rendered = try TemplateRenderer.render(document, with: parameters)
-            return Self.unsound(rendered)
+            return Self.unsound(rendered, in: root)
         } catch {
             return [TemplateFinding(error.message, at: .root)]
         }
     }
 
-    private static func unsound(_ rendered: RenderedTemplate) -> [TemplateFinding] {
+    private static func unsound(
+        _ rendered: RenderedTemplate, in root: JSONValue
+    ) -> [TemplateFinding] {
         var findings: [TemplateFinding] = []
         for case .inline(_, let text, let pointer) in rendered.policies {
-            guard let document = try? JSONParser.parse(text) else { continue }
             let place = pointer.appending("PolicyDocument")
-            do { try PolicyVersions.check(document, at: place) } catch {
-                findings.append(TemplateFinding(error.message, at: .root))
+            findings += PolicyDocument.read(text).findings.map {
+                TemplateFinding($0, ofDocumentAt: place, in: root)
             }
         }
         return findings

@@ -64,6 +64,34 @@ package struct TemplateFinding: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension TemplateFinding {
+    /// What is said against a policy document of the template. A document that is given as text
+    /// has one place in the template; the place inside it is told in the message.
+    init(_ finding: PolicyFinding, ofDocumentAt place: JSONPointer, in root: JSONValue) {
+        var place = place
+        var value = place.value(in: root)
+        if let substituted = value?["Fn::Sub"] {
+            place = place.appending("Fn::Sub")
+            value = substituted
+            if let text = substituted.arrayValue?.first {
+                place = place.appending(0)
+                value = text
+            }
+        }
+        guard let text = value?.stringValue else {
+            self.init(
+                finding.fault, at: JSONPointer(tokens: place.tokens + finding.place.tokens),
+                rule: .policy(finding.rule), nearest: finding.nearest,
+                isAboutKey: finding.isAboutKey)
+            return
+        }
+        let position = JSONSourceMap(of: text, for: [finding.place])
+            .position(of: finding.place, key: finding.isAboutKey)
+        let pointer = finding.place.tokens.map { "/" + $0.clipped }.joined()
+        self.init(
+            "in the text, \(position)\(pointer.isEmpty ? "" : " (\(pointer))"): \(finding.fault)",
+            at: place, rule: .policy(finding.rule), nearest: finding.nearest)
+    }
+
     /// As `slipway template lint --json` and PutProvisioningTemplate's `findings` have it.
     package var json: JSONObject {
         var object: JSONObject = [

@@ -1,5 +1,4 @@
 package import Fleet
-package import JSON
 import Policies
 
 /// The rules of policies. A document is never overwritten: another text is another version, and
@@ -170,14 +169,5 @@ package enum PolicyVersions {
     /// - Throws: `FleetError.malformedPolicy`, naming what is wrong and where.
     package static func check(_ document: String) throws(FleetError) {
         _ = try PolicyDocument.parse(document)
-    }
-
-    /// The same for a document that is part of another; errors name places in that one.
-    package static func check(
-        _ document: JSONValue, at place: JSONPointer
-    ) throws(FleetError) {
-        _ = try PolicyDocument.parse(document, at: place)
-        // What is stored is the text, and it has a bound of its own.
-        try Self.check(JSONPrinter.print(document))
     }
 }
