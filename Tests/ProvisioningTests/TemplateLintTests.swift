@@ -289,6 +289,29 @@ private func findings(
         #expect(found.count == 3, "\(found)")
     }
 
+    /// A name that the template itself spoils is told at its place, beside the policy's faults.
+    @Test(arguments: [
+        (#""pump 1""#, "", "/Resources/thing/Properties/ThingName"),
+        (#"{"Fn::Sub": "pump ${X}"}"#, "", "/Resources/thing/Properties/ThingName"),
+        (
+            #"{"Fn::Sub": "\#(String(repeating: "p", count: 130))${X}"}"#, "",
+            "/Resources/thing/Properties/ThingName"
+        ),
+        (#"{"Ref": "X"}"#, #", "Default": "a b""#, "/Parameters/X/Default"),
+    ])
+    func anUnusableNameHasItsPlace(_ name: String, _ member: String, _ place: String) throws {
+        let found = try findings(
+            soundTemplate(
+                name: name, parameters: #""X": {"Type": "String"\#(member)}"#,
+                policies: [inlinePolicy(resource: #""*""#, action: #""iot:Publsh""#)]))
+        let spoilt = try #require(found.first { $0.rule == .unusableName }, "\(found)")
+        #expect(spoilt.rule.severity == .error)
+        #expect(spoilt.pointer.description == place)
+        #expect(spoilt.position != JSONSourceMap.Position(line: 1, column: 1))
+        #expect(found.contains { $0.rule.id == "policy-misspelt-action" })
+        #expect(found.count == 2, "\(found)")
+    }
+
     /// A policy document's faults are told one by one, each at its own place in the template.
     @Test func faultsOfAPolicyHaveTheirOwnPlaces() throws {
         let statement = #"""

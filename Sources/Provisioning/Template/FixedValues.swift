@@ -31,7 +31,7 @@ enum FixedValues {
             return nil
         } catch {
             return TemplateFinding(
-                error.message, at: expression.pointer,
+                error.message, at: expression.pointer, rule: .unusableName,
                 expected: "1 to \(Name.charactersMax) of \(Name.allowedDescription)")
         }
     }

@@ -39,8 +39,15 @@ package enum TemplateChecker {
         let document = parser.parse(root)
         var findings = parser.findings + Self.undeclared(in: parser)
         if let document {
+            let isUnderstood = findings.isEmpty
             findings += Self.unmapped(in: document) + FixedValues.findings(in: document)
-            if findings.isEmpty { findings += Self.trial(of: document, in: root) }
+            // What is said of a place is not said again of what holds it.
+            let said = findings.map(\.pointer.tokens)
+            if isUnderstood {
+                findings += Self.trial(of: document, in: root).filter { finding in
+                    !said.contains { $0.starts(with: finding.pointer.tokens) }
+                }
+            }
         }
         if !findings.isEmpty {
             let map = JSONSourceMap(
@@ -151,24 +158,6 @@ package enum TemplateChecker {
             sent: Dictionary(standIns) { first, _ in first }, overrides: [:], document: document,
             certificate: CertificateID(sha256: [UInt8](repeating: 0, count: 32)),
             realm: .standard)
-        do {
-            let rendered = try TemplateRenderer.render(document, with: parameters)
-            return Self.unsound(rendered, in: root)
-        } catch {
-            return [TemplateFinding(error.message, at: .root)]
-        }
-    }
-
-    private static func unsound(
-        _ rendered: RenderedTemplate, in root: JSONValue
-    ) -> [TemplateFinding] {
-        var findings: [TemplateFinding] = []
-        for case .inline(_, let text, let pointer) in rendered.policies {
-            let place = pointer.appending("PolicyDocument")
-            findings += PolicyDocument.read(text).findings.map {
-                TemplateFinding($0, ofDocumentAt: place, in: root)
-            }
-        }
-        return findings
+        return TrialRendering.findings(of: document, with: parameters, in: root)
     }
 }

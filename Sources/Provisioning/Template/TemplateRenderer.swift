@@ -45,7 +45,7 @@ package struct TemplateRenderer {
         try? TemplateRenderer(document: document, parameters: parameters).plain(expression)
     }
 
-    private init(document: TemplateDocument, parameters: ResolvedParameters) {
+    init(document: TemplateDocument, parameters: ResolvedParameters) {
         self.document = document
         self.parameters = parameters
     }
@@ -144,7 +144,7 @@ package struct TemplateRenderer {
 
 extension TemplateRenderer {
     /// A value whose parts need not be told apart.
-    private func plain(_ expression: TemplateExpression) throws(FleetError) -> String {
+    func plain(_ expression: TemplateExpression) throws(FleetError) -> String {
         var joined = ""
         if self.append(expression, to: &joined) { return joined }
         // Says what is wrong where something is, and renders whatever hangs on values.
@@ -300,7 +300,7 @@ extension TemplateRenderer {
         return (choices, names)
     }
 
-    private func policy(
+    func policy(
         _ policy: TemplateDocument.PolicyResource, on desk: inout PolicyDesk
     ) throws(FleetError) -> RenderedTemplate.PolicyChoice {
         switch policy.source {

@@ -21,6 +21,8 @@ package struct TemplateRule: Hashable, Sendable {
         "undeclared-parameter", .error, "A reference to what Parameters does not declare")
     package static let unknownMapEntry = Self(
         "unknown-map-entry", .error, "A lookup that no parameter can make succeed")
+    package static let unusableName = Self(
+        "unusable-name", .error, "A name that the template's own texts make invalid")
     package static let unfillableParameter = Self(
         "unfillable-parameter", .error,
         "A parameter that nothing fills: no subject of a certificate has it")
@@ -66,11 +68,11 @@ package struct TemplateRule: Hashable, Sendable {
 
     package static let all: [TemplateRule] =
         [
-            unreadable, grammar, undeclaredParameter, unknownMapEntry, unfillableParameter,
-            subjectLacksAttribute, claimCannotReach, unusedParameter, defaultAlways,
-            unreachableMapping, mappingGap, constantThingName, invalidName, takesOverThing,
-            packageVersions, reachesOtherThings, sharedClientID, nameFromParameter, requiredSubject,
-            unusedException,
+            unreadable, grammar, undeclaredParameter, unknownMapEntry, unusableName,
+            unfillableParameter, subjectLacksAttribute, claimCannotReach, unusedParameter,
+            defaultAlways, unreachableMapping, mappingGap, constantThingName, invalidName,
+            takesOverThing, packageVersions, reachesOtherThings, sharedClientID, nameFromParameter,
+            requiredSubject, unusedException,
         ] + PolicyRule.allCases.map(Self.policy)
 
     package static let ids = Self.all.map(\.id)
