@@ -55,6 +55,7 @@ enum FleetDatabase {
             guard looks < Self.looksMax else { return .inUse(who) }
             if looks == 1 { onWaiting(who) }
             looks += 1
+            // A cancelled sleep ends at once, and the looks left are counted.
             try? await Task.sleep(for: .milliseconds(Self.lookMilliseconds))
         }
     }

@@ -211,6 +211,7 @@ struct GatewayKeeping: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
+                // Only a stop cuts the sleep short, and then nothing more is done.
                 try? await Task.sleep(for: .seconds(Self.intervalSeconds))
                 guard !Task.isCancelled else { return }
                 await self.live.keepGateway()

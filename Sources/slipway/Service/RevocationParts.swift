@@ -146,6 +146,7 @@ struct RevocationService: Service {
                 await self.look(at: authority, &supervision)
                 supervisions[authority.issuerID] = supervision
             }
+            // Only a stop cuts the sleep short, and ends the loop with it.
             try? await Task.sleep(for: .seconds(fresh.intervalSeconds))
         }
     }
