@@ -274,6 +274,15 @@ extension RefusalReason {
             Explanation(
                 .claim, "The device is not allowed to do this.",
                 do: "The log says more than the device is told.")
+        case .claimRateExceeded:
+            Explanation(
+                .claim, retryAfter: 10,
+                "The claim asks for more certificates a minute than it may.",
+                do: "Wait as told; `slipway claim limit NAME --per-minute` allows more.")
+        case .claimPendingExceeded:
+            Explanation(
+                .claim, retryAfter: 60, "Too many certificates of the claim wait to be registered.",
+                do: "Register them or wait for their tokens' end; see `--pending-max`.")
         case .tooManyAtOnce:
             Explanation(
                 .service, retryAfter: 2, "Too many requests are under way at once.",

@@ -73,6 +73,8 @@ package enum RefusalReason: Int, Hashable, Sendable, CaseIterable {
 
     case claimNotActive = 8001
     case accessDenied = 8002
+    case claimRateExceeded = 8003
+    case claimPendingExceeded = 8004
 
     case tooManyAtOnce = 9001
     case storeBusy = 9002
@@ -135,7 +137,8 @@ extension RefusalReason {
         case .templateDisabled: self = .templateDisabled
         case .resourceConflict: self = .thingConflict
         case .hookTimeout: self = .hookTimedOut
-        case .tooManyRequests, .claimBusy: self = .tooManyAtOnce
+        case .tooManyRequests: self = .tooManyAtOnce
+        case .claimBusy: self = .claimRateExceeded
         case .throttled, .limitExceeded, .serviceUnavailable: self = .storeBusy
         case .conflict: self = .raceLost
         case .invalidRequest, .unauthorized, .notFound, .alreadyExists, .deleteConflict,

@@ -99,7 +99,7 @@ extension Provisioner {
                 self.announce(.hookLogged(script.name, ["parameterOverrides: \(problem)"]))
             }
         case .busy:
-            throw self.tooMany("too many devices ask the hook at once").because(.hookBusy)
+            throw self.tooMany("too many devices ask the hook at once", because: .hookBusy)
         case .failed(let cause):
             self.announce(.hookLogged(script.name, ["failed: \(cause)"]))
         case .denied, .timedOut: break

@@ -33,8 +33,6 @@ package final class Provisioner: Sendable {
         package var realm: Realm
         /// Requests at work at once; one more is told to come back.
         package var inFlightMax: Int
-        /// What a request that found no room is told to wait.
-        package var retryAfterSeconds: Int
         /// Four eyes: a hook that nobody but its author has read judges no device, and so every
         /// device is refused.
         package var requiresHookApproval: Bool
@@ -43,16 +41,16 @@ package final class Provisioner: Sendable {
         package var renewal = RenewalSettings()
 
         package init(
-            realm: Realm, inFlightMax: Int = 512, retryAfterSeconds: Int = 2,
-            requiresHookApproval: Bool = false
+            realm: Realm, inFlightMax: Int = 512, requiresHookApproval: Bool = false
         ) {
             self.realm = realm
             self.inFlightMax = inFlightMax
-            self.retryAfterSeconds = retryAfterSeconds
             self.requiresHookApproval = requiresHookApproval
         }
     }
 
+    /// What is told where the reason itself names no wait.
+    private static let retryAfterSeconds = 2
     /// How often a lost race is decided afresh.
     static let conflictRetriesMax = 3
 
@@ -107,7 +105,7 @@ package final class Provisioner: Sendable {
         guard self.enter() else {
             self.turnedAway.wrappingAdd(1, ordering: .relaxed)
             // Not audited: a flood must not become a flood of writes.
-            let error = self.tooMany("too many requests at once").because(.tooManyAtOnce)
+            let error = self.tooMany("too many requests at once", because: .tooManyAtOnce)
             Attempt.current?.refused(error, cause: nil)
             self.observe(
                 .refused(
@@ -144,9 +142,11 @@ package final class Provisioner: Sendable {
 
     private func leave() { self.inFlight.withLock { $0 -= 1 } }
 
-    func tooMany(_ what: String) -> FleetError {
-        FleetError(
-            .tooManyRequests, "\(what); retry after \(self.settings.retryAfterSeconds) seconds")
+    /// - Parameter reason: its own wait is told, so that message and member name one number.
+    func tooMany(_ what: String, because reason: RefusalReason) -> FleetError {
+        let seconds = reason.explanation.retryAfterSeconds ?? Self.retryAfterSeconds
+        return FleetError(.tooManyRequests, "\(what); retry after \(seconds) seconds")
+            .because(reason)
     }
 
     /// Puts a failure into the canonical set, and on record.
@@ -189,7 +189,8 @@ package final class Provisioner: Sendable {
         switch Rejection.status(of: error.code) {
         case 429:
             return error.code == .tooManyRequests && error.message.contains("retry after")
-                ? error : self.tooMany("the service is busy").because(error.explainedReason)
+                ? error
+                : self.tooMany("the service is busy", because: error.explainedReason)
         case 500: return hidden
         default: return error
         }

@@ -282,6 +282,22 @@ def test_a_claim_over_its_rate_is_told_when_to_come_again(make_gateway, tmp_path
         _, csr = est.request(tmp_path, f"unit-{number}", f"/serialNumber=SN-00000{number}")
         answer = server.ask("simpleenroll", (f"{stem}.pem", f"{stem}.key"), csr).expect(status)
     assert int(answer.headers["retry-after"]) > 0
+    assert "reason 8003 claimRateExceeded" in answer.text
+    told = int(answer.headers["retry-after"])
+    assert f"retry after {told} seconds" in answer.text, "head and text name one wait"
+
+
+def test_a_claim_with_too_many_pending_is_told_so(make_gateway, tmp_path):
+    gateway = make_gateway(settings=SETTINGS).start()
+    stem = tmp_path / "busy"
+    slipway(gateway, "claim", "create", "busy", "--template", "demo-sensor", "--output", stem,
+            "--pending-max", "1")
+    server = client(gateway)
+    # The first leaves a certificate that waits: the hook does not let it in.
+    for serial, status in (("NOT-ON-THE-LIST", 403), ("SN-000001", 429)):
+        _, csr = est.request(tmp_path, serial, f"/serialNumber={serial}")
+        answer = server.ask("simpleenroll", (f"{stem}.pem", f"{stem}.key"), csr).expect(status)
+    assert "reason 8004 claimPendingExceeded" in answer.text
 
 
 @pytest.mark.parametrize("point", ["afterCreateCommit", "afterRegisterCommit", "beforeReply"])

@@ -302,6 +302,13 @@ private struct Scene {
         case .accessDenied:
             self.fixture.issuer.fail(with: FleetError(.accessDenied, "no"))
             self.askForCertificate()
+        case .claimRateExceeded:
+            try await self.putTerms { $0.perMinute = 1 }
+            _ = try await self.fixture.create(key: "first")
+            self.askForCertificate()
+        case .claimPendingExceeded:
+            try await self.putTerms { $0.pendingMax = 1 }
+            self.askForCertificate()
         case .storeBusy:
             self.fixture.store.failNextCommits(FleetError(.throttled, "queue full"))
         case .keyPairsExhausted:
@@ -315,6 +322,12 @@ private struct Scene {
             self.fixture.store.failNextCommits(lost, lost, lost, lost, lost, lost, lost, lost)
         default: break
         }
+    }
+
+    private func putTerms(_ change: (inout ClaimTerms) -> Void) async throws {
+        var terms = ClaimTerms(name: ClaimName(checked: "line"), createdAt: ManualClock.start)
+        change(&terms)
+        try await self.fixture.put([.putClaimTerms(terms)])
     }
 
     private mutating func askForCertificate() {

@@ -31,7 +31,7 @@ final class ClaimRates: Sendable {
         guard isThere else {
             throw FleetError(
                 .claimBusy, "claim '\(terms.name)' asks for more than \(rate) certificates a minute"
-            )
+            ).because(.claimRateExceeded)
         }
     }
 }

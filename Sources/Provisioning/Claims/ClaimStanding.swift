@@ -116,7 +116,8 @@ struct ClaimStanding {
             throw FleetError(
                 .claimBusy,
                 "\(pending) certificates of \(name) wait to be registered; no more than "
-                    + "\(self.pendingMax) may")
+                    + "\(self.pendingMax) may"
+            ).because(.claimPendingExceeded)
         }
     }
 
