@@ -80,7 +80,10 @@ extension Provisioner {
         self.announce(.hookAnswered(trace))
         Attempt.current?.asked(script, answer)
         if !answer.log.isEmpty { self.announce(.hookLogged(script.name, answer.log)) }
-        try await self.refuseHeld(answer)
+        let asked = AllowlistRefusal.keys(of: answer)
+        if !asked.isEmpty {
+            try AllowlistRefusal.check(answer, in: try await self.ports.store.load(asked))
+        }
         let overrides = try self.overrides(answer, by: script)
         let outcome = HookCall.Outcome(
             script: script, overrides: overrides,

@@ -22,10 +22,19 @@ struct ThingRegistration {
     let enrolment: EnrolmentSettings
     let renewal: RenewalSettings
 
-    private var passage: AllowlistPassage? { AllowlistPassage(self.hook?.allowlist) }
+    private var passage: AllowlistPassage? {
+        self.hook.flatMap {
+            AllowlistPassage(
+                $0.trace.outcome.reads,
+                of: DeviceSerial.all(
+                    in: self.request.parameters, named: self.enrolment.serialParameter)
+                    + DeviceSerial.all(
+                        in: self.rendering.parameters.texts, named: self.enrolment.serialParameter))
+        }
+    }
 
-    /// The entry of the list that the hook found the device on.
-    var unitKeys: Set<RecordKey> { self.passage.map { [$0.key] } ?? [] }
+    /// The entries of lists that the hook asked for.
+    var unitKeys: Set<RecordKey> { self.passage?.keys ?? [] }
 
     /// What it means that this key and this serial are seen, perhaps again. The key comes first:
     /// a copied image is the graver of the two.
@@ -122,8 +131,11 @@ struct ThingRegistration {
             station: provenance.station, in: view, at: self.at)
         changes += spending?.changes ?? []
         let passage = try self.passage?.changeSet(
-            certificate: certificate, thing: plan.thing.name, station: provenance.station,
-            parameters: self.rendering.parameters.texts, in: view, at: self.at)
+            thing: plan.thing.name,
+            AllowlistPassage.Device(
+                key: certificate.publicKey, station: provenance.station,
+                parameters: self.rendering.parameters.texts,
+                claim: certificate.provenance?.origin.claim), in: view, at: self.at)
         changes += passage?.changes ?? []
         let link = renewed.map {
             RenewalLink(of: $0, to: certificate.id, settings: self.renewal, at: self.at)

@@ -80,6 +80,88 @@ import Testing
         #expect(self.unit(fixture)?.state == .provisioned)
     }
 
+    /// `allowlist.contains` says no of a unit on hold as of an unknown one: a hook that lets both in
+    /// has not been told of the hold, and the list has the word.
+    @Test(arguments: [AllowlistStanding.State.held, .blocked], [true, false])
+    func aHookThatAskedOnlyWhetherAUnitIsListedCannotLetItIn(
+        _ state: AllowlistStanding.State, _ isFoundElsewhere: Bool
+    ) async throws {
+        let other = AllowlistName(checked: "other")
+        let fixture = try await self.fixture(
+            nil, AllowlistStanding(state: state, since: ManualClock.start, reason: "scrapped"))
+        let draft = try await fixture.store.begin(other, mode: .merge)
+        _ = try await fixture.store.append(
+            entries: [AllowlistFacts(serial: self.serial)], to: draft)
+        try await fixture.put([.publishAllowlist(draft, at: fixture.clock.now)])
+        fixture.hook.answer(
+            .allowed(parameterOverrides: [:]),
+            reads: [.init(list: self.list, serial: "A7", version: 1, found: false)]
+                + (isFoundElsewhere
+                    ? [.init(list: other, serial: "A7", version: 1, found: true)] : []))
+        let (_, token) = try await fixture.create()
+        let refusal = await fixture.refusal(token)
+        let expected: RefusalReason = state == .held ? .unitHeld : .unitBlocked
+        #expect(refusal?.reason == expected)
+        let trial = DryRun(
+            load: { [store = fixture.store] keys async throws(FleetError) in
+                try await store.load(keys)
+            }, askHook: { [hook = fixture.hook] in await hook.run($0, request: $1) },
+            foresee: nil, clock: fixture.clock, realm: .standard)
+        let tried = try await trial.run(
+            DryRunRequest(json: ["templateName": "sensor", "parameters": ["SerialNumber": "A7"]]))
+        #expect(tried.refusal?.reason == refusal?.reason)
+        try await fixture.put([
+            .setAllowlistStanding(
+                self.list, self.serial,
+                AllowlistStanding(state: .released, since: fixture.clock.now, reason: "ready"))
+        ])
+        _ = try await fixture.register(token)
+    }
+
+    /// What counts is what the list says at the commit, not what it said to the hook.
+    @Test(arguments: [true, false])
+    func aHoldThatComesWhileTheHookThinksWins(_ found: Bool) async throws {
+        let fixture = try await self.fixture()
+        fixture.hook.answer(
+            .allowed(parameterOverrides: [:]),
+            reads: [.init(list: self.list, serial: "A7", version: 1, found: found)])
+        fixture.hook.whileAsked {
+            try? await fixture.put([
+                .setAllowlistStanding(
+                    self.list, self.serial,
+                    AllowlistStanding(state: .held, since: fixture.clock.now))
+            ])
+        }
+        let (_, token) = try await fixture.create()
+        #expect(await fixture.refusal(token)?.reason == .unitHeld)
+    }
+
+    /// A hook that was told of another unit's entry judges that one itself; of what it was not told,
+    /// the list speaks.
+    @Test func anotherUnitsEntryIsTheHooksToJudgeWhereItSawIt() async throws {
+        let old = AllowlistFacts(
+            serial: SerialNumber.sample("OLD"), key: FakeIssuer.fingerprint(Array("k".utf8)),
+            firstState: .blocked)
+        let fixture = try await self.fixture()
+        let draft = try await fixture.store.begin(self.list, mode: .merge)
+        _ = try await fixture.store.append(entries: [old], to: draft)
+        try await fixture.put([.publishAllowlist(draft, at: fixture.clock.now)])
+        func answer(seeing: Bool) {
+            fixture.hook.answer(
+                .allowed(parameterOverrides: [:]),
+                reads: [
+                    .init(list: self.list, serial: "A7", version: 2, found: true),
+                    .init(list: self.list, serial: "OLD", version: 2, found: seeing),
+                ])
+        }
+        answer(seeing: false)
+        let (_, token) = try await fixture.create()
+        #expect(await fixture.refusal(token)?.reason == .unitBlocked)
+        answer(seeing: true)
+        _ = try await fixture.register(token)
+        #expect(self.unit(fixture)?.state == .provisioned)
+    }
+
     @Test func aBlockedUnitAndAnotherKeyAreRefused() async throws {
         let blocked = try await self.fixture(
             nil, AllowlistStanding(state: .blocked, since: ManualClock.start, reason: "scrapped"))

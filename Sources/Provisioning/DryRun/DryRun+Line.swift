@@ -34,13 +34,17 @@ extension DryRun {
             _ = try standing.spending(
                 on: thing, parameters: texts, station: station, in: view, at: self.clock.now)
         }
-        guard let passage = AllowlistPassage(report.allowlist) else { return }
-        let view = try await self.load([passage.key])
         // A list that is only described has no records; the hook has had its say.
-        guard let unit = view.allowlistUnit(passage.list, passage.serial) else { return }
-        report.unit = unit
-        _ = try passage.unit(
-            admitting: report.certificate?.publicKey, station: station, parameters: texts,
+        guard
+            let passage = AllowlistPassage(
+                report.reads, of: DeviceSerial.all(in: texts, named: self.enrolment.serialParameter)
+            )
+        else { return }
+        let view = try await self.load(passage.keys)
+        report.unit = passage.shown(in: view)
+        try passage.check(
+            AllowlistPassage.Device(
+                key: report.certificate?.publicKey, station: station, parameters: texts),
             in: view, at: self.clock.now)
     }
 }

@@ -249,9 +249,13 @@ package final class DryRun: Sendable {
         await self.hookGate.enter()
         let outcome = await askHook(script, self.question(to: script, request, template, standing))
         self.hookGate.leave()
-        report.allowlist = outcome.reads.first(where: \.found) ?? outcome.reads.first
+        report.reads = outcome.reads
         report.hook = DryRunReport.Hook(
             name: script.name, digest: script.digest, verdict: outcome.verdict, log: outcome.log)
+        let asked = AllowlistRefusal.keys(of: outcome)
+        if !asked.isEmpty {
+            try AllowlistRefusal.check(outcome, in: try await self.load(asked))
+        }
         return try HookVerdict.overrides(
             outcome.verdict, saying: outcome.reasonCode, by: script.name)
     }

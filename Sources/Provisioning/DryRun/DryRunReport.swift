@@ -28,9 +28,10 @@ package struct DryRunReport: Sendable {
     package var hook: Hook?
     package var certificate: DryRunCertificate?
     package var claim: ClaimUse?
-    /// The entry of the list that let the device in, or the first one the hook asked for.
-    package var unit: AllowlistUnit?
-    var allowlist: HookOutcome.AllowlistRead?
+    /// The entry of the list that let the device in, or the first one there is of those that the
+    /// hook asked for.
+    package var unit: (list: AllowlistName, unit: AllowlistUnit)?
+    var reads: [HookOutcome.AllowlistRead] = []
     package var parameters: ResolvedParameters?
     package var plan: ProvisioningPlan?
     package var groupsBefore: [ThingGroupName] = []
@@ -65,13 +66,11 @@ package struct DryRunReport: Sendable {
             object["budget"] = claim.budget.map { .int($0) }
             return .object(object)
         }
-        object["unit"] = self.unit.map { unit in
-            var object: JSONObject = [
+        object["unit"] = self.unit.map { list, unit -> JSONValue in
+            [
                 "serial": .string(unit.facts.serial.rawValue),
-                "state": .string(unit.state.rawValue),
+                "state": .string(unit.state.rawValue), "list": .string(list.rawValue),
             ]
-            object["list"] = (self.allowlist?.list).map { .string($0.rawValue) }
-            return .object(object)
         }
         object["parameters"] = self.parameters.map(PlanPrinter.parameters)
         if let fields = self.certificate?.fields, !fields.isEmpty {
