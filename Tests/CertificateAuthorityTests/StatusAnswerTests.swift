@@ -57,6 +57,20 @@ import Testing
         #expect(await authority.answer(ocsp: once) == other)
     }
 
+    /// Who signs is looked up when somebody asks: an edited profile needs no restart.
+    @Test func anotherProfileIsFollowedAtOnce() async throws {
+        let authority = try self.started()
+        let first = await authority.answer(ocsp: try self.request())
+        authority.use(responder: .ocspResponder)
+        #expect(await authority.answer(ocsp: try self.request()) == first)
+        var profile = CertificateProfile.ocspResponder
+        profile.validitySeconds = 3 * CertificateProfile.daySeconds
+        authority.use(responder: profile)
+        let second = await authority.answer(ocsp: try self.request())
+        #expect(second != first)
+        #expect(await authority.answer(ocsp: try self.request()) == second)
+    }
+
     @Test func answerNeverOutlivesTheTruth() async throws {
         let authority = try self.started()
         let before = await authority.answer(ocsp: try self.request())

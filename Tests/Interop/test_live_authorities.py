@@ -1,13 +1,17 @@
 """A running service takes in what changes in `pki/`, and keeps its own certificate; judged by
 OpenSSL and by devices that connect."""
 
+import base64
 import json
 import subprocess
 import urllib.request
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509 import ocsp as ocsp_module
 
 import aws
+import est
 from gateway import free_port
 from test_ca_commands import digest, parsed, slipway
 from test_hierarchy import connects, issuer_of, provisioned
@@ -96,6 +100,60 @@ def test_what_does_not_hold_changes_nothing(make_gateway, tmp_path):
     assert [one["name"] for one in parsed(gateway, "ca", "reload")["authorities"]] \
         == ["issuing-ca"]
     assert connects(gateway, (leaf, key))
+    assert gateway.stop() == 0
+
+
+def responder_of(gateway, port):
+    """The certificate that signs OCSP answers."""
+    issuer = x509.load_pem_x509_certificate(gateway.issuing_ca.read_bytes())
+    asked = ocsp_module.OCSPRequestBuilder().add_certificate(
+        x509.load_pem_x509_certificate(first(gateway.directory / "pki/gateway.pem").encode()),
+        issuer, hashes.SHA256()).build().public_bytes(serialization.Encoding.DER)
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/ocsp", data=asked,
+        headers={"Content-Type": "application/ocsp-request"})
+    answer = ocsp_module.load_der_ocsp_response(
+        urllib.request.urlopen(request, timeout=20).read())
+    (certificate,) = answer.certificates
+    return certificate
+
+
+def test_the_ocsp_responder_follows_its_profile(make_gateway):
+    port = free_port()
+    gateway = make_gateway(settings={"revocation-port": port}).start()
+    before = responder_of(gateway, port)
+    slipway(gateway, "ca", "reload")
+    assert responder_of(gateway, port) == before, "nothing has changed"
+    profile = gateway.directory / "pki/profiles/ocsp.yaml"
+    profile.write_text(profile.read_text().replace("CN=Slipway OCSP Responder", "CN=Plant OCSP"))
+    assert responder_of(gateway, port) == before
+    slipway(gateway, "ca", "reload")
+    assert responder_of(gateway, port).subject.rfc4514_string() == "CN=Plant OCSP"
+    assert gateway.stop() == 0
+
+
+def test_est_names_the_authorities_there_are(make_gateway):
+    gateway = make_gateway(settings={"est-enabled": "true", "est-port": "0"}).start()
+    url = gateway.wait_for_log(r"url=https://(\S+?)/\S+[^\n]*EST is served").group(1)
+
+    def named():
+        done = subprocess.run(
+            ["openssl", "s_client", "-connect", url, "-CAfile", str(gateway.ca)], input="",
+            capture_output=True, text=True, timeout=60)
+        return done.stdout[done.stdout.index("Acceptable client certificate CA names"):]
+
+    def told():
+        body = subprocess.run(
+            ["curl", "--silent", "--fail", "--cacert", str(gateway.ca),
+             f"https://{url}/.well-known/est/cacerts"], capture_output=True, timeout=60,
+            check=True).stdout
+        return est.openssl("pkcs7", "-inform", "DER", "-print_certs", "-noout",
+                           data=base64.b64decode(body)).decode()
+
+    assert "plant-ca" not in named() + told()
+    slipway(gateway, "ca", "create", "plant-ca")
+    assert "Slipway plant-ca" in named()
+    assert "Slipway plant-ca" in told()
     assert gateway.stop() == 0
 
 

@@ -28,6 +28,7 @@ extension RevocationAuthority {
     }
 
     private func answer(_ request: StatusRequest, isLoaded: Bool) async -> PublishedStatement {
+        self.dropOutdatedResponder()
         let own = request.certificates.map { self.issuer.isMeant(by: $0) }
         guard own.contains(true) else { return Self.failure(.unauthorized) }
         do throws(FleetError) {
@@ -80,6 +81,7 @@ extension RevocationAuthority {
     /// Signs answers anew that are in demand and will soon be too old to be given: three eighths of
     /// their life are over. Where that fails, whoever asks next has it tried again.
     package func signAnswersAhead() async {
+        self.dropOutdatedResponder()
         let age = self.settings.lifeSeconds * 3 / 8
         while !Task.isCancelled {
             let now = self.clock.now
@@ -105,6 +107,14 @@ extension RevocationAuthority {
                     responder: responder.certificate)))
     }
 
+    /// What was signed by a responder of another profile is not given any more.
+    private func dropOutdatedResponder() {
+        guard let responder = self.responder, responder.profile != self.wantedResponder
+        else { return }
+        self.responder = nil
+        self.answers.removeAll()
+    }
+
     /// A key of its own, so that the authority's need not be at hand for every question. It lives
     /// in memory only, and its certificate for days.
     private func currentResponder(at now: UnixTime) throws(FleetError) -> StatusResponder {
@@ -115,13 +125,14 @@ extension RevocationAuthority {
         }
         let key: SigningKey
         do { key = try SigningKey() } catch { throw error.asFleetError }
-        var profile = CertificateProfile.ocspResponder
-        if let configured = self.settings.responder { profile = configured }
+        let wanted = self.wantedResponder
+        var profile = wanted
         profile.validitySeconds += 2 * self.settings.lifeSeconds
         let issued = try self.authority.sign(
             self.authority.prepare(
                 profile, subject: nil, key: key.publicKey, at: now, entropy: self.entropy))
-        let made = StatusResponder(key: key, certificate: try CertificateFacts(pem: issued.pem))
+        let made = StatusResponder(
+            key: key, certificate: try CertificateFacts(pem: issued.pem), profile: wanted)
         self.responder = made
         self.answers.removeAll()
         return made
@@ -137,9 +148,14 @@ extension RevocationAuthority {
 final class StatusResponder: Sendable {
     let key: SigningKey
     let certificate: CertificateFacts
+    /// By which it was made.
+    let profile: CertificateProfile
 
-    init(key: consuming SigningKey, certificate: CertificateFacts) {
+    init(
+        key: consuming SigningKey, certificate: CertificateFacts, profile: CertificateProfile
+    ) {
         self.key = key
         self.certificate = certificate
+        self.profile = profile
     }
 }

@@ -12,8 +12,8 @@ package actor RevocationAuthority: RevocationPublisher {
         package var lifeSeconds: Int64 = 86_400
         /// nil where nothing is written into certificates; then there are no shards.
         package var publication: RevocationPublication?
-        /// What the OCSP responder's certificate is like.
-        package var responder: CertificateProfile?
+        /// What the OCSP responder's certificate is like at first.
+        package var responder = CertificateProfile.ocspResponder
         package init() {}
     }
 
@@ -39,6 +39,8 @@ package actor RevocationAuthority: RevocationPublisher {
     private var lists: [RevocationListName: Kept] = [:]
     var answers = StatusAnswerCache(answersMax: RevocationAuthority.answersKeptMax)
     var responder: StatusResponder?
+    /// What the responder's certificate is to be like.
+    private let responderProfile: Mutex<CertificateProfile>
     /// OCSP requests that are being answered.
     let underWay = Mutex(0)
     /// Lists that are being made, each by one task.
@@ -55,6 +57,16 @@ package actor RevocationAuthority: RevocationPublisher {
         self.clock = clock
         self.entropy = entropy
         self.settings = settings
+        self.responderProfile = Mutex(settings.responder)
+    }
+
+    /// The next OCSP answer is signed by a responder like this.
+    package nonisolated func use(responder profile: CertificateProfile) {
+        self.responderProfile.withLock { $0 = profile }
+    }
+
+    nonisolated var wantedResponder: CertificateProfile {
+        self.responderProfile.withLock { $0 }
     }
 
     /// A revocation was committed: lists signed before are no longer what is true.

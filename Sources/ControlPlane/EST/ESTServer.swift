@@ -1,7 +1,6 @@
 import Fleet
 import Hummingbird
 import HummingbirdCore
-import HummingbirdTLS
 package import Logging
 package import NIOCore
 import NIOSSL
@@ -15,20 +14,16 @@ package struct ESTServer: Sendable {
 
     private let host: String
     private let port: Int
-    private let identity: ControlServer.TLSIdentity
-    private let anchors: [UInt8]
+    private let tls: ESTContext
     private let services: ESTServices
     private let logger: Logger
 
-    /// - Parameter anchors: authorities in PEM, whose names the server sends to clients.
     package init(
-        host: String, port: Int, identity: ControlServer.TLSIdentity, anchors: [UInt8],
-        services: ESTServices, logger: Logger
+        host: String, port: Int, tls: ESTContext, services: ESTServices, logger: Logger
     ) {
         self.host = host
         self.port = port
-        self.identity = identity
-        self.anchors = anchors
+        self.tls = tls
         self.services = services
         self.logger = logger
     }
@@ -38,23 +33,16 @@ package struct ESTServer: Sendable {
     package func run(onRunning: @escaping @Sendable (SocketAddress?) async -> Void) async throws {
         var quiet = self.logger
         quiet.logLevel = .warning
-        var configuration = try self.identity.configuration()
-        configuration.certificateVerification = .optionalVerification
-        configuration.trustRoots = .certificates(
-            try NIOSSLCertificate.fromPEMBytes(self.anchors))
-        configuration.renegotiationSupport = .none
-        let services = self.services
-        let logger = self.logger
-        let tls = TLSChannelConfiguration(
-            tlsConfiguration: configuration,
-            customAsyncVerificationCallback: { chain in
-                await Self.verify(chain, by: services, logger)
-            })
+        let (services, logger, tls) = (self.services, self.logger, self.tls)
         let application = Application(
             responder: ESTResponder(services: self.services, logger: self.logger),
-            server: try .tls(
-                .http1(configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
-                configuration: tls),
+            server: HTTPServerBuilder { responder in
+                ESTChannel(
+                    base: HTTP1Channel(
+                        responder: responder,
+                        configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
+                    tls: tls, verify: { await Self.verify($0, by: services, logger) })
+            },
             configuration: ApplicationConfiguration(
                 address: .hostname(self.host, port: self.port), serverName: "slipway",
                 availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),

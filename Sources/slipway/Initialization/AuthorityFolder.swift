@@ -67,11 +67,16 @@ struct AuthorityFolder: Sendable {
         return roots
     }
 
-    /// Every certificate that devices' chains may lead through, in PEM.
+    /// Every certificate that devices' chains may lead through.
+    func anchors(_ manifest: AuthorityManifest) throws(FleetError) -> [CertificateFacts] {
+        try (manifest.roots + manifest.issuing).map { entry throws(FleetError) in
+            try self.certificate(entry)
+        }
+    }
+
+    /// The same in PEM.
     func trustAnchors(_ manifest: AuthorityManifest) throws(FleetError) -> String {
-        var pem = ""
-        for entry in manifest.roots + manifest.issuing { pem += try self.certificate(entry).pem }
-        return pem
+        try self.anchors(manifest).map(\.pem).joined()
     }
 
     // MARK: Keys

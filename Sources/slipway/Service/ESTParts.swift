@@ -4,6 +4,34 @@ import Fleet
 import Logging
 import NIOCore
 import ServiceLifecycle
+import Synchronization
+
+/// What EST tells clients of the authorities, by name in TLS and whole in `cacerts`: those that
+/// there are when somebody asks.
+final class ESTTrust: Sendable {
+    let tls: ESTContext
+    private let present: Mutex<[CertificateFacts]>
+
+    init(
+        _ installation: Installation, identity: ControlServer.TLSIdentity
+    ) throws(FleetError) {
+        let folder = AuthorityFolder(installation: installation)
+        let anchors = try folder.anchors(try folder.manifest())
+        self.tls = try ESTContext(identity: identity, anchors: Self.pem(anchors))
+        self.present = Mutex(anchors)
+    }
+
+    var anchors: [CertificateFacts] { self.present.withLock { $0 } }
+
+    func use(_ anchors: [CertificateFacts]) throws(FleetError) {
+        try self.tls.use(anchors: Self.pem(anchors))
+        self.present.withLock { $0 = anchors }
+    }
+
+    private static func pem(_ anchors: [CertificateFacts]) -> [UInt8] {
+        Array(anchors.map(\.pem).joined().utf8)
+    }
+}
 
 /// Enrolment over HTTPS where it is switched on.
 struct ESTEndpoint: Sendable {
@@ -13,27 +41,18 @@ struct ESTEndpoint: Sendable {
     private let logger: Logger
 
     /// - Returns: nil where `est.enabled` is false.
-    init?(
-        composition: Composition, identity: ControlServer.TLSIdentity
-    ) throws(FleetError) {
+    init?(composition: Composition, trust: ESTTrust) {
         let settings = composition.settings
         guard settings.flag("est.enabled") else { return nil }
-        let installation = composition.installation
         self.host = settings.text("est.host")
         self.port = settings.integer("est.port")
         self.logger = composition.logger
-        let folder = AuthorityFolder(installation: installation)
-        let root = try PrivateFile.read(
-            installation.rootCertificate, as: "the root CA's certificate")
-        let rootFacts = try CertificateFacts(pem: String(decoding: root, as: UTF8.self))
-        let issuer = composition.issuer
         self.server = ESTServer(
-            host: self.host, port: self.port, identity: identity,
-            anchors: Array(try folder.trustAnchors(try folder.manifest()).utf8),
+            host: self.host, port: self.port, tls: trust.tls,
             services: ESTServices(
                 provisioner: composition.provisioner, gate: composition.broker,
                 encoding: EnrolmentCoder(
-                    anchors: { [rootFacts] + issuer.authorities.all.map(\.certificate) },
+                    anchors: { trust.anchors },
                     rules: KeyRules(allowsEd25519: settings.flag("keys.ed25519"))),
                 standardTemplate: settings.text("est.template")),
             logger: composition.logger)

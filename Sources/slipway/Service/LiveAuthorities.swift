@@ -20,6 +20,7 @@ actor LiveAuthorities {
         let authorities: IssuingAuthorities
         let profiles: CertificateProfiles
         let roots: Set<PublicKeyFingerprint>
+        let anchors: [CertificateFacts]
     }
 
     /// How often a list that changes meanwhile is read again.
@@ -27,15 +28,17 @@ actor LiveAuthorities {
 
     private let composition: Composition
     private let identity: ControlServer.TLSIdentity
+    private let trust: ESTTrust
     private var profiles: CertificateProfiles
     /// The certificate that TLS shows; nil before this was first asked.
     private var shown: CertificateID?
 
     init(
-        _ composition: Composition, identity: ControlServer.TLSIdentity
+        _ composition: Composition, identity: ControlServer.TLSIdentity, trust: ESTTrust
     ) throws(FleetError) {
         self.composition = composition
         self.identity = identity
+        self.trust = trust
         self.profiles = try ProfileFolder(composition.settings, composition.installation).load()
     }
 
@@ -75,7 +78,8 @@ actor LiveAuthorities {
         try profiles.check(against: authorities)
         return Found(
             manifest: manifest, authorities: authorities, profiles: profiles,
-            roots: Set(try self.folder.roots(manifest).map { $0.certificate.publicKey }))
+            roots: Set(try self.folder.roots(manifest).map { $0.certificate.publicKey }),
+            anchors: try self.folder.anchors(manifest))
     }
 
     /// Trusted, and with a voice on who is revoked, before it signs. Nothing here waits, so that
@@ -84,7 +88,9 @@ actor LiveAuthorities {
         let publication = try RevocationParts.publication(self.composition.settings)
         try self.composition.broker.reload(
             tls: Composition.tlsMaterial(self.composition.installation))
-        try self.composition.revocation.use(found.authorities)
+        try self.trust.use(found.anchors)
+        try self.composition.revocation.use(
+            found.authorities, responder: found.profiles.responder)
         self.composition.issuer.use(
             found.authorities, found.profiles.issuing(publication), authorityKeys: found.roots)
         self.profiles = found.profiles

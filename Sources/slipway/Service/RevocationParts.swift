@@ -47,8 +47,10 @@ struct RevocationParts: Sendable {
             clock: SystemClock(), entropy: SystemEntropy(), settings: options)
     }
 
-    /// Speaks for these from now on.
-    func use(_ issuing: IssuingAuthorities) throws(FleetError) {
+    /// Speaks for these from now on, by a responder like this.
+    func use(
+        _ issuing: IssuingAuthorities, responder: CertificateProfile
+    ) throws(FleetError) {
         let (store, options) = (self.store, self.options)
         try self.authorities.use(issuing.all.map(\.certificate.id)) { id throws(FleetError) in
             guard let found = issuing.authority(with: id) else {
@@ -56,6 +58,7 @@ struct RevocationParts: Sendable {
             }
             return try Self.voice(of: found, store, options)
         }
+        for voice in self.authorities.all { voice.use(responder: responder) }
     }
 
     /// What is written into certificates; nil where no URL is set.

@@ -1,0 +1,29 @@
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOSSL
+
+/// HTTP over TLS as Hummingbird has it, but with the context of the moment: its own takes one at
+/// the start and keeps it.
+struct ESTChannel: ServerChildChannel {
+    let base: HTTP1Channel
+    let tls: ESTContext
+    /// Whether TLS may go on with a client's certificate.
+    let verify: @Sendable ([NIOSSLCertificate]) async -> NIOSSLVerificationResult
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
+        let verify = self.verify
+        return channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(
+                NIOSSLServerHandler(
+                    context: self.tls.current,
+                    customVerificationCallback: { chain, promise in
+                        promise.completeWithTask { await verify(chain) }
+                    }))
+        }.flatMap { self.base.setup(channel: channel, logger: logger) }
+    }
+
+    func handle(value: HTTP1Channel.Value, logger: Logger) async {
+        await self.base.handle(value: value, logger: logger)
+    }
+}
