@@ -82,28 +82,48 @@ package struct PendingSweep: Sendable {
         var sets: [ChangeSet] = []
         var tokensOnly = ChangeSet(action: "SweepExpiredToken")
         for token in tokens {
-            guard let current = view.ownershipToken(token.hash) else { continue }
-            guard current.redemption == nil, let certificate = view.certificate(token.certificate),
-                certificate.status == .pendingActivation,
-                view.thingsOfCertificate(certificate.id).isEmpty,
-                view.policiesOfTarget(.certificate(certificate.id)).isEmpty
-            else {
+            guard view.ownershipToken(token.hash) != nil else { continue }
+            guard let certificate = Self.untouched(token, in: view) else {
                 tokensOnly.preconditions.append(view.asSeen(.ownershipToken(token.hash)))
                 tokensOnly.changes.append(.deleteOwnershipToken(token.hash))
                 continue
             }
-            sets.append(Self.deletion(of: certificate, token: token, in: view))
+            sets.append(
+                Self.deletion(
+                    "SweepExpiredCertificate", of: certificate, token: token, in: view))
         }
         if !tokensOnly.changes.isEmpty { sets.append(tokensOnly) }
         return sets
     }
 
+    /// The certificate of a token that no thing, no policy and no operator has taken up.
+    private static func untouched(
+        _ token: OwnershipToken, in view: RegistryView
+    ) -> Certificate? {
+        guard let current = view.ownershipToken(token.hash), current.redemption == nil,
+            let certificate = view.certificate(token.certificate),
+            certificate.status == .pendingActivation,
+            view.thingsOfCertificate(certificate.id).isEmpty,
+            view.policiesOfTarget(.certificate(certificate.id)).isEmpty
+        else { return nil }
+        return certificate
+    }
+
+    /// Takes back what was never told; nil where somebody has taken it up.
+    /// - Parameter view: holds `keys(of:)`.
+    static func withdrawal(of token: OwnershipToken, in view: RegistryView) -> ChangeSet? {
+        Self.untouched(token, in: view).map {
+            Self.deletion("WithdrawCertificate", of: $0, token: token, in: view)
+        }
+    }
+
     /// The record goes; what it said stays in the audit log, for whoever finds the certificate.
     private static func deletion(
-        of certificate: Certificate, token: OwnershipToken, in view: RegistryView
+        _ action: String, of certificate: Certificate, token: OwnershipToken,
+        in view: RegistryView
     ) -> ChangeSet {
         ChangeSet(
-            action: "SweepExpiredCertificate",
+            action: action,
             preconditions: [
                 view.asSeen(.ownershipToken(token.hash)), view.asSeen(.certificate(certificate.id)),
             ],

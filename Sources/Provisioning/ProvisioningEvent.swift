@@ -16,6 +16,8 @@ package enum ProvisioningEvent: Sendable {
     case certificateCreated(CertificateID, Provenance.Origin)
     case thingRegistered(Registration)
     case certificateRenewed(RenewedCertificate, Publisher)
+    /// Its reply could not be sent; with the error where the store did not let it go.
+    case certificateWithdrawn(CertificateID, Publisher, FleetError?)
     case refused(Refused)
     /// Lines that a hook wrote with `log`.
     case hookLogged(HookName, [String])

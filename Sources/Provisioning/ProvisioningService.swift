@@ -29,6 +29,10 @@ package struct ProvisioningService: ReservedTopicService {
             payload: ProvisioningPayload.encode(Rejection(error).brief, as: topic.format))
     }
 
+    package func withdraw(_ handout: Handout, from publisher: Publisher) async {
+        await self.provisioner.withdraw(handout, for: publisher)
+    }
+
     package func handle(
         topic: String, payload: [UInt8], from publisher: Publisher
     ) async -> [ReservedReply] {
@@ -47,9 +51,8 @@ package struct ProvisioningService: ReservedTopicService {
         as attempt: Attempt
     ) async -> ReservedReply {
         do {
-            return ReservedReply(
-                topic: topic.accepted,
-                payload: try await self.answer(topic, payload, from: publisher))
+            let (answer, handout) = try await self.answer(topic, payload, from: publisher)
+            return ReservedReply(topic: topic.accepted, payload: answer, handsOut: handout)
         } catch {
             return ReservedReply(
                 topic: topic.rejected,
@@ -60,34 +63,35 @@ package struct ProvisioningService: ReservedTopicService {
 
     private func answer(
         _ topic: ProvisioningTopic, _ payload: [UInt8], from publisher: Publisher
-    ) async throws(FleetError) -> ReservedReply.Payload {
+    ) async throws(FleetError) -> (ReservedReply.Payload, Handout?) {
         switch topic.request {
         case .createKeysAndCertificate:
             _ = try self.read(.createKeysAndCertificate, from: publisher) {
                 () throws(FleetError) in
                 try ProvisioningPayload.object(payload, as: topic.format)
             }
-            return ProvisioningPayload.encode(
-                try await self.provisioner.createKeysAndCertificate(for: publisher),
-                as: topic.format, at: self.provisioner.ports.clock.now)
+            let made = try await self.provisioner.createKeysAndCertificate(for: publisher)
+            return (self.encode(made, topic), made.handout)
         case .createCertificateFromCSR:
             let csr = try self.read(.createCertificateFromCSR, from: publisher) {
                 () throws(FleetError) in
                 try ProvisioningPayload.csr(
                     in: ProvisioningPayload.object(payload, as: topic.format))
             }
-            return ProvisioningPayload.encode(
-                try await self.provisioner.createCertificate(csr: csr, for: publisher),
-                as: topic.format, at: self.provisioner.ports.clock.now)
+            let made = try await self.provisioner.createCertificate(csr: csr, for: publisher)
+            return (self.encode(made, topic), made.handout)
         case .renewCertificate:
             let key = try self.read(.renewCertificate, from: publisher) {
                 () throws(FleetError) in
                 try ProvisioningPayload.renewalKey(
                     in: ProvisioningPayload.object(payload, as: topic.format))
             }
-            return ProvisioningPayload.encode(
-                try await self.provisioner.renewCertificate(for: key, by: publisher),
-                as: topic.format, at: self.provisioner.ports.clock.now)
+            // It is had again for the asking, until the next.
+            let renewed = try await self.provisioner.renewCertificate(for: key, by: publisher)
+            return (
+                ProvisioningPayload.encode(
+                    renewed, as: topic.format, at: self.provisioner.ports.clock.now), nil
+            )
         case .registerThing(let template):
             let request = try self.read(.registerThing, of: template, from: publisher) {
                 () throws(FleetError) in
@@ -95,10 +99,20 @@ package struct ProvisioningService: ReservedTopicService {
                     ProvisioningPayload.object(payload, as: topic.format), template: template)
             }
             Attempt.current?.names(serial: self.provisioner.serial(in: request.parameters))
-            return ProvisioningPayload.encode(
-                registered: try await self.provisioner.registerThing(request, for: publisher),
-                as: topic.format, at: self.provisioner.ports.clock.now)
+            let registered = try await self.provisioner.registerThing(request, for: publisher)
+            return (
+                ProvisioningPayload.encode(
+                    registered: registered, as: topic.format,
+                    at: self.provisioner.ports.clock.now), nil
+            )
         }
+    }
+
+    private func encode(
+        _ made: CreatedCertificate, _ topic: ProvisioningTopic
+    ) -> ReservedReply.Payload {
+        ProvisioningPayload.encode(
+            made, as: topic.format, at: self.provisioner.ports.clock.now)
     }
 
     /// Reads a payload; what cannot be read is on record like any other refusal.

@@ -6,7 +6,8 @@ import struct
 
 import pytest
 
-from device import CREATE_KEYS, Device
+from device import CREATE_KEYS, Device, Key
+from test_ca_commands import slipway
 from test_trace import trace
 
 FILTER = CREATE_KEYS.format("json") + "/accepted"
@@ -89,3 +90,25 @@ def test_a_reply_above_the_clients_packet_size_is_told_counted_and_kept(gateway)
     gateway.wait_for_log("reasonCode=1104 reasonName=replyTooLarge .*a message was not sent")
     kept = trace(gateway, "--client-id", "narrow")
     assert 1104 in [line.get("reasonCode") for line in kept], kept
+
+
+def test_a_certificate_whose_reply_was_not_sent_is_withdrawn(make_gateway):
+    gateway = make_gateway(settings={"keys-algorithm": "P_256"}).start()
+    key = Key()
+    with Device(gateway, client_id="narrow", packet_bytes=300) as device:
+        device.subscribe_to_replies()
+        for number, ask in enumerate((device.create_keys, lambda: device.create_from_csr(key)), 1):
+            assert ask().document["reasonCode"] == 1104
+            gateway.wait_for_log(r"(?s)(certificate=[^\n]*a certificate is withdrawn.*){%d}" % number)
+    held = "SELECT count(*) FROM certificates WHERE kind = 'device'"
+    assert gateway.query(held) == [(0,)]
+    assert gateway.query("SELECT count(*) FROM ownership_tokens") == [(0,)]
+    audit = slipway(gateway, "audit", "list").stdout
+    assert audit.count("WithdrawCertificate") == 2, audit
+    # The same key is free, on a connection that takes the reply.
+    with Device(gateway, client_id="wide") as device:
+        device.subscribe_to_replies()
+        device.create_from_csr(key).expect_accepted()
+    assert gateway.query(held) == [(1,)]
+    assert gateway.stop() == 0
+    gateway.check_invariants()

@@ -38,6 +38,31 @@ import Testing
         #expect(record.actor.kind == .service)
     }
 
+    /// The reply did not fit into what the client takes: nobody will ever register it.
+    @Test func whatCouldNotBeSentIsTakenBackAtOnce() async throws {
+        let fixture = try await ProvisioningFixture()
+        let topic = "$aws/certificates/create-from-csr/json"
+        let replies = await fixture.service.handle(
+            topic: topic, payload: Array(#"{"certificateSigningRequest":"CSR one"}"#.utf8),
+            from: fixture.claim)
+        let handout = try #require(replies.first?.handsOut)
+        await fixture.service.withdraw(handout, from: fixture.claim)
+        #expect(fixture.certificate(handout.certificate) == nil)
+        let record = try #require(
+            fixture.store.commits.first { $0.action == "WithdrawCertificate" })
+        #expect(record.detail["certificate"] == .string(handout.certificate.rawValue))
+        #expect(record.actor.kind == .principal)
+        // Its key is free again; and what somebody has taken up stays.
+        let (kept, token) = try await fixture.create(key: "one")
+        _ = try await fixture.register(token)
+        let hash = OwnershipTokenMint.hash(of: token)
+        await fixture.service.withdraw(
+            Handout(certificate: kept, token: hash), from: fixture.claim)
+        #expect(fixture.certificate(kept)?.status == .active)
+        await fixture.service.withdraw(handout, from: fixture.claim)
+        #expect(fixture.store.commits.filter { $0.action == "WithdrawCertificate" }.count == 1)
+    }
+
     @Test func attachedCertificatesStay() async throws {
         let fixture = try await ProvisioningFixture()
         let (id, _) = try await fixture.create()

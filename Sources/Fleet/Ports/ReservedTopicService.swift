@@ -26,14 +26,28 @@ package struct ReservedReply: Sendable {
 
     package let topic: String
     package let payload: Payload
+    /// What nobody has where this reply is not sent.
+    package let handsOut: Handout?
 
-    package init(topic: String, payload: Payload) {
+    package init(topic: String, payload: Payload, handsOut: Handout? = nil) {
         self.topic = topic
         self.payload = payload
+        self.handsOut = handsOut
     }
 
     package init(topic: String, payload: [UInt8]) {
         self.init(topic: topic, payload: .open(payload))
+    }
+}
+
+/// A certificate that only one reply tells of, and the token that a device registers it with.
+package struct Handout: Hashable, Sendable {
+    package let certificate: CertificateID
+    package let token: OwnershipTokenHash
+
+    package init(certificate: CertificateID, token: OwnershipTokenHash) {
+        self.certificate = certificate
+        self.token = token
     }
 }
 
@@ -52,6 +66,8 @@ package protocol ReservedTopicService: Sendable {
     /// What a publisher hears in place of a reply that its own Maximum Packet Size (MQTT 5,
     /// 3.1.2.11.4) keeps from it; nil for nothing.
     func replyTooLarge(to topic: String) -> ReservedReply?
+    /// The reply that was to hand this out was not sent, and will not be.
+    func withdraw(_ handout: Handout, from publisher: Publisher) async
     /// Never throws: a failure is a reply like any other. An empty answer says nothing to anyone.
     func handle(
         topic: String, payload: [UInt8], from publisher: Publisher
@@ -62,4 +78,5 @@ extension ReservedTopicService {
     package func isOpenToEnded(topic: String) -> Bool { false }
     package func isOpenToEnded(filter: String) -> Bool { false }
     package func replyTooLarge(to topic: String) -> ReservedReply? { nil }
+    package func withdraw(_ handout: Handout, from publisher: Publisher) async {}
 }

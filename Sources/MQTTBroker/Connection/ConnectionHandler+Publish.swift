@@ -107,12 +107,9 @@ extension ConnectionHandler {
         }
         self.isWaitingForGate = !isAdmitted
         guard isAdmitted else { return }
-        guard let principal = self.principal else { return gate.leave() }
+        guard let publisher = self.publisher else { return gate.leave() }
         if let packetID = publish.packetID { self.acknowledgements.wait(packetID) }
         self.environment.meter.count { $0.reservedRequests += 1 }
-        let publisher = Publisher(
-            principal: principal.certificate.id, kind: principal.certificate.kind,
-            clientID: self.machine.clientID, sourceAddress: self.sourceAddress)
         let topic = publish.topic.text
         let payload = Array(publish.payload.readableBytesView)
         self.requestsBegun += 1
@@ -123,6 +120,14 @@ extension ConnectionHandler {
             gate.leave()
             eventLoop.execute { bound.value.answered(publish, number, with: replies) }
         }
+    }
+
+    /// Who speaks here, as services know it.
+    var publisher: Publisher? {
+        guard let principal = self.principal else { return nil }
+        return Publisher(
+            principal: principal.certificate.id, kind: principal.certificate.kind,
+            clientID: self.machine.clientID, sourceAddress: self.sourceAddress)
     }
 
     private func gateOpened(for publish: Publish, of service: any ReservedTopicService) {

@@ -36,18 +36,9 @@ struct ProvisioningLog: Sendable {
                     "client": "\(publisher.clientID.clipped)",
                     "source": "\(publisher.sourceAddress)",
                 ])
-        case .refused(let refused):
-            self.logger.warning(
-                "provisioning refused",
-                metadata: [
-                    "operation": "\(refused.operation.rawValue)",
-                    "code": "\(refused.error.code.rawValue)",
-                    "message": "\(refused.error.message)", "cause": "\(refused.cause ?? "-")",
-                    "template": "\((refused.template ?? "-").clipped)",
-                    "claim": "\(refused.publisher.principal)",
-                    "client": "\(refused.publisher.clientID.clipped)",
-                    "source": "\(refused.publisher.sourceAddress)",
-                ])
+        case .certificateWithdrawn(let id, let publisher, let error):
+            self.log(withdrawn: id, publisher, error)
+        case .refused(let refused): self.log(refused)
         case .hookLogged(let hook, let lines):
             for line in lines {
                 self.logger.info(
@@ -87,6 +78,31 @@ struct ProvisioningLog: Sendable {
 }
 
 extension ProvisioningLog {
+    private func log(_ refused: ProvisioningEvent.Refused) {
+        self.logger.warning(
+            "provisioning refused",
+            metadata: [
+                "operation": "\(refused.operation.rawValue)",
+                "code": "\(refused.error.code.rawValue)",
+                "message": "\(refused.error.message)", "cause": "\(refused.cause ?? "-")",
+                "template": "\((refused.template ?? "-").clipped)",
+                "claim": "\(refused.publisher.principal)",
+                "client": "\(refused.publisher.clientID.clipped)",
+                "source": "\(refused.publisher.sourceAddress)",
+            ])
+    }
+
+    private func log(withdrawn id: CertificateID, _ publisher: Publisher, _ error: FleetError?) {
+        self.logger.notice(
+            error == nil
+                ? "a certificate is withdrawn: its reply was not sent"
+                : "a certificate whose reply was not sent stays until its token ends",
+            metadata: [
+                "certificate": "\(id)", "claim": "\(publisher.principal)",
+                "client": "\(publisher.clientID.clipped)", "error": "\(error?.message ?? "-")",
+            ])
+    }
+
     private static func facts(_ sighting: CloneSighting) -> Logger.Metadata {
         let sessions = sighting.sessions.map { "\($0.clientID.clipped)@\($0.address)" }
         return [
