@@ -84,12 +84,17 @@ struct CertificateDemandJudge {
         _ demands: RenderedDemands?, of certificate: @autoclosure () -> Subject
     ) throws(FleetError) {
         guard let demands else { return }
-        let complaints = Self.complaints(demands, certificate())
+        let subject = certificate()
+        let unmet = Self.unmetNames(demands, subject)
+        let complaints = Self.complaints(demands, subject) + unmet.map(\.complaint)
         guard !complaints.isEmpty else { return }
         throw FleetError(
             .invalidParameters,
             "the certificate is not what the template asks for: "
-                + complaints.joined(separator: "; "))
+                + complaints.joined(separator: "; ")
+        ).because(
+            .parameterRefused,
+            parameter: unmet.lazy.compactMap { $0.wanted.parameters.first }.first)
     }
 
     private static func complaints(_ demands: RenderedDemands, _ certificate: Subject) -> [String] {
@@ -119,33 +124,45 @@ struct CertificateDemandJudge {
             complaints.append(
                 "its key is \(found ?? "of another kind"), not " + types.joined(separator: " or "))
         }
-        complaints += Self.complaints(aboutNames: demands, certificate)
         return complaints
     }
 
-    private static func complaints(
-        aboutNames demands: RenderedDemands, _ certificate: Subject
-    ) -> [String] {
-        var complaints: [String] = []
+    /// A name that the certificate has not got, as the template says it: the value may be a
+    /// device's.
+    private struct UnmetName {
+        let complaint: String
+        let wanted: TemplateExpression
+    }
+
+    private static func unmetNames(
+        _ demands: RenderedDemands, _ certificate: Subject
+    ) -> [UnmetName] {
+        var unmet: [UnmetName] = []
         if let subject = certificate.subject {
             let attributes = CertificateFields.attributes(ofName: subject)
-            for wanted in demands.subject {
+            for (wanted, said) in zip(demands.subject, demands.fixed.subject) {
                 let found = attributes.contains {
                     $0.type.lowercased() == wanted.name.lowercased() && $0.value == wanted.value
                 }
                 if !found {
-                    complaints.append(
-                        "its subject '\(subject.clipped)' has no "
-                            + "\(wanted.name)=\(wanted.value.clipped)")
+                    unmet.append(
+                        UnmetName(
+                            complaint: "its subject '\(subject.clipped)' has no "
+                                + "\(wanted.name)=\(said.value.readable.clipped)",
+                            wanted: said.value))
                 }
             }
         }
         if let names = certificate.alternativeNames {
-            for name in demands.alternativeNames where !names.contains(name) {
-                complaints.append("it has no alternative name '\(name.clipped)'")
+            for (name, said) in zip(demands.alternativeNames, demands.fixed.alternativeNames)
+            where !names.contains(name) {
+                unmet.append(
+                    UnmetName(
+                        complaint: "it has no alternative name '\(said.readable.clipped)'",
+                        wanted: said))
             }
         }
-        return complaints
+        return unmet
     }
 
     /// Of two names in the text form of RFC 4514, whose spaces after commas say nothing.

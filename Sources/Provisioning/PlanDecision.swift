@@ -1,5 +1,6 @@
 package import Fleet
 import JSON
+import Policies
 import Registry
 
 /// Weighs a rendered template against the registry as it is.
@@ -33,6 +34,9 @@ package struct PlanDecision {
                 exclusivity: resource?.exclusivity ?? .nonExclusive)
         }
     }
+
+    /// Faults of one policy that a refusal names.
+    private static let policyFaultsMax = 8
 
     private let rendered: RenderedTemplate
     private let document: TemplateDocument
@@ -111,8 +115,12 @@ package struct PlanDecision {
     // MARK: The thing
 
     private mutating func created(_ id: ResourceID) throws(FleetError) -> Thing {
+        let resource = self.document.thing
         if let type = self.rendered.typeName { try self.requireType(type) }
         if let group = self.rendered.billingGroup {
+            if self.view.billingGroup(group) == nil {
+                throw Self.missing("billing group", group.rawValue, [resource.billingGroup])
+            }
             do throws(FleetError) {
                 self.preconditions.append(try BillingGroups.exists(group, in: self.view))
             } catch { throw Self.asParameters(error) }
@@ -182,6 +190,9 @@ package struct PlanDecision {
     }
 
     private mutating func requireType(_ name: ThingTypeName) throws(FleetError) {
+        if self.view.thingType(name) == nil {
+            throw Self.missing("thing type", name.rawValue, [self.document.thing.typeName])
+        }
         do throws(FleetError) {
             self.preconditions.append(try Things.takesThings(name, in: self.view))
         } catch { throw Self.asParameters(error) }
@@ -191,17 +202,36 @@ package struct PlanDecision {
     /// this service keeps none, so that none does.
     private func requirePackages() throws(FleetError) {
         guard let wanted = self.rendered.packageVersions.first else { return }
+        let said = self.document.thing.packageVersions.first?.version
         throw FleetError(
             .invalidParameters,
-            "there is no version '\(wanted.version)' of package '\(wanted.name)': this service "
-                + "keeps no software packages", resource: wanted.name.rawValue
-        ).because(.resourceMissing)
+            "there is no version '\(said?.readable.clipped ?? "")' of package '\(wanted.name)': "
+                + "this service keeps no software packages", resource: wanted.name.rawValue
+        ).because(.resourceMissing, parameter: said?.parameters.first)
     }
 
     /// What the registry forbids is what the template or the device asked for.
     private static func asParameters(_ error: FleetError) -> FleetError {
         FleetError(.invalidParameters, error.message, resource: error.resource)
             .because(.resourceMissing)
+    }
+
+    /// The refusal of what the registry has not got. A name that a parameter is part of is told as
+    /// the template says it: what a device sent is no name of anything here.
+    /// - Parameter expressions: of the template, one of which gave the name.
+    private static func missing(
+        _ noun: String, _ name: String, _ expressions: [TemplateExpression?]
+    ) -> FleetError {
+        let said = expressions.compactMap { $0 }
+        let sent = said.filter { !$0.parameters.isEmpty }
+        guard !sent.isEmpty, !said.contains(where: { $0.literal == name }) else {
+            return FleetError(
+                .invalidParameters, "there is no \(noun) '\(name)'", resource: name
+            ).because(.resourceMissing)
+        }
+        let words = sent.map { "'\($0.readable.clipped)'\($0.origin)" }.joined(separator: " or ")
+        return FleetError(.invalidParameters, "there is no \(noun) \(words)")
+            .because(.resourceMissing, parameter: sent.first?.parameters.first)
     }
 
     private func conflict(_ what: String) -> FleetError {
@@ -232,13 +262,19 @@ package struct PlanDecision {
             case .merge: break
             case nil, .fail:
                 guard missing.isEmpty else {
+                    let known = missing.filter { self.view.thingGroup($0) != nil }
                     throw self.conflict(
                         "exists outside of group "
-                            + missing.map(\.rawValue).joined(separator: ", "))
+                            + (known.isEmpty
+                                ? "that the template asks for"
+                                : known.map(\.rawValue).joined(separator: ", ")))
                 }
             }
         }
         for name in missing {
+            if self.view.thingGroup(name) == nil {
+                throw Self.missing("thing group", name.rawValue, resource.groups)
+            }
             do throws(FleetError) {
                 try membership.join(ThingGroups.existing(name, in: self.view))
             } catch { throw Self.asParameters(error) }
@@ -265,16 +301,23 @@ package struct PlanDecision {
         let existing = self.view.policy(choice.name)
         switch (choice, existing) {
         case (.existing(let name), nil):
-            throw FleetError(
-                .invalidParameters, "there is no policy '\(name)'", resource: name.rawValue
-            ).because(.resourceMissing)
+            throw Self.missing(
+                "policy", name.rawValue,
+                self.document.policies.map { policy -> TemplateExpression? in
+                    if case .name(let expression) = policy.source { expression } else { nil }
+                })
         case (.existing(let name), .some):
             return ProvisioningPlan.PlannedPolicy(name: name, newDocument: nil)
         case (.inline(let name, let document, let pointer), nil):
             // One that exists was checked when it came to be.
-            do { try PolicyVersions.check(document) } catch {
+            let reading = PolicyDocument.read(document)
+            guard reading.document != nil else {
+                // The findings quote the document, and with it what a device sent.
+                let places = Set(reading.findings.map { "\($0.place) (\($0.rule.rawValue))" })
                 throw FleetError(
-                    .invalidParameters, "the policy at \(pointer) does not hold: \(error.message)")
+                    .invalidParameters,
+                    "the policy at \(pointer) does not hold: "
+                        + places.sorted().prefix(Self.policyFaultsMax).joined(separator: ", "))
             }
             return ProvisioningPlan.PlannedPolicy(name: name, newDocument: document)
         case (.inline(let name, let document, _), let policy?):

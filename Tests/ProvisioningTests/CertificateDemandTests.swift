@@ -28,8 +28,11 @@ import Testing
     @Test(arguments: [
         (#"{"Issuer": "CN=Other"}"#, "it was issued by 'CN=Issuer'"),
         (#"{"KeyTypes": ["EC-P256"]}"#, "its key is of another kind, not EC-P256"),
-        (#"{"Subject": {"CN": {"Ref": "SerialNumber"}}}"#, "has no CN=A7"),
-        (#"{"SubjectAlternativeNames": [{"Ref": "SerialNumber"}]}"#, "no alternative name 'A7'"),
+        (#"{"Subject": {"CN": {"Ref": "SerialNumber"}}}"#, "has no CN=${SerialNumber}"),
+        (
+            #"{"SubjectAlternativeNames": [{"Ref": "SerialNumber"}]}"#,
+            "no alternative name '${SerialNumber}'"
+        ),
         (#"{"Profile": "idevid"}"#, "it was made by the profile '-', not by 'idevid'"),
     ])
     func oneThatDoesNotIsRefusedAndStaysPending(_ demands: String, _ message: String) async throws {

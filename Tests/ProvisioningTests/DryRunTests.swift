@@ -115,7 +115,7 @@ import Testing
     /// `Slipway.Certificate`, as RegisterThing looks at it once the certificate is there.
     @Test(arguments: [
         (#"{"KeyTypes": ["EC-P384"]}"#, "its key is EC-P256, not EC-P384"),
-        (#"{"Subject": {"CN": {"Ref": "SerialNumber"}}}"#, "has no CN=A7"),
+        (#"{"Subject": {"CN": {"Ref": "SerialNumber"}}}"#, "has no CN=${SerialNumber}"),
         (#"{"ValidityDaysMax": 9}"#, "it is valid for 10 days, not for at most 9"),
         (#"{"SubjectAlternativeNames": ["x"]}"#, "no alternative name 'x'"),
         (#"{"KeyTypes": ["EC-P256"], "Subject": {"CN": "Device"}, "ValidityDaysMax": 10}"#, nil),

@@ -218,7 +218,7 @@ func render(
 
     @Test(arguments: [
         (#"{"Fn::Select": [5, ["a"]]}"#, "item 5 of a list of 1"),
-        (#"{"Fn::Select": [{"Ref": "Y"}, ["a"]]}"#, "'p_q' is no index"),
+        (#"{"Fn::Select": [{"Ref": "Y"}, ["a"]]}"#, "'${Y}' is no index"),
         (#"{"Fn::FindInMap": ["M", {"Ref": "Y"}, "c"]}"#, "Mappings have no entry"),
         (#"{"Ref": "Z"}"#, "Cannot resolve reference value: Z"),
     ])

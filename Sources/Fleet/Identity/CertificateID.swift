@@ -1,6 +1,7 @@
 /// The SHA-256 of a certificate's DER as 64 lower-case hex digits: the principal's one true name.
 /// Never the common name, which anyone may choose.
 package struct CertificateID: Hashable, Sendable, CustomStringConvertible, Comparable {
+    package static let rule = "64 hex digits"
     package let rawValue: String
 
     /// - Throws: `FleetError.invalidRequest` unless `candidate` is 64 hex digits; upper case is
@@ -8,7 +9,7 @@ package struct CertificateID: Hashable, Sendable, CustomStringConvertible, Compa
     package init(_ candidate: String) throws(FleetError) {
         guard candidate.utf8.count == 64, let folded = candidate.foldedHex else {
             throw FleetError(
-                .invalidRequest, "'\(candidate.clipped)' is no certificate id: 64 hex digits")
+                .invalidRequest, "'\(candidate.clipped)' is no certificate id: \(Self.rule)")
         }
         self.rawValue = folded
     }

@@ -23,6 +23,13 @@ extension CheckedName {
     package static var allowedDescription: String { Self.Alphabet.allowedDescription }
     package static func allows(_ byte: UInt8) -> Bool { Self.Alphabet.allows(byte) }
 
+    /// What a name has to be, for a message: "1 to 128 of a-z …".
+    package static var rule: String {
+        let names = Self.refused.map { "'\($0)'" }.joined(separator: " and ")
+        return "1 to \(Self.charactersMax) of \(Self.allowedDescription)"
+            + (names.isEmpty ? "" : ", not \(names)")
+    }
+
     /// - Throws: `FleetError.invalidRequest`, naming the rule that was broken.
     package init(_ candidate: String) throws(FleetError) {
         guard (1...Self.charactersMax).contains(candidate.utf8.count),

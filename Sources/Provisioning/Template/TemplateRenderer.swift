@@ -25,9 +25,10 @@ package struct TemplateRenderer {
         case nil, .presented: return nil
         case .existing(let expression):
             let text = try renderer.plain(expression)
-            do { return .existing(try CertificateID(text)) } catch {
-                throw renderer.refused(error.message, expression)
+            guard let id = try? CertificateID(text) else {
+                throw renderer.refused("no certificate id: \(CertificateID.rule)", expression)
             }
+            return .existing(id)
         case .request(let expression): return .request(try renderer.plain(expression))
         case .foreign(let expression, let authority):
             var authorityPEM: String?
@@ -107,7 +108,7 @@ package struct TemplateRenderer {
         for attribute in self.document.thing.attributes {
             let value = try self.plain(attribute.value)
             do { try ThingAttributes.check(value: value, of: attribute.name) } catch {
-                throw self.refused(error.message, attribute.value)
+                throw self.refused(saying: error.message, attribute.value)
             }
             attributes[attribute.name] = value
         }
@@ -124,19 +125,23 @@ package struct TemplateRenderer {
         _ type: Name.Type, _ expression: TemplateExpression
     ) throws(FleetError) -> Name {
         let text = try self.plain(expression)
-        do { return try Name(text) } catch { throw self.refused(error.message, expression) }
+        guard let name = try? Name(text) else {
+            throw self.refused("no \(Name.noun): \(Name.rule)", expression)
+        }
+        return name
     }
 
-    /// The refusal of a value, with the parameters it was made of, since those are what its sender
-    /// can change.
-    private func refused(_ message: String, _ expression: TemplateExpression) -> FleetError {
-        let names = expression.references.filter { PseudoParameter(rawValue: $0) == nil }
-        let origin =
-            names.isEmpty
-            ? ""
-            : " (from \(names.map(\.clipped).joined(separator: ", ")) at \(expression.pointer))"
-        return FleetError(.invalidParameters, message + origin)
-            .because(.parameterRefused, parameter: names.first)
+    /// The refusal of a value for what it is not, as the template says it: the value itself may be
+    /// a device's secret.
+    private func refused(_ isNo: String, _ expression: TemplateExpression) -> FleetError {
+        self.refused(saying: "'\(expression.readable.clipped)' is \(isNo)", expression)
+    }
+
+    private func refused(
+        saying message: String, _ expression: TemplateExpression
+    ) -> FleetError {
+        FleetError(.invalidParameters, message + expression.origin)
+            .because(.parameterRefused, parameter: expression.parameters.first)
     }
 }
 
@@ -175,8 +180,8 @@ extension TemplateRenderer {
         let text = try self.unbounded(expression)
         guard text.bytesCount <= TemplateLimits.renderedBytesMax else {
             throw self.refused(
-                "a value has \(text.bytesCount) bytes; at most \(TemplateLimits.renderedBytesMax)",
-                expression)
+                saying: "a value has \(text.bytesCount) bytes; at most "
+                    + "\(TemplateLimits.renderedBytesMax)", expression)
         }
         return text
     }
@@ -256,11 +261,13 @@ extension TemplateRenderer {
         let items = try self.list(list)
         let position = try self.plain(index)
         guard let position = Int(position) else {
-            throw self.refused("'\(position.clipped)' is no index", expression)
+            throw self.refused(
+                saying: "'\(index.readable.clipped)' is no index", expression)
         }
         guard items.indices.contains(position) else {
             throw self.refused(
-                "Fn::Select asks for item \(position) of a list of \(items.count)", expression)
+                saying: "Fn::Select asks for item \(index.readable.clipped) of a list of "
+                    + "\(items.count)", expression)
         }
         return items[position]
     }
@@ -271,8 +278,8 @@ extension TemplateRenderer {
         var keys: [String] = []
         for key in path { keys.append(try self.plain(key)) }
         guard let cell = self.document.mappings[keys[0]]?[keys[1]]?[keys[2]] else {
-            let place = keys.map { "'\($0.clipped)'" }.joined(separator: ", ")
-            throw self.refused("Mappings have no entry [\(place)]", expression)
+            let place = path.map { "'\($0.readable.clipped)'" }.joined(separator: ", ")
+            throw self.refused(saying: "Mappings have no entry [\(place)]", expression)
         }
         return RenderedText(cell, isForeign: false)
     }

@@ -56,13 +56,14 @@ package enum ThingAttributes {
         }
     }
 
+    /// Names the attribute and not the value: things' attributes are what devices send.
     package static func check(value: String, of name: String) throws(FleetError) {
         guard value.utf8.count <= RegistryLimits.attributeValueCharactersMax,
             value.utf8.allSatisfy({ Self.allowsInName($0) || "=[]".utf8.contains($0) })
         else {
             throw FleetError(
                 .invalidRequest,
-                "'\(value.clipped)' is no value for attribute '\(name.clipped)': up to "
+                "the value of attribute '\(name.clipped)' is not one of up to "
                     + "\(RegistryLimits.attributeValueCharactersMax) of "
                     + "a-z A-Z 0-9 _ . , @ / : # = [ ] -")
         }
