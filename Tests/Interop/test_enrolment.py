@@ -67,7 +67,9 @@ def test_held_is_decided_and_traced(held):
         device.register(
             created["certificateOwnershipToken"], {"SerialNumber": serial}).expect_accepted()
         assert rows(held, "enrolment list --held") == []
-        assert id in [row["certificateId"] for row in rows(held, "enrolment list --unproven")]
+        unproven = rows(held, "enrolment list --unproven")
+        assert [row["thing"] for row in unproven if row["certificateId"] == id] == [
+            f"sensor-{serial}"]
     attempts = [json.loads(line) for line in say(
         held, f"trace --serial {serial} --json").splitlines()]
     assert [one["outcome"] for one in attempts] == [
@@ -77,6 +79,24 @@ def test_held_is_decided_and_traced(held):
     text = say(held, f"trace {reply.document['correlationId']}")
     assert "refused at enrolment: 7105 enrolmentHeld" in text
     assert "DecideEnrolment" in say(held, "audit list")
+
+
+def test_a_listing_knows_the_serial_number_beside_a_service_and_without(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLIPWAY_ENROLMENT_SERIAL_PARAMETER", "Unit")
+    gateway = Gateway(tmp_path).start()
+    try:
+        serial = gateway.directory.joinpath("var/demo-serials.txt").read_text().split()[0]
+        with Device(gateway, client_id="unit") as device:
+            device.subscribe_to_replies()
+            created = device.create_keys().expect_accepted()
+            device.register(
+                created["certificateOwnershipToken"],
+                {"SerialNumber": serial, "Unit": "U-1"}).expect_accepted()
+        beside = rows(gateway, "enrolment list --unproven")
+        assert [row["serial"] for row in beside] == ["U-1"]
+    finally:
+        assert gateway.stop() == 0
+    assert rows(gateway, "enrolment list --unproven") == beside
 
 
 # The same key under another serial, and one certificate in two places.

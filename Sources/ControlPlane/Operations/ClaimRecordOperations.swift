@@ -166,7 +166,7 @@ package enum ClaimRecordOperations {
                 "/status must be ACTIVE, DISABLED or REVOKED, not '\(text.clipped)'")
         }
         let reason = try request.optionalText("reason")
-        _ = try await services.decide(
+        let decided = try await services.decide(
             by: request.actor,
             load: { store async throws(FleetError) in
                 try await store.load(Claims.keys(name)) { view in
@@ -178,7 +178,13 @@ package enum ClaimRecordOperations {
                 ? try Claims.revoke(name, reason: reason, in: view, at: now)
                 : try Claims.setStatus(name, status, reason: reason, in: view, at: now)
         }
-        return .object(try await Self.described(name, services))
+        var answer = try await Self.described(name, services)
+        if let before = decided.view.claimTerms(name), before.status == status {
+            // Whoever believes to have just ended it should know that somebody did before.
+            answer["wasSo"] = true
+            answer["reasonBefore"] = before.statusReason.map { .string($0) }
+        }
+        return .object(answer)
     }
 
     /// The claim's certificates, what is attached to them, and those policies.

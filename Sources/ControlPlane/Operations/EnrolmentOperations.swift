@@ -34,12 +34,13 @@ package enum EnrolmentOperations {
                 ListQuery(
                     .certificatesUnproven(lot: request.query["lot"]),
                     after: request.query["after"], limit: limit))
-            let found = page.records.compactMap { record -> JSONValue? in
-                if case .certificate(let one) = record {
-                    .object(Self.shape(one, services))
-                } else {
-                    nil
-                }
+            let certificates = page.records.compactMap { record in
+                if case .certificate(let one) = record { one } else { nil }
+            }
+            let view = try await services.store.load(
+                Set(certificates.map { .thingsOfCertificate($0.id) }))
+            let found = certificates.map {
+                JSONValue.object(Self.shape($0, of: Self.thing($0.id, view), services))
             }
             return ["enrolments": .array(found), "next": page.next.map { .string($0) } ?? nil]
         case "HELD":
@@ -77,13 +78,16 @@ package enum EnrolmentOperations {
             if case .enrolmentFinding(let finding) = record { finding } else { nil }
         }
         let view = try await services.store.load(
-            Set(findings.map { .certificate($0.certificate) }))
+            Set(
+                findings.flatMap {
+                    [RecordKey.certificate($0.certificate), .thingsOfCertificate($0.certificate)]
+                }))
         let found = findings.compactMap { finding -> JSONValue? in
             let certificate = view.certificate(finding.certificate)
             let isHeld = certificate.flatMap(EnrolmentMark.state) == .held
             guard isHeld || !heldOnly else { return nil }
             var object =
-                certificate.map { Self.shape($0, services) } ?? [
+                certificate.map { Self.shape($0, of: Self.thing($0.id, view), services) } ?? [
                     "certificateId": .string(finding.certificate.rawValue), "state": "gone",
                 ]
             for member in Self.shape(finding).members { object[member.key] = member.value }
@@ -115,7 +119,7 @@ package enum EnrolmentOperations {
             throw FleetError(
                 .notFound, "Certificate \(id) does not exist", resource: id.rawValue)
         }
-        var object = Self.shape(certificate, services)
+        var object = Self.shape(certificate, of: Self.thing(id, view), services)
         object["things"] = .array(
             view.thingsOfCertificate(id).map { .string($0.thing.rawValue) })
         return .object(object)
@@ -150,8 +154,13 @@ package enum EnrolmentOperations {
         }
     }
 
+    /// The thing that a certificate speaks for, the first one where there are several.
+    private static func thing(_ id: CertificateID, _ view: RegistryView) -> ThingName? {
+        view.thingsOfCertificate(id).map(\.thing).min()
+    }
+
     private static func shape(
-        _ certificate: Certificate, _ services: ControlPlaneServices
+        _ certificate: Certificate, of thing: ThingName?, _ services: ControlPlaneServices
     ) -> JSONObject {
         let origin = certificate.provenance?.origin
         let registration = certificate.provenance?.registration
@@ -161,6 +170,7 @@ package enum EnrolmentOperations {
             "publicKey": .string(certificate.publicKey.rawValue),
             "createdAt": .string(certificate.createdAt.description),
         ]
+        object["thing"] = thing.map { .string($0.rawValue) }
         object["statusReason"] = certificate.statusReason.map { .string($0) }
         object["claim"] = origin?.claim.map { .string($0.rawValue) }
         object["flow"] = origin.map { .string($0.flow.rawValue) }

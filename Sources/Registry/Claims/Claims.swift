@@ -96,7 +96,8 @@ package enum Claims {
     }
 
     /// Makes a claim stop, or work again. Its certificates keep their status: whoever holds one
-    /// still connects, and is told nothing but no.
+    /// still connects, and is told nothing but no. Of a claim that has the status already, the
+    /// reason is put right.
     package static func setStatus(
         _ name: ClaimName, _ status: ClaimTerms.Status, reason: String?, in view: RegistryView,
         at now: UnixTime
@@ -107,7 +108,10 @@ package enum Claims {
             action: status == .active ? "EnableClaim" : "DisableClaim",
             preconditions: [view.asSeen(.claimTerms(name))],
             detail: ["claim": .string(name.rawValue)])
-        guard terms.status != status else { return set }
+        if terms.status == status {
+            Self.amend(&terms, reason, in: &set)
+            return set
+        }
         terms.status = status
         terms.statusReason = reason
         terms.statusChangedAt = now
@@ -115,7 +119,18 @@ package enum Claims {
         return set
     }
 
-    /// Ends a claim: no certificate of it connects again. What it has issued is not touched.
+    /// Another reason for what has been so: why a claim was ended is often known later than that it
+    /// had to end. When that was stays, and the audit record keeps both reasons.
+    private static func amend(_ terms: inout ClaimTerms, _ reason: String?, in set: inout ChangeSet)
+    {
+        guard let reason, reason != terms.statusReason else { return }
+        set.detail["reasonBefore"] = terms.statusReason.map { .string($0) }
+        terms.statusReason = reason
+        set.changes.append(.putClaimTerms(terms))
+    }
+
+    /// Ends a claim: no certificate of it connects again. What it has issued is not touched. Of a
+    /// claim that has ended, the reason is put right.
     /// - Parameter view: holds the claim's certificates as well.
     package static func revoke(
         _ name: ClaimName, reason: String?, in view: RegistryView, at now: UnixTime
@@ -130,6 +145,8 @@ package enum Claims {
             terms.statusReason = reason
             terms.statusChangedAt = now
             set.changes.append(.putClaimTerms(terms))
+        } else {
+            Self.amend(&terms, reason, in: &set)
         }
         for id in view.certificates(ofClaim: name) where view.certificate(id)?.status != .revoked {
             set.preconditions.append(view.asSeen(.certificate(id)))

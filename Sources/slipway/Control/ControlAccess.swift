@@ -48,6 +48,7 @@ enum ControlAccess: Sendable {
             store: store, drafts: store, clock: SystemClock(), entropy: SystemEntropy(),
             realm: try installation.realm)
         services.templateLimits = settings.templateLimits
+        services.serialParameter = settings.text("enrolment.serialParameter")
         services.registrationFiles = TaskFolders(root: installation.registrationTasks)
         services.access = try Self.access(installation, store)
         services.revocationPlanMax = settings.integer("revocation.planMax")

@@ -231,7 +231,9 @@ extension ClaimCommand {
         func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
             try ClaimCommand.status("DISABLED", self.name, self.reason)
         }
-        func tell(_ answer: JSONValue) { Terminal.say("claim \(self.name) is disabled") }
+        func tell(_ answer: JSONValue) {
+            Terminal.say("claim \(self.name) is disabled" + ClaimCommand.before(answer))
+        }
     }
 
     struct Enable: ControlCommand {
@@ -244,7 +246,9 @@ extension ClaimCommand {
         func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
             try ClaimCommand.status("ACTIVE", self.name, self.reason)
         }
-        func tell(_ answer: JSONValue) { Terminal.say("claim \(self.name) is active") }
+        func tell(_ answer: JSONValue) {
+            Terminal.say("claim \(self.name) is active" + ClaimCommand.before(answer))
+        }
     }
 
     struct Revoke: ControlCommand {
@@ -252,7 +256,8 @@ extension ClaimCommand {
             abstract: "End a claim and revoke its certificates, for good.",
             discussion: """
                 Its connections end at once. What it has issued is not touched: slipway cert \
-                revokes those.
+                revokes those. A claim that is revoked already stays so; another --reason takes \
+                the place of the one before, and the audit log keeps both.
                 """)
         @Argument(help: "The claim's name") var name: String
         @Option(help: "Why, for the record") var reason: String?
@@ -264,8 +269,23 @@ extension ClaimCommand {
         func tell(_ answer: JSONValue) {
             Terminal.say(
                 "claim \(self.name) is revoked; it had registered "
-                    + "\(answer["spent"]?.intValue ?? 0) units")
+                    + "\(answer["spent"]?.intValue ?? 0) units" + ClaimCommand.before(answer))
         }
+    }
+
+    /// What to add where the claim had the status already; empty where it had not.
+    private static func before(_ answer: JSONValue) -> String {
+        guard answer["wasSo"] == true else { return "" }
+        let reason = answer["statusReason"]?.stringValue
+        let before = answer["reasonBefore"]?.stringValue
+        let words =
+            switch (before, reason) {
+            case (_, nil): ""
+            case (nil, let now?): ", from now on because of '\(now)'"
+            case (let then?, let now?) where then == now: ", because of '\(then)'"
+            case (let then?, let now?): ", because of '\(then)' and from now on '\(now)'"
+            }
+        return ": it was so already, since \(answer["statusChangedAt"]?.stringValue ?? "?")" + words
     }
 
     private static func status(
