@@ -11,6 +11,7 @@ package enum OperationTable {
         AuthorizationOperations.all,
         BillingGroupOperations.all,
         CertificateOperations.all,
+        CertificateProviderOperations.all,
         CertificateRecordOperations.all,
         ClaimOperations.all,
         ClaimRecordOperations.all,

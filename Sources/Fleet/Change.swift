@@ -18,6 +18,8 @@ package enum Change: Hashable, Sendable {
     case setBillingGroup(ThingName, BillingGroupName?)
     /// The things in it are in none from then on.
     case deleteBillingGroup(BillingGroupName)
+    case putCertificateProvider(CertificateProvider)
+    case deleteCertificateProvider(CertificateProviderName)
     /// All tags of the resource, in place of those it had. They go with the resource.
     case setTags(TaggedResource, [String: String])
     case putEventConfigurations(EventConfigurations)

@@ -7,6 +7,7 @@ package enum RecordKey: Hashable, Sendable {
     case thingType(ThingTypeName)
     case thingGroup(ThingGroupName)
     case billingGroup(BillingGroupName)
+    case certificateProvider(CertificateProviderName)
     case certificate(CertificateID)
     /// A public key that was ever seen, whether or not a certificate of it is left.
     case knownKey(PublicKeyFingerprint)
@@ -43,6 +44,8 @@ package enum RecordKey: Hashable, Sendable {
     case childrenOfGroup(ThingGroupName)
     /// Every dynamic group there is: AWS allows a hundred.
     case dynamicGroups
+    /// Every certificate provider there is: AWS allows one.
+    case certificateProviders
     /// One thing of the type, where there is any.
     case anyThingOfType(ThingTypeName)
     case certificatesWithKey(PublicKeyFingerprint)
@@ -80,10 +83,10 @@ package enum RecordKey: Hashable, Sendable {
             .authority,
             .ownershipToken, .allowlist, .tags,
             .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
-            .registrationTask, .registeredLine, .knownKey:
+            .registrationTask, .registeredLine, .knownKey, .certificateProvider:
             true
         case .documentOfThing, .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup,
-            .dynamicGroups,
+            .dynamicGroups, .certificateProviders,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .claimSpent,
@@ -100,6 +103,7 @@ package enum Record: Hashable, Sendable {
     case thingType(ThingType)
     case thingGroup(ThingGroup)
     case billingGroup(BillingGroup)
+    case certificateProvider(CertificateProvider)
     case certificate(Certificate)
     case renewal(Renewal)
     case policy(Policy)
@@ -124,6 +128,7 @@ package enum Record: Hashable, Sendable {
     case things([ThingName])
     case groups([ThingGroupName])
     case groupRecords([ThingGroup])
+    case certificateProviders([CertificateProvider])
     case certificates([CertificateID])
     case policies([PolicyName])
     case policyTargets([PolicyTarget])

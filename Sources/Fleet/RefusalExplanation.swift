@@ -4,6 +4,7 @@ extension RefusalReason {
         switch self.rawValue / 100 {
         case 11, 12: self.ofTheGateway
         case 21: self.ofARenewal
+        case 20 where self.isTheSigners: self.ofTheSigner
         case 10, 20..<40: self.ofTheRequest
         case 40..<62: self.ofTheTemplate
         case 62: self.ofTheAllowlist
@@ -34,6 +35,29 @@ extension RefusalReason {
             Explanation(
                 .certificate, "The request names another subject than the certificate has.",
                 do: "Ask with the certificate's own subject, or with none.")
+        default: self.ofTheService
+        }
+    }
+
+    private var isTheSigners: Bool {
+        [.signerTimedOut, .signerBusy, .signerFailed].contains(self)
+    }
+
+    private var ofTheSigner: Explanation {
+        switch self {
+        case .signerTimedOut:
+            Explanation(
+                .certificate, retryAfter: 5, "The certificate provider did not answer in time.",
+                do: "Look at its service; try again.")
+        case .signerBusy:
+            Explanation(
+                .certificate, retryAfter: 30, "The certificate provider failed too often.",
+                do: "It is left alone for 30 seconds; look at its service.")
+        case .signerFailed:
+            Explanation(
+                .certificate, retryAfter: 5,
+                "The certificate provider failed, or its answer cannot be used.",
+                do: "The log tells the cause, under the same correlation id; mend the provider.")
         default: self.ofTheService
         }
     }

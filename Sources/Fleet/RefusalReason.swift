@@ -24,6 +24,9 @@ package enum RefusalReason: Int, Hashable, Sendable, CaseIterable {
     case csrRefused = 2001
     case csrTooLong = 2002
     case keyNotFree = 2003
+    case signerTimedOut = 2004
+    case signerBusy = 2005
+    case signerFailed = 2006
     case renewalNotOffered = 2101
     case renewalTooEarly = 2102
     case renewalTooOften = 2103

@@ -53,6 +53,14 @@ extension RegistryView {
         }
     }
 
+    package var certificateProviders: [CertificateProvider] {
+        if case .certificateProviders(let found)? = self.entry(.certificateProviders)?.record {
+            found
+        } else {
+            []
+        }
+    }
+
     package func groupRecordsOfThing(_ name: ThingName) -> [ThingGroup] {
         if case .groupRecords(let found)? = self.entry(.groupRecordsOfThing(name))?.record {
             found

@@ -87,6 +87,16 @@ package struct RegistryView: Sendable {
         }
     }
 
+    package func certificateProvider(
+        _ name: CertificateProviderName
+    ) -> CertificateProvider? {
+        if case .certificateProvider(let record)? = self.entry(.certificateProvider(name))?.record {
+            record
+        } else {
+            nil
+        }
+    }
+
     package func renewal(of id: CertificateID) -> Renewal? {
         if case .renewal(let record)? = self.entry(.renewal(id))?.record { record } else { nil }
     }

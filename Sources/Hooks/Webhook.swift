@@ -16,10 +16,7 @@ package struct Webhook: Hashable, Sendable {
     private static let members = ["url", "timeoutMilliseconds", "secret", "caFile"]
     private static let timeouts = 50...30_000
 
-    /// No Lua text begins with a brace.
-    package static func describes(_ script: HookScript) -> Bool {
-        script.source.first { !$0.isWhitespace } == "{"
-    }
+    package static func describes(_ script: HookScript) -> Bool { script.isWebhook }
 
     /// - Throws: `FleetError.invalidRequest`, naming what is wrong.
     package init(_ script: HookScript) throws(FleetError) {

@@ -75,17 +75,18 @@ package final class Attempt: Sendable {
     /// judged by.
     func names(serial: String?) { self.state.withLock { $0.serial = serial?.clipped } }
 
-    func created(_ issued: IssuedCertificate) {
-        self.state.withLock { $0.certificate = issued.id }
-        self.note(
-            .certificate,
-            [
-                "certificate": .string(issued.id.rawValue),
-                "serialNumber": .string(issued.serialNumber),
-                "publicKey": .string(issued.publicKey.rawValue),
-                "notBefore": .string(issued.notBefore.description),
-                "notAfter": .string(issued.notAfter.description),
-            ])
+    /// - Parameter provider: who signed, where it was not this service.
+    func created(_ certificate: Certificate, by provider: CertificateProviderName?) {
+        self.state.withLock { $0.certificate = certificate.id }
+        var facts: JSONObject = [
+            "certificate": .string(certificate.id.rawValue),
+            "serialNumber": .string(certificate.serialNumber),
+            "publicKey": .string(certificate.publicKey.rawValue),
+            "notBefore": .string(certificate.notBefore.description),
+            "notAfter": .string(certificate.notAfter.description),
+        ]
+        facts["certificateProvider"] = provider.map { .string($0.rawValue) }
+        self.note(.certificate, facts)
         self.note(.commit, ["what": "the certificate, pending, and its ownership token"])
     }
 

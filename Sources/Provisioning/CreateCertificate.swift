@@ -28,7 +28,7 @@ extension Provisioner {
                 publicKey: pair.publicKey, as: choice, at: now)
             CrashPoint.reached(.afterSign)
             let token = try await self.register(
-                issued, by: .createKeysAndCertificate, for: publisher, at: now)
+                .issued(issued), by: .createKeysAndCertificate, for: publisher, at: now)
             return CreatedCertificate(
                 certificate: issued.id, pem: issued.pem, privateKeyPEM: pair.privateKeyPEM,
                 ownershipToken: token)
@@ -36,20 +36,27 @@ extension Provisioner {
     }
 
     /// AWS: CreateCertificateFromCsr. The same request again makes another certificate.
+    /// - Parameter isOurs: whether this service signs, whatever provider the account has.
     package func createCertificate(
-        csr: String, for publisher: Publisher, token form: OwnershipTokenMint.Form = .random
+        csr: String, for publisher: Publisher, token form: OwnershipTokenMint.Form = .random,
+        signedByUs isOurs: Bool = false
     ) async throws(FleetError) -> CreatedCertificate {
         try await self.perform(.createCertificateFromCSR, for: publisher) {
             () async throws(FleetError) -> CreatedCertificate in
             let standing = try await self.admit(publisher)
             let now = try self.issuingTime()
             let choice = try await self.certificateChoice(under: standing)
-            let issued = try await self.ports.issuer.issue(csr: csr, as: choice, at: now)
+            let signed: NewCertificate
+            if isOurs {
+                signed = .issued(try await self.ports.issuer.issue(csr: csr, as: choice, at: now))
+            } else {
+                signed = try await self.sign(csr: csr, as: choice, for: publisher, at: now)
+            }
             CrashPoint.reached(.afterSign)
             let token = try await self.register(
-                issued, by: .createCertificateFromCSR, for: publisher, at: now, token: form)
+                signed, by: .createCertificateFromCSR, for: publisher, at: now, token: form)
             return CreatedCertificate(
-                certificate: issued.id, pem: issued.pem, privateKeyPEM: nil,
+                certificate: signed.id, pem: signed.pem, privateKeyPEM: nil,
                 ownershipToken: token)
         }
     }
@@ -57,17 +64,17 @@ extension Provisioner {
     /// Commits the certificate, pending, together with its token. Until then the certificate is
     /// bytes in this process and has never been anywhere else.
     private func register(
-        _ issued: IssuedCertificate, by operation: ProvisioningOperation,
+        _ signed: NewCertificate, by operation: ProvisioningOperation,
         for publisher: Publisher, at now: UnixTime, token form: OwnershipTokenMint.Form = .random
     ) async throws(FleetError) -> Secret<String> {
         let minted = self.mint.mint(
-            certificate: issued.id, claim: publisher.principal, at: now, as: form)
+            certificate: signed.id, claim: publisher.principal, at: now, as: form)
         let creation = CertificateCreation(
-            issued: issued, operation: operation, publisher: publisher, token: minted.hash,
+            signed: signed, operation: operation, publisher: publisher, token: minted.hash,
             at: now)
         try await self.settle { () async throws(FleetError) in
             let view = try await self.ports.store.load(creation.keys) { view in
-                KeyReuse.keys(ofOthers: view.certificatesWithKey(issued.publicKey))
+                KeyReuse.keys(ofOthers: view.certificatesWithKey(signed.publicKey))
             }
             let set = try creation.changeSet(in: view)
             CrashPoint.reached(.beforeCreateCommit)
@@ -75,24 +82,31 @@ extension Provisioner {
                 set, by: .principal(publisher.principal, from: publisher.sourceAddress))
         }
         CrashPoint.reached(.afterCreateCommit)
-        Attempt.current?.created(issued)
-        self.announce(.certificateCreated(issued.id, creation.origin))
+        Attempt.current?.created(
+            signed.record(from: creation.origin, at: now), by: creation.provided?.provider)
+        self.announce(.certificateCreated(signed.id, creation.origin))
         return Secret(minted.text)
     }
 }
 
 /// Whether a certificate that has just been signed may come to be.
 struct CertificateCreation {
-    let issued: IssuedCertificate
+    let signed: NewCertificate
     let operation: ProvisioningOperation
     let publisher: Publisher
     let token: OwnershipTokenHash
     let at: UnixTime
 
     var keys: Set<RecordKey> {
-        KeyReuse.keys(of: self.issued.publicKey)
+        KeyReuse.keys(of: self.signed.publicKey)
             .union(ClaimStanding.keysToCreate(self.publisher.principal))
-            .union([.certificate(self.issued.id), .ownershipToken(self.token)])
+            .union(self.signed.keys)
+            .union([.certificate(self.signed.id), .ownershipToken(self.token)])
+    }
+
+    /// What somebody else signed; nil where this service did.
+    var provided: ProvidedCertificate? {
+        if case .provided(let provided) = self.signed { provided } else { nil }
     }
 
     var origin: Provenance.Origin {
@@ -110,26 +124,33 @@ struct CertificateCreation {
         var origin = self.origin
         origin.station = standing.station
         origin.lot = standing.lot
-        origin.profile = self.issued.profile
         let sharers: [Precondition]
         do throws(FleetError) {
-            sharers = try KeyReuse.check(self.issued.publicKey, as: .invalidCSR, in: view)
+            sharers = try KeyReuse.check(self.signed.publicKey, as: .invalidCSR, in: view)
         } catch { throw error.because(.keyNotFree) }
-        let certificate = Certificate(
-            issued: self.issued, kind: .device, status: .pendingActivation, reason: nil,
-            at: self.at, provenance: Provenance(origin: origin))
+        if let authority = self.provided?.authority,
+            view.authority(authority.id)?.status != .active
+        {
+            throw FleetError(
+                .internalFailure, "the authority of the certificate is not active any more",
+                resource: authority.id.rawValue
+            ).because(.signerFailed)
+        }
+        let certificate = self.signed.record(from: origin, at: self.at)
         let token = OwnershipToken(
-            hash: self.token, certificate: self.issued.id, claim: self.publisher.principal,
+            hash: self.token, certificate: certificate.id, claim: self.publisher.principal,
             issuedAt: self.at,
             expiresAt: self.at.advanced(bySeconds: Limits.ownershipTokenSeconds))
+        var detail: JSONObject = ["clientId": .string(self.publisher.clientID)]
+        for (name, value) in self.provided?.detail.members ?? [] { detail[name] = value }
         return ChangeSet(
             action: self.operation.rawValue,
             preconditions: [
                 view.asSeen(.certificate(self.publisher.principal)),
-                .absent(.certificate(self.issued.id)), .absent(.ownershipToken(self.token)),
-            ] + sharers + standing.preconditionsOfCreation,
-            changes: [.putCertificate(certificate), .putOwnershipToken(token)],
-            detail: ["clientId": .string(self.publisher.clientID)])
+                .absent(.certificate(certificate.id)), .absent(.ownershipToken(self.token)),
+            ] + self.signed.keys.map { view.asSeen($0) } + sharers
+                + standing.preconditionsOfCreation,
+            changes: [.putCertificate(certificate), .putOwnershipToken(token)], detail: detail)
     }
 }
 

@@ -15,6 +15,8 @@ package final class Provisioner: Sendable {
         package let hook: any PreProvisioningHook
         package let clock: any WallClock
         package let entropy: any Entropy
+        /// nil where nobody but this service can sign.
+        package var signing: Signing?
 
         package init(
             store: any FleetStore, issuer: any CertificateIssuer, keyPairs: any KeyPairSource,

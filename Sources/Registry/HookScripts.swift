@@ -126,6 +126,18 @@ package enum HookScripts {
         return set
     }
 
+    /// The hook that an ARN names: `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:ALIAS]` as tools
+    /// write it, or any other that ends in the name of a hook of this service.
+    /// - Throws: `FleetError.invalidRequest` where what it ends in can be no hook's name.
+    package static func name(calledBy target: String) throws(FleetError) -> HookName {
+        let parts = target.split(separator: ":", omittingEmptySubsequences: false)
+        if let function = parts.firstIndex(of: "function"), function + 1 < parts.count {
+            return try HookName(String(parts[function + 1]))
+        }
+        let last = target.split(whereSeparator: { $0 == ":" || $0 == "/" }).last
+        return try HookName(last.map(String.init) ?? target)
+    }
+
     private static func existing(
         _ name: HookName, in view: RegistryView
     ) throws(FleetError) -> HookScript {

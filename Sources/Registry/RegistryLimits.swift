@@ -23,6 +23,8 @@ package enum RegistryLimits {
     /// Groups to add, and to remove, in one UpdateThingGroupsForThing.
     package static let groupsPerUpdateMax = 10
 
+    package static let certificateProvidersMax = 1
+
     package static let tagsPerResourceMax = 50
     package static let tagKeyCharactersMax = 128
     package static let tagValueCharactersMax = 256

@@ -22,7 +22,7 @@ package enum Tags {
 
     /// What `tag`, `untag` and a listing have to see.
     package static func keys(_ resource: TaggedResource) -> Set<RecordKey> {
-        Set([resource.key, .tags(resource)].compactMap { $0 })
+        [resource.key, .tags(resource)]
     }
 
     /// The tags of a resource that exists (AWS: ListTagsForResource).
@@ -30,7 +30,7 @@ package enum Tags {
     package static func existing(
         _ resource: TaggedResource, in view: RegistryView
     ) throws(FleetError) -> [String: String] {
-        guard let key = resource.key, view.entry(key) != nil else {
+        guard view.entry(resource.key) != nil else {
             throw FleetError(
                 .notFound, "there is no resource '\(resource)'", resource: resource.path)
         }
@@ -63,9 +63,10 @@ package enum Tags {
         in view: RegistryView
     ) throws(FleetError) -> ChangeSet {
         try Self.check(count: tags.count, of: resource)
-        var set = ChangeSet(action: action, preconditions: [view.asSeen(.tags(resource))])
         // The resource must not go meanwhile and leave its tags behind.
-        if let key = resource.key { set.preconditions.append(.present(key)) }
+        var set = ChangeSet(
+            action: action,
+            preconditions: [view.asSeen(.tags(resource)), .present(resource.key)])
         if tags != view.tags(of: resource) { set.changes = [.setTags(resource, tags)] }
         return set
     }

@@ -22,6 +22,7 @@ enum Schema {
         Self.enrolmentFindings,
         Self.publicKeys,
         Self.renewals,
+        Self.certificateProviders,
     ]
 
     static var version: Int { Self.steps.count }

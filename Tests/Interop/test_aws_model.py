@@ -7,6 +7,7 @@ import pytest
 
 import aws
 from gateway import SLIPWAY
+from test_certificate_providers import OPERATIONS, TARGET, put_webhook
 
 POLICY = json.dumps({
     "Version": "2012-10-17",
@@ -156,6 +157,19 @@ def templates(iot):
     iot.delete_provisioning_template(templateName="m-template")
 
 
+def providers(iot, folder, control):
+    put_webhook(control, folder, 1, aws.authority(folder, "provider")[1])
+    name = "m-provider"
+    iot.create_certificate_provider(
+        certificateProviderName=name, lambdaFunctionArn=TARGET,
+        accountDefaultForOperations=OPERATIONS, tags=[{"Key": "k", "Value": "v"}])
+    iot.describe_certificate_provider(certificateProviderName=name)
+    iot.update_certificate_provider(
+        certificateProviderName=name, lambdaFunctionArn=TARGET + ":live")
+    iot.list_certificate_providers(ascendingOrder=True)
+    iot.delete_certificate_provider(certificateProviderName=name)
+
+
 def registration(iot, folder, control):
     _, request = aws.csr(folder, "m-registered")
     iot.register_thing(templateBody=BULK_TEMPLATE, parameters={
@@ -232,6 +246,7 @@ def test_every_operation_answers_as_the_model_says(control, tmp_path):
     principals(iot, certificate)
     authorities(iot, tmp_path)
     templates(iot)
+    providers(iot, tmp_path, control)
     if "RegisterThing" in ours:
         registration(iot, tmp_path, control)
     if "SearchIndex" in ours:

@@ -43,6 +43,10 @@ final class FakeIssuer: CertificateIssuer {
         return Self.fingerprint(Array(pem.utf8))
     }
 
+    func identity(ofCSR pem: String) throws(FleetError) -> RequestedIdentity {
+        RequestedIdentity(publicKey: try self.publicKey(ofCSR: pem), subject: "CN=Device")
+    }
+
     /// `CSR X` keeps the subject; `CSR X as CN=y` has another.
     func renew(
         _ predecessor: String, for key: RenewalKey, profile: String?, at now: UnixTime
@@ -177,6 +181,7 @@ struct ProvisioningFixture {
     let issuer = FakeIssuer()
     let keyPairs = FakeKeyPairs()
     let hook = FakeHook()
+    let signer = FakeSigner()
     let events = EventLog()
     let provisioner: Provisioner
     let service: ProvisioningService
@@ -198,10 +203,12 @@ struct ProvisioningFixture {
         self.store = InMemoryFleetStore(clock: self.clock)
         let events = self.events
         let entropy = SeededEntropy()
+        var ports = Provisioner.Ports(
+            store: wrapped ?? self.store, issuer: self.issuer, keyPairs: self.keyPairs,
+            hook: self.hook, clock: self.clock, entropy: entropy)
+        ports.signing = Provisioner.Signing(signer: self.signer, inspector: SignedInspector())
         self.provisioner = Provisioner(
-            ports: Provisioner.Ports(
-                store: wrapped ?? self.store, issuer: self.issuer, keyPairs: self.keyPairs,
-                hook: self.hook, clock: self.clock, entropy: entropy),
+            ports: ports,
             mint: try OwnershipTokenMint(
                 key: Secret(WipedBytes([UInt8](repeating: 7, count: 32))), entropy: entropy),
             settings: settings, observe: { events.add($0) })

@@ -115,6 +115,14 @@ private struct Scene {
         case .csrTooLong:
             let text = String(repeating: "x", count: 5000)
             self.payload = #"{"certificateSigningRequest":"\#(text)"}"#
+        case .signerTimedOut, .signerBusy, .signerFailed:
+            self.parameter = nil
+            try await self.fixture.putProvider()
+            let outcomes: [RefusalReason: SigningOutcome] = [
+                .signerTimedOut: .timedOut, .signerBusy: .busy,
+            ]
+            self.fixture.signer.answer(outcomes[reason] ?? .failed(cause: "nonsense"))
+            self.payload = #"{"certificateSigningRequest":"CSR own"}"#
         default:
             self.parameter = nil
             let (id, _) = try await self.fixture.create(key: "own")

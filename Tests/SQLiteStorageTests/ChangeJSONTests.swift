@@ -11,6 +11,8 @@ import Testing
             .deleteThing(Samples.thingName(1)), .deleteThingType(Samples.typeName(1)),
             .deleteThingGroup(Samples.groupName(1)),
             .deleteBillingGroup(Samples.billingGroupName(1)),
+            .deleteCertificateProvider(Samples.providerName(1)),
+            .putCertificateProvider(Samples.provider(0)),
             .setBillingGroup(Samples.thingName(1), Samples.billingGroupName(1)),
             .setBillingGroup(Samples.thingName(1), nil),
             .setTags(.authority(Samples.certificateID(1)), [:]),

@@ -138,6 +138,7 @@ import Testing
         .deleteThingType(Samples.typeName(1)),
         .deleteThingGroup(Samples.groupName(1)),
         .deleteBillingGroup(Samples.billingGroupName(1)),
+        .deleteCertificateProvider(Samples.providerName(1)),
         .removeThingFromGroup(Samples.thingName(1), Samples.groupName(1)),
         .deleteCertificate(Samples.certificateID(1)), .deletePolicy(Samples.policyName(1)),
         .deleteAuthority(Samples.certificateID(1)),

@@ -42,7 +42,8 @@ extension FleetTables {
             .allowlist,
             .tags,
             .accessKey, .role, .eventConfigurations, .indexingConfiguration,
-            .registrationCode, .registrationTask, .registeredLine, .knownKey:
+            .registrationCode, .registrationTask, .registeredLine, .knownKey,
+            .certificateProvider:
             self.records[key]
         case .documentOfThing(let name):
             self.document(name).map { RegistryView.Entry(record: .document($0), revision: 0) }
@@ -58,6 +59,8 @@ extension FleetTables {
             }
         case .dynamicGroups:
             Self.set(Set(self.allGroups.filter(\.isDynamic).map(\.name))) { .groups($0) }
+        case .certificateProviders:
+            Self.entry(self.allProviders) { .certificateProviders($0) }
         case .anyThingOfType(let name):
             Self.entry(
                 self.allThings.filter { $0.typeName == name }.map(\.name).sorted().prefix(1)
@@ -195,6 +198,10 @@ extension FleetTables {
         case .setBillingGroup(let thing, let group):
             try self.setBillingGroup(of: thing, group, revision)
         case .deleteBillingGroup(let name): self.deleteBillingGroup(name, revision)
+        case .putCertificateProvider(let provider):
+            self.put(.certificateProvider(provider.name), .certificateProvider(provider), revision)
+        case .deleteCertificateProvider(let name):
+            self.delete(.certificateProvider(name), tagged: .certificateProvider(name))
         case .setTags(let resource, let tags):
             self.records[.tags(resource)] =
                 tags.isEmpty ? nil : RegistryView.Entry(record: .tags(tags), revision: revision)
@@ -526,6 +533,12 @@ extension FleetTables {
         self.records.values.compactMap {
             if case .thingGroup(let group) = $0.record { group } else { nil }
         }
+    }
+
+    var allProviders: [CertificateProvider] {
+        self.records.values.compactMap {
+            if case .certificateProvider(let provider) = $0.record { provider } else { nil }
+        }.sorted { $0.name < $1.name }
     }
 
     var allAuthorities: [Authority] {

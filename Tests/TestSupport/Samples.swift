@@ -94,6 +94,17 @@ package enum Samples {
             createdAt: self.time)
     }
 
+    package static func providerName(_ number: Int) -> CertificateProviderName {
+        CertificateProviderName(checked: "provider-\(number)")
+    }
+
+    package static func provider(_ number: Int) -> CertificateProvider {
+        CertificateProvider(
+            name: self.providerName(number), target: "arn:aws:lambda:x:1:function:signer",
+            hook: HookName(checked: "signer"), clientToken: number == 0 ? nil : "token",
+            createdAt: self.time, lastModifiedAt: self.time.advanced(bySeconds: 1))
+    }
+
     package static var indexingConfiguration: IndexingConfiguration {
         var things = IndexingConfiguration.Things(
             mode: .registryAndShadow, indexesConnectivity: true, indexesNamedShadows: true)

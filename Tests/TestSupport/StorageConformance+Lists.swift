@@ -31,7 +31,7 @@ extension StorageConformance {
                 (.allowlistEntries(Samples.listName), 1),
                 (.ownershipTokensExpired(before: UnixTime(milliseconds: .max)), 2),
                 (.registrationTasks(nil), 2), (.registrationTasks(.failed), 1),
-                (.commits, 31), (.claimTerms, 1), (.renewalsOpen, 1),
+                (.commits, 32), (.claimTerms, 1), (.renewalsOpen, 1),
             ]
             for (subject, count) in subjects {
                 let whole = try await store.page(ListQuery(subject))

@@ -94,7 +94,7 @@ private struct RandomFleet {
 
     static var allKeys: Set<RecordKey> {
         var keys: Set<RecordKey> = [
-            .allowlist(Samples.listName), .dynamicGroups,
+            .allowlist(Samples.listName), .dynamicGroups, .certificateProviders,
             .anyThingOfType(ThingTypeName(checked: "sensor")),
         ]
         for number in Self.names {
@@ -153,7 +153,11 @@ private struct RandomFleet {
         let time = Samples.time.advanced(bySeconds: Int64(a))
         let target: PolicyTarget =
             a < 2 ? .certificate(Samples.certificateID(a)) : .thingGroup(Samples.groupName(a))
-        switch Int.random(in: 0..<47, using: &self.random) {
+        switch Int.random(in: 0..<50, using: &self.random) {
+        case 47: return .putCertificateProvider(Samples.provider(a))
+        case 48: return .deleteCertificateProvider(Samples.providerName(a))
+        case 49:
+            return .setTags(.certificateProvider(Samples.providerName(b)), ["d": "\(a)"])
         case 0, 1: return .putThing(Samples.thing(a, version: b + 1))
         case 2: return .deleteThing(thing)
         case 3, 4: return .putThingGroup(Samples.group(b))

@@ -282,6 +282,11 @@ extension StorageConformance {
                 .putThingGroup(Samples.dynamicGroup(2))
             ),
             (
+                .certificateProvider(Samples.providerName(1)),
+                .certificateProvider(Samples.provider(1)),
+                .putCertificateProvider(Samples.provider(1))
+            ),
+            (
                 .billingGroup(Samples.billingGroupName(1)),
                 .billingGroup(Samples.billingGroup(1)),
                 .putBillingGroup(Samples.billingGroup(1))
@@ -384,7 +389,7 @@ extension StorageConformance {
             .allowlist(Samples.listName), .documentOfThing(Samples.thingName(1)),
             .groupsOfThing(Samples.thingName(1)),
             .groupRecordsOfThing(Samples.thingName(1)), .childrenOfGroup(Samples.groupName(1)),
-            .dynamicGroups, .anyThingOfType(Samples.typeName(1)),
+            .dynamicGroups, .certificateProviders, .anyThingOfType(Samples.typeName(1)),
             .authoritiesWithSubject("CN=Issuing CA"), .anyTargetOfPolicy(Samples.policyName(1)),
             .versionsOfTemplate(TemplateName(checked: "line")),
             .attachment(Samples.thingName(1), Samples.certificateID(1)),

@@ -92,6 +92,12 @@ package final class Issuer: CertificateIssuer {
         try SigningRequest(pem: pem, rules: self.rules).key.fingerprint
     }
 
+    package func identity(ofCSR pem: String) throws(FleetError) -> RequestedIdentity {
+        let request = try SigningRequest(pem: pem, rules: self.rules)
+        return RequestedIdentity(
+            publicKey: request.key.fingerprint, subject: request.requestedSubject)
+    }
+
     package func renew(
         _ predecessor: String, for key: RenewalKey, profile: String?, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {

@@ -11,6 +11,8 @@ package struct SigningRequest: Sendable {
     /// nil where the request names nothing that we keep.
     package let subject: SubjectName?
     package let key: SubjectKey
+    /// The whole subject, as the request says it (RFC 4514).
+    package let requestedSubject: String
 
     /// - Throws: `FleetError.invalidCSR` saying what is wrong.
     package init(pem: String, rules: KeyRules) throws(FleetError) {
@@ -55,6 +57,7 @@ package struct SigningRequest: Sendable {
         guard let subject = DistinguishedName(subjectNode) else {
             throw Self.refusal("its subject is no Name (RFC 5280 4.1.2.4)")
         }
+        self.requestedSubject = subject.description
         self.key = try SubjectKey(keyNode, rules: rules)
         do {
             try SignatureCheck(algorithm)

@@ -128,21 +128,10 @@ package enum TemplateOperations {
         }
         let target = try members.text("targetArn")
         return Templates.HookReference(
-            name: try Self.hookName(target), target: target, payloadVersion: version)
+            name: try HookScripts.name(calledBy: target), target: target, payloadVersion: version)
     }
 
     private static let payloadVersion = "2020-04-01"
-
-    /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:ALIAS]` as tools write it, or any other ARN
-    /// that ends in the name of a hook of this service.
-    private static func hookName(_ target: String) throws(FleetError) -> HookName {
-        let parts = target.split(separator: ":", omittingEmptySubsequences: false)
-        if let function = parts.firstIndex(of: "function"), function + 1 < parts.count {
-            return try HookName(String(parts[function + 1]))
-        }
-        let last = target.split(whereSeparator: { $0 == ":" || $0 == "/" }).last
-        return try HookName(last.map(String.init) ?? target)
-    }
 
     private static func describe(
         _ request: OperationRequest, _ services: ControlPlaneServices

@@ -31,6 +31,10 @@ package protocol CertificateIssuer: Sendable {
     /// The key that a request presents, once the request is found in order.
     func publicKey(ofCSR pem: String) throws(FleetError) -> PublicKeyFingerprint
 
+    /// Whose certificate a request asks for, once the request is found in order.
+    /// - Throws: `FleetError.invalidCSR`, as `issue`.
+    func identity(ofCSR pem: String) throws(FleetError) -> RequestedIdentity
+
     /// A claim's certificate, for a key that this service made itself.
     /// - Parameter validitySeconds: how long it lives from `now`.
     func issueClaim(
@@ -85,6 +89,18 @@ package struct CertificateChoice: Hashable, Sendable {
 
     /// Whatever the service issues by itself.
     package static let standard = CertificateChoice(issuer: nil, profile: nil)
+}
+
+/// What a request presents of whoever sent it.
+package struct RequestedIdentity: Hashable, Sendable {
+    package let publicKey: PublicKeyFingerprint
+    /// RFC 4514, as the request says it; empty where it says nothing.
+    package let subject: String
+
+    package init(publicKey: PublicKeyFingerprint, subject: String) {
+        self.publicKey = publicKey
+        self.subject = subject
+    }
 }
 
 /// A key pair made for a device that cannot make its own.

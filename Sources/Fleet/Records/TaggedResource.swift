@@ -49,8 +49,8 @@ package enum TaggedResource: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The record that must be there for it to be tagged; nil for what has none yet.
-    package var key: RecordKey? {
+    /// The record that must be there for it to be tagged.
+    package var key: RecordKey {
         switch self {
         case .thingType(let name): .thingType(name)
         case .thingGroup(let name): .thingGroup(name)
@@ -58,7 +58,7 @@ package enum TaggedResource: Hashable, Sendable, CustomStringConvertible {
         case .policy(let name): .policy(name)
         case .template(let name): .template(name)
         case .authority(let id): .authority(id)
-        case .certificateProvider: nil
+        case .certificateProvider(let name): .certificateProvider(name)
         }
     }
 }

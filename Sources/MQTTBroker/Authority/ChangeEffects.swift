@@ -69,6 +69,7 @@ struct ChangeEffects: Sendable {
             .putRevocation, .recordFinding, .releaseHold, .noteKeyWeakness, .putRenewal,
             .addPolicyVersion(_, _, isDefault: false), .putThingType, .deleteThingType,
             .putBillingGroup, .setBillingGroup, .deleteBillingGroup, .setTags,
+            .putCertificateProvider, .deleteCertificateProvider,
             .putEventConfigurations, .putIndexingConfiguration,
             .putTemplate, .deleteTemplate, .putTemplateVersion, .deleteTemplateVersion,
             .putHook, .deleteClaim, .spendClaim, .setClaimSpent, .putRegistrationCode,

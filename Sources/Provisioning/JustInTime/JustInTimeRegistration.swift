@@ -101,7 +101,9 @@ package struct JustInTimeRegistration: ClientTrust {
         guard certificate.status == .pendingActivation, let issuer = certificate.issuerID,
             let authority = try await self.store.load([.authority(issuer)]).authority(issuer),
             authority.role == .registered, authority.status == .active,
-            authority.registration.isAutomatic
+            authority.registration.isAutomatic,
+            // One that a claim asked for waits for its token, whoever signed it.
+            certificate.provenance?.origin.claim == nil
         else {
             throw FleetError(
                 .certificateState, "the certificate is \(certificate.status.rawValue)",

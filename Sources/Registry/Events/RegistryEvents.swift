@@ -107,6 +107,7 @@ private struct EventDraft {
         case .removeThingFromGroup(let thing, let group): self.add(thing, group, .removed)
         case .recordFinding(let finding): self.add(finding)
         case .putBillingGroup, .setBillingGroup, .deleteBillingGroup, .setTags,
+            .putCertificateProvider, .deleteCertificateProvider,
             .putEventConfigurations, .putIndexingConfiguration, .putCertificate,
             .setCertificateStatus, .setProvenance, .recordFirstSeen, .deleteCertificate, .putPolicy,
             .putRevocation, .releaseHold, .noteKeyWeakness, .putRenewal,

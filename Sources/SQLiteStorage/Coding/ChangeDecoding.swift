@@ -14,6 +14,12 @@ extension Change {
             .setBillingGroup(try $0.name("thing"), try $0.optionalName("billingGroup"))
         },
         "deleteBillingGroup": { .deleteBillingGroup(try $0.name("billingGroup")) },
+        "putCertificateProvider": {
+            .putCertificateProvider(try CertificateProvider(json: $0.value("record")))
+        },
+        "deleteCertificateProvider": {
+            .deleteCertificateProvider(try $0.name("certificateProvider"))
+        },
         "setTags": {
             .setTags(try TaggedResource(json: $0.value("resource")), try $0.map("tags"))
         },

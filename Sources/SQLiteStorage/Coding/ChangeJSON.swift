@@ -29,6 +29,10 @@ extension Change {
                 ("billingGroup", RecordJSON.name(group)))
         case .deleteBillingGroup(let name):
             Self.of("deleteBillingGroup", ("billingGroup", RecordJSON.name(name)))
+        case .putCertificateProvider(let record):
+            Self.put("putCertificateProvider", record.json)
+        case .deleteCertificateProvider(let name):
+            Self.of("deleteCertificateProvider", ("certificateProvider", RecordJSON.name(name)))
         case .setTags(let resource, let tags):
             Self.of(
                 "setTags", ("resource", .string(resource.path)), ("tags", RecordJSON.map(tags)))

@@ -143,3 +143,23 @@ extension BillingGroup {
             createdAt: try fields.time("createdAt"))
     }
 }
+
+extension CertificateProvider {
+    var json: JSONValue {
+        RecordJSON.object(
+            ("name", RecordJSON.name(self.name)), ("target", .string(self.target)),
+            ("hook", RecordJSON.name(self.hook)),
+            ("clientToken", RecordJSON.text(self.clientToken)),
+            ("createdAt", RecordJSON.time(self.createdAt)),
+            ("lastModifiedAt", RecordJSON.time(self.lastModifiedAt)))
+    }
+
+    init(json: JSONValue?) throws {
+        let fields = try JSONFields(json, "a certificate provider")
+        self.init(
+            name: try fields.name("name"), target: try fields.text("target"),
+            hook: try fields.name("hook"), clientToken: try fields.optionalText("clientToken"),
+            createdAt: try fields.time("createdAt"),
+            lastModifiedAt: try fields.time("lastModifiedAt"))
+    }
+}

@@ -32,6 +32,10 @@ struct ChangeWriter {
             try GroupTables.set(group, of: thing, revision, db)
         case .deleteBillingGroup(let name):
             try GroupTables.deleteBillingGroup(name, revision, db)
+        case .putCertificateProvider(let record):
+            try CertificateProviderTable.put(record, revision, db)
+        case .deleteCertificateProvider(let name):
+            try CertificateProviderTable.delete(name, db)
         case .setTags(let resource, let tags): try TagTables.set(resource, tags, revision, db)
         case .putEventConfigurations(let record): try TagTables.put(record, revision, db)
         case .putIndexingConfiguration(let record): try IndexingTable.put(record, revision, db)
@@ -163,7 +167,8 @@ struct ChangeWriter {
         case .putRenewal(let record): "the renewal of certificate \(record.predecessor)"
         case .putThing, .deleteThing, .putThingType, .deleteThingType, .putThingGroup,
             .deleteThingGroup, .removeThingFromGroup, .putBillingGroup, .deleteBillingGroup,
-            .setTags, .putEventConfigurations, .putIndexingConfiguration, .putCertificate,
+            .putCertificateProvider, .deleteCertificateProvider, .setTags, .putEventConfigurations,
+            .putIndexingConfiguration, .putCertificate,
             .setCertificateStatus,
             .setProvenance, .recordFirstSeen, .deleteCertificate, .putPolicy, .deletePolicy,
             .putRevocation, .recordFinding, .releaseHold, .noteKeyWeakness,

@@ -43,6 +43,8 @@ extension RecordLoader {
         case .thingGroup(let name): try self.revision("thing_groups", "name = ?", name.rawValue)
         case .billingGroup(let name):
             try self.revision("billing_groups", "name = ?", name.rawValue)
+        case .certificateProvider(let name):
+            try self.revision("certificate_providers", "name = ?", name.rawValue)
         case .certificate(let id): try self.revision("certificates", "id = ?", id.rawValue)
         case .knownKey(let key):
             try self.revision("public_keys", "fingerprint = ?", key.rawValue)
@@ -86,7 +88,8 @@ extension RecordLoader {
                 line.task.rawValue, line.number, of: "registered_lines"
             ) { try $0.int64() }
         case .documentOfThing, .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup,
-            .dynamicGroups, .anyThingOfType, .certificatesWithKey, .authoritiesWithKey,
+            .dynamicGroups, .certificateProviders, .anyThingOfType, .certificatesWithKey,
+            .authoritiesWithKey,
             .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .claimSpent,

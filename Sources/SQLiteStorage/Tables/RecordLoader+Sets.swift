@@ -18,6 +18,7 @@ extension RecordLoader {
         case .dynamicGroups:
             try self.groups(
                 "SELECT name FROM thing_groups WHERE index_name IS NOT NULL ORDER BY name")
+        case .certificateProviders: try self.certificateProviders()
         case .anyThingOfType(let name):
             try self.db.first(
                 "SELECT name FROM things WHERE type_name = ? ORDER BY name LIMIT 1",
@@ -66,7 +67,7 @@ extension RecordLoader {
             .authority,
             .ownershipToken, .allowlist, .tags,
             .eventConfigurations, .indexingConfiguration, .registrationCode, .accessKey, .role,
-            .registrationTask, .registeredLine, .knownKey:
+            .registrationTask, .registeredLine, .knownKey, .certificateProvider:
             nil
         }
     }

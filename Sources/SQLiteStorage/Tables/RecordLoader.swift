@@ -26,6 +26,7 @@ struct RecordLoader {
             try self.one(
                 "billing_groups", GroupTables.billingGroupColumns, "name = ?", name.rawValue
             ) { .billingGroup(try GroupTables.billingGroup(&$0)) }
+        case .certificateProvider(let name): try self.certificateProvider(name)
         case .certificate(let id):
             try self.one(
                 "certificates", CertificateTables.certificateColumns, "id = ?", id.rawValue
@@ -70,7 +71,8 @@ struct RecordLoader {
         case .registrationTask(let id): try self.task(id)
         case .registeredLine(let line): try self.line(line)
         case .documentOfThing, .groupsOfThing, .groupRecordsOfThing, .childrenOfGroup,
-            .dynamicGroups, .anyThingOfType, .certificatesWithKey, .authoritiesWithKey,
+            .dynamicGroups, .certificateProviders, .anyThingOfType, .certificatesWithKey,
+            .authoritiesWithKey,
             .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .claimSpent,

@@ -83,9 +83,9 @@ struct Composition: Sendable {
             path: installation.connectionLog, entropy: entropy, logger: logger)
         let log = ProvisioningLog(logger: logger, attempts: self.attempts)
         self.provisioner = Provisioner(
-            ports: Provisioner.Ports(
-                store: self.store, issuer: issuer, keyPairs: self.keyPairs, hook: self.webhooks,
-                clock: clock, entropy: entropy),
+            ports: Self.ports(
+                store: self.store, issuer: issuer, keyPairs: self.keyPairs,
+                webhooks: self.webhooks),
             mint: mint,
             settings: Self.provisioning(settings, realm), observe: { log.note($0) })
         try await EnrolmentParts.seedClock(of: self.provisioner, from: self.store)
@@ -106,6 +106,17 @@ struct Composition: Sendable {
         self.broker = try Self.broker(
             installation, settings: Self.brokerSettings(settings, files, logger),
             dependencies: dependencies)
+    }
+
+    private static func ports(
+        store: SQLiteFleetStore, issuer: Issuer, keyPairs: KeyPairPools, webhooks: WebhookCaller
+    ) -> Provisioner.Ports {
+        var ports = Provisioner.Ports(
+            store: store, issuer: issuer, keyPairs: keyPairs, hook: webhooks,
+            clock: SystemClock(), entropy: SystemEntropy())
+        ports.signing = Provisioner.Signing(
+            signer: webhooks, inspector: ForeignCertificateInspector())
+        return ports
     }
 
     private static func load(

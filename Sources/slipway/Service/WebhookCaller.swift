@@ -44,10 +44,20 @@ final class WebhookCaller: PreProvisioningHook {
         guard Webhook.describes(script) else {
             return await self.scripts.run(script, request: request)
         }
-        do throws(FleetError) {
-            let webhook = try Webhook(script)
-            return await self.ask(webhook, script, request)
-        } catch { return Self.failed(error.message) }
+        let body = JSONPrinter.bytes(HookContract.request(request))
+        switch await self.ask(script, body, at: request.time) {
+        case .answered(let json):
+            let answer = HookContract.answer(json)
+            return HookOutcome(
+                verdict: answer.verdict, reads: [], log: [], reasonCode: answer.reasonCode,
+                attributes: answer.attributes)
+        case .busy:
+            return HookOutcome(
+                verdict: .busy, reads: [], log: ["the webhook failed too often and is left alone"])
+        case .timedOut(let log): return HookOutcome(verdict: .timedOut, reads: [], log: log)
+        case .failed(let cause):
+            return HookOutcome(verdict: .failed(cause: cause), reads: [], log: [])
+        }
     }
 
     /// As `HookPool.check`: what is wrong with the text, nil where nothing is.
@@ -67,51 +77,52 @@ final class WebhookCaller: PreProvisioningHook {
         for client in clients { try? await client.shutdown() }
     }
 
-    private static func failed(_ cause: String) -> HookOutcome {
-        HookOutcome(verdict: .failed(cause: cause), reads: [], log: [])
+    /// What came of one question, whatever it was about.
+    enum Reply {
+        case answered(JSONValue)
+        case timedOut(log: [String])
+        /// It was not asked.
+        case busy
+        case failed(cause: String)
     }
 
-    private func ask(
-        _ webhook: Webhook, _ script: HookScript, _ request: HookRequest
-    ) async -> HookOutcome {
+    /// - Parameter millisecondsMax: how long the asker waits, whatever the webhook says of itself.
+    func ask(
+        _ script: HookScript, _ body: [UInt8], at time: UnixTime, millisecondsMax: Int = .max
+    ) async -> Reply {
+        let webhook: Webhook
         let client: HTTPClient
         let secret: SymmetricKey
         do throws(FleetError) {
+            webhook = try Webhook(script)
             (client, secret) = try self.line(webhook, script)
-        } catch { return Self.failed(error.message) }
+        } catch { return .failed(cause: error.message) }
         let admitted = self.lines.withLock {
             $0[script.digest]?.breaker.admits(at: .now) ?? true
         }
-        guard admitted else {
-            return HookOutcome(
-                verdict: .busy, reads: [], log: ["the webhook failed too often and is left alone"])
-        }
-        let body = JSONPrinter.bytes(HookContract.request(request))
+        guard admitted else { return .busy }
+        let milliseconds = min(webhook.timeoutMilliseconds, millisecondsMax)
         do {
             let reply = try await client.execute(
-                Self.message(webhook, script, body, secret, request.time),
-                deadline: .now() + .milliseconds(Int64(webhook.timeoutMilliseconds)))
+                Self.message(webhook, script, body, secret, time),
+                deadline: .now() + .milliseconds(Int64(milliseconds)))
             guard reply.status == .ok else {
                 self.note(script, failed: reply.status.code >= 500)
-                return Self.failed("the webhook answered \(reply.status.code)")
+                return .failed(cause: "the webhook answered \(reply.status.code)")
             }
             let bytes = try await reply.body.collect(upTo: HookLimits.answerBytesMax)
             self.note(script, failed: false)
-            let answer = HookContract.answer(try JSONParser.parse(Array(bytes.readableBytesView)))
-            return HookOutcome(
-                verdict: answer.verdict, reads: [], log: [], reasonCode: answer.reasonCode,
-                attributes: answer.attributes)
+            return .answered(try JSONParser.parse(Array(bytes.readableBytesView)))
         } catch let error as HTTPClientError where error == .deadlineExceeded {
             self.note(script, failed: true)
-            return HookOutcome(verdict: .timedOut, reads: [], log: [])
+            return .timedOut(log: [])
         } catch let error where Self.isUnreachable(error) {
             // A service that starts anew is there again in a moment, and so may the device be.
             self.note(script, failed: true)
-            return HookOutcome(
-                verdict: .timedOut, reads: [], log: ["the webhook's service cannot be reached"])
+            return .timedOut(log: ["the webhook's service cannot be reached"])
         } catch {
             self.note(script, failed: true)
-            return Self.failed("the webhook could not be asked: \("\(error)".clipped)")
+            return .failed(cause: "the webhook could not be asked: \("\(error)".clipped)")
         }
     }
 
