@@ -30,6 +30,19 @@ enum Terminal {
         return visible
     }
 
+    /// The same, and on one line: a value that a device chose must not read as lines of its own.
+    static func line(_ text: String) -> String {
+        var line = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\n": line.append(contentsOf: "\\n".unicodeScalars)
+            case "\t": line.append(contentsOf: "\\t".unicodeScalars)
+            default: line.append(scalar)
+            }
+        }
+        return Self.visible(String(line))
+    }
+
     private static func steers(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x09, 0x0A: false

@@ -48,10 +48,11 @@ struct TestCaseReport {
         var lines: [String] = []
         for suite in self.suites {
             lines.append(suite.file)
-            if let error = suite.error { lines.append("  BROKEN \(error)") }
+            if let error = suite.error { lines.append("  BROKEN \(Terminal.line(error))") }
             for one in suite.cases {
-                lines.append("  \(one.failures.isEmpty ? "ok    " : "FAILED") \(one.name)")
-                lines += one.failures.map { "           \($0)" }
+                let word = one.failures.isEmpty ? "ok    " : "FAILED"
+                lines.append("  \(word) \(Terminal.line(one.name))")
+                lines += one.failures.map { "           \(Terminal.line($0))" }
             }
             lines += suite.coverage
         }
@@ -80,8 +81,9 @@ struct TestCaseReport {
     private static func tap(
         _ name: String, _ failures: [String], _ number: Int, of file: String
     ) -> [String] {
-        let text = "\(file): \(name)".replacing("\\", with: "\\\\").replacing("#", with: "\\#")
-        let line = "\(failures.isEmpty ? "ok" : "not ok") \(number) - \(text.oneLine)"
+        let text = Terminal.line("\(file): \(name)")
+            .replacing("\\", with: "\\\\").replacing("#", with: "\\#")
+        let line = "\(failures.isEmpty ? "ok" : "not ok") \(number) - \(text)"
         guard !failures.isEmpty else { return [line] }
         return [line, "  ---", "  failures:"]
             + failures.map { "    - \(JSONPrinter.print(.string($0)))" } + ["  ..."]
@@ -127,8 +129,6 @@ struct TestCaseReport {
 }
 
 extension String {
-    fileprivate var oneLine: String { self.replacing("\n", with: " ").replacing("\r", with: " ") }
-
     /// For an attribute or text; what XML 1.0 cannot hold is a question mark.
     fileprivate var xml: String {
         var text = ""
@@ -139,6 +139,7 @@ extension String {
             case ">": text += "&gt;"
             case "\"": text += "&quot;"
             case "\n", "\t": text += " "
+            case "\u{FFFE}", "\u{FFFF}": text += "?"
             case _ where scalar.value < 0x20: text += "?"
             default: text.unicodeScalars.append(scalar)
             }

@@ -90,7 +90,7 @@ struct DryRunBatch {
         let table = self.rows.map { row in
             [
                 "line \(row.line)", row.outcome, row.thing ?? "-",
-                [row.code, row.message].compactMap { $0 }.joined(separator: ": "),
+                Terminal.line([row.code, row.message].compactMap { $0 }.joined(separator: ": ")),
             ]
         }
         for line in Terminal.table(table) { Terminal.say(line) }

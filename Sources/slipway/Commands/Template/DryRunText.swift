@@ -11,6 +11,7 @@ struct DryRunText {
         self.parameters()
         self.hook()
         self.line()
+        self.seenBefore()
         if let plan = report["plan"] {
             self.thing(plan)
         }
@@ -19,6 +20,7 @@ struct DryRunText {
             self.policies(plan)
             self.configuration(plan)
         }
+        self.groupPolicies()
         self.difference()
         self.effective()
         self.answers()
@@ -35,10 +37,13 @@ struct DryRunText {
         self.lines += Terminal.table(rows).map { "  " + $0 }
     }
 
+    /// On one line, whatever a device put into it.
     private func text(_ value: JSONValue?) -> String {
         guard let value else { return "-" }
-        return value.stringValue ?? JSONPrinter.print(value)
+        return Terminal.line(value.stringValue ?? JSONPrinter.print(value))
     }
+
+    private func text(_ name: String) -> String { Terminal.line(name) }
 
     private mutating func parameters() {
         let members = self.report["parameters"]?.objectValue?.members ?? []
@@ -46,7 +51,10 @@ struct DryRunText {
         self.title("Parameters")
         self.table(
             members.map { name, value in
-                [name, self.text(value["value"]), "from the \(Self.origin(value["from"]))"]
+                [
+                    self.text(name), self.text(value["value"]),
+                    "from the \(Self.origin(value["from"]))",
+                ]
             })
     }
 
@@ -76,11 +84,41 @@ struct DryRunText {
         }
     }
 
+    private static let outcomes = [
+        "registered": "both certificates count", "supersedes": "this certificate takes over",
+        "held": "held until somebody decides", "refused": "refused",
+    ]
+
+    /// What the serial number or the key means that was seen before.
+    private mutating func seenBefore() {
+        let verdicts = self.report["enrolment"]?.arrayValue ?? []
+        guard !verdicts.isEmpty else { return }
+        self.title("Seen before")
+        for verdict in verdicts {
+            let outcome = verdict["outcome"]?.stringValue ?? ""
+            self.lines.append(
+                "  \(self.text(verdict["finding"])): \(Self.outcomes[outcome] ?? outcome)")
+            for holder in verdict["holders"]?.arrayValue ?? [] {
+                self.lines.append("    by certificate \(self.text(holder))")
+            }
+            for thing in verdict["otherThings"]?.arrayValue ?? [] {
+                self.lines.append("    of thing \(self.text(thing))")
+            }
+        }
+    }
+
+    private mutating func groupPolicies() {
+        let ways = self.report["groupPolicies"]?.arrayValue ?? []
+        guard !ways.isEmpty else { return }
+        self.title("Policies of its groups")
+        self.table(ways.map { [self.text($0["policy"]), "of group \(self.text($0["group"]))"] })
+    }
+
     private mutating func hook() {
         guard let hook = self.report["hook"] else { return }
         self.title("Hook")
         var row = [self.text(hook["name"]), self.text(hook["outcome"])]
-        if let reason = hook["reason"]?.stringValue { row.append(reason) }
+        if let reason = hook["reason"] { row.append(self.text(reason)) }
         self.table([row])
         for line in hook["log"]?.arrayValue ?? [] { self.lines.append("  log: \(self.text(line))") }
     }
@@ -93,7 +131,7 @@ struct DryRunText {
             if let value = thing[member] { rows.append([member, self.text(value)]) }
         }
         for (name, value) in thing["attributes"]?.objectValue?.members ?? [] {
-            rows.append(["attribute \(name)", self.text(value)])
+            rows.append(["attribute \(self.text(name))", self.text(value)])
         }
         for group in plan["groups"]?["added"]?.arrayValue ?? [] {
             rows.append(["joins group", self.text(group)])
@@ -113,7 +151,7 @@ struct DryRunText {
             ]
         }
         for (name, value) in self.report["certificate"]?.objectValue?.members ?? [] {
-            rows.append([name, self.text(value)])
+            rows.append([self.text(name), self.text(value)])
         }
         guard !rows.isEmpty else { return }
         self.title("Certificate")
@@ -141,7 +179,7 @@ struct DryRunText {
         let members = plan["deviceConfiguration"]?.objectValue?.members ?? []
         guard !members.isEmpty else { return }
         self.title("Device configuration")
-        self.table(members.map { [$0.key, self.text($0.value)] })
+        self.table(members.map { [self.text($0.key), self.text($0.value)] })
     }
 
     private mutating func difference() {

@@ -170,10 +170,16 @@ struct DiffTemplate: AsyncParsableCommand {
             let serial = difference.parameters.members.map {
                 "\($0.key)=\($0.value.stringValue ?? "")"
             }
-            Terminal.say("\(difference.label) (\(serial.joined(separator: ", ")))")
+            let sample = Terminal.line(serial.joined(separator: ", "))
+            Terminal.say("\(difference.label) (\(sample))")
             for change in difference.changes {
-                if let before = change.before { Terminal.say("  - \(change.place): \(before)") }
-                if let after = change.after { Terminal.say("  + \(change.place): \(after)") }
+                let place = Terminal.line(change.place)
+                if let before = change.before {
+                    Terminal.say("  - \(place): \(Terminal.line(before))")
+                }
+                if let after = change.after {
+                    Terminal.say("  + \(place): \(Terminal.line(after))")
+                }
             }
         }
         let text = isSameText ? "; the texts are the same" : ""
