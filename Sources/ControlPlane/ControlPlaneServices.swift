@@ -71,7 +71,8 @@ package struct ControlPlaneServices: Sendable {
         self.realm = realm
         self.trial = DryRun(
             load: { keys async throws(FleetError) in try await store.load(keys) },
-            askHook: nil, foresee: nil, clock: clock, realm: realm)
+            askHook: nil, foresee: nil, clock: clock, realm: realm,
+            names: DryRun.names(in: store))
     }
 
     func requireIssuing() throws(FleetError) -> Issuing {

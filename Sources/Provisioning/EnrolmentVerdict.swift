@@ -69,26 +69,51 @@ package struct EnrolmentVerdict: Sendable {
         }
     }
 
-    /// - Parameters:
-    ///   - isRenewal: the publisher speaks for the thing already, with its own certificate.
-    ///   - station: as the registration that is asked for would have it.
-    ///   - view: holds the thing's principals, their certificates and those certificates' claims.
+    /// What a view that holds the thing's principals lacks yet to judge who comes: the
+    /// certificates that have the key or speak for the thing, and their claims.
+    static func further(
+        _ others: [CertificateID], of thing: ThingName, by claim: CertificateID,
+        in view: RegistryView
+    ) -> Set<RecordKey> {
+        let principals = view.principalsOfThing(thing)
+        guard !others.isEmpty || !principals.isEmpty else { return [] }
+        return KeyOwnership.keys(of: others)
+            .union(Self.keys(of: principals))
+            .union(Self.claims(of: principals, in: view))
+            .union([.claim(claim)])
+    }
+
+    /// Whoever comes with a serial number.
+    struct Arrival {
+        let certificate: CertificateID
+        /// nil for one that nobody had before.
+        let key: PublicKeyFingerprint?
+        /// The certificate that asks.
+        let claim: CertificateID
+        /// It speaks for the thing already, and is the thing's own.
+        var isRenewal = false
+        /// As the registration that is asked for would have it.
+        let station: String?
+    }
+
+    /// - Parameter view: holds the thing's principals, their certificates and those certificates'
+    ///   claims.
     static func judge(
-        _ thing: ThingName, _ pending: Certificate, by claim: CertificateID,
-        isRenewal: Bool = false,
-        station: String?, in view: RegistryView, settings: EnrolmentSettings, at now: UnixTime
+        _ thing: ThingName, _ arrival: Arrival, in view: RegistryView,
+        settings: EnrolmentSettings, at now: UnixTime
     ) -> EnrolmentVerdict {
+        let claim = arrival.claim
         let holders = Self.holders(
-            view.principalsOfThing(thing), besides: pending.id, in: view)
-        let isSameKey = holders.contains { $0.publicKey == pending.publicKey }
+            view.principalsOfThing(thing), besides: arrival.certificate, in: view)
+        let isSameKey = holders.contains { $0.publicKey == arrival.key }
         func verdict(
             _ finding: Finding, _ policy: EnrolmentSettings.Policy
         ) -> EnrolmentVerdict {
             EnrolmentVerdict(
                 finding: finding, policy: policy, holders: holders, thing: thing,
-                certificate: pending.id)
+                certificate: arrival.certificate)
         }
-        if isRenewal { return verdict(.renewal, .allow) }
+        if arrival.isRenewal { return verdict(.renewal, .allow) }
         guard !holders.isEmpty else { return verdict(.first, .allow) }
         if isSameKey { return verdict(.retry, settings.onRetry) }
         let isRework = holders.allSatisfy { held in
@@ -100,7 +125,7 @@ package struct EnrolmentVerdict: Sendable {
                 origin == claim
                 || view.claim(origin)?.station != nil
                     && view.claim(origin)?.station == view.claim(claim)?.station
-            return isSameClaim && before.station == station && now < ends
+            return isSameClaim && before.station == arrival.station && now < ends
         }
         return isRework
             ? verdict(.rework, settings.onRework) : verdict(.elsewhere, settings.onElsewhere)
@@ -195,6 +220,15 @@ package struct EnrolmentVerdict: Sendable {
         ).because(reason)
     }
 
+    /// What the device is told by the policy; nil where it is let in.
+    var stop: FleetError? {
+        switch self.policy {
+        case .allow, .replace: nil
+        case .refuse: self.refusal
+        case .hold: self.heldRefusal
+        }
+    }
+
     var heldRefusal: FleetError {
         let what =
             self.otherThings.first.map { "this key already belongs to thing '\($0)'" }
@@ -206,7 +240,7 @@ package struct EnrolmentVerdict: Sendable {
     }
 
     /// For the person at the bench: "at station S7 since 2026-11-26T10:42:00.000Z".
-    private var whereAndWhen: String {
+    var whereAndWhen: String {
         guard let held = self.holders.last, let before = held.provenance?.registration else {
             return ""
         }

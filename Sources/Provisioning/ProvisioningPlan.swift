@@ -56,6 +56,13 @@ package struct ProvisioningPlan: Hashable, Sendable {
         self.thing == self.thingBefore && self.groupsAdded.isEmpty && self.groupsRemoved.isEmpty
     }
 
+    /// The groups that the thing will be in.
+    /// - Parameter view: that of the decision.
+    func groupsAfter(in view: RegistryView) -> [ThingGroup] {
+        view.groupRecordsOfThing(self.thing.name).filter { !self.groupsRemoved.contains($0.name) }
+            + self.groupsAdded.compactMap { view.thingGroup($0) }
+    }
+
     /// The reply's `deviceConfiguration` and `thingName` (AWS: RegisterThing response).
     package var answer: JSONObject {
         [

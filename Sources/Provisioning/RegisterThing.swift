@@ -172,14 +172,11 @@ extension Provisioner {
         let isDevice = publisher.kind == .device
         if isDevice { keys.formUnion([.thingsOfCertificate(claim), .renewal(claim)]) }
         return try await self.ports.store.load(keys) { view in
-            let others = KeyOwnership.others(of: certificate, in: view)
-            let principals = view.principalsOfThing(rendered.thing)
             let lost = isDevice ? RenewalLink.further(view, of: claim) : []
-            guard !others.isEmpty || !principals.isEmpty else { return lost }
-            return KeyOwnership.keys(of: others)
-                .union(EnrolmentVerdict.keys(of: principals))
-                .union(EnrolmentVerdict.claims(of: principals, in: view))
-                .union([.claim(claim)]).union(lost)
+            return EnrolmentVerdict.further(
+                KeyOwnership.others(of: certificate, in: view), of: rendered.thing, by: claim,
+                in: view
+            ).union(lost)
         }
     }
 

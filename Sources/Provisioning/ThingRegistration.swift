@@ -46,8 +46,11 @@ struct ThingRegistration {
             of: certificate.id, for: thing, in: view, settings: self.enrolment)
         let renewed = self.renewed(in: view)
         let serial = EnrolmentVerdict.judge(
-            thing, certificate, by: self.publisher.principal, isRenewal: renewed != nil,
-            station: self.provenance(renewing: renewed).registration?.station, in: view,
+            thing,
+            EnrolmentVerdict.Arrival(
+                certificate: certificate.id, key: certificate.publicKey,
+                claim: self.publisher.principal, isRenewal: renewed != nil,
+                station: self.provenance(renewing: renewed).registration?.station), in: view,
             settings: self.enrolment, at: self.at)
         return [copy, serial].compactMap { $0 }
     }
@@ -175,6 +178,13 @@ struct ThingRegistration {
             answer: JSONPrinter.print(.object(plan.answer)), redeemedAt: self.at)
     }
 
+    /// Where a device is registered: the claim says so, else the hook, else the device.
+    static func station(
+        _ standing: ClaimStanding?, _ kept: [String: String], _ texts: [String: String]
+    ) -> String? {
+        standing?.station ?? kept["station"] ?? texts["Station"] ?? texts["station"]
+    }
+
     /// - Parameter old: the certificate that this one takes over from: what let that one in is
     ///   what let this one in.
     private func provenance(renewing old: Certificate? = nil) -> Provenance {
@@ -202,8 +212,7 @@ struct ThingRegistration {
                 hookDigest: self.hook?.script.digest, allowlist: self.hook?.allowlist?.list,
                 allowlistVersion: self.hook?.allowlist?.version,
                 clientID: self.publisher.clientID, sourceAddress: self.publisher.sourceAddress,
-                station: self.standing.station ?? kept["station"] ?? texts["Station"]
-                    ?? texts["station"] ?? before?.station,
+                station: Self.station(self.standing, kept, texts) ?? before?.station,
                 lot: self.standing.lot ?? kept["lot"] ?? texts["Lot"] ?? texts["lot"]
                     ?? before?.lot,
                 parameters: texts, registeredAt: before?.registration?.registeredAt ?? self.at),

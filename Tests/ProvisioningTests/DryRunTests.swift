@@ -8,7 +8,9 @@ import Testing
 @testable import Provisioning
 
 @Suite struct DryRunTests {
-    private static func trial(_ fixture: ProvisioningFixture) -> DryRun {
+    static func trial(
+        _ fixture: ProvisioningFixture, enrolment: EnrolmentSettings = EnrolmentSettings()
+    ) -> DryRun {
         let store = fixture.store
         let hook = fixture.hook
         return DryRun(
@@ -19,7 +21,8 @@ import Testing
                     DryRunCertificate(
                         publicKey: FakeIssuer.fingerprint(Array($0.utf8)), fields: [("key", "k")])
                 }
-            }, clock: fixture.clock, realm: .standard)
+            }, clock: fixture.clock, realm: .standard, enrolment: enrolment,
+            names: DryRun.names(in: store))
     }
 
     private static func request(_ json: JSONValue) throws -> DryRunRequest {

@@ -4,20 +4,26 @@ package import Fleet
 /// (provisioning specification, 5.4).
 package enum CertificateFields {
     package static func of(_ certificate: Certificate) -> [CertificateField: [String]] {
+        var fields = Self.of(subject: certificate.subject, issuer: certificate.issuer)
+        for (name, value) in AlternativeNames.fields(ofCertificate: certificate.pem) {
+            guard let field = CertificateField(name) else { continue }
+            fields[field, default: []].append(value)
+        }
+        return fields
+    }
+
+    /// Of a certificate that is not there yet: what its names say, as far as they are known.
+    package static func of(
+        subject: String?, issuer: String?
+    ) -> [CertificateField: [String]] {
         var fields: [CertificateField: [String]] = [:]
-        for (holder, text) in [
-            ("Subject", certificate.subject), ("Issuer", certificate.issuer),
-        ] {
-            for (type, value) in Self.attributes(ofName: text) {
+        for (holder, text) in [("Subject", subject), ("Issuer", issuer)] {
+            for (type, value) in Self.attributes(ofName: text ?? "") {
                 guard let name = Self.names[type.uppercased()],
                     let field = CertificateField("\(holder).\(name)")
                 else { continue }
                 fields[field, default: []].append(value)
             }
-        }
-        for (name, value) in AlternativeNames.fields(ofCertificate: certificate.pem) {
-            guard let field = CertificateField(name) else { continue }
-            fields[field, default: []].append(value)
         }
         return fields
     }

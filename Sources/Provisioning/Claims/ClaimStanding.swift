@@ -44,25 +44,23 @@ struct ClaimStanding {
         self.isAnywhere = false
     }
 
-    /// The standing of a dry run, which has a claim and no certificate of it.
+    /// The standing of a dry run, which comes by the newest certificate that the claim has.
     /// - Parameters:
-    ///   - view: holds `.claimTerms(name)`.
-    /// - Throws: `FleetError.notFound` where there is no such claim.
+    ///   - certificates: the claim's.
+    ///   - view: holds `.claimTerms(terms.name)`, and of `certificates` the records and the claims.
     init(
-        trying name: ClaimName, from address: String?, in view: RegistryView
-    ) throws(FleetError) {
-        guard let entry = view.entry(.claimTerms(name)), case .claimTerms(let terms) = entry.record
-        else {
-            throw FleetError(
-                .notFound, "there is no claim '\(name)'", resource: name.rawValue)
-        }
+        trying terms: ClaimTerms, by certificates: [CertificateID], from address: String?,
+        in view: RegistryView
+    ) {
+        let newest = certificates.compactMap { view.certificate($0) }
+            .filter { $0.status == .active }.max { $0.createdAt < $1.createdAt }
         self.publisher = Publisher(
-            principal: DryRun.standInCertificate, kind: .claim, clientID: "dry-run",
+            principal: newest?.id ?? DryRun.standInCertificate, kind: .claim, clientID: "dry-run",
             sourceAddress: address ?? "")
-        self.claim = nil
+        self.claim = newest.flatMap { view.claim($0.id) }
         self.terms = terms
-        self.certificate = nil
-        self.termsSeen = view.asSeen(.claimTerms(name))
+        self.certificate = newest
+        self.termsSeen = view.asSeen(.claimTerms(terms.name))
         self.pending = nil
         self.isAnywhere = address == nil
     }

@@ -1,21 +1,69 @@
-import Fleet
+package import Fleet
+import Policies
 
 /// What a line's claim and its allowlist have to say of a registration that is only tried: the
 /// same words that a device would be refused with, and nothing is spent.
 extension DryRun {
+    /// - Throws: `FleetError.notFound` where there is no such claim.
     func standing(
         _ request: DryRunRequest, _ template: Template
     ) async throws(FleetError) -> ClaimStanding? {
         guard let name = request.claim else { return nil }
-        var standing = try ClaimStanding(
-            trying: name, from: request.sourceAddress,
-            in: try await self.load([.claimTerms(name)]))
+        let keys: Set<RecordKey> = [.claimTerms(name), .certificatesOfClaim(name)]
+        let first = try await self.load(keys)
+        guard first.claimTerms(name) != nil else {
+            throw await self.missing("claim", name.rawValue, among: .claimTerms)
+        }
+        let certificates = first.certificates(ofClaim: name)
+        let view = try await self.load(
+            keys.union(certificates.flatMap { [RecordKey.certificate($0), .claim($0)] }))
+        guard let terms = view.claimTerms(name) else {
+            throw FleetError(.conflict, "claim '\(name)' was taken away meanwhile")
+        }
+        var standing = ClaimStanding(
+            trying: terms, by: certificates, from: request.sourceAddress, in: view)
         standing.serialParameter = self.enrolment.serialParameter
         standing.declared = Set(template.document.parameters.map(\.name))
-        // A body that came along is no template yet that a claim could be bound to.
-        guard let template = template.source.template else { return standing }
-        try standing.checkRegistration(by: template, at: self.clock.now)
         return standing
+    }
+
+    /// Whether the claim may be used at all, and for the template.
+    func check(
+        _ standing: ClaimStanding?, _ template: Template, into report: inout DryRunReport
+    ) throws(FleetError) {
+        guard let standing else { return }
+        if let name = standing.terms?.name, standing.publisher.principal == Self.standInCertificate
+        {
+            report.unknown.append(
+                "how a device would connect: claim '\(name)' has no certificate that is active")
+        }
+        // A body that came along is no template yet that a claim could be bound to.
+        guard let template = template.source.template else { return }
+        try standing.checkRegistration(by: template, at: self.clock.now)
+    }
+
+    /// There is no record of that name, and perhaps one that is spelt nearly like it.
+    func missing(
+        _ noun: String, _ name: String, among subject: ListQuery.Subject
+    ) async -> FleetError {
+        let nearest = NearestName.of(name, among: await self.names?(subject) ?? [])
+        return FleetError(
+            .notFound,
+            "there is no \(noun) '\(name)'"
+                + (nearest.map { "; did you mean '\($0)'?" } ?? ""), resource: name)
+    }
+
+    /// Names that a store has, as many as one page holds.
+    package static func names(in store: any FleetStore) -> Names {
+        { subject in
+            let page = try? await store.page(ListQuery(subject))
+            return (page?.records ?? []).compactMap { (record: Record) -> String? in
+                if case .claimTerms(let terms) = record { return terms.name.rawValue }
+                if case .template(let template) = record { return template.name.rawValue }
+                if case .hook(let script) = record { return script.name.rawValue }
+                return nil
+            }
+        }
     }
 
     /// Whether budget and list have room for the device.
@@ -25,7 +73,7 @@ extension DryRun {
     ) async throws(FleetError) {
         let thing = rendering.rendered.thing
         let texts = rendering.parameters.texts
-        let station = standing?.station ?? texts["Station"] ?? texts["station"]
+        let station = ThingRegistration.station(standing, report.hookAttributes, texts)
         if let standing, let terms = standing.terms {
             let view = try await self.load(standing.keysToSpend(on: thing))
             report.claim = DryRunReport.ClaimUse(

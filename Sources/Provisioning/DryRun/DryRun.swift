@@ -8,13 +8,15 @@ package final class DryRun: Sendable {
     package typealias Load =
         @Sendable (Set<RecordKey>) async throws(FleetError) -> RegistryView
     package typealias AskHook = @Sendable (HookScript, HookRequest) async -> HookOutcome
+    /// Of claims, hooks or templates: the names that there are.
+    package typealias Names = @Sendable (ListQuery.Subject) async -> [String]
     package typealias Foresee = @Sendable (Enquiry) throws(FleetError) -> DryRunCertificate?
 
     let load: Load
     private let askHook: AskHook?
     let foresee: Foresee?
     let clock: any WallClock
-    private let realm: Realm
+    let realm: Realm
     /// A hook that nobody has approved refuses every device.
     private let requiresHookApproval: Bool
     /// Of a body that comes along.
@@ -22,6 +24,8 @@ package final class DryRun: Sendable {
     /// What `load` reads, as reports call it.
     private let registry: DryRunRequest.Registry
     let enrolment: EnrolmentSettings
+    /// nil where nobody can list them.
+    let names: Names?
     /// One hook at a time: workers are there for devices, and whoever tries things can wait.
     private let hookGate = FairGate(places: 1)
 
@@ -33,7 +37,7 @@ package final class DryRun: Sendable {
         load: @escaping Load, askHook: AskHook?, foresee: Foresee?, clock: any WallClock,
         realm: Realm, requiresHookApproval: Bool = false,
         templateLimits: TemplateLimits = .standard, registry: DryRunRequest.Registry = .database,
-        enrolment: EnrolmentSettings = EnrolmentSettings()
+        enrolment: EnrolmentSettings = EnrolmentSettings(), names: Names? = nil
     ) {
         self.load = load
         self.askHook = askHook
@@ -44,6 +48,7 @@ package final class DryRun: Sendable {
         self.templateLimits = templateLimits
         self.registry = registry
         self.enrolment = enrolment
+        self.names = names
     }
 
     /// The certificate that a device would hold; it does not exist.
@@ -63,12 +68,18 @@ package final class DryRun: Sendable {
     package func run(_ request: DryRunRequest) async throws(FleetError) -> DryRunReport {
         let questions = try DryRunPolicies.questions(request.questions, in: self.realm)
         let template = try await self.template(request)
+        let standing = try await self.standing(request, template)
+        if case .stored(let name) = request.hook,
+            try await self.load([.hook(name)]).hook(name) == nil
+        {
+            throw await self.missing("hook", name.rawValue, among: .hooks)
+        }
         var report = DryRunReport(
             source: template.source,
             registry: request.registry == .database ? self.registry : request.registry)
         report.document = template.document
         do throws(FleetError) {
-            try await self.decide(request, template, questions, into: &report)
+            try await self.decide(request, template, standing, questions, into: &report)
         } catch {
             report.refusal = error
         }
@@ -79,14 +90,14 @@ package final class DryRun: Sendable {
     }
 
     private func decide(
-        _ request: DryRunRequest, _ template: Template, _ questions: [DryRunPolicies.Question],
-        into report: inout DryRunReport
+        _ request: DryRunRequest, _ template: Template, _ standing: ClaimStanding?,
+        _ questions: [DryRunPolicies.Question], into report: inout DryRunReport
     ) async throws(FleetError) {
         if let problem = ParameterRules.problem(in: request.parameters) {
             throw FleetError(.invalidParameters, "parameters: \(problem)")
         }
         try RegistrationRendering.check(request.parameters, for: template.document)
-        let standing = try await self.standing(request, template)
+        try self.check(standing, template, into: &report)
         report.certificate = try await self.certificate(request, template, standing)
         let overrides = try await self.overrides(request, template, standing, into: &report)
         // What there is of values is worth saying also where it is not enough.
@@ -97,18 +108,13 @@ package final class DryRun: Sendable {
             sent: request.parameters, overrides: overrides, document: template.document,
             certificate: Self.standInCertificate, realm: self.realm)
         report.rendered = rendering.rendered
-        let view = try await self.view(rendering, request, report.certificate)
+        let view = try await self.view(rendering, request, report.certificate, standing)
         let thing = rendering.rendered.thing
         report.thingBefore = view.thing(thing)
         report.groupsBefore = view.groupRecordsOfThing(thing).map(\.name)
+        try self.judge(rendering, standing, in: view, into: &report)
         if let key = report.certificate?.publicKey {
-            let others = view.certificatesWithKey(key)
-            let copy = EnrolmentVerdict.judgeKey(
-                others, key: key, of: Self.standInCertificate, for: thing, in: view,
-                settings: self.enrolment)
-            if let copy, copy.policy == .refuse { throw copy.refusal }
-            if let copy, copy.policy == .hold { throw copy.heldRefusal }
-            try KeyOwnership.checkNotRevoked(others, in: view)
+            try KeyOwnership.checkNotRevoked(view.certificatesWithKey(key), in: view)
             try KeyOwnership.checkNotSpent(key, in: view)
         }
         if let expected = report.certificate?.expected {
@@ -120,53 +126,13 @@ package final class DryRun: Sendable {
             newThingID: .unknown, in: view, at: self.clock.now)
         try await self.pass(rendering, standing, into: &report)
         report.plan = plan
-        report.policies = DryRunPolicies(
-            plan, in: view, clientID: request.clientID, questions: questions, realm: self.realm,
-            at: self.clock.now)
-    }
-
-    private func view(
-        _ rendering: RegistrationRendering, _ request: DryRunRequest,
-        _ certificate: DryRunCertificate?
-    ) async throws(FleetError) -> RegistryView {
-        var keys = rendering.rendered.keys
-            .union(PlanDecision.keys(of: Self.standInCertificate))
-        if let key = certificate?.publicKey {
-            keys.formUnion([.certificatesWithKey(key), .knownKey(key)])
-        }
-        switch request.registry {
-        case .database: break
-        case .empty: return RegistryView(keys: keys, entries: [:])
-        case .newThing: return try await self.viewOfNewThing(rendering.rendered, keys)
-        }
-        let view = try await self.load(keys)
-        guard let key = certificate?.publicKey else { return view }
-        let others = view.certificatesWithKey(key)
-        guard !others.isEmpty else { return view }
-        return try await self.load(keys.union(KeyOwnership.keys(of: others)))
-    }
-
-    private func viewOfNewThing(
-        _ rendered: RenderedTemplate, _ keys: Set<RecordKey>
-    ) async throws(FleetError) -> RegistryView {
-        let found = try await self.load(keys)
-        let ownKeys: Set<RecordKey> = [
-            .thing(rendered.thing), .groupRecordsOfThing(rendered.thing),
-        ]
-        var entries: [RecordKey: RegistryView.Entry] = [:]
-        for key in keys.subtracting(ownKeys) { entries[key] = found.entry(key) }
-        let view = RegistryView(keys: keys, entries: entries)
-        let missing = MissingResources(
-            rendered, in: view,
-            ids: [ResourceID](repeating: .unknown, count: MissingResources.idsMax),
-            at: self.clock.now)
-        return view.assuming(missing.records)
+        try await self.explainPolicies(of: plan, in: view, request, questions, into: &report)
     }
 
     // MARK: The template
 
     private func template(_ request: DryRunRequest) async throws(FleetError) -> Template {
-        switch request.subject {
+        switch request.trial {
         case .body(let body):
             let report = TemplateChecker.check(body, limits: self.templateLimits)
             guard let document = report.document else {
@@ -188,8 +154,7 @@ package final class DryRun: Sendable {
         _ name: TemplateName, _ id: Int?, _ request: DryRunRequest
     ) async throws(FleetError) -> Template {
         guard let record = try await self.load([.template(name)]).template(name) else {
-            throw FleetError(
-                .notFound, "there is no provisioning template '\(name)'", resource: name.rawValue)
+            throw await self.missing("provisioning template", name.rawValue, among: .templates)
         }
         let id = id ?? record.defaultVersionID
         guard
@@ -250,6 +215,7 @@ package final class DryRun: Sendable {
         let outcome = await askHook(script, self.question(to: script, request, template, standing))
         self.hookGate.leave()
         report.reads = outcome.reads
+        report.hookAttributes = outcome.attributes
         report.hook = DryRunReport.Hook(
             name: script.name, digest: script.digest, verdict: outcome.verdict, log: outcome.log)
         let asked = AllowlistRefusal.keys(of: outcome)
@@ -274,12 +240,15 @@ package final class DryRun: Sendable {
         to script: HookScript, _ request: DryRunRequest, _ template: Template,
         _ standing: ClaimStanding?
     ) -> HookRequest {
-        var facts: JSONObject = ["certificateId": .string(Self.standInCertificate.rawValue)]
-        facts["label"] = standing?.terms.map { .string($0.name.rawValue) }
+        let claim = standing?.publisher.principal ?? Self.standInCertificate
+        var facts: JSONObject = ["certificateId": .string(claim.rawValue)]
+        facts["label"] = (standing?.claim?.label ?? standing?.terms?.name.rawValue).map {
+            .string($0)
+        }
         facts["station"] = standing?.station.map { .string($0) }
         facts["lot"] = standing?.lot.map { .string($0) }
         return HookRequest(
-            claimCertificateID: Self.standInCertificate,
+            claimCertificateID: claim,
             certificateID: Self.standInCertificate, certificatePEM: "",
             templateARN: self.realm.template(
                 template.source.template ?? TemplateName(checked: "dry-run")),

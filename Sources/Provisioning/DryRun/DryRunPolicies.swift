@@ -60,33 +60,15 @@ package struct DryRunPolicies: Sendable {
     }
 
     /// - Parameters:
-    ///   - view: holds the plan's policies.
-    ///   - clientID: nil for the thing's name.
-    init(
-        _ plan: ProvisioningPlan, in view: RegistryView, clientID: String?,
-        questions: [Question], realm: Realm, at now: UnixTime
-    ) {
-        var compiled: [CompiledPolicy] = []
-        var documents: [PolicyDocument] = []
-        for planned in plan.policies {
-            let policy =
-                planned.newDocument.map {
-                    PolicyVersions.first(planned.name, document: $0, at: now)
-                } ?? view.policy(planned.name)
-            guard let policy else { continue }
-            compiled.append(CompiledPolicy(policy))
-            if let text = policy.defaultVersion?.document,
-                let document = try? PolicyDocument.parse(text, dialect: .device)
-            {
-                documents.append(document)
+    ///   - policies: all that count for the connection.
+    ///   - context: the connection.
+    init(_ policies: [Policy], for context: PolicyVariables, questions: [Question]) {
+        let compiled = policies.map { CompiledPolicy($0) }
+        let documents = policies.compactMap { policy in
+            policy.defaultVersion.flatMap {
+                try? PolicyDocument.parse($0.document, dialect: .device)
             }
         }
-        let context = PolicyVariables(
-            clientID: clientID ?? plan.thing.name.rawValue,
-            thing: PolicyVariables.AssociatedThing(
-                name: plan.thing.name, typeName: plan.thing.typeName,
-                attributes: plan.thing.attributes),
-            now: now)
         self.effective = PolicyMatrix.columns(of: documents).compactMap { column in
             Self.line(column, compiled, context)
         }

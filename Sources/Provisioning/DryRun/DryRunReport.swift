@@ -27,6 +27,8 @@ package struct DryRunReport: Sendable {
     package var refusal: FleetError?
     package var hook: Hook?
     package var certificate: DryRunCertificate?
+    /// What a serial number or a key that was seen before is taken for; nothing of a first time.
+    package var verdicts: [EnrolmentVerdict] = []
     package var claim: ClaimUse?
     /// The entry of the list that let the device in, or the first one there is of those that the
     /// hook asked for.
@@ -36,6 +38,12 @@ package struct DryRunReport: Sendable {
     package var plan: ProvisioningPlan?
     package var groupsBefore: [ThingGroupName] = []
     package var policies: DryRunPolicies?
+    /// The policies that count by way of the thing's groups, each with the group it hangs on.
+    package var groupPolicies: [(group: ThingGroupName, policy: PolicyName)] = []
+    /// What could not be looked at, besides what the certificate says of itself.
+    var unknown: [String] = []
+    /// What the hook wants kept.
+    var hookAttributes: [String: String] = [:]
     /// The template, and what came of its expressions: what coverage is counted from.
     var document: TemplateDocument?
     var rendered: RenderedTemplate?
@@ -77,7 +85,11 @@ package struct DryRunReport: Sendable {
             object["certificate"] = .object(
                 JSONObject(fields.map { ($0.name, JSONValue.string($0.value)) }))
         }
-        if let unknown = self.certificate?.unknown, !unknown.isEmpty {
+        if !self.verdicts.isEmpty {
+            object["enrolment"] = .array(self.verdicts.map(\.json))
+        }
+        let unknown = (self.certificate?.unknown ?? []) + self.unknown
+        if !unknown.isEmpty {
             object["unknown"] = .array(unknown.map { .string($0) })
         }
         if let plan = self.plan {
@@ -87,6 +99,12 @@ package struct DryRunReport: Sendable {
         if let policies = self.policies {
             object["effectivePolicy"] = .array(policies.effective.map(\.json))
             object["answers"] = .array(policies.answers.map(\.json))
+        }
+        if !self.groupPolicies.isEmpty {
+            object["groupPolicies"] = .array(
+                self.groupPolicies.map { way in
+                    ["group": .string(way.group.rawValue), "policy": .string(way.policy.rawValue)]
+                })
         }
         return .object(object)
     }

@@ -4,7 +4,7 @@ package import JSON
 /// What a dry run is asked for, as the control plane and the command line say it in JSON.
 package struct DryRunRequest: Sendable {
     /// Which template is tried.
-    package enum Subject: Sendable {
+    package enum Trial: Sendable {
         /// One that is stored; nil is its default version.
         case stored(TemplateName, version: Int?)
         /// A body that came along.
@@ -31,11 +31,13 @@ package struct DryRunRequest: Sendable {
         case newThing = "NEW_THING"
     }
 
-    package let subject: Subject
+    package let trial: Trial
     /// What the device sends, and what its certificate's subject says where one is given.
     package let parameters: [String: String]
-    /// Whether a subject was given: the registration is just in time, and no hook is asked.
-    package let isJustInTime: Bool
+    /// Of the certificate that the device brings: the registration is just in time, and no hook
+    /// is asked.
+    package let subject: String?
+    package var isJustInTime: Bool { self.subject != nil }
     package let hook: Hook
     package let registry: Registry
     /// A signing request in PEM, for what its certificate would say.
@@ -66,10 +68,10 @@ package struct DryRunRequest: Sendable {
                 "/\(key.clipped)",
                 "is not understood; known are \(Self.members.joined(separator: ", "))")
         }
-        self.subject = try Self.subject(object)
+        self.trial = try Self.trial(object)
         self.hook = try Self.hook(object)
         let subject = try Self.text(object, "subject")
-        self.isJustInTime = subject != nil
+        self.subject = subject
         var parameters = try Self.texts(object["parameters"], at: "/parameters")
         if let subject { parameters.merge(try SubjectParameters.of(subject)) { $1 } }
         self.parameters = parameters
@@ -98,7 +100,7 @@ package struct DryRunRequest: Sendable {
     /// Questions at once.
     package static let questionsMax = 256
 
-    private static func subject(_ object: JSONObject) throws(FleetError) -> Subject {
+    private static func trial(_ object: JSONObject) throws(FleetError) -> Trial {
         let name = try Self.text(object, "templateName")
         switch (name, object["templateBody"]) {
         case (let name?, nil):

@@ -10,6 +10,7 @@ package struct RegistrySketch: Sendable {
     private var groups: [ThingGroupName: ThingGroup] = [:]
     private var billingGroups: [BillingGroupName: BillingGroup] = [:]
     private var policies: [PolicyName: Policy] = [:]
+    private var policiesOfGroup: [ThingGroupName: [PolicyName]] = [:]
     /// Serial numbers by list.
     package private(set) var allowlists: [AllowlistName: Set<String>] = [:]
 
@@ -18,6 +19,7 @@ package struct RegistrySketch: Sendable {
         "things", "thingTypes", "thingGroups", "billingGroups", "policies", "allowlists",
     ]
     private static let thingMembers = ["type", "attributes", "groups", "billingGroup"]
+    private static let groupMembers = ["parent", "policies"]
 
     /// Nothing at all.
     package init() {}
@@ -30,13 +32,11 @@ package struct RegistrySketch: Sendable {
             let type = try ThingTypeName(name)
             self.types[type] = ThingType(name: type, id: .unknown, createdAt: Self.start)
         }
-        for name in try Self.names(object["thingGroups"], at: "/registry/thingGroups") {
-            self.add(group: try ThingGroupName(name))
-        }
         for name in try Self.names(object["billingGroups"], at: "/registry/billingGroups") {
             self.add(billingGroup: try BillingGroupName(name))
         }
         try self.readPolicies(object["policies"])
+        try self.readGroups(object["thingGroups"])
         try self.readThings(object["things"])
         try self.readAllowlists(object["allowlists"])
     }
@@ -58,6 +58,8 @@ package struct RegistrySketch: Sendable {
         case .thingGroup(let name): self.groups[name].map { .thingGroup($0) }
         case .billingGroup(let name): self.billingGroups[name].map { .billingGroup($0) }
         case .policy(let name): self.policies[name].map { .policy($0) }
+        case .policiesOfTarget(.thingGroup(let name)):
+            self.policiesOfGroup[name].map { .policies($0) }
         case .groupRecordsOfThing(let name):
             self.groupsOfThing[name].map { .groupRecords($0.compactMap { self.groups[$0] }) }
         default: nil
@@ -66,8 +68,11 @@ package struct RegistrySketch: Sendable {
 
     // MARK: Reading
 
-    private mutating func add(group name: ThingGroupName) {
-        self.groups[name] = ThingGroup(name: name, id: .unknown, createdAt: Self.start)
+    /// A group that was described stays as it was.
+    private mutating func add(group name: ThingGroupName, below ancestors: [ThingGroupName] = []) {
+        guard self.groups[name] == nil else { return }
+        self.groups[name] = ThingGroup(
+            name: name, id: .unknown, ancestors: ancestors, createdAt: Self.start)
     }
 
     private mutating func add(billingGroup name: BillingGroupName) {
@@ -83,6 +88,70 @@ package struct RegistrySketch: Sendable {
                 throw Self.wrong("/registry/policies/\(name)", error.message)
             }
             self.policies[name] = PolicyVersions.first(name, document: text, at: Self.start)
+        }
+    }
+
+    /// Names, or an object that says of each group what is above it and what hangs on it. A parent
+    /// need not be listed again.
+    private mutating func readGroups(_ value: JSONValue?) throws(FleetError) {
+        let place = "/registry/thingGroups"
+        guard let object = value?.objectValue else {
+            for name in try Self.names(value, at: place) {
+                self.add(group: try ThingGroupName(name))
+            }
+            return
+        }
+        var parents: [ThingGroupName: ThingGroupName] = [:]
+        var names: [ThingGroupName] = []
+        for (name, body) in object.members {
+            let place = "\(place)/\(name.clipped)"
+            let body = try Self.object(body, at: place, knowing: Self.groupMembers)
+            let name = try ThingGroupName(name)
+            names.append(name)
+            switch body["parent"] {
+            case nil, .null?: break
+            case .string(let text)?: parents[name] = try ThingGroupName(text)
+            case let other?:
+                throw Self.wrong("\(place)/parent", "is a group's name, not \(other.kindName)")
+            }
+            try self.attach(
+                Self.names(body["policies"], at: "\(place)/policies"), to: name, at: place)
+        }
+        for name in names { try self.place(name, below: parents, at: place) }
+    }
+
+    private mutating func attach(
+        _ policies: [String], to group: ThingGroupName, at place: String
+    ) throws(FleetError) {
+        for text in policies {
+            let policy = try PolicyName(text)
+            guard self.policies[policy] != nil else {
+                throw Self.wrong(
+                    "\(place)/policies", "names '\(policy)', which /registry/policies does not")
+            }
+            self.policiesOfGroup[group, default: []].append(policy)
+        }
+    }
+
+    /// Puts a group and those above it where the parents say.
+    private mutating func place(
+        _ group: ThingGroupName, below parents: [ThingGroupName: ThingGroupName], at place: String
+    ) throws(FleetError) {
+        var line = [group]
+        while let parent = line.last.flatMap({ parents[$0] }) {
+            guard !line.contains(parent) else {
+                throw Self.wrong("\(place)/\(group)", "is above itself")
+            }
+            line.append(parent)
+            guard line.count <= RegistryLimits.groupDepthMax else {
+                throw Self.wrong(
+                    "\(place)/\(group)",
+                    "is deeper than \(RegistryLimits.groupDepthMax) levels, the most there are")
+            }
+        }
+        let fromTop = Array(line.reversed())
+        for (depth, name) in fromTop.enumerated() {
+            self.add(group: name, below: Array(fromTop[..<depth]))
         }
     }
 

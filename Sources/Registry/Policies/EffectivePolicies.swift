@@ -27,20 +27,13 @@ package struct EffectivePolicies: Hashable, Sendable {
     /// - Throws: `FleetError.notFound` where the principal or the thing does not exist.
     package func targets(in view: RegistryView) throws(FleetError) -> [PolicyTarget] {
         var targets: [PolicyTarget] = []
-        func add(_ group: ThingGroup) {
-            guard !group.isDynamic else { return }
-            for name in [group.name] + group.ancestors.reversed()
-            where !targets.contains(.thingGroup(name)) {
-                targets.append(.thingGroup(name))
-            }
-        }
         switch self.target {
         case .certificate(let id)?:
             try Attachments.checkExists(.certificate(id), in: view)
             targets.append(.certificate(id))
         case .thingGroup(let name)?:
             try Attachments.checkExists(.thingGroup(name), in: view)
-            if let group = view.thingGroup(name) { add(group) }
+            if let group = view.thingGroup(name) { targets += Self.targets(ofGroups: [group]) }
         case nil: break
         }
         if let thing = self.thing {
@@ -48,7 +41,22 @@ package struct EffectivePolicies: Hashable, Sendable {
                 throw FleetError(
                     .notFound, "Thing \(thing) does not exist", resource: thing.rawValue)
             }
-            for group in view.groupRecordsOfThing(thing) { add(group) }
+            for target in Self.targets(ofGroups: view.groupRecordsOfThing(thing))
+            where !targets.contains(target) {
+                targets.append(target)
+            }
+        }
+        return targets
+    }
+
+    /// What counts for a thing in `groups`: the static ones of them and those above, each once.
+    package static func targets(ofGroups groups: [ThingGroup]) -> [PolicyTarget] {
+        var targets: [PolicyTarget] = []
+        for group in groups where !group.isDynamic {
+            for name in [group.name] + group.ancestors.reversed()
+            where !targets.contains(.thingGroup(name)) {
+                targets.append(.thingGroup(name))
+            }
         }
         return targets
     }

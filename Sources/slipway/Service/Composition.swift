@@ -330,7 +330,7 @@ struct Composition: Sendable {
             clock: self.clock,
             realm: self.realm, requiresHookApproval: self.settings.flag("rights.fourEyes"),
             templateLimits: self.settings.templateLimits,
-            enrolment: EnrolmentParts.settings(self.settings))
+            enrolment: EnrolmentParts.settings(self.settings), names: DryRun.names(in: store))
         services.serialParameter = self.settings.text("enrolment.serialParameter")
         services.reloadAuthorities = { actor async throws(FleetError) in
             try await live.reload(by: actor)

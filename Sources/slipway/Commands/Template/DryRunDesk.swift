@@ -54,7 +54,8 @@ enum DryRunDesk: Sendable {
                 askHook: { await hooks.run($0, request: $1) },
                 foresee: { enquiry throws(FleetError) in try foresight.certificate(enquiry) },
                 clock: SystemClock(), realm: (try? installation.realm) ?? .standard,
-                templateLimits: settings.templateLimits, registry: .empty), hooks)
+                templateLimits: settings.templateLimits, registry: .empty,
+                enrolment: EnrolmentParts.settings(settings)), hooks)
     }
 
     private static func database(
@@ -78,7 +79,8 @@ enum DryRunDesk: Sendable {
                 clock: SystemClock(), realm: try installation.realm,
                 requiresHookApproval: settings.flag("rights.fourEyes"),
                 templateLimits: settings.templateLimits,
-                enrolment: EnrolmentParts.settings(settings)), hooks)
+                enrolment: EnrolmentParts.settings(settings), names: DryRun.names(in: store)),
+            hooks)
     }
 
     func run(_ request: JSONObject) async throws(FleetError) -> JSONValue {

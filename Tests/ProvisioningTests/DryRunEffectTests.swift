@@ -1,0 +1,209 @@
+import Fleet
+import JSON
+import Registry
+import TestSupport
+import Testing
+
+@testable import Provisioning
+
+/// What a dry run says of the device afterwards, and of one that comes again, held against what
+/// becomes of it.
+@Suite struct DryRunEffectTests {
+    private static func run(
+        _ fixture: ProvisioningFixture, _ json: JSONObject,
+        enrolment: EnrolmentSettings = EnrolmentSettings()
+    ) async throws -> DryRunReport {
+        try await DryRunTests.trial(fixture, enrolment: enrolment).run(
+            try DryRunRequest(json: .object(json)))
+    }
+
+    private static func policy(
+        _ name: String, _ effect: String = "Allow", at now: UnixTime
+    ) -> Policy {
+        PolicyVersions.first(
+            PolicyName(checked: name),
+            document: """
+                {"Version": "2012-10-17", "Statement": [{"Effect": "\(effect)",
+                 "Action": "iot:Publish", "Resource": "*"}]}
+                """, at: now)
+    }
+
+    private static let joining = ProvisioningFixture.body.replacing(
+        #""AttributePayload": {"#, with: #""ThingGroups": ["line-4"], "AttributePayload": {"#)
+
+    /// A policy on the group above the one that the device joins, and one on another tree.
+    private static func hangPolicies(_ fixture: ProvisioningFixture) async throws {
+        let now = fixture.clock.now
+        let plant = ThingGroupName(checked: "plant")
+        try await fixture.put([
+            .putThingGroup(ThingGroup(name: plant, id: .unknown, createdAt: now)),
+            .putThingGroup(
+                ThingGroup(
+                    name: ThingGroupName(checked: "line-4"), id: .unknown, ancestors: [plant],
+                    createdAt: now)),
+            .putThingGroup(
+                ThingGroup(
+                    name: ThingGroupName(checked: "recalled"), id: .unknown, createdAt: now)),
+            .putPolicy(Self.policy("telemetry", at: now)),
+            .putPolicy(Self.policy("silence", "Deny", at: now)),
+            .attachPolicy(PolicyName(checked: "telemetry"), .thingGroup(plant)),
+            .attachPolicy(
+                PolicyName(checked: "silence"),
+                .thingGroup(ThingGroupName(checked: "recalled"))),
+        ])
+    }
+
+    @Test func thePoliciesOfItsGroupsCount() async throws {
+        let fixture = try await ProvisioningFixture()
+        try await Self.hangPolicies(fixture)
+        var question: JSONObject = [
+            "templateBody": .string(Self.joining), "parameters": ["SerialNumber": "A7"],
+            "questions": ["publish devices/x"],
+        ]
+        let joins = try await Self.run(fixture, question)
+        #expect(joins.policies?.answers.map(\.isAllowed) == [true])
+        #expect(joins.policies?.answers.first?.statement?.contains("telemetry") == true)
+        #expect(joins.json["groupPolicies"] == [["group": "plant", "policy": "telemetry"]])
+        // The group's policies are those of the thing, and this connection speaks for none.
+        question["clientId"] = "another"
+        let other = try await Self.run(fixture, question)
+        #expect(other.policies?.answers.map(\.isAllowed) == [false])
+        question["clientId"] = nil
+
+        let name = ThingName(checked: "sensor-A7")
+        try await fixture.put([
+            .putThing(
+                Thing(
+                    name: name, id: .unknown, attributes: ["site": "lab"],
+                    createdAt: fixture.clock.now)),
+            .addThingToGroup(name, ThingGroupName(checked: "recalled")),
+        ])
+        question["templateBody"] = .string(ProvisioningFixture.body)
+        let stays = try await Self.run(fixture, question)
+        #expect(stays.isAccepted)
+        #expect(stays.policies?.answers.map(\.decision) == ["EXPLICIT_DENY"])
+    }
+
+    @Test func aSketchDescribesGroupsAndWhatHangsOnThem() async throws {
+        let statement: JSONValue = [
+            "Effect": "Allow", "Action": "iot:Publish", "Resource": "*",
+        ]
+        let registry: JSONValue = [
+            "policies": ["telemetry": ["Version": "2012-10-17", "Statement": [statement]]],
+            "thingGroups": [
+                "line-4": ["parent": "plant"], "plant": ["policies": ["telemetry"]],
+            ],
+        ]
+        let sketch = try RegistrySketch(json: registry)
+        let trial = DryRun(
+            load: { keys async throws(FleetError) in sketch.view(keys) }, askHook: nil,
+            foresee: nil, clock: ManualClock(), realm: .standard, registry: .empty)
+        let report = try await trial.run(
+            DryRunRequest(json: [
+                "templateBody": .string(Self.joining), "parameters": ["SerialNumber": "A7"],
+                "questions": ["publish devices/x"],
+            ]))
+        #expect(report.policies?.answers.map(\.isAllowed) == [true])
+        for wrong: JSONValue in [
+            ["thingGroups": ["a": ["policies": ["nobody"]]]],
+            ["thingGroups": ["a": ["parent": "b"], "b": ["parent": "a"]]],
+            ["thingGroups": ["a": ["above": "b"]]], ["thingGroups": ["a": ["parent": 1]]],
+            ["thingGroups": "a"],
+        ] {
+            #expect(throws: FleetError.self, "\(wrong)") { _ = try RegistrySketch(json: wrong) }
+        }
+    }
+
+    /// Units that come again, by every policy: what the dry run says, the registration does.
+    @Test(arguments: 0..<60)
+    func aUnitThatComesAgainMeetsTheSameVerdict(seed: Int) async throws {
+        var random = SplitMix64(seed: UInt64(seed))
+        var enrolment = EnrolmentSettings()
+        let paths: [WritableKeyPath<EnrolmentSettings, EnrolmentSettings.Policy>] = [
+            \.onRetry, \.onRework, \.onElsewhere, \.onCopiedImage,
+        ]
+        for path in paths {
+            enrolment[keyPath: path] =
+                EnrolmentPolicy.allCases.randomElement(using: &random) ?? .hold
+        }
+        let fixture = try await ProvisioningFixture(enrolment: enrolment)
+        try await fixture.put([
+            .putClaimTerms(
+                ClaimTerms(
+                    name: ClaimName(checked: "line"), createdAt: fixture.clock.now,
+                    station: "S1"))
+        ])
+        for round in 0..<6 {
+            let key = ["k1", "k2", "k3"].randomElement(using: &random) ?? "k1"
+            let serial = ["A7", "B8"].randomElement(using: &random) ?? "A7"
+            let report = try await Self.run(
+                fixture,
+                [
+                    "templateName": "sensor", "parameters": ["SerialNumber": .string(serial)],
+                    "csr": .string("CSR \(key)"), "claimName": "line",
+                ], enrolment: enrolment)
+            // A key may be refused before any serial is named, which a dry run does not try.
+            guard let (_, token) = try? await fixture.create(key: key) else { continue }
+            let refusal = await fixture.refusal(token, ["SerialNumber": serial])
+            let place = "seed \(seed), round \(round): \(key) as \(serial)"
+            #expect(refusal?.reason == report.refusal?.reason, "\(place)")
+            #expect(refusal?.message == report.refusal?.message, "\(place)")
+            #expect(report.isAccepted == (refusal == nil), "\(place)")
+            let hours = [0, 1, 3].randomElement(using: &random) ?? 0
+            fixture.clock.advance(bySeconds: Int64(hours) * 3600)
+        }
+    }
+
+    @Test func aUnitThatIsHeldElsewhereIsHeldInTheDryRun() async throws {
+        let fixture = try await ProvisioningFixture()
+        try await fixture.put([
+            .putClaimTerms(
+                ClaimTerms(name: ClaimName(checked: "line"), createdAt: fixture.clock.now))
+        ])
+        let (first, token) = try await fixture.create()
+        _ = try await fixture.register(token)
+        var question: JSONObject = [
+            "templateName": "sensor", "parameters": ["SerialNumber": "A7"], "claimName": "line",
+        ]
+        let before = try await fixture.store.page(ListQuery(.commits)).records.count
+        fixture.clock.advance(bySeconds: 9 * 3600)
+        let held = try await Self.run(fixture, question)
+        #expect(held.refusal?.reason == .enrolmentHeld)
+        let verdict = held.json["enrolment"]?.arrayValue?.first
+        #expect(verdict?["finding"] == "elsewhere")
+        #expect(verdict?["outcome"] == "held")
+        #expect(verdict?["holders"] == [.string(first.rawValue)])
+        #expect(try await fixture.store.page(ListQuery(.commits)).records.count == before)
+        // Nobody's claim may be any, and that is said.
+        question["claimName"] = nil
+        let doubtful = try await Self.run(fixture, question)
+        #expect(doubtful.isAccepted)
+        #expect(
+            doubtful.json["unknown"]?.arrayValue?.contains {
+                $0.stringValue?.contains("name a claim") == true
+            } == true)
+    }
+
+    @Test func aNameThatNobodyHasIsAQuestionThatIsWrong() async throws {
+        let fixture = try await ProvisioningFixture()
+        try await fixture.put([
+            .putClaimTerms(
+                ClaimTerms(name: ClaimName(checked: "line-4"), createdAt: fixture.clock.now))
+        ])
+        for (member, value, nearest) in [
+            ("claimName", "line-5", "line-4"), ("templateName", "sensors", "sensor"),
+            ("hookName", "gate", nil),
+        ] as [(String, String, String?)] {
+            var question: JSONObject = ["templateName": "sensor", "parameters": [:]]
+            question[member] = .string(value)
+            do {
+                _ = try await Self.run(fixture, question)
+                Issue.record("\(member) '\(value)' was taken")
+            } catch let error as FleetError {
+                #expect(error.code == .notFound)
+                #expect(error.message.contains("'\(value)'"))
+                if let nearest { #expect(error.message.contains("did you mean '\(nearest)'?")) }
+            }
+        }
+    }
+}
