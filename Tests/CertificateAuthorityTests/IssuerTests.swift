@@ -140,27 +140,50 @@ import X509
         wanted.subject = [.init("CN", "pump-7")]
         wanted.alternativeNames = ["pump-7.example"]
         for choice in [CertificateChoice.standard, wanted] {
-            let told = try issuer.forecast(csr: csr, as: choice, at: noon)
+            let told = try issuer.forecast.certificate(csr: csr, as: choice, at: noon)
             let made = try await issuer.issue(csr: csr, as: choice, at: noon)
             #expect(told.authority?.id == made.issuerID)
             #expect(told.profile == made.profile)
             #expect(told.request?.subject == made.subject)
             #expect(told.request?.publicKey == made.publicKey)
             #expect(told.validitySeconds == made.notAfter.seconds - made.notBefore.seconds)
+            #expect(try self.keyless().certificate(csr: csr, as: choice, at: noon) == told)
         }
-        let without = try issuer.forecast(csr: nil, as: wanted, at: noon)
+        let without = try issuer.forecast.certificate(csr: nil, as: wanted, at: noon)
         #expect(without.authority?.id == self.deployment.issuing.certificate.id)
         #expect(without.request == nil)
+    }
+
+    /// By the authority's certificate alone, as a dry run beside a folder has it.
+    private func keyless() throws -> IssuingForecast {
+        let certificate = self.deployment.issuing.certificate
+        let terms = try IssuingTerms(
+            name: "issuing-ca", certificate: certificate, uses: Set(AuthorityUse.allCases),
+            begin: nil, replaces: nil, isRetired: false)
+        return IssuingForecast(
+            rota: IssuingRota([terms]), profiles: try self.deployment.issuer().profiles,
+            rules: KeyRules(), authorityKeys: [certificate.publicKey], entropy: SeededEntropy(3))
+    }
+
+    /// The linter and the names that are the authority's own included.
+    @Test func whatIssuingRefusesIsRefusedInTheSameWords() async throws {
+        let issuer = try self.deployment.issuer()
+        let csr = try self.folder.request(key: KeyRecipe.p256, subject: "/O=Acme/CN=unit-7")
+        let own = try self.folder.request(
+            key: KeyRecipe.p256, subject: "/CN=Slipway Issuing CA")
         var otherKey = CertificateChoice.standard
         otherKey.keyTypes = ["RSA-2048"]
-        for choice in [CertificateChoice(issuer: nil, profile: "nobody's"), otherKey] {
+        let nobodys = CertificateChoice(issuer: nil, profile: "nobody's")
+        for (csr, choice) in [(csr, nobodys), (csr, otherKey), (own, CertificateChoice.standard)] {
             let made = await #expect(throws: FleetError.self) {
                 _ = try await issuer.issue(csr: csr, as: choice, at: noon)
             }
-            let told = #expect(throws: FleetError.self) {
-                _ = try issuer.forecast(csr: csr, as: choice, at: noon)
+            for forecast in [issuer.forecast, try self.keyless()] {
+                let told = #expect(throws: FleetError.self) {
+                    _ = try forecast.certificate(csr: csr, as: choice, at: noon)
+                }
+                #expect(told == made)
             }
-            #expect(told == made)
         }
     }
 

@@ -113,21 +113,3 @@ struct CertificateBody {
         }
     }
 }
-
-/// What a certificate says of who signed it.
-struct IssuerIdentity: Sendable {
-    /// nil while a root is being made: its id is the digest of what is not yet signed.
-    let id: CertificateID?
-    /// The issuer's subject, byte for byte (RFC 5280 4.1.2.4: chaining compares names).
-    let name: [UInt8]
-    /// RFC 4514.
-    let text: String
-    let keyIdentifier: [UInt8]
-    let publicKey: PublicKeyFingerprint
-    let scheme: SignatureScheme
-    /// No certificate is valid outside its issuer's validity.
-    let notBefore: UnixTime
-    let notAfter: UnixTime
-    /// What names it may give.
-    var nameConstraints: NameConstraints?
-}

@@ -198,27 +198,12 @@ package final class Issuer: CertificateIssuer {
         return found
     }
 
-    /// What a certificate would be: decided, and linted as it would be before it is signed.
-    /// - Parameter pem: a signing request; nil where it is not known yet.
-    /// - Throws: as `issue`.
-    package func forecast(
-        csr pem: String?, as choice: CertificateChoice, at now: UnixTime
-    ) throws(FleetError) -> IssuingForecast.Certificate {
-        let forecast = IssuingForecast(
-            rota: self.authorities.rota, profiles: self.profiles, rules: self.rules)
-        let told = try forecast.certificate(csr: pem, as: choice, at: now)
-        guard let pem else { return told }
-        let request = try SigningRequest(pem: pem, rules: self.rules)
-        guard !self.authorityKeys.contains(request.key.fingerprint) else {
-            throw SubjectKey.refusal("it is a certificate authority's")
-        }
-        let decided = try self.authorities.rota.decide(choice, by: self.profiles, at: now)
-        let signer = try self.authority(decided.authority)
-        // What nobody signs is dropped.
-        _ = try signer.authority.prepare(
-            decided.profile, subject: request.subject, key: request.key, at: now,
-            entropy: self.entropy)
-        return told
+    /// What certificates would be, as things stand now.
+    package var forecast: IssuingForecast {
+        let present = self.present.withLock { $0 }
+        return IssuingForecast(
+            rota: present.authorities.rota, profiles: present.profiles, rules: self.rules,
+            authorityKeys: present.authorityKeys, entropy: self.entropy)
     }
 
     private func sign(

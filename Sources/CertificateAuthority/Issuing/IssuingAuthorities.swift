@@ -32,8 +32,8 @@ package final class IssuingAuthority: Sendable {
                     + "certificate must have path length 0)")
         }
         self.terms = IssuingTerms(
-            name: name, certificate: authority.certificate, uses: uses, begin: begin,
-            replaces: replaces, isRetired: isRetired)
+            name: name, id: authority.certificate.id, issuer: authority.identity, uses: uses,
+            begin: begin, replaces: replaces, isRetired: isRetired)
         self.name = name
         self.authority = authority
         self.uses = uses

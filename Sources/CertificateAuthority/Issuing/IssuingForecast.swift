@@ -1,7 +1,7 @@
 package import Fleet
 
-/// The certificate that would be made, by the decisions that make one. It has no keys, and signs
-/// nothing.
+/// The certificate that would be made, by the decisions and the linter that make one. It has no
+/// keys, and signs nothing.
 package struct IssuingForecast: Sendable {
     /// What the certificate would say.
     package struct Certificate: Hashable, Sendable {
@@ -28,27 +28,32 @@ package struct IssuingForecast: Sendable {
     private let rota: IssuingRota?
     private let profiles: IssuingProfiles
     private let rules: KeyRules
+    private let authorityKeys: Set<PublicKeyFingerprint>
+    private let entropy: any Entropy
 
+    /// - Parameter authorityKeys: what no request may present.
     package init(
-        rota: IssuingRota?, profiles: IssuingProfiles, rules: KeyRules
+        rota: IssuingRota?, profiles: IssuingProfiles, rules: KeyRules,
+        authorityKeys: Set<PublicKeyFingerprint>, entropy: any Entropy
     ) {
         self.rota = rota
         self.profiles = profiles
         self.rules = rules
+        self.authorityKeys = authorityKeys
+        self.entropy = entropy
     }
 
     /// - Parameter pem: a signing request; nil where it is not known yet.
     /// - Throws: as issuing would: for a profile that is not there, an authority that issues
-    ///   nothing now, a request that is wrong or brings another key than is taken.
+    ///   nothing now, a request that is wrong or brings another key than is taken, a certificate
+    ///   that the authority's name constraints or the linter would not let pass.
     package func certificate(
         csr pem: String?, as choice: CertificateChoice, at now: UnixTime
     ) throws(FleetError) -> Certificate {
         let request = try pem.map { text throws(FleetError) in
             try SigningRequest(pem: text, rules: self.rules)
         }
-        if let request, let rota = self.rota,
-            rota.all.contains(where: { $0.publicKey == request.key.fingerprint })
-        {
+        if let request, self.authorityKeys.contains(request.key.fingerprint) {
             throw SubjectKey.refusal("it is a certificate authority's")
         }
         let profile: CertificateProfile
@@ -60,11 +65,13 @@ package struct IssuingForecast: Sendable {
         } else {
             profile = try self.profiles.profile(choice)
         }
-        let period = try profile.period(
-            at: now,
-            under: authority.map {
-                IssuerPeriod(subject: $0.subject, notBefore: $0.notBefore, notAfter: $0.notAfter)
-            })
+        if let request, let authority {
+            // What nobody signs is dropped.
+            _ = try authority.issuer.prepare(
+                profile, subject: request.subject, key: request.key, at: now,
+                entropy: self.entropy)
+        }
+        let period = try profile.period(at: now, under: authority?.issuer)
         var told: Request?
         if let request {
             let rendered = try profile.rendered(for: request.subject, key: request.key)
@@ -80,21 +87,13 @@ package struct IssuingForecast: Sendable {
     }
 }
 
-/// When an issuer is valid; no certificate of its is valid beyond that.
-struct IssuerPeriod {
-    /// RFC 4514.
-    let subject: String
-    let notBefore: UnixTime
-    let notAfter: UnixTime
-}
-
 extension CertificateProfile {
     /// From when to when a certificate is valid that is made now.
     /// - Parameter issuer: nil where it is not known.
     /// - Throws: `FleetError.internalFailure` where the issuer is not valid now;
     ///   `.certificateState` where the certificate would outlive it and may not be cut short.
     func period(
-        at now: UnixTime, under issuer: IssuerPeriod?
+        at now: UnixTime, under issuer: IssuerIdentity?
     ) throws(FleetError) -> (notBefore: UnixTime, notAfter: UnixTime) {
         let notBefore = try CivilTime.moment(now, plus: -self.backdateSeconds)
         let end = try CivilTime.moment(now, plus: self.validitySeconds)
@@ -103,7 +102,7 @@ extension CertificateProfile {
         guard now >= issuer.notBefore, now < issuer.notAfter else {
             throw FleetError(
                 .internalFailure,
-                "the authority \(issuer.subject.clipped) is valid from \(issuer.notBefore) to "
+                "the authority \(issuer.text.clipped) is valid from \(issuer.notBefore) to "
                     + "\(issuer.notAfter), and it is \(now)")
         }
         return (max(notBefore, issuer.notBefore), try self.end(wanted: wanted, issuer: issuer))

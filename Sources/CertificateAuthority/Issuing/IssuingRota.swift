@@ -11,27 +11,33 @@ package struct IssuingTerms: Hashable, Sendable {
     package let isRetired: Bool
 
     package let id: CertificateID
-    /// RFC 4514.
-    package let subject: String
-    let publicKey: PublicKeyFingerprint
-    let notBefore: UnixTime
-    let notAfter: UnixTime
+    let issuer: IssuerIdentity
 
+    /// - Throws: `FleetError.certificateValidation` for a certificate that is no authority's.
     package init(
         name: String, certificate: CertificateFacts, uses: Set<AuthorityUse>, begin: UnixTime?,
         replaces: String?, isRetired: Bool
+    ) throws(FleetError) {
+        self.init(
+            name: name, id: certificate.id, issuer: try IssuerIdentity(certificate), uses: uses,
+            begin: begin, replaces: replaces, isRetired: isRetired)
+    }
+
+    init(
+        name: String, id: CertificateID, issuer: IssuerIdentity, uses: Set<AuthorityUse>,
+        begin: UnixTime?, replaces: String?, isRetired: Bool
     ) {
         self.name = name
+        self.id = id
+        self.issuer = issuer
         self.uses = uses
         self.begin = begin
         self.replaces = replaces
         self.isRetired = isRetired
-        self.id = certificate.id
-        self.subject = certificate.subject
-        self.publicKey = certificate.publicKey
-        self.notBefore = certificate.notBefore
-        self.notAfter = certificate.notAfter
     }
+
+    /// RFC 4514.
+    package var subject: String { self.issuer.text }
 
     func issues(at now: UnixTime) -> Bool {
         !self.isRetired && (self.begin.map { $0 <= now } ?? true)

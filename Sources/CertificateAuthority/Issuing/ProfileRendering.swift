@@ -88,7 +88,7 @@ extension CertificateProfile {
     /// The end of a certificate that is signed now, by an issuer that ends then.
     /// - Throws: `FleetError.certificateState` where it would outlive its issuer and may not be
     ///   cut short.
-    func end(wanted: UnixTime, issuer: IssuerPeriod) throws(FleetError) -> UnixTime {
+    func end(wanted: UnixTime, issuer: IssuerIdentity) throws(FleetError) -> UnixTime {
         guard wanted > issuer.notAfter else { return wanted }
         switch self.pastIssuer {
         case .clamp: return issuer.notAfter

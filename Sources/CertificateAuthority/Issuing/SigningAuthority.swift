@@ -21,33 +21,9 @@ package struct SigningAuthority: ~Copyable, Sendable {
                 .certificateValidation,
                 "the key is not the one of the certificate \(certificate.subject.clipped)")
         }
-        guard certificate.isAuthority else {
-            throw FleetError(
-                .certificateValidation,
-                "\(certificate.subject.clipped) is no authority's certificate")
-        }
-        guard let keyIdentifier = certificate.subjectKeyIdentifier, !keyIdentifier.isEmpty else {
-            throw FleetError(
-                .certificateValidation,
-                "the certificate of \(certificate.subject.clipped) has no subjectKeyIdentifier")
-        }
-        let constraints: NameConstraints?
-        switch certificate.nameConstraints {
-        case nil: constraints = nil
-        case .understood(let found): constraints = found
-        case .notUnderstood:
-            throw FleetError(
-                .certificateValidation,
-                "the certificate of \(certificate.subject.clipped) has name constraints of a form "
-                    + "that is not understood here: dNSName, iPAddress and directoryName are")
-        }
+        self.identity = try IssuerIdentity(certificate)
         self.certificate = certificate
         self.role = certificate.pathLength == 0 ? .issuing : .root
-        self.identity = IssuerIdentity(
-            id: certificate.id, name: certificate.subjectName, text: certificate.subject,
-            keyIdentifier: keyIdentifier, publicKey: certificate.publicKey, scheme: key.scheme,
-            notBefore: certificate.notBefore, notAfter: certificate.notAfter,
-            nameConstraints: constraints)
         self.key = key
     }
 
@@ -98,41 +74,8 @@ package struct SigningAuthority: ~Copyable, Sendable {
                 "\(self.identity.text.clipped) is a \(self.role.rawValue) authority and does not "
                     + "sign certificates of this role")
         }
-        guard key.fingerprint != self.identity.publicKey else {
-            throw SubjectKey.refusal("it is the certificate authority's own")
-        }
-        let rendered = try profile.rendered(for: subject, key: key)
-        let subject = rendered.subject
-        // RFC 5280 3.2: a certificate whose issuer and subject are the same is self-issued, which a
-        // leaf is not; path building would take it for the authority's own.
-        guard try subject.der() != self.identity.name else {
-            throw FleetError(
-                .invalidCSR,
-                "subject: \(subject.description.clipped) is the authority's own name")
-        }
-        let period = try profile.period(
-            at: now,
-            under: IssuerPeriod(
-                subject: self.identity.text, notBefore: self.identity.notBefore,
-                notAfter: self.identity.notAfter))
-        let names = profile.role.alternativeNames + rendered.alternativeNames
-        if let complaint = self.identity.nameConstraints?.complaint(
-            subject: subject, alternativeNames: names)
-        {
-            throw FleetError(
-                .invalidCSR,
-                "subject: the name constraints of \(self.identity.text.clipped) forbid it: "
-                    + complaint)
-        }
-        var body = CertificateBody(
-            serial: try CertificateSerial(from: entropy), issuer: self.identity,
-            notBefore: period.notBefore, notAfter: period.notAfter, subject: subject, key: key,
-            role: profile.role,
-            publication: profile.publication)
-        body.alternativeNames = rendered.alternativeNames
-        body.additions = rendered.additions
-        body.nameConstraints = profile.nameConstraints
-        return try ProfileLint.approve(body)
+        return try self.identity.prepare(
+            profile, subject: subject, key: key, at: now, entropy: entropy)
     }
 
     /// Signs what was prepared by this authority.

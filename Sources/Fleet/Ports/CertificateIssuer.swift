@@ -60,9 +60,9 @@ extension CertificateIssuer {
 /// from the one template that its claim is for, or from a registration by an operator.
 package struct CertificateChoice: Hashable, Sendable {
     /// An issuing authority, by its subject (RFC 4514) or its certificate's id.
-    package let issuer: String?
+    package var issuer: String?
     /// A certificate profile, by its name.
-    package let profile: String?
+    package var profile: String?
     /// The most days that it may live; nil: as the profile says.
     package var validityDaysMax: Int?
     /// The keys that it may have, such as `EC-P256`; empty: as the profile says.

@@ -4,28 +4,28 @@ import Provisioning
 
 /// Says what certificate a device would be given, and signs nothing.
 struct CertificateForesight: Sendable {
-    private enum Source: Sendable {
-        /// The running service's, which has the keys.
-        case issuer(Issuer)
-        /// What of `pki/` takes no passphrase to read.
-        case folder(IssuingForecast)
-        /// There are no authorities.
-        case nowhere(IssuingForecast)
-    }
-
-    private let source: Source
+    /// By what would issue it when somebody asks.
+    private let forecast: @Sendable () -> IssuingForecast
+    /// Whether it knows who would sign.
+    private let hasAuthorities: Bool
     private let ownKey: KeyPairKind
 
-    private init(_ source: Source, _ ownKey: KeyPairKind) {
-        self.source = source
-        self.ownKey = ownKey
+    private init(
+        _ settings: ResolvedSettings, hasAuthorities: Bool = true,
+        _ forecast: @escaping @Sendable () -> IssuingForecast
+    ) {
+        self.forecast = forecast
+        self.hasAuthorities = hasAuthorities
+        self.ownKey = settings.keyPairKind
     }
 
+    /// The running service's.
     init(_ settings: ResolvedSettings, issuer: Issuer) {
-        self.init(.issuer(issuer), settings.keyPairKind)
+        self.init(settings) { issuer.forecast }
     }
 
-    /// Of the authorities that lie in a folder, where there are any.
+    /// Of the authorities that lie in a folder, where there are any. Their keys stay where they
+    /// are: their certificates decide.
     /// - Throws: where they are there and cannot be read.
     init(_ settings: ResolvedSettings, beside installation: Installation) throws(FleetError) {
         let folder = AuthorityFolder(installation: installation)
@@ -33,18 +33,23 @@ struct CertificateForesight: Sendable {
             self.init(withoutAuthorities: settings)
             return
         }
+        let manifest = try folder.manifest()
         var terms: [IssuingTerms] = []
-        for entry in try folder.manifest().issuing {
+        for entry in manifest.issuing {
             terms.append(
-                IssuingTerms(
+                try IssuingTerms(
                     name: entry.name, certificate: try folder.certificate(entry), uses: entry.uses,
                     begin: entry.begin, replaces: entry.replaces,
                     isRetired: entry.retiredAt != nil))
         }
         let profiles = try ProfileFolder(settings, installation).load()
         let forecast = IssuingForecast(
-            rota: IssuingRota(terms), profiles: profiles.issuing(nil), rules: Self.rules(settings))
-        self.init(.folder(forecast), settings.keyPairKind)
+            rota: IssuingRota(terms),
+            profiles: profiles.issuing(try RevocationParts.publication(settings)),
+            rules: Self.rules(settings),
+            authorityKeys: Set(try folder.anchors(manifest).map(\.publicKey)),
+            entropy: SystemEntropy())
+        self.init(settings) { forecast }
     }
 
     /// As the settings alone would have it.
@@ -54,8 +59,8 @@ struct CertificateForesight: Sendable {
             Int64(settings.integer("device.validityDays")) * CertificateProfile.daySeconds
         let forecast = IssuingForecast(
             rota: nil, profiles: IssuingProfiles(device: device, claim: .claim, named: [:]),
-            rules: Self.rules(settings))
-        self.init(.nowhere(forecast), settings.keyPairKind)
+            rules: Self.rules(settings), authorityKeys: [], entropy: SystemEntropy())
+        self.init(settings, hasAuthorities: false) { forecast }
     }
 
     private static func rules(_ settings: ResolvedSettings) -> KeyRules {
@@ -64,32 +69,19 @@ struct CertificateForesight: Sendable {
 
     /// - Throws: as issuing would.
     func certificate(_ enquiry: DryRun.Enquiry) throws(FleetError) -> DryRunCertificate? {
-        let told: IssuingForecast.Certificate
+        var choice = enquiry.choice
         var unknown: [String] = []
-        switch self.source {
-        case .issuer(let issuer):
-            told = try issuer.forecast(csr: enquiry.csr, as: enquiry.choice, at: enquiry.at)
-        case .folder(let forecast):
-            told = try forecast.certificate(csr: enquiry.csr, as: enquiry.choice, at: enquiry.at)
-            if enquiry.csr != nil {
-                unknown.append(
-                    "what the issuing CA's name constraints and the linter say of the certificate: "
-                        + "ask the running service (--against LIVE)")
-            }
-        case .nowhere(let forecast):
+        if !self.hasAuthorities {
             guard enquiry.csr != nil || enquiry.hasDemands else { return nil }
-            var choice = CertificateChoice(issuer: nil, profile: nil)
-            choice.validityDaysMax = enquiry.choice.validityDaysMax
-            choice.keyTypes = enquiry.choice.keyTypes
-            choice.subject = enquiry.choice.subject
-            choice.alternativeNames = enquiry.choice.alternativeNames
-            told = try forecast.certificate(csr: enquiry.csr, as: choice, at: enquiry.at)
+            choice.issuer = nil
+            choice.profile = nil
             if enquiry.hasDemands {
                 unknown.append(
                     "who would sign the certificate, and by which profile: there are no "
                         + "authorities here")
             }
         }
+        let told = try self.forecast().certificate(csr: enquiry.csr, as: choice, at: enquiry.at)
         if enquiry.csr == nil, enquiry.hasDemands {
             unknown.append(
                 "the certificate's subject, key and alternative names: there is no signing "
