@@ -213,6 +213,10 @@ import Testing
         await #expect(throws: FleetError.self) { _ = try await step(.lease) }
         #expect(try await step(.hold) == 1)
         #expect(try await step(.hold) == 0)
+        // No reason is lost for the state being there before.
+        #expect(try await step(.hold, reason: "burn-in") == 1)
+        #expect(try await step(.hold, reason: "burn-in") == 0)
+        #expect(self.unit(fixture)?.standing?.reason == "burn-in")
         await #expect(throws: FleetError.self) { _ = try await step(.lease, station: "S1") }
         #expect(try await step(.release, reason: "burn-in passed") == 1)
         #expect(try await step(.lease, station: "S1") == 1)

@@ -89,7 +89,8 @@ package enum AllowlistStates {
         }
     }
 
-    /// nil where the unit is what it would become.
+    /// nil where the unit is what it would become, for the reason that is given, if any is: another
+    /// one is a step of its own in the unit's history.
     private static func next(
         _ unit: AllowlistUnit, _ request: Request, by actor: Actor, at now: UnixTime
     ) throws(FleetError) -> AllowlistStanding? {
@@ -100,7 +101,8 @@ package enum AllowlistStates {
             case .block: .blocked
             case .lease: .leased
             }
-        if unit.state == state, state != .leased { return nil }
+        let isSaid = request.reason == nil || request.reason == unit.standing?.reason
+        if unit.state == state, state != .leased, isSaid { return nil }
         // A unit in the field is not let go by leasing its number to somebody else.
         if request.step == .lease, [.provisioned, .held, .blocked].contains(unit.state) {
             throw FleetError(
