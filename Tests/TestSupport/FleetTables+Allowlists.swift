@@ -92,13 +92,10 @@ extension FleetTables {
         let serials = entries.map(\.serial)
         var changed = 0
         for entry in entries where !open.serials.contains(entry.serial) {
-            let unit = self.allowlistUnit(draft.list, entry.serial)
-            if let unit, unit.facts != entry, draft.mode == .replace || !entry.isBare {
-                changed += 1
-            } else if unit != nil, draft.mode == .merge {
-                continue
-            }
-            open.facts[entry.serial] = entry
+            let before = self.allowlistUnit(draft.list, entry.serial)?.facts
+            let after = draft.mode == .merge ? before?.adding(entry) : nil
+            open.facts[entry.serial] = after ?? entry.asListed
+            if let before, before != open.facts[entry.serial] { changed += 1 }
         }
         switch draft.mode {
         case .merge:

@@ -66,6 +66,34 @@ extension StorageConformance {
             let same = try await Self.importing(store, [Samples.facts(3)], .merge)
             #expect(same == AllowlistAppended())
         },
+        StorageConformance(name: "aMergeChangesNothingThatItsLinesLeaveOut") { store in
+            _ = try await Self.importing(store, [Samples.facts(1)] + Self.bare([2]), .merge)
+            let serial = Samples.serial(1)
+            // Held, and of one key: a file of lots lets go of neither.
+            let lot = AllowlistFacts(serial: serial, lot: "L2", attributes: ["site": "b"])
+            #expect(
+                try await Self.importing(store, [lot], .merge) == AllowlistAppended(changed: 1))
+            var wanted = Samples.facts(1, lot: "L2")
+            wanted.attributes["site"] = "b"
+            #expect(try await Self.units(store).first?.facts == wanted)
+            #expect(try await Self.importing(store, [lot], .merge) == AllowlistAppended())
+            // What is written down counts.
+            var expected = AllowlistFacts(serial: serial)
+            expected.saysExpected = true
+            var other = AllowlistFacts(serial: Samples.serial(2))
+            other.saysExpected = true
+            #expect(
+                try await Self.importing(store, [expected, other], .merge)
+                    == AllowlistAppended(changed: 1))
+            wanted.firstState = .expected
+            #expect(
+                try await Self.units(store).map(\.facts)
+                    == [wanted, AllowlistFacts(serial: Samples.serial(2))])
+            // Replaced, it is what the line says.
+            let replaced = try await Self.importing(store, [lot], .replace)
+            #expect(replaced == AllowlistAppended(inserted: 1, added: 0, changed: 1))
+            #expect(try await Self.units(store).map(\.facts) == [lot])
+        },
         StorageConformance(name: "aReplacementTellsWhatIsAddedChangedAndRemoved") { store in
             _ = try await Self.importing(store, (1...4).map { Samples.facts($0) }, .merge)
             let draft = try await store.begin(Self.list, mode: .replace)

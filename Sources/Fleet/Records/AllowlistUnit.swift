@@ -11,6 +11,8 @@ package struct AllowlistFacts: Hashable, Sendable {
     package var attributes: [String: String]
     /// Where the unit begins, of which nothing has become yet: expected, held or blocked.
     package var firstState: AllowlistStanding.State
+    /// Of a line of a file: that it begins as expected is written there, and not just left out.
+    package var saysExpected = false
 
     package init(
         serial: SerialNumber, key: PublicKeyFingerprint? = nil, mac: String? = nil,
@@ -27,10 +29,31 @@ package struct AllowlistFacts: Hashable, Sendable {
     }
 
     /// Nothing but a serial number.
-    package var isBare: Bool {
+    package var isBare: Bool { self.isBlank && !self.saysExpected }
+
+    /// Nothing that a list would have to keep beside the serial number.
+    package var isBlank: Bool {
         self.key == nil && self.mac == nil && self.hardwareType == nil && self.lot == nil
             && self.attributes.isEmpty && self.firstState == .expected
     }
+
+    /// What the list says after a line that is merged with it. What the line leaves out stays: a
+    /// file of lots must not let go of units that another file has put on hold, nor of their keys.
+    package func adding(_ line: AllowlistFacts) -> AllowlistFacts {
+        var facts = self
+        facts.key = line.key ?? self.key
+        facts.mac = line.mac ?? self.mac
+        facts.hardwareType = line.hardwareType ?? self.hardwareType
+        facts.lot = line.lot ?? self.lot
+        facts.attributes.merge(line.attributes) { $1 }
+        if line.saysExpected || line.firstState != .expected {
+            facts.firstState = line.firstState
+        }
+        return facts
+    }
+
+    /// What a list says where nothing but the line has said anything.
+    package var asListed: AllowlistFacts { AllowlistFacts(serial: self.serial).adding(self) }
 }
 
 /// What has become of a unit, and since when.

@@ -107,6 +107,7 @@ struct AllowlistHeader {
             case .lot: facts.lot = text
             case .state:
                 facts.firstState = try self.firstState(text)
+                facts.saysExpected = facts.firstState == .expected
             case .attribute(let name): facts.attributes[name] = text
             }
         }

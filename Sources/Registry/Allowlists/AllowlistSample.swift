@@ -39,9 +39,8 @@ extension AllowlistImport {
                     wanted.added -= 1
                     continue
                 }
-                guard wanted.changed > 0, unit.facts != entry,
-                    draft.mode == .replace || !entry.isBare
-                else { continue }
+                let after = draft.mode == .replace ? entry.asListed : unit.facts.adding(entry)
+                guard wanted.changed > 0, unit.facts != after else { continue }
                 report.changedSample.append(entry.serial)
                 wanted.changed -= 1
             }

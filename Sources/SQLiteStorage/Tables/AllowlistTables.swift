@@ -86,10 +86,12 @@ enum AllowlistTables {
     private static func array(_ entries: [AllowlistFacts]) -> String {
         JSONPrinter.print(
             .array(
-                entries.map { entry in
-                    let said = entry.isBare ? JSONValue.null : .string(entry.storedText)
-                    return .array([.string(entry.serial.rawValue), said])
-                }))
+                entries.map { .array([.string($0.serial.rawValue), Self.stored($0)]) }))
+    }
+
+    /// Null where there is nothing to say of the serial number.
+    private static func stored(_ entry: AllowlistFacts) -> JSONValue {
+        entry.isBlank ? .null : .string(entry.storedText)
     }
 
     /// - Returns: how many were new.
@@ -255,34 +257,59 @@ extension AllowlistTables {
         ) { (listed: try $0.int(), changed: try $0.int()) } ?? (0, 0)
     }
 
-    /// Puts those entries into the draft of which the list says something else, and remembers
-    /// them. A line that says nothing of its serial number changes nothing.
+    /// Puts those entries into the draft of which the list says something else, with what it says
+    /// besides, and remembers them. A line that says nothing of its serial number changes nothing.
     private static func change(
         _ entries: [AllowlistFacts], to draft: AllowlistDraft, of list: ListRow, _ db: Database
     ) throws -> Int {
-        let array = Self.array(entries)
+        let array = JSONPrinter.print(.array(try Self.changed(entries, of: list, db)))
         try db.run(
             """
             INSERT OR IGNORE INTO allowlist_changed (list_id, version, serial, old_version)
-            SELECT ?1, ?3, entry.serial, entry.version
+            SELECT ?1, ?3, new.value ->> 0, new.value ->> 2 FROM json_each(?2) AS new
+            """, list.id, array, draft.version)
+        let changed = db.changesCount
+        guard changed > 0 else { return 0 }
+        try db.run(Self.insert, list.id, array, draft.version)
+        return changed
+    }
+
+    /// Of entries of which the list says something else: serial number, what it says with them, and
+    /// the batch that it is in.
+    private static func changed(
+        _ entries: [AllowlistFacts], of list: ListRow, _ db: Database
+    ) throws -> [JSONValue] {
+        let lines = Dictionary(
+            entries.lazy.filter { !$0.isBare }.map { ($0.serial, $0) },
+            uniquingKeysWith: { first, _ in first })
+        let rows = try db.all(
+            """
+            SELECT entry.serial, entry.version, entry.facts
             FROM json_each(?2) AS new
             CROSS JOIN allowlist_entries AS entry
                 ON entry.list_id = ?1 AND entry.serial = new.value ->> 0
             JOIN allowlist_batches AS batch
                 ON batch.list_id = ?1 AND batch.version = entry.version
-            WHERE batch.state = 1 AND new.value ->> 1 IS NOT NULL
-                AND entry.facts IS NOT new.value ->> 1
-            """, list.id, array, draft.version)
-        let changed = db.changesCount
-        guard changed > 0 else { return 0 }
-        try db.run(
-            """
-            INSERT OR IGNORE INTO allowlist_entries (list_id, serial, version, facts)
-            SELECT ?1, new.value ->> 0, ?3, new.value ->> 1
-            FROM json_each(?2) AS new CROSS JOIN allowlist_changed AS changed
-                ON changed.list_id = ?1 AND changed.version = ?3
-                AND changed.serial = new.value ->> 0
-            """, list.id, array, draft.version)
+            WHERE batch.state = 1 AND entry.facts IS NOT new.value ->> 1
+            """, list.id, Self.array(Array(lines.values)), of: "allowlist_entries"
+        ) { row in
+            (
+                serial: try SerialNumber(row.text()), version: try row.int(),
+                facts: try row.optionalJSON()
+            )
+        }
+        var changed: [JSONValue] = []
+        for row in rows {
+            let bare = AllowlistFacts(serial: row.serial)
+            let before =
+                try row.facts.map { try AllowlistFacts(json: $0, serial: row.serial) } ?? bare
+            let after = before.adding(lines[row.serial] ?? bare)
+            guard after != before else { continue }
+            changed.append(
+                .array([
+                    .string(row.serial.rawValue), Self.stored(after), .int(row.version),
+                ]))
+        }
         return changed
     }
 
