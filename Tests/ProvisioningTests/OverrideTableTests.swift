@@ -208,33 +208,51 @@ import Testing
     }
 
     struct StatusCell: Sendable, CustomTestStringConvertible {
+        /// What the template says; AWS: left out, it is ACTIVE.
+        let stated: Certificate.Status?
         let setting: String?
         let before: Certificate.Status
         let held: Held
 
         var testDescription: String {
-            "Status: \(self.setting ?? "silent"), \(self.before.rawValue), \(self.held.rawValue)"
+            "Status \(self.stated?.rawValue ?? "left out"): \(self.setting ?? "silent"), "
+                + "\(self.before.rawValue), \(self.held.rawValue)"
         }
 
-        /// The template says ACTIVE; nil is a conflict.
+        /// nil is a conflict.
         var expected: Certificate.Status? {
-            if self.before == .active { return .active }
+            let wanted = self.stated ?? .active
+            if self.before == wanted { return wanted }
             switch self.setting {
             case "DO_NOTHING": return self.before
-            case "REPLACE": return .active
-            case nil: return self.held == .free ? .active : nil
+            case "REPLACE": return wanted
+            case nil: return self.held == .free ? wanted : nil
             default: return nil
             }
         }
-    }
 
-    static let statusCells: [StatusCell] = Held.allCases.flatMap { held in
-        [Certificate.Status.active, .inactive].flatMap { before in
-            [nil, "DO_NOTHING", "REPLACE", "FAIL"].map {
-                StatusCell(setting: $0, before: before, held: held)
-            }
+        var certificate: String {
+            guard let stated = self.stated else { return Source.existing }
+            return String(Source.existing.dropLast()) + #", "Status": "\#(stated.rawValue)"}"#
         }
     }
+
+    static let statusCells: [StatusCell] = {
+        let stated: [Certificate.Status?] = [nil, .active, .inactive]
+        let settings: [String?] = [nil, "DO_NOTHING", "REPLACE", "FAIL"]
+        let statuses: [Certificate.Status] = [.active, .inactive]
+        var cells: [StatusCell] = []
+        for stated in stated {
+            for held in Held.allCases {
+                for before in statuses {
+                    cells += settings.map {
+                        StatusCell(stated: stated, setting: $0, before: before, held: held)
+                    }
+                }
+            }
+        }
+        return cells
+    }()
 
     @Test(arguments: Self.statusCells)
     func everyCellOfTheStatusIsAsTheTableSays(_ cell: StatusCell) async throws {
@@ -248,7 +266,7 @@ import Testing
                 parameters)
         }
         let body = orderTemplate(
-            certificate: Source.existing,
+            certificate: cell.certificate,
             overrides: cell.setting.map { #"{"Status": "\#($0)"}"# })
         let refusal = await fixture.refusal(body, parameters)
         #expect((refusal == nil) == (cell.expected != nil), "\(String(describing: refusal))")

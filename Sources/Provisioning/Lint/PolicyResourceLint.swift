@@ -5,24 +5,42 @@ import Policies
 /// The policies of a template, and the claim's by which devices come to it.
 extension TemplateLint {
     mutating func lintPolicies() {
-        let standIn = StandIn(document: self.document, realm: self.context.realm)
+        let standIn = StandIn(words: self.document, realm: self.context.realm)
         for policy in self.document.policies {
             guard case .document(let tree) = policy.source else { continue }
             let place = policy.pointer.appending("PolicyDocument")
-            let value = standIn.value(of: tree)
-            let findings = PolicyLint.findings(
-                of: JSONPrinter.print(value), realm: self.context.realm)
-            for finding in findings {
-                // Where the text hangs on a value, the stand-in's says nothing for sure.
-                let isGuess =
-                    finding.rule.severity == .error
-                    && tree.inner(finding.place.tokens).descendants.contains(where: \.hangsOnValues)
-                guard !isGuess else { continue }
-                self.report(
-                    TemplateFinding(finding, ofDocumentAt: place, in: self.root))
+            let (value, findings) = self.reading(of: tree, standIn)
+            // Its faults were told when the template was checked.
+            for finding in findings where finding.rule.severity != .error {
+                self.report(TemplateFinding(finding, ofDocumentAt: place, in: self.root))
             }
             self.lintReach(of: value, standIn, at: place)
         }
+    }
+
+    /// What a parameter may be in a condition, or as a whole resource: no word.
+    private static let readable = [
+        "0", "true", "192.0.2.1/32", "2026-01-01T00:00:00Z", "arn:aws:iot:local:0:topic/x",
+    ]
+
+    /// The document with words in place of its parameters, and what is said of it: with other
+    /// texts where it cannot be read so.
+    private func reading(
+        of tree: TemplateTree, _ standIn: StandIn
+    ) -> (value: JSONValue, findings: [PolicyFinding]) {
+        var replaced: [JSONPointer: String] = [:]
+        var value = standIn.value(of: tree)
+        var findings = PolicyLint.findings(
+            of: JSONPrinter.print(value), realm: self.context.realm)
+        for text in Self.readable {
+            let faults = findings.filter { $0.rule.severity == .error }
+            guard !faults.isEmpty else { break }
+            for fault in faults { replaced[fault.place] = text }
+            value = standIn.value(of: tree, replaced: replaced)
+            findings = PolicyLint.findings(
+                of: JSONPrinter.print(value), realm: self.context.realm)
+        }
+        return (value, findings)
     }
 
     // MARK: Reach
@@ -61,28 +79,57 @@ extension TemplateLint {
         ofResource text: String, _ standIn: StandIn, at place: JSONPointer
     ) {
         let fields = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
-        guard fields.count == 6, let slash = fields[5].firstIndex(of: "/") else { return }
-        let kind = fields[5][..<slash]
+        guard fields.count == 6, let slash = fields[5].firstIndex(of: "/"),
+            let kind = ReachedKind(rawValue: String(fields[5][..<slash]))
+        else { return }
         let name = String(fields[5][fields[5].index(after: slash)...])
-        // What is open altogether is the policy lint's to say.
-        guard name != "*", !name.isEmpty, !standIn.isOfOneThing(name) else { return }
+        // What is open altogether is the policy lint's to say, of all but things.
+        guard !name.isEmpty, kind == .thing || name != "*" else { return }
+        let readable = standIn.readable(name).clipped
+        switch ResourceHold(of: name, words: standIn.words) {
+        case .closed: break
+        case .openEnded:
+            self.report(
+                .wildcardBesideValue,
+                "in '\(readable)' a wildcard stands beside the device's own value: where that is "
+                    + "'SN-1', the \(kind.reached) of 'SN-10' are reached too", at: place,
+                expected: "a '/' or another end between value and wildcard")
+        case .none: self.reportOpen(kind, name, readable, at: place)
+        }
+    }
+
+    private mutating func reportOpen(
+        _ kind: ReachedKind, _ name: String, _ readable: String, at place: JSONPointer
+    ) {
         switch kind {
-        case "topic", "topicfilter":
-            let wildcards = kind == "topic" ? "*?" : "*?+#"
+        case .topic, .topicFilter, .thing:
+            let wildcards = kind == .topicFilter ? "*?+#" : "*?"
             guard name.contains(where: wildcards.contains), !Self.isServices(name) else { return }
             self.report(
                 .reachesOtherThings,
-                "nothing in '\(standIn.readable(name).clipped)' is the device's own: its "
-                    + "wildcards reach other things' topics", at: place,
+                "nothing in '\(readable)' is the device's own: its wildcards reach other things' "
+                    + kind.reached, at: place,
                 expected: "a policy variable such as ${iot:Connection.Thing.ThingName}, or a "
                     + "parameter that is in the thing's name")
-        case "client":
+        case .client:
             self.report(
                 .sharedClientID,
-                "nothing in '\(standIn.readable(name).clipped)' is the device's own: whoever "
-                    + "connects last under a client id throws the other out", at: place,
+                "nothing in '\(readable)' is the device's own: whoever connects last under a "
+                    + "client id throws the other out", at: place,
                 expected: "${iot:Connection.Thing.ThingName}")
-        default: break
+        }
+    }
+
+    /// What a resource of a policy can name that other things have too.
+    private enum ReachedKind: String {
+        case topic, topicFilter = "topicfilter", client, thing
+
+        var reached: String {
+            switch self {
+            case .topic, .topicFilter: "topics"
+            case .client: "client ids"
+            case .thing: "shadows and jobs"
+            }
         }
     }
 

@@ -1,68 +1,138 @@
 import Fleet
 import JSON
+import Policies
 
-/// A policy document with words in place of its parameters: what it says, whatever they are.
+/// A policy document with something in place of its parameters: what it says, whatever they are.
 struct StandIn {
-    private let document: TemplateDocument
-    private let realm: Realm
-    /// The words of the parameters that are in the thing's name.
-    private let namingWords: [String]
-
-    init(document: TemplateDocument, realm: Realm) {
-        self.document = document
-        self.realm = realm
-        self.namingWords = document.thing.name.references.map { Self.word($0, in: document) }
+    /// What stands for a value that is known no earlier than a device comes.
+    struct Word {
+        let parameter: String
+        let text: String
+        /// Whether it is a part of what one thing is called, and of no other.
+        let isOwn: Bool
+        /// Whether all such values have one length, so that none begins with another.
+        let isFixed: Bool
     }
 
-    /// Letters and digits only, as a parameter must not bring wildcards.
-    private static func word(_ name: String, in document: TemplateDocument) -> String {
-        let index = document.parameters.firstIndex { $0.name == name } ?? -1
-        return name == PseudoParameter.certificateID.rawValue
-            ? String(repeating: "0", count: 64) : "slipwayParameter\(index)x"
+    let words: [Word]
+    private let values: [String: String]
+    private let mappings: [String: [String: [String: String]]]
+    /// Parameters whose text is anybody's guess: no default of the author's own.
+    private let free: Set<String>
+
+    /// Words that can be told apart afterwards, letters and digits only, as a parameter must not
+    /// bring wildcards.
+    init(words document: TemplateDocument, realm: Realm) {
+        let naming = Set(document.thing.name.references)
+        let certificate = PseudoParameter.certificateID.rawValue
+        var words = [
+            Word(
+                parameter: certificate, text: Self.certificateID, isOwn: true, isFixed: true)
+        ]
+        for (index, parameter) in document.parameters.enumerated()
+        where PseudoParameter(rawValue: parameter.name) == nil {
+            words.append(
+                Word(
+                    parameter: parameter.name, text: "slipwayParameter\(index)x",
+                    isOwn: naming.contains(parameter.name), isFixed: false))
+        }
+        self.init(
+            words: words, parameters: document.parameters, mappings: document.mappings,
+            realm: realm)
     }
 
-    /// Whether a policy variable or the thing's own parameter narrows it.
-    func isOfOneThing(_ name: String) -> Bool {
-        name.contains("${iot:") || self.namingWords.contains { name.contains($0) }
+    /// What a rendering comes to where a device sends `0` for all that it has to send.
+    init(
+        values parameters: [TemplateDocument.Parameter],
+        mappings: [String: [String: [String: String]]]
+    ) {
+        let words = parameters.map {
+            Word(
+                parameter: $0.name, text: $0.defaultValue ?? Self.unknown, isOwn: false,
+                isFixed: false)
+        }
+        self.init(
+            words: words, parameters: parameters, mappings: mappings, realm: .standard)
     }
+
+    private init(
+        words: [Word], parameters: [TemplateDocument.Parameter],
+        mappings: [String: [String: [String: String]]], realm: Realm
+    ) {
+        var texts: [String: String] = [:]
+        for word in words { texts[word.parameter] = word.text }
+        texts[PseudoParameter.certificateID.rawValue] = Self.certificateID
+        texts[PseudoParameter.region.rawValue] = realm.region
+        texts[PseudoParameter.accountID.rawValue] = realm.account
+        self.words = words
+        self.values = texts
+        self.mappings = mappings
+        self.free = Set(
+            parameters.lazy.filter {
+                $0.defaultValue == nil && PseudoParameter(rawValue: $0.name) == nil
+            }.map(\.name))
+    }
+
+    private static let unknown = "0"
+    private static let certificateID = String(repeating: "0", count: 64)
 
     /// With the parameters' names again.
     func readable(_ text: String) -> String {
         var text = text
-        for parameter in self.document.parameters {
-            let word = Self.word(parameter.name, in: self.document)
-            text = text.split(separator: word, omittingEmptySubsequences: false)
-                .joined(separator: "{\(parameter.name)}")
+        for word in self.words {
+            text = text.split(separator: word.text, omittingEmptySubsequences: false)
+                .joined(separator: "{\(word.parameter)}")
         }
         return text
     }
 
-    func value(of tree: TemplateTree) -> JSONValue {
+    // MARK: Values
+
+    /// - Parameter replaced: by the place in the document, texts to stand there instead.
+    func value(
+        of tree: TemplateTree, at place: JSONPointer = .root,
+        replaced: [JSONPointer: String] = [:]
+    ) -> JSONValue {
+        if let text = replaced[place] { return .string(text) }
         switch tree {
-        case .literal(let value): value
-        case .text(let expression): .string(self.text(expression))
-        case .list(let list): .array(self.texts(list).map { .string($0) })
-        case .array(let elements): .array(elements.map(self.value))
+        case .literal(let value): return value
+        case .text(let expression): return .string(self.text(expression))
+        case .list(let list):
+            return .array(
+                self.texts(list).enumerated().map { index, text in
+                    .string(replaced[place.appending(index)] ?? text)
+                })
+        case .array(let elements):
+            return .array(
+                elements.enumerated().map { index, element in
+                    self.value(of: element, at: place.appending(index), replaced: replaced)
+                })
         case .object(let members):
-            .object(JSONObject(members.map { ($0.key, self.value(of: $0.value)) }))
+            return .object(
+                JSONObject(
+                    members.map { member in
+                        let inside = place.appending(member.key)
+                        return (
+                            member.key,
+                            self.value(of: member.value, at: inside, replaced: replaced)
+                        )
+                    }))
         }
     }
 
     private func text(_ expression: TemplateExpression) -> String {
         switch expression.form {
         case .literal(let text): return text
-        case .reference(PseudoParameter.region.rawValue): return self.realm.region
-        case .reference(PseudoParameter.accountID.rawValue): return self.realm.account
-        case .reference(let name): return Self.word(name, in: self.document)
+        case .reference(let name): return self.values[name] ?? Self.unknown
         case .join(let separator, let list):
             return self.texts(list).joined(separator: separator)
         case .substitution(let pieces): return pieces.map(self.text).joined()
         case .select(let index, let list):
             let items = self.texts(list)
-            let position = index.literal.flatMap(Int.init) ?? 0
+            let position = index.literal.flatMap { Int($0) } ?? 0
             return items.indices.contains(position) ? items[position] : items.first ?? ""
         case .findInMap(let map, let top, let second):
-            let rows = self.document.mappings[map.literal ?? ""] ?? [:]
+            let rows = self.mappings[map.literal ?? ""] ?? [:]
             let row = top.literal.flatMap { rows[$0] } ?? rows.min { $0.key < $1.key }?.value
             return second.literal.flatMap { row?[$0] } ?? "slipwayMapped"
         }
@@ -72,6 +142,72 @@ struct StandIn {
         switch list {
         case .items(let items): items.map(self.text)
         case .split(_, let source): [self.text(source)]
+        }
+    }
+
+    // MARK: Guesses
+
+    /// Whether a finding is about what stands in place of values and not about the document: others
+    /// might not deserve it.
+    func isGuess(_ finding: PolicyFinding, in tree: TemplateTree) -> Bool {
+        switch tree.inner(finding.place.tokens) {
+        case .literal: return false
+        case .array, .object:
+            // Of a whole, only its length comes from its values.
+            return finding.rule == .tooLong && !tree.descendants.allSatisfy(self.isSettled)
+        case .text(let expression):
+            return !self.isSettled(expression)
+                || self.isGuess(finding.rule, of: expression.references, first: expression.first)
+        case .list(let list):
+            let inner = list.descendants
+            return !inner.allSatisfy(self.isSettled)
+                || self.isGuess(
+                    finding.rule, of: inner.flatMap(\.references), first: inner.first?.first)
+        }
+    }
+
+    private func isGuess(
+        _ rule: PolicyRule, of references: [String], first: TemplateExpression?
+    ) -> Bool {
+        if rule == .operandForm || rule == .repeatedSid {
+            return references.contains { self.free.contains($0) }
+        }
+        guard rule == .resourceForm, case .reference(let name)? = first?.form else { return false }
+        return self.free.contains(name)
+    }
+
+    /// Whether nothing is taken out of a list or a map by a value, or from where there is nothing.
+    private func isSettled(_ expression: TemplateExpression) -> Bool {
+        expression.descendants.allSatisfy { inner in
+            switch inner.form {
+            case .literal, .reference, .join, .substitution: true
+            case .select(let index, .items(let items)):
+                index.literal.flatMap { Int($0) }.map { items.indices.contains($0) } ?? false
+            case .select(_, .split): inner.references.isEmpty
+            case .findInMap(let map, let top, let second):
+                self.cell(map, top, second) != nil
+            }
+        }
+    }
+
+    private func cell(
+        _ map: TemplateExpression, _ top: TemplateExpression, _ second: TemplateExpression
+    ) -> String? {
+        guard let map = map.literal, let top = top.literal, let second = second.literal else {
+            return nil
+        }
+        return self.mappings[map]?[top]?[second]
+    }
+}
+
+extension TemplateExpression {
+    /// What its text begins with.
+    fileprivate var first: TemplateExpression? {
+        switch self.form {
+        case .literal, .reference, .select, .findInMap: self
+        case .join(_, .items(let items)): items.first?.first
+        case .join(_, .split(_, let source)): source.first
+        case .substitution(let pieces): pieces.first?.first
         }
     }
 }

@@ -21,6 +21,8 @@ struct ExpressionParser {
     /// Findings beyond what is told of one template.
     private(set) var findingsLeftOut = 0
     private(set) var references: [Reference] = []
+    /// Every `Fn::Select` and `Fn::FindInMap`, for the same reason.
+    private(set) var lookups: [TemplateExpression] = []
     private var count = 0
 
     init(valuesMax: Int) { self.valuesMax = valuesMax }
@@ -132,6 +134,10 @@ struct ExpressionParser {
             self.report(
                 "rendering this takes more than \(self.valuesMax) steps", at: pointer)
             return nil
+        }
+        switch expression.form {
+        case .select, .findInMap: self.lookups.append(expression)
+        case .literal, .reference, .join, .substitution: break
         }
         return expression
     }

@@ -4,21 +4,28 @@ import Registry
 /// What can be judged of a template whatever a device sends: names and values that are written out,
 /// and items that no list has. Each with its place, where a trial rendering would know none.
 enum FixedValues {
-    static func findings(in document: TemplateDocument) -> [TemplateFinding] {
-        let thing = document.thing
+    /// Of all that could be read, though it makes no document.
+    static func findings(in parser: TemplateParser) -> [TemplateFinding] {
+        let max = TemplateLimits.findingsMax
+        var findings: [TemplateFinding] = []
+        for thing in parser.things where findings.count < max { findings += Self.ofThing(thing) }
+        findings += parser.policyNames.lazy.compactMap { Self.name(PolicyName.self, $0) }
+        findings += parser.expressions.lookups.lazy.compactMap(Self.item).prefix(max)
+        return Array(findings.prefix(max))
+    }
+
+    private static func ofThing(
+        _ thing: TemplateDocument.ThingResource
+    ) -> [TemplateFinding] {
         var findings: [TemplateFinding?] = [
-            Self.name(ThingName.self, thing.name),
+            // What is missing is said to be so already.
+            thing.hasName ? Self.name(ThingName.self, thing.name) : nil,
             thing.typeName.flatMap { Self.name(ThingTypeName.self, $0) },
             thing.billingGroup.flatMap { Self.name(BillingGroupName.self, $0) },
         ]
         findings += thing.groups.map { Self.name(ThingGroupName.self, $0) }
         findings += thing.packageVersions.map { Self.name(PackageVersionName.self, $0.version) }
-        for policy in document.policies {
-            guard case .name(let name) = policy.source else { continue }
-            findings.append(Self.name(PolicyName.self, name))
-        }
         findings += thing.attributes.map(Self.value)
-        findings += document.expressions.map(Self.item)
         return findings.compactMap { $0 }
     }
 

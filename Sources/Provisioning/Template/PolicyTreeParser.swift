@@ -14,10 +14,11 @@ extension TemplateParser {
     ) -> TemplateTree? {
         switch value {
         case .string(let text):
-            return self.document(text: text, at: place).map { .literal($0) }
+            guard let document = self.document(text: text, at: place) else { return nil }
+            return self.drafted(PolicyDraft(.literal(document), at: place), at: place)
         case .object(let object):
             if object.count == 1, let sub = object["Fn::Sub"] {
-                return self.substitutedDocument(sub, at: place.appending("Fn::Sub"))
+                return self.substitutedDocument(sub, at: place)
             }
             guard !ExpressionParser.isFunction(object) else {
                 self.report(
@@ -26,11 +27,12 @@ extension TemplateParser {
                         + "its strings", at: place)
                 return nil
             }
-            let tree = self.tree(value, at: place) { parser, value, place in
+            var draft = PolicyDraft(.literal(.null), at: place)
+            let tree = self.tree(value, at: place, of: &draft) { parser, value, place in
                 parser.leaf(value, at: place)
             }
-            if let tree { self.checkPlaces(tree, at: place) }
-            return tree
+            draft.tree = tree
+            return self.drafted(draft, at: place)
         case .null, .bool, .number, .array:
             self.report(
                 "expected a policy document as an object or as text, found \(value.kindName)",
@@ -39,28 +41,53 @@ extension TemplateParser {
         }
     }
 
+    /// Keeps the draft, for what is wrong with the policy that it is.
+    /// - Parameter inside: where the document itself stands.
+    /// - Returns: the tree, where nothing is wrong with it as a part of the template.
+    private mutating func drafted(
+        _ draft: PolicyDraft, at inside: JSONPointer
+    ) -> TemplateTree? {
+        guard draft.valuesCount <= PolicyDraft.valuesMax else {
+            self.report(
+                "the policy has more than \(PolicyDraft.valuesMax) values; a document has at most "
+                    + "\(TemplateLimits.policyDocumentBytesMax) bytes", at: draft.place)
+            return nil
+        }
+        var checked = draft
+        self.checkPlaces(of: &checked, at: inside)
+        // More of them are refused by their number.
+        if self.drafts.count <= Limits.policiesPerCertificateMax { self.drafts.append(checked) }
+        return draft.spoilt.isEmpty ? draft.tree : nil
+    }
+
     /// `{"Fn::Sub": "…policy text…"}`: the text is parsed while it is still the author's own, and
     /// the substitution then happens in each of its strings.
     private mutating func substitutedDocument(
-        _ value: JSONValue, at place: JSONPointer
+        _ value: JSONValue, at whole: JSONPointer
     ) -> TemplateTree? {
+        let place = whole.appending("Fn::Sub")
         guard
             let (text, variables) = self.expressions.substitutionArguments(value, at: place),
             let document = self.document(text: text, at: place)
         else { return nil }
-        let tree = self.tree(document, at: place) { parser, value, _ in
+        var draft = PolicyDraft(.literal(.null), at: whole)
+        let tree = self.tree(document, at: .root, of: &draft) { parser, value, _ in
             guard case .string(let text) = value else { return .literal(value) }
             return parser.expressions.pieces(of: text, variables: variables, at: place).map {
                 .text(TemplateExpression(.substitution($0), at: place))
             }
         }
-        if let tree { self.checkPlaces(tree, at: place) }
-        return tree
+        draft.tree = tree
+        return self.drafted(draft, at: place)
     }
 
     private mutating func document(text: String, at place: JSONPointer) -> JSONValue? {
         do {
-            let document = try JSONParser.parse(text)
+            let document = try JSONParser.parse(
+                text,
+                limits: JSONLimits(
+                    bytesMax: PolicyLimits.documentBytesMax,
+                    depthMax: PolicyLimits.documentDepthMax))
             if case .object = document { return document }
             self.report("the text is \(document.kindName) and no policy document", at: place)
         } catch {
@@ -69,30 +96,35 @@ extension TemplateParser {
         return nil
     }
 
+    /// Goes on behind what is not understood, so that the rest can be judged all the same.
     private mutating func tree(
-        _ value: JSONValue, at place: JSONPointer,
+        _ value: JSONValue, at place: JSONPointer, of draft: inout PolicyDraft,
         leaf: (inout TemplateParser, JSONValue, JSONPointer) -> TemplateTree?
-    ) -> TemplateTree? {
+    ) -> TemplateTree {
+        draft.valuesCount += 1
+        guard draft.valuesCount <= PolicyDraft.valuesMax else { return .literal(.null) }
         switch value {
-        case .null, .bool, .number, .string: return leaf(&self, value, place)
         case .array(let elements):
             var trees: [TemplateTree] = []
             for (index, element) in elements.enumerated() {
-                guard let tree = self.tree(element, at: place.appending(index), leaf: leaf)
-                else { return nil }
-                trees.append(tree)
+                trees.append(
+                    self.tree(element, at: place.appending(index), of: &draft, leaf: leaf))
             }
             return .array(trees)
-        case .object(let object):
-            if ExpressionParser.isFunction(object) { return leaf(&self, value, place) }
+        case .object(let object) where !ExpressionParser.isFunction(object):
             var members: [TemplateTree.Member] = []
             for (key, value) in object.members {
-                guard let tree = self.tree(value, at: place.appending(key), leaf: leaf) else {
-                    return nil
-                }
-                members.append(TemplateTree.Member(key: key, value: tree))
+                members.append(
+                    TemplateTree.Member(
+                        key: key,
+                        value: self.tree(
+                            value, at: place.appending(key), of: &draft, leaf: leaf)))
             }
             return .object(members)
+        case .null, .bool, .number, .string, .object:
+            if let tree = leaf(&self, value, place) { return tree }
+            draft.spoilt.insert(draft.inner(place))
+            return .literal(.null)
         }
     }
 
@@ -105,42 +137,52 @@ extension TemplateParser {
         return self.expressions.text(value, at: place).map { .text($0) }
     }
 
-    private mutating func checkPlaces(_ tree: TemplateTree, at place: JSONPointer) {
-        guard case .object(let members) = tree else { return }
+    private mutating func checkPlaces(of draft: inout PolicyDraft, at inside: JSONPointer) {
+        guard case .object(let members) = draft.tree else { return }
         for member in members {
-            let inside = place.appending(member.key)
+            let place = JSONPointer.root.appending(member.key)
             guard member.key == "Statement" else {
-                self.forbidReferences(in: member.value, at: inside)
+                self.forbidReferences(in: member.value, at: place, of: &draft, inside)
                 continue
             }
             switch member.value {
             case .array(let statements):
                 for (index, statement) in statements.enumerated() {
-                    self.checkStatement(statement, at: inside.appending(index))
+                    self.checkStatement(statement, at: place.appending(index), of: &draft, inside)
                 }
-            case .object: self.checkStatement(member.value, at: inside)
-            case .literal, .text, .list: self.forbidReferences(in: member.value, at: inside)
+            case .object: self.checkStatement(member.value, at: place, of: &draft, inside)
+            case .literal, .text, .list:
+                self.forbidReferences(in: member.value, at: place, of: &draft, inside)
             }
         }
     }
 
-    private mutating func checkStatement(_ statement: TemplateTree, at place: JSONPointer) {
+    private mutating func checkStatement(
+        _ statement: TemplateTree, at place: JSONPointer, of draft: inout PolicyDraft,
+        _ inside: JSONPointer
+    ) {
         guard case .object(let members) = statement else {
-            self.forbidReferences(in: statement, at: place)
+            self.forbidReferences(in: statement, at: place, of: &draft, inside)
             return
         }
         for member in members where !Self.renderedElements.contains(member.key) {
-            self.forbidReferences(in: member.value, at: place.appending(member.key))
+            self.forbidReferences(
+                in: member.value, at: place.appending(member.key), of: &draft, inside)
         }
     }
 
-    private mutating func forbidReferences(in tree: TemplateTree, at place: JSONPointer) {
+    /// - Parameter place: in the document.
+    private mutating func forbidReferences(
+        in tree: TemplateTree, at place: JSONPointer, of draft: inout PolicyDraft,
+        _ inside: JSONPointer
+    ) {
         let references = tree.descendants.flatMap(\.references).filter {
             PseudoParameter(rawValue: $0) == nil
         }
         guard let name = references.first else { return }
+        draft.spoilt.insert(place)
         self.report(
             "parameter '\(name.clipped)' may stand in Resource, NotResource, Condition and Sid of "
-                + "a policy only", at: place)
+                + "a policy only", at: JSONPointer(tokens: inside.tokens + place.tokens))
     }
 }

@@ -84,6 +84,7 @@ extension TemplateParser {
         var thing = TemplateDocument.ThingResource(
             logicalName: logicalName,
             name: name ?? TemplateExpression(.literal(""), at: inside))
+        thing.hasName = name != nil
         thing.statesAttributes = properties["AttributePayload"] != nil
         thing.statesGroups = properties["ThingGroups"] != nil
         if let payload = properties["AttributePayload"] {
@@ -100,6 +101,7 @@ extension TemplateParser {
                 packages, at: inside.appending("PackageVersions"))
         }
         self.thingOverrides(resource["OverrideSettings"], of: &thing, at: place)
+        self.things.append(thing)
         return name == nil ? nil : thing
     }
 
@@ -233,9 +235,9 @@ extension TemplateParser {
         let source: TemplateDocument.PolicyResource.Source?
         switch (properties["PolicyName"], properties["PolicyDocument"]) {
         case (let name?, nil):
-            source = self.expressions.text(name, at: inside.appending("PolicyName")).map {
-                .name($0)
-            }
+            let text = self.expressions.text(name, at: inside.appending("PolicyName"))
+            if let text { self.policyNames.append(text) }
+            source = text.map { .name($0) }
         case (nil, let document?):
             source = self.policyDocument(document, at: inside.appending("PolicyDocument")).map {
                 .document($0)

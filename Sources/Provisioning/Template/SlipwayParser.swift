@@ -120,8 +120,15 @@ extension TemplateParser {
             else { continue }
             let rule = self.plainText(members["Rule"], at: one.appending("Rule"))
             let reason = self.plainText(members["Reason"], at: one.appending("Reason"))
-            guard let rule, let reason, !reason.isEmpty else {
+            guard let rule, let reason else {
                 self.report("what is ignored has a Rule and a Reason", at: one)
+                continue
+            }
+            // White space and dashes are nobody's reason.
+            guard reason.contains(where: { $0.isLetter || $0.isNumber }) else {
+                self.report(
+                    "a Reason says in words why this is meant", at: one.appending("Reason"),
+                    expected: "text with a word in it")
                 continue
             }
             guard TemplateRule.ids.contains(rule) else {

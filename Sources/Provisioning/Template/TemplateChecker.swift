@@ -38,15 +38,16 @@ package enum TemplateChecker {
         var parser = TemplateParser(for: purpose, limits: limits)
         let document = parser.parse(root)
         var findings = parser.findings + Self.undeclared(in: parser)
-        if let document {
-            let isUnderstood = findings.isEmpty
-            findings += Self.unmapped(in: document) + FixedValues.findings(in: document)
+        findings += Self.unmapped(in: parser) + FixedValues.findings(in: parser)
+        let standIn = StandIn(values: parser.declared, mappings: parser.maps)
+        findings += parser.drafts.flatMap { $0.findings(standIn, in: root) }
+        // An author who has that much to mend hears of the rest afterwards.
+        if let document, findings.count < TemplateLimits.findingsMax {
             // What is said of a place is not said again of what holds it.
             let said = findings.map(\.pointer.tokens)
-            if isUnderstood {
-                findings += Self.trial(of: document, in: root).filter { finding in
-                    !said.contains { $0.starts(with: finding.pointer.tokens) }
-                }
+            findings += Self.trial(of: document).filter { finding in
+                let place = finding.pointer.tokens
+                return !said.contains { $0.starts(with: place) }
             }
         }
         if !findings.isEmpty {
@@ -101,8 +102,9 @@ package enum TemplateChecker {
     }
 
     private static func undeclared(in parser: TemplateParser) -> [TemplateFinding] {
-        let declared = Set(parser.declared)
-        let known = parser.declared + PseudoParameter.allCases.map(\.rawValue)
+        let names = parser.declared.map(\.name)
+        let declared = Set(names)
+        let known = names + PseudoParameter.allCases.map(\.rawValue)
         let references = parser.expressions.references.lazy
         let undeclared = references.compactMap { reference -> TemplateFinding? in
             guard !declared.contains(reference.name),
@@ -119,15 +121,15 @@ package enum TemplateChecker {
     }
 
     /// Map lookups that no parameter can save: the map itself, and keys that are literal.
-    private static func unmapped(in document: TemplateDocument) -> [TemplateFinding] {
-        document.expressions.compactMap { expression in
+    private static func unmapped(in parser: TemplateParser) -> [TemplateFinding] {
+        let found = parser.expressions.lookups.lazy.compactMap { expression -> TemplateFinding? in
             guard case .findInMap(let map, let top, let second) = expression.form,
                 let name = map.literal
             else { return nil }
-            guard let rows = document.mappings[name] else {
+            guard let rows = parser.maps[name] else {
                 return TemplateFinding(
                     "there is no map '\(name.clipped)'", at: map.pointer, rule: .unknownMapEntry,
-                    nearest: NearestName.of(name, among: document.mappings.keys.sorted()))
+                    nearest: NearestName.of(name, among: parser.maps.keys.sorted()))
             }
             guard let key = top.literal else { return nil }
             guard let cells = rows[key] else {
@@ -142,15 +144,13 @@ package enum TemplateChecker {
                 rule: .unknownMapEntry,
                 nearest: NearestName.of(key, among: cells.keys.sorted()))
         }
+        return Array(found.prefix(TemplateLimits.findingsMax))
     }
 
     /// Renders once with stand-in values, which shows what is wrong whatever a device sends. Where
-    /// the outcome hangs on a value (a map's row, a cut text), a stand-in proves nothing, and the
-    /// trial is left out.
-    private static func trial(
-        of document: TemplateDocument, in root: JSONValue
-    ) -> [TemplateFinding] {
-        guard !document.expressions.contains(where: \.hangsOnValues) else { return [] }
+    /// the outcome hangs on a value (a map's row, a cut text), a stand-in proves nothing, and that
+    /// value is left out.
+    private static func trial(of document: TemplateDocument) -> [TemplateFinding] {
         let standIns = document.parameters.filter { $0.defaultValue == nil }.map {
             ($0.name, "0")
         }
@@ -158,6 +158,6 @@ package enum TemplateChecker {
             sent: Dictionary(standIns) { first, _ in first }, overrides: [:], document: document,
             certificate: CertificateID(sha256: [UInt8](repeating: 0, count: 32)),
             realm: .standard)
-        return TrialRendering.findings(of: document, with: parameters, in: root)
+        return TrialRendering.findings(of: document, with: parameters)
     }
 }

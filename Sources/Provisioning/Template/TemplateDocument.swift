@@ -54,6 +54,8 @@ package struct TemplateDocument: Hashable, Sendable {
     package struct ThingResource: Hashable, Sendable {
         package var logicalName: String
         package var name: TemplateExpression
+        /// False while it is read, where the template gives it no name.
+        var hasName = true
         package var attributes: [Attribute] = []
         package var typeName: TemplateExpression?
         package var groups: [TemplateExpression] = []

@@ -8,8 +8,12 @@ struct TemplateParser {
     let purpose: TemplateDocument.Purpose
     var expressions: ExpressionParser
     /// What the sections that stand by themselves say, known though the rest makes no document.
-    private(set) var declared: [String] = []
+    private(set) var declared: [TemplateDocument.Parameter] = []
     private(set) var maps: [String: [String: [String: String]]] = [:]
+    /// The same for pieces of the resources.
+    var drafts: [PolicyDraft] = []
+    var things: [TemplateDocument.ThingResource] = []
+    var policyNames: [TemplateExpression] = []
 
     init(for purpose: TemplateDocument.Purpose, limits: TemplateLimits = .standard) {
         self.purpose = purpose
@@ -29,7 +33,7 @@ struct TemplateParser {
         let mappings = self.mappings(members["Mappings"])
         let configuration = self.deviceConfiguration(members["DeviceConfiguration"])
         let slipway = self.slipway(members["Slipway"])
-        self.declared = parameters.map(\.name)
+        self.declared = parameters
         self.maps = mappings
         guard let resources = members["Resources"] else {
             self.report("the template has no Resources", at: .root)
@@ -113,7 +117,8 @@ struct TemplateParser {
                 let rowPlace = mapPlace.appending(top)
                 var cells: [String: String] = [:]
                 for (key, cell) in self.object(row, at: rowPlace, allowing: nil)?.members ?? [] {
-                    cells[key] = self.cell(cell, at: rowPlace.appending(key))
+                    // A cell that is none is told of as such, and not as one that is missing.
+                    cells[key] = self.cell(cell, at: rowPlace.appending(key)) ?? ""
                 }
                 rows[top] = cells
             }

@@ -48,7 +48,11 @@ package struct TemplateRule: Hashable, Sendable {
     package static let packageVersions = Self(
         "package-versions", .error, "A software package, of which this service keeps none")
     package static let reachesOtherThings = Self(
-        "reaches-other-things", .warning, "A policy that reaches other things' topics")
+        "reaches-other-things", .warning,
+        "A policy that reaches other things' topics or shadows")
+    package static let wildcardBesideValue = Self(
+        "wildcard-beside-value", .warning,
+        "A wildcard right beside the device's own value, which reaches longer values of others")
     package static let sharedClientID = Self(
         "shared-client-id", .warning, "Every device connects under the same client id")
 
@@ -71,8 +75,8 @@ package struct TemplateRule: Hashable, Sendable {
             unreadable, grammar, undeclaredParameter, unknownMapEntry, unusableName,
             unfillableParameter, subjectLacksAttribute, claimCannotReach, unusedParameter,
             defaultAlways, unreachableMapping, mappingGap, constantThingName, invalidName,
-            takesOverThing, packageVersions, reachesOtherThings, sharedClientID, nameFromParameter,
-            requiredSubject, unusedException,
+            takesOverThing, packageVersions, reachesOtherThings, wildcardBesideValue,
+            sharedClientID, nameFromParameter, requiredSubject, unusedException,
         ] + PolicyRule.allCases.map(Self.policy)
 
     package static let ids = Self.all.map(\.id)

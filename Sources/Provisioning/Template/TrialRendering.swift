@@ -1,6 +1,5 @@
 import Fleet
 import JSON
-import Policies
 import Registry
 
 /// Renders each value of a template by itself: what is wrong with one is told at its place, and
@@ -8,18 +7,15 @@ import Registry
 struct TrialRendering {
     private let document: TemplateDocument
     private let renderer: TemplateRenderer
-    private let root: JSONValue
     private var findings: [TemplateFinding] = []
 
-    /// - Parameters:
-    ///   - parameters: stand-ins for what a device would send.
-    ///   - root: the template as JSON.
+    /// - Parameter parameters: stand-ins for what a device would send.
     static func findings(
-        of document: TemplateDocument, with parameters: ResolvedParameters, in root: JSONValue
+        of document: TemplateDocument, with parameters: ResolvedParameters
     ) -> [TemplateFinding] {
         var trial = TrialRendering(
             document: document,
-            renderer: TemplateRenderer(document: document, parameters: parameters), root: root)
+            renderer: TemplateRenderer(document: document, parameters: parameters))
         trial.tryThing()
         trial.tryPolicies()
         var values = document.deviceConfiguration.map(\.value)
@@ -27,13 +23,12 @@ struct TrialRendering {
             values += demands.subject.map(\.value) + demands.alternativeNames
         }
         for value in values { _ = trial.text(value) }
-        return trial.findings
+        return Array(trial.findings.prefix(TemplateLimits.findingsMax))
     }
 
-    private init(document: TemplateDocument, renderer: TemplateRenderer, root: JSONValue) {
+    private init(document: TemplateDocument, renderer: TemplateRenderer) {
         self.document = document
         self.renderer = renderer
-        self.root = root
     }
 
     private mutating func tryThing() {
@@ -62,22 +57,21 @@ struct TrialRendering {
                 ])))
     }
 
+    /// What is wrong with a document as a policy is known already (`PolicyDraft`).
     private mutating func tryPolicies() {
-        let root = self.root
         var desk = PolicyDesk()
         for policy in self.document.policies {
-            if case .name(let name) = policy.source {
-                self.tryName(PolicyName.self, name)
-                continue
-            }
-            let place = policy.pointer.appending("PolicyDocument")
-            do throws(FleetError) {
-                let choice = try self.renderer.policy(policy, on: &desk)
-                guard case .inline(_, let text, _) = choice else { continue }
-                let found = PolicyDocument.read(text).findings
-                self.findings += found.map { TemplateFinding($0, ofDocumentAt: place, in: root) }
-            } catch {
-                self.findings.append(TemplateFinding(error.message, at: place))
+            switch policy.source {
+            case .name(let name): self.tryName(PolicyName.self, name)
+            case .document(let tree):
+                guard !tree.descendants.contains(where: \.hangsOnValues) else { continue }
+                do throws(FleetError) {
+                    _ = try self.renderer.policy(policy, on: &desk)
+                } catch {
+                    self.findings.append(
+                        TemplateFinding(
+                            error.message, at: policy.pointer.appending("PolicyDocument")))
+                }
             }
         }
     }
@@ -113,6 +107,7 @@ struct TrialRendering {
     }
 
     private mutating func text(_ expression: TemplateExpression) -> String? {
+        guard !expression.hangsOnValues else { return nil }
         do throws(FleetError) { return try self.renderer.plain(expression) } catch {
             self.findings.append(TemplateFinding(error.message, at: expression.pointer))
             return nil
