@@ -26,6 +26,20 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def run_slipway(gateway, *words, code=0):
+    """A command beside the running service, and how it ended."""
+    done = subprocess.run(
+        [str(SLIPWAY), *map(str, words), "--directory", str(gateway.directory)],
+        capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
+    return done
+
+
+def slipway(gateway, *words, code=0):
+    """The same: what it printed."""
+    return run_slipway(gateway, *words, code=code).stdout
+
+
 class Gateway:
     """One installation: `slipway init` once, then any number of starts, stops and deaths."""
 

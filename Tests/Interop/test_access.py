@@ -13,16 +13,7 @@ import botocore.exceptions
 import pytest
 
 import aws
-from gateway import SLIPWAY
-
-
-def slipway(gateway, *words, status=0):
-    """A command beside the running service."""
-    done = subprocess.run(
-        [str(SLIPWAY), *map(str, words), "--directory", str(gateway.directory)],
-        capture_output=True, text=True, timeout=120)
-    assert done.returncode == status, f"{words}: {done.stdout}{done.stderr}"
-    return done.stdout
+from gateway import slipway
 
 
 def credential(gateway, user, *roles):
@@ -254,7 +245,7 @@ def test_nobody_writes_a_hook_and_approves_it(make_gateway, tmp_path):
     # Loaded from a file by whoever works on this machine: not his to approve.
     assert not provisioned()
     shipped = hook(alice)
-    slipway(gateway, "hook", "approve", name, shipped["digest"], status=1)
+    slipway(gateway, "hook", "approve", name, shipped["digest"], code=1)
     assert approve(alice) == (200, None)
     assert provisioned()
     # Another text has to be approved anew, by another than its author, whatever key he has.

@@ -3,7 +3,6 @@
 import json
 import os
 import stat
-import subprocess
 
 import pytest
 from cryptography import x509
@@ -12,17 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 import aws
 from device import Device, Key
-from gateway import SLIPWAY, Gateway
+from gateway import Gateway
+from gateway import run_slipway as slipway
 
 EXPONENT = 65537
-
-
-def slipway(gateway, *words, code=0):
-    done = subprocess.run(
-        [str(SLIPWAY), *map(str, words), "--directory", str(gateway.directory)],
-        capture_output=True, text=True, timeout=60)
-    assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
-    return done
 
 
 def parsed(gateway, *words, code=0):

@@ -2,13 +2,12 @@
 
 import json
 import queue
-import subprocess
 import threading
 
 import pytest
 
 from device import CREATE_FROM_CSR, REGISTER, Device, Key, Refused
-from gateway import SLIPWAY
+from gateway import slipway
 
 
 def claim(gateway, name, *options):
@@ -17,14 +16,6 @@ def claim(gateway, name, *options):
     slipway(gateway, "claim", "create", name, "--template", "demo-sensor",
             "--output", str(stem), *options)
     return (f"{stem}.pem", f"{stem}.key")
-
-
-def slipway(gateway, *words, code=0):
-    done = subprocess.run(
-        [str(SLIPWAY), *words, "--directory", str(gateway.directory)], capture_output=True,
-        text=True, timeout=60)
-    assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
-    return done.stdout
 
 
 def show(gateway, name, code=0):

@@ -11,19 +11,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 import est
 from device import Device, store
-from gateway import SLIPWAY, Gateway
+from gateway import SLIPWAY, Gateway, slipway
 
 SETTINGS = {"est-enabled": "true", "est-port": "0", "est-template": "demo-sensor",
             "keys-algorithm": "P_256", "renewal-window-days": "4000",
             "renewal-interval-seconds": "0"}
-
-
-def slipway(gateway, *words, code=0):
-    done = subprocess.run(
-        [str(SLIPWAY), *map(str, words), "--directory", str(gateway.directory)],
-        capture_output=True, text=True, timeout=60)
-    assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
-    return done.stdout
 
 
 def client(gateway):

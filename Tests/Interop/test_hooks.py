@@ -50,7 +50,7 @@ def test_versions_are_kept_and_come_back(make_gateway, tmp_path):
     ask(gateway, {"SerialNumber": "one", "Site": "x"}).expect_rejected(403, "AccessDenied")
     listed = slipway(gateway, "hook", "list", "test-hook")
     assert "Closed" in listed and "loaded from its file" in listed
-    difference = slipway(gateway, "hook", "diff", "test-hook", "1", "2", status=2)
+    difference = slipway(gateway, "hook", "diff", "test-hook", "1", "2", code=2)
     assert "+1: " in difference and "-1: " in difference
     slipway(gateway, "hook", "enable", "test-hook", "1")
     assert slipway(gateway, "hook", "show", "test-hook").strip() == ALLOW.strip()
@@ -77,7 +77,7 @@ def test_a_put_runs_the_tests_first(make_gateway, tmp_path):
         [SLIPWAY, "hook", "put", "door", hook, "--directory", gateway.directory],
         capture_output=True, text=True, timeout=120)
     assert done.returncode == 1 and "open: allow is false" in done.stderr, done.stderr
-    slipway(gateway, "hook", "show", "door", status=1)
+    slipway(gateway, "hook", "show", "door", code=1)
     hook.write_text(ALLOW)
     assert "1 tests passed" in slipway(gateway, "hook", "put", "door", hook)
 

@@ -11,21 +11,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 import aws
 from device import CREATE_FROM_CSR, REGISTER, Device, Key, Refused, store
-from gateway import REPOSITORY, SLIPWAY, Gateway
+from gateway import REPOSITORY, Gateway, slipway
 
 RENEW = "$slipway/certificates/renew/{}"
 # A device certificate lives for 3650 days, so that each may be renewed from its first day on.
 ANY_TIME = {"keys-algorithm": "P_256", "renewal-window-days": "4000",
             "renewal-interval-seconds": "0", "provisioning-sweep-seconds": "1"}
 NOT_AUTHORIZED = 0x87
-
-
-def slipway(gateway, *words, code=0):
-    done = subprocess.run(
-        [str(SLIPWAY), *map(str, words), "--directory", str(gateway.directory)],
-        capture_output=True, text=True, timeout=60)
-    assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
-    return done.stdout
 
 
 def shown(gateway, certificate):

@@ -7,14 +7,7 @@ import subprocess
 import pytest
 
 from gateway import SLIPWAY
-
-
-def slipway(gateway, *words, code=0):
-    done = subprocess.run(
-        [str(SLIPWAY), *map(str, words), "--directory", str(gateway.directory)],
-        capture_output=True, text=True, timeout=60)
-    assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
-    return done
+from gateway import run_slipway as slipway
 
 
 @pytest.mark.parametrize("name", ["api-port", "revocation-port", "est-port"])

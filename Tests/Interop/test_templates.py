@@ -89,7 +89,7 @@ def test_the_port_and_the_command_line_answer_alike(make_gateway):
         for against in ("LIVE", "DATABASE"):
             told = slipway(
                 gateway, "template", "dry-run", "demo-sensor", "--json", "--against", against,
-                "--can", *question.split(), *(words if parameters else []), status=code)
+                "--can", *question.split(), *(words if parameters else []), code=code)
             assert json.loads(told) == json.loads(answer), against
 
 

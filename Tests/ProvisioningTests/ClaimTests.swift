@@ -22,6 +22,18 @@ import Testing
         return fixture
     }
 
+    /// One whose claim is for the serial numbers A1 to A8 and a template that reads them its own way.
+    private func fixture(
+        _ template: TemplateName, _ body: String
+    ) async throws -> ProvisioningFixture {
+        let fixture = try await self.fixture {
+            $0.serials = try SerialRange("A1..A8")
+            $0.templates = [template]
+        }
+        try await fixture.put(template: body, name: template)
+        return fixture
+    }
+
     private func causes(_ fixture: ProvisioningFixture) -> [String] {
         fixture.events.all.compactMap { event in
             if case .refused(let refused) = event { refused.cause } else { nil }
@@ -157,13 +169,8 @@ import Testing
     /// Else a stolen claim would name a unit of its range beside the one that it makes.
     @Test func onlyWhatTheTemplateReadsIsTheSerialNumber() async throws {
         let free = TemplateName(checked: "free")
-        let fixture = try await self.fixture {
-            $0.serials = try SerialRange("A1..A8")
-            $0.templates = [free]
-        }
-        try await fixture.put(
-            template: ProvisioningFixture.body.replacing("SerialNumber", with: "Serial"),
-            name: free)
+        let fixture = try await self.fixture(
+            free, ProvisioningFixture.body.replacing("SerialNumber", with: "Serial"))
         let (_, token) = try await fixture.create()
         for spelling in ["SerialNumber", "serialNumber", "serial_number", "serial"] {
             let sent = ["Serial": "EVIL", spelling: "A3"]
@@ -178,17 +185,13 @@ import Testing
 
     @Test func spellingsThatDifferAreRefusedWhereTheTemplateReadsBoth() async throws {
         let both = TemplateName(checked: "both")
-        let fixture = try await self.fixture {
-            $0.serials = try SerialRange("A1..A8")
-            $0.templates = [both]
-        }
-        try await fixture.put(
-            template: ProvisioningFixture.body
+        let fixture = try await self.fixture(
+            both,
+            ProvisioningFixture.body
                 .replacing("{\"Ref\": \"SerialNumber\"}", with: "{\"Ref\": \"Serial\"}")
                 .replacing(
                     "{\"Parameters\": {",
-                    with: "{\"Parameters\": {\"Serial\": {\"Type\": \"String\"},"),
-            name: both)
+                    with: "{\"Parameters\": {\"Serial\": {\"Type\": \"String\"},"))
         let (_, token) = try await fixture.create()
         let sent = ["SerialNumber": "A3", "Serial": "EVIL"]
         #expect(await fixture.refusal(token, sent, template: "both")?.code == .accessDenied)

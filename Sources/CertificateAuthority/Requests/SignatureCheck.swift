@@ -89,32 +89,11 @@ struct SignatureCheck {
         let isValid: Bool
         switch (key.kind, self.algorithm) {
         case (.p256(let key), .ecdsa(let hash)):
-            guard let signature = try? P256.Signing.ECDSASignature(derRepresentation: signature)
-            else { throw Refusal(reason: "its signature is no ECDSA-Sig-Value (RFC 5480)") }
-            isValid =
-                switch hash {
-                case .sha256: key.isValidSignature(signature, for: SHA256.hash(data: message))
-                case .sha384: key.isValidSignature(signature, for: SHA384.hash(data: message))
-                case .sha512: key.isValidSignature(signature, for: SHA512.hash(data: message))
-                }
+            isValid = try Self.ecdsaVerifies(signature, over: message, hash: hash, key: key)
         case (.p384(let key), .ecdsa(let hash)):
-            guard let signature = try? P384.Signing.ECDSASignature(derRepresentation: signature)
-            else { throw Refusal(reason: "its signature is no ECDSA-Sig-Value (RFC 5480)") }
-            isValid =
-                switch hash {
-                case .sha256: key.isValidSignature(signature, for: SHA256.hash(data: message))
-                case .sha384: key.isValidSignature(signature, for: SHA384.hash(data: message))
-                case .sha512: key.isValidSignature(signature, for: SHA512.hash(data: message))
-                }
+            isValid = try Self.ecdsaVerifies(signature, over: message, hash: hash, key: key)
         case (.p521(let key), .ecdsa(let hash)):
-            guard let signature = try? P521.Signing.ECDSASignature(derRepresentation: signature)
-            else { throw Refusal(reason: "its signature is no ECDSA-Sig-Value (RFC 5480)") }
-            isValid =
-                switch hash {
-                case .sha256: key.isValidSignature(signature, for: SHA256.hash(data: message))
-                case .sha384: key.isValidSignature(signature, for: SHA384.hash(data: message))
-                case .sha512: key.isValidSignature(signature, for: SHA512.hash(data: message))
-                }
+            isValid = try Self.ecdsaVerifies(signature, over: message, hash: hash, key: key)
         case (.ed25519(let key), .ed25519):
             isValid = key.isValidSignature(signature, for: message)
         case (.rsa, .rsa(let hash)):
@@ -125,6 +104,19 @@ struct SignatureCheck {
             throw Refusal(reason: "its signature algorithm does not fit its public key")
         }
         guard isValid else { throw Refusal(reason: "its signature does not verify") }
+    }
+
+    private static func ecdsaVerifies<Key: ECDSAPublicKey>(
+        _ signature: ArraySlice<UInt8>, over message: ArraySlice<UInt8>, hash: Hash, key: Key
+    ) throws(Refusal) -> Bool {
+        guard let signature = try? Key.signature(signature) else {
+            throw Refusal(reason: "its signature is no ECDSA-Sig-Value (RFC 5480)")
+        }
+        return switch hash {
+        case .sha256: key.isValidSignature(signature, for: SHA256.hash(data: message))
+        case .sha384: key.isValidSignature(signature, for: SHA384.hash(data: message))
+        case .sha512: key.isValidSignature(signature, for: SHA512.hash(data: message))
+        }
     }
 
     /// RSASSA-PKCS1-v1_5 by libcrypto: swift-crypto has RSA in a module of extras only. Whatever
@@ -151,5 +143,30 @@ struct SignatureCheck {
                     message.count) == 1
             }
         }
+    }
+}
+
+/// What swift-crypto's curves have in common and no name for.
+private protocol ECDSAPublicKey {
+    associatedtype Signature
+    static func signature(_ der: ArraySlice<UInt8>) throws -> Signature
+    func isValidSignature<D: Digest>(_ signature: Signature, for digest: D) -> Bool
+}
+
+extension P256.Signing.PublicKey: ECDSAPublicKey {
+    static func signature(_ der: ArraySlice<UInt8>) throws -> P256.Signing.ECDSASignature {
+        try P256.Signing.ECDSASignature(derRepresentation: der)
+    }
+}
+
+extension P384.Signing.PublicKey: ECDSAPublicKey {
+    static func signature(_ der: ArraySlice<UInt8>) throws -> P384.Signing.ECDSASignature {
+        try P384.Signing.ECDSASignature(derRepresentation: der)
+    }
+}
+
+extension P521.Signing.PublicKey: ECDSAPublicKey {
+    static func signature(_ der: ArraySlice<UInt8>) throws -> P521.Signing.ECDSASignature {
+        try P521.Signing.ECDSASignature(derRepresentation: der)
     }
 }

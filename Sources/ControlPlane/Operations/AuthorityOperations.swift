@@ -66,7 +66,7 @@ package enum AuthorityOperations {
         try await Self.requireTemplate(authority.registration.config, services)
         let tags = try TagShape.tags(request)
         let arn = services.realm.authority(authority.id)
-        let sameSubject = try await services.authorities()
+        let sameSubject = try await services.store.authorities()
             .count { $0.subject == authority.subject }
         _ = try await services.decide([.authority(authority.id)], by: request.actor) {
             view, _ throws(FleetError) in
@@ -263,23 +263,11 @@ enum AuthorityShape {
 }
 
 extension ControlPlaneServices {
-    /// Every authority there is: few, and each is looked at by name.
-    func authorities() async throws(FleetError) -> [Authority] {
-        var found: [Authority] = []
-        var after: String?
-        repeat {
-            let page = try await self.store.page(ListQuery(.authorities, after: after))
-            for case .authority(let authority) in page.records { found.append(authority) }
-            after = page.next
-        } while after != nil
-        return found
-    }
-
     /// The service's own authority that signed a certificate which comes back to it; nil where
     /// somebody else did.
     func ownAuthority(of inspected: InspectedCertificate) async throws(FleetError) -> Authority? {
         let inspector = try self.requireIssuing().inspector
-        return try await self.authorities().first { authority in
+        return try await self.store.authorities().first { authority in
             authority.role == .issuing && authority.subject == inspected.issuer
                 && (try? inspector.verify(inspected.pem, issuedBy: authority.pem)) != nil
         }

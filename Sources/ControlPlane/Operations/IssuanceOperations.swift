@@ -177,7 +177,7 @@ package enum IssuanceOperations {
             return authority
         }
         var signers: [Authority] = []
-        for authority in try await services.authorities()
+        for authority in try await services.store.authorities()
         where authority.subject == inspected.issuer {
             if (try? inspector.verify(inspected.pem, issuedBy: authority.pem)) != nil {
                 signers.append(authority)

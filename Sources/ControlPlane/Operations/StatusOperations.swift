@@ -15,7 +15,7 @@ package enum StatusOperations {
             "ListOwnAuthorities", .get, "/slipway/authorities",
             summary: "The authorities that are this service's own, and that nobody registered"
         ) { _, services async throws(FleetError) in
-            let own = try await services.authorities().filter { $0.role != .registered }
+            let own = try await services.store.authorities().filter { $0.role != .registered }
             return [
                 "authorities": .array(
                     own.map {

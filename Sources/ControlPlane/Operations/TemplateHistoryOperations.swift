@@ -139,7 +139,7 @@ package enum TemplateHistoryOperations {
             throw FleetError(
                 .invalidRequest, "registrations is a number from 0 to \(Self.registrationsMax)")
         }
-        let authorities = try await services.authorities()
+        let authorities = try await services.store.authorities()
             .filter { $0.registration.config?.templateName == name }
             .map { JSONValue.string($0.id.rawValue) }
         let (registrations, isWhole) = try await Self.registrations(

@@ -177,7 +177,7 @@ package enum TemplateOperations {
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
         let name: TemplateName = try request.name("templateName")
-        let users = try await services.authorities()
+        let users = try await services.store.authorities()
             .filter { $0.registration.config?.templateName == name }.map(\.id)
         _ = try await services.decide([.template(name)], by: request.actor) {
             view, _ throws(FleetError) in

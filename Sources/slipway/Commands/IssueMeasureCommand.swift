@@ -87,18 +87,14 @@ extension CertCommand {
         private func issueDurably(_ issuer: Issuer, _ csr: String) async throws(FleetError)
             -> Double
         {
-            let folder = FileManager.default.temporaryDirectory
-                .appendingPathComponent("slipway-issue-\(UUID().uuidString)")
-            do {
-                try FileManager.default.createDirectory(
-                    at: folder, withIntermediateDirectories: true,
-                    attributes: [.posixPermissions: 0o700])
-            } catch {
-                throw FleetError(.internalFailure, "\(folder.path) cannot be made: \(error)")
+            try await MeasuredStore.with("issue") { store async throws(FleetError) in
+                try await self.issueDurably(issuer, csr, into: store)
             }
-            defer { try? FileManager.default.removeItem(at: folder) }
-            let store = try FleetDatabase.open(
-                folder.appendingPathComponent("fleet.db").path, .exclusive, isNew: true)
+        }
+
+        private func issueDurably(
+            _ issuer: Issuer, _ csr: String, into store: SQLiteFleetStore
+        ) async throws(FleetError) -> Double {
             let clock = ContinuousClock()
             let start = clock.now
             let failure = await withTaskGroup(of: FleetError?.self) { group in
@@ -116,7 +112,6 @@ extension CertCommand {
                 return failure
             }
             let spent = (clock.now - start).components
-            await store.close()
             if let failure { throw failure }
             return Double(spent.seconds) + Double(spent.attoseconds) / 1e18
         }

@@ -26,20 +26,9 @@ extension CertCommand {
 
         func run() async throws {
             do throws(FleetError) {
-                let folder = FileManager.default.temporaryDirectory
-                    .appendingPathComponent("slipway-crl-\(UUID().uuidString)")
-                do {
-                    try FileManager.default.createDirectory(
-                        at: folder, withIntermediateDirectories: true,
-                        attributes: [.posixPermissions: 0o700])
-                } catch {
-                    throw FleetError(.internalFailure, "\(folder.path) cannot be made: \(error)")
+                let figures = try await MeasuredStore.with("crl") {
+                    store async throws(FleetError) in try await self.figures(store)
                 }
-                defer { try? FileManager.default.removeItem(at: folder) }
-                let store = try FleetDatabase.open(
-                    folder.appendingPathComponent("fleet.db").path, .exclusive, isNew: true)
-                let figures = try await self.figures(store)
-                await store.close()
                 self.show(figures)
             } catch { throw Failure.exit(error) }
         }

@@ -44,7 +44,7 @@ extension CACommand {
 
         func run() async throws {
             do throws(FleetError) {
-                let authorities = try await FleetScan.open(self.settings).authorities()
+                let authorities = try await FleetScan.open(self.settings).store.authorities()
                 let installation = try await FleetScan.installation(self.settings)
                 let roster = try AuthorityRoster(installation, at: SystemClock().now)
                 guard !self.json else {

@@ -65,18 +65,6 @@ struct FleetScan {
     func authority(_ id: CertificateID) async throws(FleetError) -> Authority? {
         try await self.store.load([.authority(id)]).authority(id)
     }
-
-    /// Own and registered ones.
-    func authorities() async throws(FleetError) -> [Authority] {
-        var found: [Authority] = []
-        var after: String?
-        repeat {
-            let page = try await self.store.page(ListQuery(.authorities, after: after))
-            for case .authority(let authority) in page.records { found.append(authority) }
-            after = page.next
-        } while after != nil
-        return found
-    }
 }
 
 /// A bar on standard error that is written over again; nothing where that is no terminal.

@@ -110,7 +110,7 @@ struct KeyAudit {
 
     mutating func read(_ scan: FleetScan) async throws(FleetError) {
         var audit = self
-        for authority in try await scan.authorities() {
+        for authority in try await scan.store.authorities() {
             audit.add(try CertificateFacts(pem: authority.pem))
         }
         try await scan.certificates { certificate throws(FleetError) in

@@ -49,7 +49,7 @@ extension CertCommand {
             if let issuer {
                 authorities = [try PrivateFile.certificate(issuer, as: "the issuer's certificate")]
             } else {
-                for authority in try await FleetScan.open(self.settings).authorities() {
+                for authority in try await FleetScan.open(self.settings).store.authorities() {
                     authorities.append(try CertificateFacts(pem: authority.pem))
                 }
             }
@@ -89,7 +89,7 @@ struct LintReport {
     /// their own.
     mutating func examine(_ scan: FleetScan) async throws(FleetError) {
         var own: [CertificateID: CertificateFacts] = [:]
-        for authority in try await scan.authorities() where authority.role != .registered {
+        for authority in try await scan.store.authorities() where authority.role != .registered {
             own[authority.id] = try CertificateFacts(pem: authority.pem)
         }
         for (id, facts) in own.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
