@@ -11,6 +11,8 @@ package struct Operation: Sendable {
         @Sendable (OperationRequest, ControlPlaneServices) async throws(FleetError) -> JSONValue
     package typealias FileHandler =
         @Sendable (OperationRequest, ControlPlaneServices) async throws(FleetError) -> OperationFile
+    package typealias SecretHandler =
+        @Sendable (OperationRequest, ControlPlaneServices) async throws(FleetError) -> SecretAnswer
     package typealias Target = @Sendable (OperationRequest, Realm) throws(FleetError) -> ARN
 
     package let name: String
@@ -34,11 +36,13 @@ package struct Operation: Sendable {
     private enum Handling: Sendable {
         case value(Handler)
         case file(FileHandler)
+        case secret(SecretHandler)
     }
 
     package enum Answer: Sendable {
         case value(JSONValue)
         case file(OperationFile)
+        case secret(SecretAnswer)
     }
 
     package init(
@@ -58,6 +62,25 @@ package struct Operation: Sendable {
         self.differences = differences
         self.target = target
         self.handling = .value(handle)
+    }
+
+    /// An operation that hands out a private key.
+    package init(
+        _ name: String, _ method: HTTPRequest.Method, _ path: OperationPath,
+        members: [String] = [], query: [String] = [], summary: String,
+        target: @escaping Target = { _, _ in .everything },
+        handleSecret: @escaping SecretHandler
+    ) {
+        self.name = name
+        self.method = method
+        self.path = path
+        self.members = members
+        self.query = query
+        self.streams = false
+        self.summary = summary
+        self.differences = nil
+        self.target = target
+        self.handling = .secret(handleSecret)
     }
 
     /// An operation that answers with a file.
@@ -92,6 +115,7 @@ package struct Operation: Sendable {
         switch self.handling {
         case .value(let handle): return .value(try await handle(request, services))
         case .file(let handle): return .file(try await handle(request, services))
+        case .secret(let handle): return .secret(try await handle(request, services))
         }
     }
 
@@ -99,10 +123,11 @@ package struct Operation: Sendable {
     package func perform(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        guard case .value(let value) = try await self.answer(request, services) else {
-            preconditionFailure("\(self.name) answers with a file.")
+        switch try await self.answer(request, services) {
+        case .value(let value): return value
+        case .secret(let answer): return try answer.json
+        case .file: preconditionFailure("\(self.name) answers with a file.")
         }
-        return value
     }
 
     /// A parameter that would silently do nothing may be one that somebody's safety hangs on.

@@ -45,6 +45,8 @@ struct OperationResponder: HTTPResponder {
             switch try await self.answer(request, context, &call) {
             case .value(let value): response = Self.response(value, requestID)
             case .file(let file): response = Self.response(file, requestID)
+            case .secret(let secret):
+                response = Self.response(secret, requestID, over: context.channel)
             }
         } catch {
             self.logger.info(
@@ -155,6 +157,16 @@ struct OperationResponder: HTTPResponder {
                 try await file.pieces { try await writer.write(ByteBuffer(bytes: $0)) }
                 try await writer.finish(nil)
             })
+    }
+
+    private static func response(
+        _ answer: SecretAnswer, _ requestID: String, over channel: any Channel
+    ) -> Response {
+        var headers = HTTPFields()
+        headers[.contentType] = "application/json"
+        headers[.cacheControl] = "no-store"
+        headers[.requestID] = requestID
+        return Response(status: .ok, headers: headers, body: answer.responseBody(over: channel))
     }
 
     private static func response(_ answer: JSONValue, _ requestID: String) -> Response {

@@ -1,4 +1,4 @@
-import Fleet
+package import Fleet
 import JSON
 
 /// A certificate that has been signed a moment ago and is known to nobody yet.

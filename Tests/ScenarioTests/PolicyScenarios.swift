@@ -78,7 +78,7 @@ import Testing
         #expect(result.status == 0, "\(result.errors)")
         #expect(
             result.output.hasPrefix(
-                "1. Allows ('own')\n   to    connect\n   upon  the client id <the thing's name>\n"))
+                "0. Allows ('own')\n   to    connect\n   upon  the client id <the thing's name>\n"))
         let json = try await Program.run("policy", "explain", "--json", file)
         let statements = try JSONParser.parse(json.output).arrayValue?[0]["statements"]
         #expect(statements?.arrayValue?[1]["actions"] == ["publish", "receive"])

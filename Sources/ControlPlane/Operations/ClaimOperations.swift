@@ -10,12 +10,12 @@ package enum ClaimOperations {
             "CreateProvisioningClaim", .post,
             "/provisioning-templates/{templateName}/provisioning-claim",
             summary: "A claim for one template that ends within minutes",
-            target: TemplateOperations.template, handle: Self.create)
+            target: TemplateOperations.template, handleSecret: Self.create)
     ]
 
     private static func create(
         _ request: OperationRequest, _ services: ControlPlaneServices
-    ) async throws(FleetError) -> JSONValue {
+    ) async throws(FleetError) -> SecretAnswer {
         let template: TemplateName = try request.name("templateName")
         let issuing = try services.requireIssuing()
         // Before a key is made for a template that is not there.
@@ -32,11 +32,11 @@ package enum ClaimOperations {
         ) { view, now throws(FleetError) in
             try claim.changeSet(in: view, at: now)
         }
-        return [
-            "certificateId": .string(issued.id.rawValue),
-            "certificatePem": .string(issued.pem),
-            "keyPair": .object(KeyPairShape.json(pair)),
-            "expiration": .epoch(issued.notAfter),
-        ]
+        return SecretAnswer(
+            [
+                "certificateId": .string(issued.id.rawValue),
+                "certificatePem": .string(issued.pem),
+                "expiration": .epoch(issued.notAfter),
+            ], keyPair: pair)
     }
 }

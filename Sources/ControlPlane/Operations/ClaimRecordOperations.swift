@@ -17,7 +17,7 @@ package enum ClaimRecordOperations {
         Operation(
             "CreateClaim", .post, "/slipway/claims",
             members: ["name", "validityDays"] + Self.terms,
-            summary: "A claim with its terms and its first certificate", handle: Self.create),
+            summary: "A claim with its terms and its first certificate", handleSecret: Self.create),
         Operation(
             "AdoptClaim", .put, "/slipway/claims/{claim}",
             members: ["status", "statusReason", "spent", "certificates"] + Self.terms,
@@ -45,14 +45,14 @@ package enum ClaimRecordOperations {
             "RotateClaim", .post, "/slipway/claims/{claim}/certificates",
             members: ["validityDays", "keepOld"],
             summary: "A new certificate for a claim; the old ones are revoked",
-            handle: Self.rotate),
+            handleSecret: Self.rotate),
     ]
 
     // MARK: Making
 
     private static func create(
         _ request: OperationRequest, _ services: ControlPlaneServices
-    ) async throws(FleetError) -> JSONValue {
+    ) async throws(FleetError) -> SecretAnswer {
         let now = services.clock.now
         var terms = ClaimTerms(
             name: try ClaimName(try request.text("name")), createdAt: now,
@@ -77,7 +77,7 @@ package enum ClaimRecordOperations {
 
     private static func rotate(
         _ request: OperationRequest, _ services: ControlPlaneServices
-    ) async throws(FleetError) -> JSONValue {
+    ) async throws(FleetError) -> SecretAnswer {
         let name = try request.name("claim", as: ClaimName.self)
         let keepsOld = try request.optionalFlag("keepOld") ?? false
         let terms = try Claims.existing(
@@ -130,12 +130,11 @@ package enum ClaimRecordOperations {
 
     private static func answer(
         _ name: ClaimName, _ made: Made, _ services: ControlPlaneServices
-    ) async throws(FleetError) -> JSONValue {
+    ) async throws(FleetError) -> SecretAnswer {
         var answer = try await Self.described(name, services)
         answer["certificateId"] = .string(made.issuance.certificate.id.rawValue)
         answer["certificatePem"] = .string(made.issuance.certificate.pem)
-        answer["keyPair"] = .object(KeyPairShape.json(made.pair))
-        return .object(answer)
+        return SecretAnswer(answer, keyPair: made.pair)
     }
 
     // MARK: Changing

@@ -10,7 +10,7 @@ package enum IssuanceOperations {
         Operation(
             "CreateKeysAndCertificate", .post, "/keys-and-certificate", query: ["setAsActive"],
             summary: "Makes a key pair and a certificate for it; the key is handed out once",
-            handle: Self.createKeys),
+            handleSecret: Self.createKeys),
         Operation(
             "CreateCertificateFromCsr", .post, "/certificates",
             members: ["certificateSigningRequest"], query: ["setAsActive"],
@@ -29,7 +29,7 @@ package enum IssuanceOperations {
 
     private static func createKeys(
         _ request: OperationRequest, _ services: ControlPlaneServices
-    ) async throws(FleetError) -> JSONValue {
+    ) async throws(FleetError) -> SecretAnswer {
         let isActive = try request.queryFlag("setAsActive")
         let issuing = try services.requireIssuing()
         let pair = try await issuing.keyPairs.next(
@@ -40,9 +40,7 @@ package enum IssuanceOperations {
             "CreateKeysAndCertificate", issued, isActive: isActive, flow: .serverKeys,
             by: request.actor, at: now)
         try await Self.commit(issuance, by: request.actor, services)
-        var answer = Self.answer(issued, services.realm)
-        answer["keyPair"] = .object(KeyPairShape.json(pair))
-        return .object(answer)
+        return SecretAnswer(Self.answer(issued, services.realm), keyPair: pair)
     }
 
     private static func createFromRequest(
@@ -196,30 +194,5 @@ package enum IssuanceOperations {
                     + "which with caCertificatePem")
         }
         return first
-    }
-}
-
-/// AWS: KeyPair. Capital letters here, unlike in the dialogue's reply.
-enum KeyPairShape {
-    static func json(_ pair: KeyPair) -> JSONObject {
-        let privateKey = pair.privateKeyPEM.expose { bytes in
-            bytes.withBytes { String(decoding: $0, as: UTF8.self) }
-        }
-        return [
-            "PublicKey": .string(Self.publicKeyPEM(pair.publicKey)),
-            "PrivateKey": .string(privateKey),
-        ]
-    }
-
-    /// RFC 7468 13: SubjectPublicKeyInfo, in lines of 64.
-    private static func publicKeyPEM(_ der: [UInt8]) -> String {
-        var lines = ["-----BEGIN PUBLIC KEY-----"]
-        var rest = Data(der).base64EncodedString()[...]
-        while !rest.isEmpty {
-            lines.append(String(rest.prefix(64)))
-            rest = rest.dropFirst(64)
-        }
-        lines.append("-----END PUBLIC KEY-----")
-        return lines.joined(separator: "\n") + "\n"
     }
 }

@@ -33,7 +33,8 @@ package struct StatementWords: Hashable, Sendable {
         document.statements.map { StatementWords($0) }
     }
 
-    /// Lines for a person to read, beginning with `1. Allows 'sid'`.
+    /// Lines for a person to read, beginning with `0. Allows ('sid')`.
+    /// - Parameter number: counts from 0, as decisions and JSON pointers do.
     package func lines(number: Int) -> [String] {
         let verb =
             switch self.effect {

@@ -103,7 +103,7 @@ extension PolicyCommand {
                     guard !self.json else { continue }
                     if self.files.count > 1 { Terminal.say("\(path):") }
                     for (index, statement) in statements.enumerated() {
-                        for line in statement.lines(number: index + 1) { Terminal.say(line) }
+                        for line in statement.lines(number: index) { Terminal.say(line) }
                     }
                 }
                 if self.json { Terminal.say(.array(all)) }
