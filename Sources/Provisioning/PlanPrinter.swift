@@ -43,11 +43,14 @@ package enum PlanPrinter {
                 }))
     }
 
+    static func outcome(_ plan: ProvisioningPlan) -> String {
+        plan.thingBefore == nil ? "created" : plan.leavesThing ? "unchanged" : "updated"
+    }
+
     private static func thing(_ plan: ProvisioningPlan) -> JSONValue {
         var object: JSONObject = [
             "name": .string(plan.thing.name.rawValue),
-            "outcome": plan.thingBefore == nil
-                ? "created" : plan.leavesThing ? "unchanged" : "updated",
+            "outcome": .string(self.outcome(plan)),
         ]
         object["type"] = plan.thing.typeName.map { .string($0.rawValue) }
         object["attributes"] = self.texts(plan.thing.attributes)

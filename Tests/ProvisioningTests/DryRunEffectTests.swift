@@ -184,6 +184,44 @@ import Testing
             } == true)
     }
 
+    @Test func aBatchSaysOfEachWhatADryRunOfItSays() async throws {
+        let fixture = try await ProvisioningFixture()
+        var question: JSONObject = [
+            "templateName": "sensor", "parameters": ["Site": "attic"],
+            "questions": ["connect sensor-${SerialNumber}", "publish ${iot:ClientId}/t"],
+        ]
+        let devices: [JSONValue] = [["SerialNumber": "A7"], [:], ["SerialNumber": "b ad"]]
+        var each: [JSONValue] = []
+        for device in devices {
+            var one = question
+            var parameters = device.objectValue ?? JSONObject()
+            parameters["Site"] = "attic"
+            one["parameters"] = .object(parameters)
+            each.append(try await Self.run(fixture, one).json)
+        }
+        question["devices"] = .array(devices)
+        let answer = try await DryRunTests.trial(fixture).answer(
+            DryRunRequest(json: .object(question)))
+        let found = answer["devices"]?.arrayValue ?? []
+        #expect(answer["wrote"] == false)
+        #expect(found.count == each.count)
+        for (brief, whole) in zip(found, each) {
+            for member in ["accepted", "refusal", "answers"] {
+                #expect(brief[member] == whole[member], "\(member)")
+            }
+            #expect(brief["plan"]?["thing"]?["name"] == whole["plan"]?["thing"]?["name"])
+        }
+        let first = found.first?["answers"]?.arrayValue?.first
+        #expect(first?["allowed"] == true)
+        #expect(first?["about"] == "connect sensor-A7")
+        for wrong: JSONValue in [[], ["SerialNumber"], "all"] {
+            question["devices"] = wrong
+            #expect(throws: FleetError.self) {
+                _ = try DryRunRequest(json: .object(question))
+            }
+        }
+    }
+
     @Test func aNameThatNobodyHasIsAQuestionThatIsWrong() async throws {
         let fixture = try await ProvisioningFixture()
         try await fixture.put([

@@ -22,6 +22,6 @@ package enum DryRunOperations {
     private static func run(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        try await services.trial.run(DryRunRequest(json: request.body)).json
+        try await services.trial.answer(DryRunRequest(json: request.body))
     }
 }

@@ -7,8 +7,11 @@ import Registry
 extension DryRun {
     func explainPolicies(
         of plan: ProvisioningPlan, in view: RegistryView, _ request: DryRunRequest,
-        _ questions: [DryRunPolicies.Question], into report: inout DryRunReport
+        _ trial: Trial, into report: inout DryRunReport
     ) async throws(FleetError) {
+        // Of a device among many nobody reads more than was asked.
+        let isBrief = request.devices != nil
+        guard !isBrief || !trial.questions.isEmpty else { return }
         let now = self.clock.now
         var policies = plan.policies.compactMap { planned in
             planned.newDocument.map {
@@ -37,7 +40,13 @@ extension DryRun {
                 if !policies.contains(where: { $0.name == policy.name }) { policies.append(policy) }
             }
         }
-        report.policies = DryRunPolicies(policies, for: connection, questions: questions)
+        var values = plan.parameters.texts
+        values["iot:ClientId"] = clientID
+        values["iot:Connection.Thing.ThingName"] = plan.thing.name.rawValue
+        report.policies = DryRunPolicies(
+            policies, for: connection,
+            questions: trial.questions.map { $0.about(values, in: self.realm) },
+            isWhole: !isBrief)
         if subject == nil, let unseen = Self.unseenFields(of: policies) {
             report.unknown.append(unseen)
         }

@@ -26,6 +26,7 @@ package final class DryRun: Sendable {
     let enrolment: EnrolmentSettings
     /// nil where nobody can list them.
     let names: Names?
+    let templates = TemplateCache()
     /// One hook at a time: workers are there for devices, and whoever tries things can wait.
     private let hookGate = FairGate(places: 1)
 
@@ -62,10 +63,39 @@ package final class DryRun: Sendable {
         let refusal: FleetError?
     }
 
+    /// What is the same for every device of a request.
+    struct Trial {
+        let template: Template
+        let standing: ClaimStanding?
+        let questions: [DryRunPolicies.Question]
+        /// Or why none would be made.
+        let certificate: Result<DryRunCertificate?, FleetError>
+    }
+
+    /// One device's report; for a batch a short one of each.
+    /// - Throws: as `run`.
+    package func answer(_ request: DryRunRequest) async throws(FleetError) -> JSONValue {
+        guard let devices = request.devices else { return try await self.run(request).json }
+        let trial = try await self.prepare(request)
+        var answer = JSONObject()
+        var reports: [JSONValue] = []
+        for device in devices {
+            let report = await self.report(request.of(device), trial)
+            if reports.isEmpty { answer = report.head }
+            reports.append(report.brief)
+        }
+        answer["devices"] = .array(reports)
+        return .object(answer)
+    }
+
     /// - Returns: a report also where the registration would be refused.
     /// - Throws: where the question itself is wrong: no such template, a body that does not hold,
-    ///   a hook that nobody can run, a question that is none.
+    ///   a claim or a hook that is not there, a question that is none.
     package func run(_ request: DryRunRequest) async throws(FleetError) -> DryRunReport {
+        await self.report(request, try await self.prepare(request))
+    }
+
+    private func prepare(_ request: DryRunRequest) async throws(FleetError) -> Trial {
         let questions = try DryRunPolicies.questions(request.questions, in: self.realm)
         let template = try await self.template(request)
         let standing = try await self.standing(request, template)
@@ -74,12 +104,22 @@ package final class DryRun: Sendable {
         {
             throw await self.missing("hook", name.rawValue, among: .hooks)
         }
+        let certificate: Result<DryRunCertificate?, FleetError>
+        do throws(FleetError) {
+            certificate = .success(try await self.certificate(request, template, standing))
+        } catch { certificate = .failure(error) }
+        return Trial(
+            template: template, standing: standing, questions: questions, certificate: certificate)
+    }
+
+    private func report(_ request: DryRunRequest, _ trial: Trial) async -> DryRunReport {
+        let template = trial.template
         var report = DryRunReport(
             source: template.source,
             registry: request.registry == .database ? self.registry : request.registry)
         report.document = template.document
         do throws(FleetError) {
-            try await self.decide(request, template, standing, questions, into: &report)
+            try await self.decide(request, trial, into: &report)
         } catch {
             report.refusal = error
         }
@@ -90,15 +130,19 @@ package final class DryRun: Sendable {
     }
 
     private func decide(
-        _ request: DryRunRequest, _ template: Template, _ standing: ClaimStanding?,
-        _ questions: [DryRunPolicies.Question], into report: inout DryRunReport
+        _ request: DryRunRequest, _ trial: Trial, into report: inout DryRunReport
     ) async throws(FleetError) {
+        let template = trial.template
+        let standing = trial.standing
         if let problem = ParameterRules.problem(in: request.parameters) {
             throw FleetError(.invalidParameters, "parameters: \(problem)")
         }
         try RegistrationRendering.check(request.parameters, for: template.document)
         try self.check(standing, template, into: &report)
-        report.certificate = try await self.certificate(request, template, standing)
+        switch trial.certificate {
+        case .success(let certificate): report.certificate = certificate
+        case .failure(let error): throw error
+        }
         let overrides = try await self.overrides(request, template, standing, into: &report)
         // What there is of values is worth saying also where it is not enough.
         report.parameters = ResolvedParameters(
@@ -126,7 +170,7 @@ package final class DryRun: Sendable {
             newThingID: .unknown, in: view, at: self.clock.now)
         try await self.pass(rendering, standing, into: &report)
         report.plan = plan
-        try await self.explainPolicies(of: plan, in: view, request, questions, into: &report)
+        try await self.explainPolicies(of: plan, in: view, request, trial, into: &report)
     }
 
     // MARK: The template
@@ -166,8 +210,7 @@ package final class DryRun: Sendable {
         }
         return Template(
             source: ProvisioningPlan.Source(version),
-            document: try TemplateChecker.document(
-                of: version.body, named: name, limits: .largest),
+            document: try self.templates.document(of: version),
             hook: record.kind == .jitp ? nil : record.hook,
             refusal: TemplateGate.refusal(of: record, isJustInTime: request.isJustInTime))
     }

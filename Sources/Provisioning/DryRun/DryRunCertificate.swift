@@ -93,8 +93,7 @@ extension DryRun {
         let choice = try ClaimCertificateChoice.choice(of: names, in: view) {
             version throws(FleetError) in
             if version.template == tried { return template.document }
-            return try TemplateChecker.document(
-                of: version.body, named: version.template, limits: .largest)
+            return try self.templates.document(of: version)
         }
         return (choice, "claim '\(terms.name)'")
     }

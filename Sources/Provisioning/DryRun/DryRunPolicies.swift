@@ -6,8 +6,34 @@ import Registry
 /// What a device may do once it is registered, decided by the engine that the broker asks.
 package struct DryRunPolicies: Sendable {
     struct Question: Sendable {
+        /// As it was asked.
         let text: String
         let question: PolicyQuestion
+
+        /// The question about one device: `${SerialNumber}` stands for its parameter's value, as
+        /// in a template's `Fn::Sub`.
+        func about(_ values: [String: String], in realm: Realm) -> Question {
+            guard self.text.contains("${") else { return self }
+            var text = ""
+            var rest = self.text[...]
+            while let open = rest.firstRange(of: "${") {
+                text += rest[..<open.lowerBound]
+                let tail = rest[open.upperBound...]
+                guard let close = tail.firstIndex(of: "}"),
+                    let value = values[String(tail[..<close])]
+                else {
+                    text += rest[open]
+                    rest = tail
+                    continue
+                }
+                text += value
+                rest = tail[tail.index(after: close)...]
+            }
+            text += rest
+            // A value that is empty leaves nothing to ask about.
+            guard let question = try? PolicyQuestion(text, in: realm) else { return self }
+            return Question(text: self.text, question: question)
+        }
     }
 
     /// One thing that the policies speak of, and whether the device may.
@@ -32,6 +58,8 @@ package struct DryRunPolicies: Sendable {
     /// The answer to one question.
     package struct Answer: Hashable, Sendable {
         package let question: String
+        /// With the device's values in it; nil where that is the same.
+        package let about: String?
         package let isAllowed: Bool
         package let decision: String
         package let statement: String?
@@ -42,6 +70,7 @@ package struct DryRunPolicies: Sendable {
                 "question": .string(self.question), "allowed": .bool(self.isAllowed),
                 "decision": .string(self.decision), "explanation": .string(self.explanation),
             ]
+            object["about"] = self.about.map { .string($0) }
             object["statement"] = self.statement.map { .string($0) }
             return .object(object)
         }
@@ -62,9 +91,12 @@ package struct DryRunPolicies: Sendable {
     /// - Parameters:
     ///   - policies: all that count for the connection.
     ///   - context: the connection.
-    init(_ policies: [Policy], for context: PolicyVariables, questions: [Question]) {
+    ///   - isWhole: whether more is said than the answers.
+    init(
+        _ policies: [Policy], for context: PolicyVariables, questions: [Question], isWhole: Bool
+    ) {
         let compiled = policies.map { CompiledPolicy($0) }
-        let documents = policies.compactMap { policy in
+        let documents = (isWhole ? policies : []).compactMap { policy in
             policy.defaultVersion.flatMap {
                 try? PolicyDocument.parse($0.document, dialect: .device)
             }
@@ -77,7 +109,9 @@ package struct DryRunPolicies: Sendable {
             let decision = PolicyEvaluator.decide(
                 policies: compiled, request: request, context: context)
             return Answer(
-                question: asked.text, isAllowed: decision.isAllowed, decision: decision.word,
+                question: asked.text,
+                about: asked.question.words == asked.text ? nil : asked.question.words,
+                isAllowed: decision.isAllowed, decision: decision.word,
                 statement: decision.statement?.description,
                 explanation: Explanation(
                     principal: nil, request: request, decision: decision, policies: compiled,

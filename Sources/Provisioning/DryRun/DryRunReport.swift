@@ -59,21 +59,11 @@ package struct DryRunReport: Sendable {
 
     /// Stable: members are added, never renamed (Documentation/template-authoring.md).
     package var json: JSONValue {
-        var object: JSONObject = [
-            "accepted": .bool(self.isAccepted), "wrote": false,
-            "against": .string(self.registry.rawValue),
-            "template": PlanPrinter.source(self.source),
-        ]
+        var object: JSONObject = ["accepted": .bool(self.isAccepted)]
+        for (name, value) in self.head.members { object[name] = value }
         object["refusal"] = self.refusal.map(Self.refusal)
         object["hook"] = self.hook.map(Self.hook)
-        object["claim"] = self.claim.map { claim in
-            var object: JSONObject = [
-                "name": .string(claim.name.rawValue), "spent": .int(claim.spent),
-                "spends": .int(claim.isRepeat || self.refusal != nil ? 0 : 1),
-            ]
-            object["budget"] = claim.budget.map { .int($0) }
-            return .object(object)
-        }
+        object["claim"] = self.claimUse
         object["unit"] = self.unit.map { list, unit -> JSONValue in
             [
                 "serial": .string(unit.facts.serial.rawValue),
@@ -107,6 +97,47 @@ package struct DryRunReport: Sendable {
                 })
         }
         return .object(object)
+    }
+
+    /// What is so of every device of a batch.
+    var head: JSONObject {
+        [
+            "wrote": false, "against": .string(self.registry.rawValue),
+            "template": PlanPrinter.source(self.source),
+        ]
+    }
+
+    /// One device of a batch: some of the members of `json`, in part.
+    var brief: JSONValue {
+        var object: JSONObject = ["accepted": .bool(self.isAccepted)]
+        object["refusal"] = self.refusal.map(Self.refusal)
+        object["claim"] = self.claimUse
+        if !self.verdicts.isEmpty {
+            object["enrolment"] = .array(self.verdicts.map(\.json))
+        }
+        if let plan = self.plan {
+            object["plan"] = [
+                "thing": [
+                    "name": .string(plan.thing.name.rawValue),
+                    "outcome": .string(PlanPrinter.outcome(plan)),
+                ]
+            ]
+        }
+        if let answers = self.policies?.answers, !answers.isEmpty {
+            object["answers"] = .array(answers.map(\.json))
+        }
+        return .object(object)
+    }
+
+    private var claimUse: JSONValue? {
+        self.claim.map { claim in
+            var object: JSONObject = [
+                "name": .string(claim.name.rawValue), "spent": .int(claim.spent),
+                "spends": .int(claim.isRepeat || self.refusal != nil ? 0 : 1),
+            ]
+            object["budget"] = claim.budget.map { .int($0) }
+            return .object(object)
+        }
     }
 
     /// As a device would read it, and what it cannot see: which record is in the way.

@@ -33,7 +33,9 @@ package struct DryRunRequest: Sendable {
 
     package let trial: Trial
     /// What the device sends, and what its certificate's subject says where one is given.
-    package let parameters: [String: String]
+    package private(set) var parameters: [String: String]
+    /// A whole batch: what each device sends, over what all of them do; nil for one device.
+    package let devices: [[String: String]]?
     /// Of the certificate that the device brings: the registration is just in time, and no hook
     /// is asked.
     package let subject: String?
@@ -55,7 +57,7 @@ package struct DryRunRequest: Sendable {
     package static let members = [
         "templateName", "versionId", "templateBody", "parameters", "hookName", "hookSource",
         "hookAnswer", "withoutHook", "against", "csr", "clientId", "questions", "subject",
-        "claimName", "sourceAddress",
+        "claimName", "sourceAddress", "devices",
     ]
 
     /// - Throws: `FleetError.invalidRequest`, naming the member that is wrong.
@@ -75,6 +77,7 @@ package struct DryRunRequest: Sendable {
         var parameters = try Self.texts(object["parameters"], at: "/parameters")
         if let subject { parameters.merge(try SubjectParameters.of(subject)) { $1 } }
         self.parameters = parameters
+        self.devices = try Self.devices(object["devices"])
         self.csr = try Self.text(object, "csr")
         self.clientID = try Self.text(object, "clientId")
         self.claim = try Self.text(object, "claimName").map(ClaimName.init)
@@ -99,6 +102,30 @@ package struct DryRunRequest: Sendable {
 
     /// Questions at once.
     package static let questionsMax = 256
+    /// Devices at once; a longer batch comes in several requests.
+    package static let devicesMax = 500
+
+    /// The same for one device of a batch.
+    func of(_ device: [String: String]) -> DryRunRequest {
+        var request = self
+        request.parameters.merge(device) { $1 }
+        return request
+    }
+
+    private static func devices(
+        _ value: JSONValue?
+    ) throws(FleetError) -> [[String: String]]? {
+        guard let value, value != .null else { return nil }
+        guard let elements = value.arrayValue, (1...Self.devicesMax).contains(elements.count) else {
+            throw Self.wrong(
+                "/devices", "is a list of 1 to \(Self.devicesMax) objects, each of texts")
+        }
+        var devices: [[String: String]] = []
+        for (index, element) in elements.enumerated() {
+            devices.append(try Self.texts(element, at: "/devices/\(index)"))
+        }
+        return devices
+    }
 
     private static func trial(_ object: JSONObject) throws(FleetError) -> Trial {
         let name = try Self.text(object, "templateName")

@@ -1,6 +1,7 @@
 import Fleet
 import Foundation
 import JSON
+import Provisioning
 
 /// What would happen to each device of a file.
 struct DryRunBatch {
@@ -13,6 +14,8 @@ struct DryRunBatch {
         /// `slipway reasons` explains it.
         let reasonCode: Int?
         let message: String?
+        /// What was asked of the device, and whether it may.
+        var answers: [(question: String, isAllowed: Bool)] = []
 
         var json: JSONValue {
             var object: JSONObject = ["line": .int(self.line), "outcome": .string(self.outcome)]
@@ -20,41 +23,89 @@ struct DryRunBatch {
             object["errorCode"] = self.code.map { .string($0) }
             object["reasonCode"] = self.reasonCode.map { .int($0) }
             object["message"] = self.message.map { .string($0) }
+            if !self.answers.isEmpty {
+                object["answers"] = .array(
+                    self.answers.map {
+                        ["question": .string($0.question), "allowed": .bool($0.isAllowed)]
+                    })
+            }
             return .object(object)
         }
     }
 
     private static let outcomes = ["created", "updated", "unchanged", "repeated", "refused"]
 
+    /// Devices in one request, and bytes of their parameters: enough that what all of them have in
+    /// common costs little, and few enough for the bar to move.
+    private static let devicesMax = 100
+    private static let bytesMax = 128 << 10
+
     private var rows: [Row] = []
     private var counts: [String: Int] = [:]
+    /// Things that a line before has made, or would have changed.
+    private var seen: Set<String> = []
+    /// Units of the claim's budget that the lines before would have spent.
+    private var spent = 0
+    private let questions: [String]
 
     var refused: Int { self.counts["refused"] ?? 0 }
+    /// Whether each device is let in and may do all that was asked.
+    var isWhole: Bool {
+        self.refused == 0 && self.rows.allSatisfy { $0.answers.allSatisfy(\.isAllowed) }
+    }
 
     static func run(
         _ file: DryRunFile, _ request: JSONObject, _ desk: DryRunDesk
     ) async throws(FleetError) -> DryRunBatch {
-        var batch = DryRunBatch()
-        var seen: Set<String> = []
+        let questions = (request["questions"]?.arrayValue ?? []).compactMap(\.stringValue)
+        var batch = DryRunBatch(questions: questions)
         var bar = StepBar(total: file.lines.count)
-        let shared = request["parameters"]?.objectValue ?? JSONObject()
-        for line in file.lines {
+        var rest = file.lines[...]
+        while !rest.isEmpty {
+            let lines = Self.next(&rest)
             var request = request
-            var parameters = shared
-            for (name, text) in line.parameters.sorted(by: { $0.key < $1.key }) {
-                parameters[name] = .string(text)
+            request["devices"] = .array(
+                lines.map { line in
+                    .object(
+                        JSONObject(
+                            line.parameters.sorted { $0.key < $1.key }.map {
+                                ($0.key, .string($0.value))
+                            }))
+                })
+            let reports = try await desk.run(request)["devices"]?.arrayValue ?? []
+            guard reports.count == lines.count else {
+                throw FleetError(
+                    .internalFailure,
+                    "\(lines.count) devices were asked about, and \(reports.count) answered")
             }
-            request["parameters"] = .object(parameters)
-            let report = try await desk.run(request)
-            batch.add(Self.row(line.number, report, &seen))
-            bar.step()
+            for (line, report) in zip(lines, reports) {
+                let row = batch.row(line.number, report)
+                batch.add(row)
+                bar.step()
+            }
         }
         bar.clear()
         return batch
     }
 
-    /// The second line that makes the same thing would meet it as the first left it.
-    private static func row(_ line: Int, _ report: JSONValue, _ seen: inout Set<String>) -> Row {
+    private init(questions: [String]) { self.questions = questions }
+
+    /// Takes the lines of one request off `rest`.
+    private static func next(_ rest: inout ArraySlice<DryRunFile.Line>) -> [DryRunFile.Line] {
+        var lines: [DryRunFile.Line] = []
+        var bytes = 0
+        while let line = rest.first, lines.count < Self.devicesMax {
+            bytes += line.parameters.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
+            guard lines.isEmpty || bytes <= Self.bytesMax else { break }
+            lines.append(line)
+            rest.removeFirst()
+        }
+        return lines
+    }
+
+    /// The second line that makes the same thing would meet it as the first left it, and what a
+    /// line before would spend is not there for this one.
+    private mutating func row(_ line: Int, _ report: JSONValue) -> Row {
         let thing = report["plan"]?["thing"]
         let name = thing?["name"]?.stringValue
         guard report["accepted"]?.boolValue == true, let name else {
@@ -65,11 +116,39 @@ struct DryRunBatch {
                 reasonCode: refusal?["reasonCode"]?.intValue,
                 message: refusal?["message"]?.stringValue)
         }
-        let isNew = seen.insert(name).inserted
+        if let refusal = self.spend(report["claim"], on: name) {
+            return Row(
+                line: line, thing: name, outcome: "refused", code: refusal.errorCode,
+                reasonCode: refusal.reason.rawValue, message: refusal.errorMessage)
+        }
+        let isNew = self.seen.insert(name).inserted
+        var answers: [(question: String, isAllowed: Bool)] = []
+        for answer in report["answers"]?.arrayValue ?? [] {
+            let question = answer["question"]?.stringValue ?? ""
+            answers.append((question, answer["allowed"]?.boolValue == true))
+        }
         return Row(
             line: line, thing: name,
             outcome: isNew ? thing?["outcome"]?.stringValue ?? "unchanged" : "repeated",
-            code: nil, reasonCode: nil, message: nil)
+            code: nil, reasonCode: nil, message: nil, answers: answers)
+    }
+
+    /// - Returns: the refusal where the lines before have spent what was left.
+    private mutating func spend(_ claim: JSONValue?, on thing: String) -> Rejection? {
+        guard let claim, claim["spends"]?.intValue == 1, !self.seen.contains(thing) else {
+            return nil
+        }
+        if let budget = claim["budget"]?.intValue, let spent = claim["spent"]?.intValue,
+            spent + self.spent >= budget
+        {
+            let name = claim["name"]?.stringValue ?? ""
+            return Rejection(
+                FleetError(
+                    .claimRefused,
+                    "claim '\(name)' has spent its budget of \(budget)"))
+        }
+        self.spent += 1
+        return nil
     }
 
     private mutating func add(_ row: Row) {
@@ -78,25 +157,50 @@ struct DryRunBatch {
     }
 
     var json: JSONValue {
-        [
+        var object: JSONObject = [
             "wrote": false, "devices": .int(self.rows.count),
             "summary": .object(
                 JSONObject(Self.outcomes.map { ($0, .int(self.counts[$0] ?? 0)) })),
-            "lines": .array(self.rows.map(\.json)),
         ]
+        if !self.questions.isEmpty {
+            object["answers"] = .array(
+                self.tallies.map { question, may, mayNot in
+                    [
+                        "question": .string(question), "allowed": .int(may),
+                        "denied": .int(mayNot),
+                    ]
+                })
+        }
+        object["lines"] = .array(self.rows.map(\.json))
+        return .object(object)
+    }
+
+    /// How many of those that are let in may do what was asked.
+    private var tallies: [(question: String, may: Int, mayNot: Int)] {
+        self.questions.map { question in
+            let answers = self.rows.flatMap(\.answers).filter { $0.question == question }
+            let may = answers.count(where: \.isAllowed)
+            return (question, may, answers.count - may)
+        }
     }
 
     func tell() {
         let table = self.rows.map { row in
-            [
+            let denied = row.answers.filter { !$0.isAllowed }.map { "may not \($0.question)" }
+            let refusal = [row.code, row.message].compactMap { $0 }.joined(separator: ": ")
+            return [
                 "line \(row.line)", row.outcome, row.thing ?? "-",
-                Terminal.line([row.code, row.message].compactMap { $0 }.joined(separator: ": ")),
+                Terminal.line(refusal + denied.joined(separator: "; ")),
             ]
         }
         for line in Terminal.table(table) { Terminal.say(line) }
         Terminal.say("")
         let counts = Self.outcomes.map { "\(self.counts[$0] ?? 0) \($0)" }
         Terminal.say("\(self.rows.count) devices: " + counts.joined(separator: ", "))
+        for tally in self.tallies {
+            Terminal.say(
+                "\(Terminal.line(tally.question)): \(tally.may) may, \(tally.mayNot) may not")
+        }
         Terminal.say("This was a dry run: nothing was written, and nothing was spent.")
     }
 }

@@ -88,7 +88,7 @@ enum DryRunDesk: Sendable {
         case .service(let access):
             return try await access.perform("DryRunProvisioningTemplate", body: .object(request))
         case .here(let trial, _):
-            return try await trial.run(DryRunRequest(json: .object(request))).json
+            return try await trial.answer(DryRunRequest(json: .object(request)))
         }
     }
 

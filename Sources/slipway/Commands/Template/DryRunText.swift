@@ -226,8 +226,8 @@ struct DryRunText {
         self.title("Asked")
         for answer in answers {
             let word = answer["allowed"]?.boolValue == true ? "yes" : "no"
-            self.lines.append(
-                "  \(self.text(answer["question"])): \(word), \(self.text(answer["explanation"]))")
+            let question = self.text(answer["about"] ?? answer["question"])
+            self.lines.append("  \(question): \(word), \(self.text(answer["explanation"]))")
         }
     }
 

@@ -22,7 +22,11 @@ struct DryRunTemplate: AsyncParsableCommand {
             describes.
 
             --serials takes one serial number a line, or CSV whose first line names parameters \
-            (one alone is enough), or JSON lines.
+            (one alone is enough), or JSON lines. Lines count in their order: a claim's budget \
+            that one has spent is not there for the next.
+
+            --can may name parameters, 'devices/sensor-${SerialNumber}/t', and \
+            ${iot:Connection.Thing.ThingName} and ${iot:ClientId}.
 
             The certificate is the one that a claim for this template alone would be given, or \
             that --claim would; with --csr for that request. What cannot be known is said.
@@ -32,7 +36,8 @@ struct DryRunTemplate: AsyncParsableCommand {
             allowlist says of a unit counts where the hook asks a list.
 
             Exit code: 0 where the registration would be accepted (and every --can is yes), 1 \
-            where it would be refused or cannot be tried, 2 where some of --serials are refused.
+            where it would be refused or cannot be tried, 2 where some of --serials are refused or \
+            may not do what --can asks.
             """)
 
     @Argument(help: "A stored template's name, or a file; - is standard input") var template: String
@@ -117,7 +122,7 @@ struct DryRunTemplate: AsyncParsableCommand {
             let file = try await self.file(path, request)
             let batch = try await DryRunBatch.run(file, request, desk)
             if self.json { Terminal.say(batch.json) } else { batch.tell() }
-            return batch.refused == 0 ? .success : ExitCode(2)
+            return batch.isWhole ? .success : ExitCode(2)
         }
         let report = try await desk.run(request)
         if self.json {
