@@ -67,6 +67,10 @@ extension Provisioner {
     /// See `IssuingClock.hasBeen`.
     package func clockHasShown(_ moment: UnixTime) { self.issuingClock.hasBeen(moment) }
 
+    /// Looks at the clock, so that a step back is seen also where nothing has been issued since long
+    /// before it, and is an alarm before the next device comes.
+    package func watchClock() { _ = try? self.issuingTime() }
+
     /// The time to date an issue with.
     /// - Throws: `FleetError.internalFailure`, reason 9004, where the clock went back.
     func issuingTime() throws(FleetError) -> UnixTime {

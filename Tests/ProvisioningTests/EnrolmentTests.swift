@@ -273,6 +273,40 @@ import Testing
         #expect(fixture.provisioner.clockSecondsBehind == 0)
     }
 
+    /// Operators and files of devices are issued to by the same clock.
+    @Test func aClockThatWentBackStopsOperatorsToo() async throws {
+        let fixture = try await ProvisioningFixture()
+        let issuer = ClockedIssuer(fixture.issuer, clockOf: fixture.provisioner)
+        _ = try await issuer.issue(csr: "CSR a", at: fixture.clock.now)
+        fixture.clock.advance(bySeconds: -60)
+        let error = await #expect(throws: FleetError.self) {
+            try await issuer.issue(csr: "CSR b", at: fixture.clock.now)
+        }
+        #expect(error?.code == .serviceUnavailable)
+        #expect(error?.reason == .clockWentBack)
+        await #expect(throws: FleetError.self) {
+            try await issuer.issueClaim(
+                publicKey: Array("k".utf8), validitySeconds: 60, at: fixture.clock.now)
+        }
+        #expect(fixture.issuer.issuedCount == 1)
+        fixture.clock.advance(bySeconds: 60)
+        _ = try await issuer.issue(csr: "CSR b", at: fixture.clock.now)
+    }
+
+    /// Hours without a device are hours that the clock has shown all the same.
+    @Test func aStepBackAfterAQuietNightIsSeen() async throws {
+        let fixture = try await ProvisioningFixture()
+        fixture.clock.advance(bySeconds: 8 * 3600)
+        fixture.provisioner.watchClock()
+        fixture.clock.advance(bySeconds: -3600)
+        fixture.provisioner.watchClock()
+        let alarms = fixture.events.all.filter {
+            if case .clockWentBack = $0 { true } else { false }
+        }
+        #expect(alarms.count == 1)
+        await #expect(throws: FleetError.self) { try await fixture.create() }
+    }
+
     @Test func aSmallStepBackIsNoAlarm() async throws {
         let fixture = try await ProvisioningFixture()
         let (_, token) = try await fixture.create()

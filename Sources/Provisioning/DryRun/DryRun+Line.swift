@@ -68,8 +68,8 @@ extension DryRun {
 
     /// Whether budget and list have room for the device.
     func pass(
-        _ rendering: RegistrationRendering, _ standing: ClaimStanding?,
-        into report: inout DryRunReport
+        _ rendering: RegistrationRendering, of sent: [String: String],
+        _ standing: ClaimStanding?, into report: inout DryRunReport
     ) async throws(FleetError) {
         let thing = rendering.rendered.thing
         let texts = rendering.parameters.texts
@@ -85,8 +85,10 @@ extension DryRun {
         // A list that is only described has no records; the hook has had its say.
         guard
             let passage = AllowlistPassage(
-                report.reads, of: DeviceSerial.all(in: texts, named: self.enrolment.serialParameter)
-            )
+                report.reads,
+                of: [sent, texts].flatMap {
+                    DeviceSerial.all(in: $0, named: self.enrolment.serialParameter)
+                })
         else { return }
         let view = try await self.load(passage.keys)
         report.unit = passage.shown(in: view)

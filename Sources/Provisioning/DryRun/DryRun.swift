@@ -168,7 +168,8 @@ package final class DryRun: Sendable {
         let plan = try rendering.plan(
             template.document, from: template.source, certificate: Self.standInCertificate,
             newThingID: .unknown, in: view, at: self.clock.now)
-        try await self.pass(rendering, standing, into: &report)
+        try await self.pass(
+            rendering, of: request.parameters, standing, into: &report)
         report.plan = plan
         try await self.explainPolicies(of: plan, in: view, request, trial, into: &report)
     }

@@ -91,7 +91,8 @@ struct Composition: Sendable {
         try await EnrolmentParts.seedClock(of: self.provisioner, from: self.store)
         self.sweep = PendingSweep(store: self.store, clock: clock)
         self.registration = try RegistrationParts(
-            settings, installation, store: self.store, issuer: issuer, logger: logger)
+            settings, installation, store: self.store,
+            issuer: ClockedIssuer(issuer, clockOf: self.provisioner), logger: logger)
         self.revocation = try RevocationParts(
             settings, authorities: authorities, responder: profiles.responder,
             store: self.store, logger: logger)
@@ -301,7 +302,8 @@ struct Composition: Sendable {
             realm: self.realm)
         services.templateLimits = self.settings.templateLimits
         services.issuing = ControlPlaneServices.Issuing(
-            issuer: self.issuer, keyPairs: self.keyPairs, inspector: ForeignCertificateInspector())
+            issuer: ClockedIssuer(self.issuer, clockOf: self.provisioner),
+            keyPairs: self.keyPairs, inspector: ForeignCertificateInspector())
         services.endpoint = self.endpoint(port: port)
         services.revocationPlanMax = self.settings.integer("revocation.planMax")
         services.access = self.access.services

@@ -1,6 +1,7 @@
 import Fleet
 import Provisioning
 import SQLiteStorage
+import ServiceLifecycle
 
 /// What the service's settings say of serial numbers that are seen again, and what the store knows
 /// of the time.
@@ -39,5 +40,22 @@ enum EnrolmentParts {
         guard latest > 0 else { return }
         let page = try await store.page(ListQuery(.commits, after: String(latest - 1), limit: 1))
         for case .commit(let commit) in page.records { provisioner.clockHasShown(commit.time) }
+    }
+}
+
+/// Looks at the clock for as long as the service runs.
+struct ClockWatching: Service {
+    let provisioner: Provisioner
+
+    /// A step back that is as long is not seen; no more than is tolerated anyway.
+    private static let pause = Duration.seconds(1)
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                self.provisioner.watchClock()
+                try? await Task.sleep(for: Self.pause)
+            }
+        }
     }
 }

@@ -80,6 +80,7 @@ struct ServiceRun: Sendable {
             .init(service: AccessKeeping(composition: composition)),
             .init(service: TaskRunning(parts: composition.registration)),
             .init(service: Sweeping(composition: composition)),
+            .init(service: ClockWatching(provisioner: composition.provisioner)),
             .init(service: GatewayKeeping(live: live)),
             .init(
                 service: RenewalRetiring(
