@@ -131,6 +131,13 @@ package enum BillingGroupOperations {
     ) async throws(FleetError) -> JSONValue {
         let name: BillingGroupName = try request.name("billingGroupName")
         let version = try request.queryInteger("expectedVersion")
+        // A refusal comes before anything is changed.
+        _ = try BillingGroups.delete(
+            name, expectedVersion: version,
+            in: try await services.store.load([.billingGroup(name)]))
+        try await GroupDissolution.empty(
+            .thingsInBillingGroup(name), by: request.actor, services
+        ) { BillingGroups.removal(of: $0, from: name) }
         _ = try await services.decide([.billingGroup(name)], by: request.actor) {
             view, _ throws(FleetError) in
             try BillingGroups.delete(name, expectedVersion: version, in: view)

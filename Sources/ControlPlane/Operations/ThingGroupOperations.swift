@@ -136,8 +136,14 @@ package enum ThingGroupOperations {
     ) async throws(FleetError) -> JSONValue {
         let name: ThingGroupName = try request.name("thingGroupName")
         let version = try request.queryInteger("expectedVersion")
-        _ = try await services.decide(ThingGroups.keysToDelete(name), by: request.actor) {
-            view, _ throws(FleetError) in
+        let keys = ThingGroups.keysToDelete(name)
+        // A refusal comes before anything is changed.
+        _ = try ThingGroups.delete(
+            name, expectedVersion: version, in: try await services.store.load(keys))
+        try await GroupDissolution.empty(
+            .thingsInGroup(name, recursive: false), by: request.actor, services
+        ) { ThingGroups.removal(of: $0, from: name) }
+        _ = try await services.decide(keys, by: request.actor) { view, _ throws(FleetError) in
             try ThingGroups.delete(name, expectedVersion: version, in: view)
         }
         return .null

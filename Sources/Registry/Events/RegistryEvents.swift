@@ -104,6 +104,8 @@ private struct EventDraft {
         case .putThingGroup(let group): self.add(group)
         case .deleteThingGroup(let name): self.delete(name)
         case .addThingToGroup(let thing, let group): self.add(thing, group, .added)
+        // What goes ahead of a group's own deletion is part of it.
+        case .removeThingFromGroup where self.commit.action == ThingGroups.deletion: break
         case .removeThingFromGroup(let thing, let group): self.add(thing, group, .removed)
         case .recordFinding(let finding): self.add(finding)
         case .putBillingGroup, .setBillingGroup, .deleteBillingGroup, .setTags,

@@ -80,6 +80,15 @@ package enum BillingGroups {
         return set
     }
 
+    /// Takes things out of a group that is about to be deleted, where they are too many for one
+    /// commit.
+    package static func removal(of things: [ThingName], from name: BillingGroupName) -> ChangeSet {
+        ChangeSet(
+            action: "DeleteBillingGroup",
+            preconditions: [.present(.billingGroup(name))] + things.map { .present(.thing($0)) },
+            changes: things.map { .setBillingGroup($0, nil) })
+    }
+
     // MARK: Things in them
 
     /// AWS: AddThingToBillingGroup. A thing in another group moves: AWS says only that it is in

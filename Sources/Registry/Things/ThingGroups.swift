@@ -128,6 +128,16 @@ package enum ThingGroups {
             name, isDynamic: false, expectedVersion: expectedVersion, in: view)
     }
 
+    /// Takes things out of a group that is about to be deleted, where they are too many for one
+    /// commit. It is no event of its own: a group's deletion tells nobody of its members either.
+    package static func removal(of things: [ThingName], from name: ThingGroupName) -> ChangeSet {
+        ChangeSet(
+            action: Self.deletion, preconditions: [.present(.thingGroup(name))],
+            changes: things.map { .removeThingFromGroup($0, name) })
+    }
+
+    static let deletion = "DeleteThingGroup"
+
     /// What both ways to delete a group have to see.
     package static func keysToDelete(_ name: ThingGroupName) -> Set<RecordKey> {
         [.thingGroup(name), .childrenOfGroup(name)]
@@ -198,7 +208,7 @@ package enum ThingGroups {
         _ name: ThingGroupName, isDynamic: Bool, expectedVersion: Int?, in view: RegistryView
     ) throws(FleetError) -> ChangeSet {
         var set = ChangeSet(
-            action: isDynamic ? "DeleteDynamicThingGroup" : "DeleteThingGroup",
+            action: isDynamic ? "DeleteDynamicThingGroup" : Self.deletion,
             preconditions: [view.asSeen(.thingGroup(name)), .absent(.childrenOfGroup(name))])
         guard view.thingGroup(name) != nil else {
             set.preconditions.removeLast()

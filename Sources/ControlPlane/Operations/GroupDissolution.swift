@@ -1,0 +1,31 @@
+import Fleet
+
+/// A group of very many things is emptied before it goes, some things at a commit: in one commit it
+/// would keep everybody else's writes waiting for as long as all its memberships take.
+///
+/// What ends in between leaves the group with fewer things in it, and the same call goes on.
+enum GroupDissolution {
+    /// Commits until the things that are left fit one.
+    /// - Parameters:
+    ///   - subject: a listing of names of things.
+    ///   - decision: takes these out.
+    static func empty(
+        _ subject: ListQuery.Subject, by actor: Actor, _ services: ControlPlaneServices,
+        _ decision: ([ThingName]) -> ChangeSet
+    ) async throws(FleetError) {
+        while true {
+            let page = try await services.store.page(ListQuery(subject))
+            guard page.next != nil else { return }
+            let names = page.records.compactMap { record -> ThingName? in
+                if case .thingName(let name) = record { name } else { nil }
+            }
+            do throws(FleetError) {
+                _ = try await services.store.commit(decision(names), by: actor)
+            } catch {
+                // The group has gone meanwhile, or a thing of it has: whoever asked looks again.
+                guard error.code == .conflict else { throw error }
+                return
+            }
+        }
+    }
+}
