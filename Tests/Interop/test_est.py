@@ -4,6 +4,7 @@ import json
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 from cryptography import x509
@@ -210,6 +211,35 @@ def test_refusals_name_the_reason(line, server, tmp_path):
     server.ask("fullcmc", line.claim, csr).expect(501)
     server.ask("nonsense").expect(404)
     server.ask("x" * 2000).expect(414)
+
+
+def test_refusals_are_audited_and_traced_as_those_over_mqtt(line, server, tmp_path):
+    def audited():
+        return slipway(line, "audit", "list").count("SimpleEnroll")
+
+    def kept(code):
+        return [one for one in map(json.loads, slipway(
+            line, "trace", "--refused", "--json").splitlines()) if one["reasonCode"] == code]
+
+    before = audited()
+    told = server.ask("simpleenroll", line.claim, b"aGVsbG8=\n").expect(400).text
+    found = [word for word in told.split() if len(word) == 16][-1]
+    assert "csrRefused" in slipway(line, "trace", found)
+    deadline = time.monotonic() + 30
+    while audited() == before:  # It is written behind the answer's back.
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    # What a policy denies, and whom TLS does not let in.
+    denied, strangers = len(kept(1202)), len(kept(1101))
+    _, csr = est.request(tmp_path, "denied", "/serialNumber=SN-000008")
+    server.ask("gateway/simpleenroll", line.claim, csr).expect(403)
+    assert len(kept(1202)) == denied + 1
+    key, pem = tmp_path / "foreign.key", tmp_path / "foreign.pem"
+    est.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-subj", "/CN=foreign", "-keyout", key, "-out", pem)
+    with pytest.raises(est.Refused):
+        server.ask("simpleenroll", (pem, key), csr)
+    assert len(kept(1101)) == strangers + 1
 
 
 def test_body_that_trickles_is_not_waited_for(line, server):

@@ -93,14 +93,13 @@ import Testing
     }
 
     @Test func aRequestAsksForTheTopicsOfTheDialogue() {
-        let own = Enrolment(template: "line", key: .request(""), parameters: [:])
         #expect(
-            own.topics == [
+            Enrolment.topics(of: "line", makesKey: false) == [
                 "$aws/certificates/create-from-csr/json",
                 "$aws/provisioning-templates/line/provision/json",
             ])
-        let made = Enrolment(template: "line", key: .made, parameters: [:])
-        #expect(made.topics.first == "$aws/certificates/create/json")
+        #expect(
+            Enrolment.topics(of: "line", makesKey: true).first == "$aws/certificates/create/json")
         #expect(Enrolment.renewalTopic == "$slipway/certificates/renew/json")
     }
 

@@ -9,16 +9,17 @@ struct ESTChannel: ServerChildChannel {
     let base: HTTP1Channel
     let tls: ESTContext
     /// Whether TLS may go on with a client's certificate.
-    let verify: @Sendable ([NIOSSLCertificate]) async -> NIOSSLVerificationResult
+    let verify: @Sendable ([NIOSSLCertificate], _ address: String) async -> NIOSSLVerificationResult
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
         let verify = self.verify
+        let address = channel.remoteAddress?.ipAddress ?? ESTResponder.nowhere
         return channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHandler(
                 NIOSSLServerHandler(
                     context: self.tls.current,
                     customVerificationCallback: { chain, promise in
-                        promise.completeWithTask { await verify(chain) }
+                        promise.completeWithTask { await verify(chain, address) }
                     }))
         }.flatMap { self.base.setup(channel: channel, logger: logger) }
     }

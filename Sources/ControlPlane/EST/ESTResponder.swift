@@ -16,6 +16,9 @@ struct ESTResponder: HTTPResponder {
     static let bodyBytesMax = 8 << 10
     static let bodySecondsMax: Int64 = 10
     static let pathBytesMax = 1 << 10
+    /// Whom a request names that names nobody.
+    private static let nameless = "est"
+    static let nowhere = "unknown"
 
     let services: ESTServices
     let logger: Logger
@@ -83,32 +86,48 @@ struct ESTResponder: HTTPResponder {
             return ESTResponse.plain(
                 .unsupportedMediaType, "send application/pkcs10, a signing request in base64")
         }
-        let presented = try self.services.encoding.request(
-            Self.decode(try await Self.body(of: request, context)))
-        let isRenewal = try await self.isRenewal(asked.operation, by: certificate)
-        let outcome: EnrolmentOutcome<EnrolledCertificate>
-        if isRenewal {
-            let publisher = try await self.services.gate.admit(
-                certificate, asking: [Enrolment.renewalTopic], as: Self.name(presented),
-                from: context.sourceAddress ?? "unknown")
-            outcome = await self.services.provisioner.reenrol(
-                asked.operation == .serverkeygen ? .made : .request(presented.pem),
-                for: publisher)
-        } else {
-            let enrolment = Enrolment(
-                template: try await self.template(asked, of: certificate),
-                key: asked.operation == .serverkeygen ? .made : .request(presented.pem),
-                parameters: try self.services.provisioner.enrolmentParameters(
-                    presented.subject))
-            let publisher = try await self.services.gate.admit(
-                certificate, asking: enrolment.topics, as: Self.name(presented),
-                from: context.sourceAddress ?? "unknown")
-            outcome = await self.services.provisioner.enrol(enrolment, for: publisher)
-        }
+        let body = try await Self.body(of: request, context)
+        // nil: the certificate is the device's own, and it is renewed.
+        let template =
+            try await self.isRenewal(asked.operation, by: certificate)
+            ? nil : try await self.template(asked, of: certificate)
+        let makesKey = asked.operation == .serverkeygen
+        let presented = self.read(body)
+        let publisher = try await self.services.gate.admit(
+            certificate,
+            asking: template.map { Enrolment.topics(of: $0, makesKey: makesKey) }
+                ?? [Enrolment.renewalTopic],
+            as: (try? presented.get()).map(Self.name) ?? Self.nameless,
+            from: context.sourceAddress ?? Self.nowhere)
+        let outcome = await self.outcome(
+            presented, of: template, makesKey: makesKey, for: publisher)
         switch outcome.result {
         case .success(let enrolled): return try self.answer(enrolled)
         case .failure(let error):
             return self.refusal(error, asked, context, correlationID: outcome.correlationID)
+        }
+    }
+
+    private func read(_ body: [UInt8]) -> Result<PresentedRequest, FleetError> {
+        do throws(FleetError) {
+            return .success(try self.services.encoding.request(Self.decode(body)))
+        } catch { return .failure(error) }
+    }
+
+    private func outcome(
+        _ presented: Result<PresentedRequest, FleetError>, of template: String?, makesKey: Bool,
+        for publisher: Publisher
+    ) async -> EnrolmentOutcome<EnrolledCertificate> {
+        let provisioner = self.services.provisioner
+        do throws(FleetError) {
+            let request = try presented.get()
+            let key: Enrolment.Key = makesKey ? .made : .request(request.pem)
+            guard let template else { return await provisioner.reenrol(key, for: publisher) }
+            let parameters = try provisioner.enrolmentParameters(request.subject)
+            return await provisioner.enrol(
+                Enrolment(template: template, key: key, parameters: parameters), for: publisher)
+        } catch {
+            return await provisioner.reject(error, of: template, for: publisher)
         }
     }
 
@@ -148,7 +167,7 @@ struct ESTResponder: HTTPResponder {
     /// What the device calls itself.
     private static func name(_ request: PresentedRequest) -> String {
         let name = request.subject["SerialNumber"]?.first ?? request.subject["CommonName"]?.first
-        return name ?? "est"
+        return name ?? Self.nameless
     }
 
     /// The certificate of the TLS session, on resumed ones too.

@@ -41,7 +41,7 @@ package struct ESTServer: Sendable {
                     base: HTTP1Channel(
                         responder: responder,
                         configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
-                    tls: tls, verify: { await Self.verify($0, by: services, logger) })
+                    tls: tls, verify: { await Self.verify($0, from: $1, by: services, logger) })
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(self.host, port: self.port), serverName: "slipway",
@@ -52,11 +52,12 @@ package struct ESTServer: Sendable {
 
     /// Whom the gateway would let through TLS, and nobody else.
     private static func verify(
-        _ chain: [NIOSSLCertificate], by services: ESTServices, _ logger: Logger
+        _ chain: [NIOSSLCertificate], from address: String, by services: ESTServices,
+        _ logger: Logger
     ) async -> NIOSSLVerificationResult {
         guard let der = try? chain.first?.toDERBytes() else { return .failed }
         do throws(FleetError) {
-            try await services.gate.recognize(der)
+            try await services.gate.recognize(der, from: address)
             return .certificateVerified
         } catch {
             logger.info(

@@ -3,8 +3,9 @@
 package protocol DeviceGate: Sendable {
     /// That TLS may go on with a certificate, as it may at the gateway.
     /// - Parameter der: the client's certificate.
-    /// - Throws: `FleetError`, saying what speaks against it.
-    func recognize(_ der: [UInt8]) async throws(FleetError)
+    /// - Throws: `FleetError`, saying what speaks against it; the operator finds it where the
+    ///   gateway's own refusals are.
+    func recognize(_ der: [UInt8], from address: String) async throws(FleetError)
 
     /// - Parameters:
     ///   - topics: what the request would be over MQTT. The principal's policies must let it

@@ -22,13 +22,11 @@ package struct Enrolment: Sendable {
 
     /// The topics that the same request would be published to: what a policy lets a claim do over
     /// MQTT it lets it do here.
-    package var topics: [String] {
+    /// - Parameter makesKey: that the service is to make the pair.
+    package static func topics(of template: String, makesKey: Bool) -> [String] {
         let create: ProvisioningTopic.Request =
-            switch self.key {
-            case .request: .createCertificateFromCSR
-            case .made: .createKeysAndCertificate
-            }
-        return [create, .registerThing(template: self.template)].map {
+            makesKey ? .createKeysAndCertificate : .createCertificateFromCSR
+        return [create, .registerThing(template: template)].map {
             ProvisioningTopic($0, .json).text
         }
     }
@@ -93,6 +91,18 @@ extension Provisioner {
                     certificate: renewed.certificate, pem: renewed.pem,
                     privateKeyPEM: pair.privateKeyPEM)
             }
+        }
+    }
+
+    /// What could not even be read is on record like any other refusal.
+    /// - Parameter template: nil for a certificate that was to be renewed.
+    package func reject(
+        _ error: FleetError, of template: String?, for publisher: Publisher
+    ) async -> EnrolmentOutcome<EnrolledCertificate> {
+        let operation: ProvisioningOperation = template == nil ? .renewCertificate : .enrol
+        return await self.attempting(operation, of: template, by: publisher) {
+            () async throws(FleetError) -> EnrolledCertificate in
+            throw self.refuse(error, operation, template: template, publisher)
         }
     }
 

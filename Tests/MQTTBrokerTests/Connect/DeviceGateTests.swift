@@ -34,6 +34,7 @@ struct DeviceGateTests {
         let other = await self.refusal(
             gateway, id, Self.topic, "$aws/provisioning-templates/x/provision/json")
         #expect(other?.code == .accessDenied)
+        #expect(gateway.journal.reasons == [.publishDenied])
         await gateway.stop()
     }
 
@@ -65,8 +66,9 @@ struct DeviceGateTests {
     @Test func withoutATrustNobodyIsRecognized() async throws {
         let gateway = try await TestGateway()
         await #expect(throws: FleetError.self) {
-            try await gateway.server.recognize([1, 2, 3])
+            try await gateway.server.recognize([1, 2, 3], from: "192.0.2.1")
         }
+        #expect(gateway.journal.reasons == [.handshakeFailed])
         await gateway.stop()
     }
 }
