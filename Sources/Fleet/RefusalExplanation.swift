@@ -92,6 +92,10 @@ extension RefusalReason {
             Explanation(
                 .certificate, "The key belongs to somebody else, or to a revoked certificate.",
                 do: "Have the device make another key.")
+        case .noIssuingAuthority:
+            Explanation(
+                .certificate, retryAfter: 300, "No issuing CA signs such certificates at present.",
+                do: "`slipway ca list` shows which issue, and for what; the log names the use.")
         case .tokenEmpty:
             Explanation(
                 .token, "There is no ownership token in the request.",
@@ -176,6 +180,11 @@ extension RefusalReason {
             Explanation(
                 .template, "The template is of a type that this way in cannot use.",
                 do: "Name a template of type FLEET_PROVISIONING.")
+        case .certificateProfileMissing:
+            Explanation(
+                .template, retryAfter: 300,
+                "The template asks for a certificate profile that the service has not.",
+                do: "Put it into `pki/profiles` and `slipway ca reload`, or mend the template.")
         case .parameterMissing:
             Explanation(
                 .parameters, "The template needs a parameter; `parameter` names it.",

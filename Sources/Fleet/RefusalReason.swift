@@ -27,6 +27,7 @@ package enum RefusalReason: Int, Hashable, Sendable, CaseIterable {
     case signerTimedOut = 2004
     case signerBusy = 2005
     case signerFailed = 2006
+    case noIssuingAuthority = 2007
     case renewalNotOffered = 2101
     case renewalTooEarly = 2102
     case renewalTooOften = 2103
@@ -44,6 +45,7 @@ package enum RefusalReason: Int, Hashable, Sendable, CaseIterable {
     case templateUnknown = 4001
     case templateDisabled = 4002
     case templateOfAnotherType = 4003
+    case certificateProfileMissing = 4004
 
     case parameterMissing = 5001
     case parameterRefused = 5002

@@ -95,6 +95,19 @@ def test_the_dry_run_says_what_the_device_hears(line, name, tmp_path):
         assert refusal["errorCode"] == reply.document["errorCode"] == code
         assert refusal["statusCode"] == reply.document["statusCode"]
         assert refusal["reasonCode"] == reply.document["reasonCode"]
+    if name == "no-profile":
+        assert (reply.document["reasonCode"], reply.document["retryable"]) == (4004, True)
+
+
+def test_a_profile_that_is_not_there_is_warned_of(line):
+    """Neither the put nor the lint refuses it: a profile is a file, and may come after."""
+    body = line.directory / "misspelt.json"
+    body.write_text(json.dumps(template(Certificate={"Profile": "lime"})))
+    for words in (["template", "lint", body],
+                  ["template", "put", body, "--name", "misspelt"]):
+        shown = slipway(line, *words, code=1 if words[1] == "lint" else 0)
+        text = shown.stdout + shown.stderr
+        assert "[unknown-profile]" in text and "did you mean 'line'?" in text, text
 
 
 def test_a_made_key_is_of_the_templates_kind(line):

@@ -123,6 +123,9 @@ private struct Scene {
             ]
             self.fixture.signer.answer(outcomes[reason] ?? .failed(cause: "nonsense"))
             self.payload = #"{"certificateSigningRequest":"CSR own"}"#
+        case .noIssuingAuthority:
+            self.parameter = nil
+            self.refuseToIssue(reason)
         default:
             self.parameter = nil
             let (id, _) = try await self.fixture.create(key: "own")
@@ -131,6 +134,13 @@ private struct Scene {
             ])
             self.payload = #"{"certificateSigningRequest":"CSR own"}"#
         }
+    }
+
+    /// As the issuer's rota does, which has tests of its own.
+    private mutating func refuseToIssue(_ reason: RefusalReason) {
+        self.topic = Self.csrTopic
+        self.payload = #"{"certificateSigningRequest":"CSR own"}"#
+        self.fixture.issuer.fail(with: FleetError(.certificateState, "no").because(reason))
     }
 
     /// The double's certificates live for a day.
@@ -185,6 +195,7 @@ private struct Scene {
         switch reason {
         case .templateUnknown: self.topic = "$aws/provisioning-templates/x/provision/json"
         case .templateOfAnotherType: return try await self.putJustInTime()
+        case .certificateProfileMissing: return self.refuseToIssue(reason)
         case .parameterMissing:
             self.parameter = "SerialNumber"
             self.send(token, [:])

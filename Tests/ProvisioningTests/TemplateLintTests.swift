@@ -251,6 +251,19 @@ private func findings(
         #expect(try findings(body, context).contains { $0.rule == .subjectLacksAttribute } == false)
     }
 
+    @Test func aCertificateProfileThatIsNotThereIsNamed() throws {
+        var context = TemplateLint.Context()
+        let body = soundTemplate(
+            sections: #", "Slipway": {"Certificate": {"Profile": "ldevld"}}"#)
+        #expect(try findings(body).contains { $0.rule == .unknownProfile } == false)
+        context.profiles = ["device", "ldevid"]
+        let found = try findings(body, context).first { $0.rule == .unknownProfile }
+        #expect(found?.pointer.description == "/Slipway/Certificate/Profile")
+        #expect(found?.message.contains("did you mean 'ldevid'?") == true)
+        context.profiles = ["ldevld"]
+        #expect(try findings(body, context).contains { $0.rule == .unknownProfile } == false)
+    }
+
     @Test func aClaimThatCannotReachTheTemplateIsNamed() throws {
         var context = TemplateLint.Context()
         let document = try PolicyDocument.parse(

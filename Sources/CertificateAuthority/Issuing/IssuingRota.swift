@@ -88,13 +88,15 @@ package struct IssuingRota: Sendable {
                 throw FleetError(
                     .certificateState,
                     "profile '\(profile.name)' is issued by '\(name)', which is no issuing CA "
-                        + "that issues now")
+                        + "that issues now"
+                ).because(.noIssuingAuthority)
             }
             return found
         }
         guard let found = self.current(for: use, at: now) else {
             throw FleetError(
-                .certificateState, "no issuing CA is for \(use.rawValue) at present")
+                .certificateState, "no issuing CA is for \(use.rawValue) at present"
+            ).because(.noIssuingAuthority)
         }
         return found
     }
@@ -131,6 +133,11 @@ package struct IssuingProfiles: Sendable {
         self.named = named
     }
 
+    /// The names of those that a template may ask for.
+    package var forDevices: [String] {
+        self.named.filter { $0.value.role == .device }.keys.sorted()
+    }
+
     /// As the template narrows it.
     /// - Throws: `FleetError.certificateState` where there is none for devices of that name.
     func profile(_ choice: CertificateChoice) throws(FleetError) -> CertificateProfile {
@@ -139,7 +146,8 @@ package struct IssuingProfiles: Sendable {
             throw FleetError(
                 .certificateState,
                 "the template asks for the certificate profile '\(name.clipped)', and there is "
-                    + "none of that name for devices in pki/profiles")
+                    + "none of that name for devices in pki/profiles"
+            ).because(.certificateProfileMissing)
         }
         return found.narrowed(by: choice)
     }

@@ -84,6 +84,7 @@ package enum TemplateOperations {
         context.realm = services.realm
         context.kind = kind
         context.limits = services.templateLimits
+        context.profiles = services.issuing?.issuer.deviceProfiles
         return try TemplateLint.admit(body, as: name, in: context)
     }
 

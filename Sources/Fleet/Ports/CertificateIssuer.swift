@@ -24,6 +24,9 @@ package protocol CertificateIssuer: Sendable {
         _ predecessor: String, for key: RenewalKey, profile: String?, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate
 
+    /// The profiles that a device's certificate may be made by; nil where nobody knows them.
+    var deviceProfiles: [String]? { get }
+
     /// The keys that a certificate made so may have, such as `EC-P256`; empty: any.
     /// - Throws: as `issue`, where there is no such profile.
     func keyTypes(as choice: CertificateChoice) throws(FleetError) -> [String]
@@ -43,6 +46,8 @@ package protocol CertificateIssuer: Sendable {
 }
 
 extension CertificateIssuer {
+    package var deviceProfiles: [String]? { nil }
+
     package func issue(
         csr pem: String, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {

@@ -17,6 +17,8 @@ package struct TemplateLint {
         /// The policies of the claim whose devices use the template, with the template's name.
         package var claim: (policies: [CompiledPolicy], template: TemplateName)?
         package var limits = TemplateLimits.standard
+        /// The certificate profiles that there are for devices; nil where nobody knows them.
+        package var profiles: [String]?
 
         package init() {}
     }
@@ -93,6 +95,7 @@ package struct TemplateLint {
         lint.lintTakeover()
         lint.lintPolicies()
         lint.lintPackages()
+        lint.lintProfile()
         try lint.lintClaim()
         return lint.sorted(in: body)
     }
@@ -137,6 +140,22 @@ package struct TemplateLint {
 
     var thingPointer: JSONPointer {
         JSONPointer(tokens: ["Resources", self.document.thing.logicalName])
+    }
+
+    /// No device gets a certificate by a profile that is not there; but it is a file, and may come
+    /// after the template.
+    private mutating func lintProfile() {
+        guard let profiles = self.context.profiles,
+            let wanted = self.document.certificateDemands?.profile, !profiles.contains(wanted)
+        else { return }
+        let nearest = NearestName.of(wanted, among: profiles).map { "; did you mean '\($0)'?" }
+        self.report(
+            .unknownProfile,
+            "the service has no certificate profile '\(wanted.clipped)' for devices, and would "
+                + "refuse them all" + (nearest ?? ""),
+            at: JSONPointer(tokens: ["Slipway", "Certificate", "Profile"]),
+            expected: profiles.isEmpty
+                ? "a profile in pki/profiles" : "one of " + profiles.joined(separator: ", "))
     }
 
     // MARK: Exceptions

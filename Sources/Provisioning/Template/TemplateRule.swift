@@ -56,6 +56,9 @@ package struct TemplateRule: Hashable, Sendable {
     package static let sharedClientID = Self(
         "shared-client-id", .warning, "Every device connects under the same client id")
 
+    package static let unknownProfile = Self(
+        "unknown-profile", .warning, "A certificate profile that the service has not")
+
     package static let nameFromParameter = Self(
         "name-from-parameter", .note, "A value that a device may send makes the name invalid")
     package static let requiredSubject = Self(
@@ -76,7 +79,7 @@ package struct TemplateRule: Hashable, Sendable {
             unfillableParameter, subjectLacksAttribute, claimCannotReach, unusedParameter,
             defaultAlways, unreachableMapping, mappingGap, constantThingName, invalidName,
             takesOverThing, packageVersions, reachesOtherThings, wildcardBesideValue,
-            sharedClientID, nameFromParameter, requiredSubject, unusedException,
+            sharedClientID, unknownProfile, nameFromParameter, requiredSubject, unusedException,
         ] + PolicyRule.allCases.map(Self.policy)
 
     package static let ids = Self.all.map(\.id)

@@ -64,9 +64,12 @@ struct LintTemplates: AsyncParsableCommand {
         guard !files.isEmpty else {
             throw FleetError(.invalidRequest, "say which templates")
         }
-        let limits = try await self.settings.resolve().templateLimits
+        let settings = try await self.settings.resolve()
+        var shared = TemplateLint.Context()
+        shared.limits = settings.templateLimits
+        shared.profiles = Self.profiles(settings)
         var report = TemplateLintReport()
-        for file in files { report.add(file, try await self.lint(file, limits)) }
+        for file in files { report.add(file, try await self.lint(file, shared)) }
         if self.sarif {
             Terminal.say(report.sarif)
         } else if self.json {
@@ -91,17 +94,24 @@ struct LintTemplates: AsyncParsableCommand {
         return names.filter { $0.hasSuffix(".json") }.sorted().map { "\(folder)/\($0)" }
     }
 
+    /// Of the installation that the command runs in; nil where there is none, or none that can be
+    /// read.
+    private static func profiles(_ settings: ResolvedSettings) -> [String]? {
+        let folder = ProfileFolder(settings, Installation(settings))
+        guard FileManager.default.fileExists(atPath: folder.path) else { return nil }
+        return (try? folder.load())?.issuing(nil).forDevices
+    }
+
     private func lint(
-        _ file: String, _ limits: TemplateLimits
+        _ file: String, _ shared: TemplateLint.Context
     ) async throws(FleetError) -> TemplateLint.Report {
         let body: String
         do { body = try await TextFile.read(file) } catch {
             return TemplateLint.Report(unreadable: error)
         }
-        var context = TemplateLint.Context()
+        var context = shared
         context.realm = try Realm(region: self.region, account: self.account)
         context.subject = self.subject
-        context.limits = limits
         context.kind = try await self.kind(beside: file)
         if let path = self.claimPolicy {
             let policy = try await PolicyFile(path: path).document(.device)
