@@ -1,5 +1,5 @@
 package import Fleet
-import JSON
+package import JSON
 import Registry
 
 /// Tries a registration and stops before the commit. It takes the very steps of a device's own
