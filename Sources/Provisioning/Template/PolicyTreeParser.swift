@@ -1,5 +1,6 @@
 import Fleet
 import JSON
+import Policies
 
 /// The policy document of a template: an object, or its text.
 extension TemplateParser {
