@@ -23,7 +23,7 @@ return function(request)
     end
     local site = SITES[hardware]
     if not site then
-        return deny("hardware-unknown", "hardware type " .. hardware .. " is not built here")
+        return deny("hardware-unknown", "HardwareType is none that is built here")
     end
     local entry = allowlist.get(LIST, serial)
     if not entry then
@@ -32,7 +32,7 @@ return function(request)
     end
     -- An entry that names no type is for whichever type the device is.
     if entry.hardwareType and entry.hardwareType ~= hardware then
-        log("serial", serial, "is a", entry.hardwareType, "and says it is a", hardware)
+        log("serial", serial, "is a", entry.hardwareType, "and says it is another")
         return deny("hardware-differs", "serial number " .. serial .. " is other hardware")
     end
     return {

@@ -196,4 +196,24 @@ import Testing
         #expect(unrecorded.verdict.cause?.contains("not among the recorded reads") == true)
         await pool.shutdown()
     }
+
+    /// A hook that is right in its tests is right at the service.
+    @Test func aSketchedUnitThatIsHeldIsNotContained() async throws {
+        let world = try HookSketch(
+            json: [
+                "allowlists": [
+                    "demo": [
+                        "A": ["state": "held"], "B": ["state": "blocked"],
+                        "C": ["state": "released"], "D": [:],
+                    ]
+                ]
+            ])
+        let list = AllowlistName(checked: "demo")
+        var found: [Bool] = []
+        for serial in ["A", "B", "C", "D", "E"] {
+            found.append(try await world.contains(list, serial).found)
+        }
+        #expect(found == [false, false, true, true, false])
+        #expect(try await world.entry(list, "A").fields?["state"] == "held")
+    }
 }

@@ -77,7 +77,11 @@ package struct HookSketch: AllowlistLookup, Sendable {
         let asked = HookQuestion.allowlistContains(list: list.rawValue, serial: serial)
         if let read = try self.recorded(asked) { return (read.answer == true, read.version) }
         guard let entries = self.lists[list.rawValue] else { return (false, nil) }
-        return (entries[serial] != nil, 1)
+        // As a list of the service answers of a unit that it does not let in.
+        let state = entries[serial]?["state"]?.stringValue.flatMap {
+            AllowlistStanding.State(rawValue: $0)
+        }
+        return (entries[serial] != nil && state != .held && state != .blocked, 1)
     }
 
     package func entry(
