@@ -64,12 +64,19 @@ package struct TemplateTestFile: Sendable {
             throw Self.wrong("/cases", "has \(cases.count) cases; at most \(Self.casesMax)")
         }
         var read: [Case] = []
+        var places: [String: String] = [:]
         for (index, value) in cases.enumerated() {
             let place = "/cases/\(index)"
             let item = try Self.object(value, at: place, knowing: Self.caseMembers)
             do throws(FleetError) {
                 read.append(try Self.read(item, number: index + 1, shared: object["registry"]))
             } catch { throw Self.wrong(place, error.message) }
+            // What a case came to is kept, and told, under its name.
+            let name = read[index].name
+            if let other = places.updateValue(place, forKey: name) {
+                throw Self.wrong(
+                    place, "is called '\(name.clipped)', and so is \(other): names differ")
+            }
         }
         self.cases = read
     }

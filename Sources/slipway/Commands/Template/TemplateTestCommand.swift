@@ -36,7 +36,12 @@ struct TestTemplates: AsyncParsableCommand {
         do {
             let settings = try await self.settings.resolve()
             var files: [String] = []
-            for path in self.paths { files += try TemplateTestFiles.below(path) }
+            for path in self.paths {
+                // A file that is named beside its folder is one file.
+                for file in try TemplateTestFiles.below(path) where !files.contains(file) {
+                    files.append(file)
+                }
+            }
             var bar = StepBar(total: files.count)
             var runs: [TemplateTestRun] = []
             var broken: [(file: String, error: FleetError)] = []

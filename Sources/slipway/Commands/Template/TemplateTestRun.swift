@@ -129,7 +129,8 @@ enum TemplateTestFiles {
             return [test]
         }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        let folder = path.hasSuffix("/") ? String(path.dropLast()) : path
+        var folder = path[...]
+        while folder.count > 1, folder.last == "/" { folder = folder.dropLast() }
         let tests = names.filter { $0.hasSuffix(Self.suffix) }.sorted().map { "\(folder)/\($0)" }
         guard !tests.isEmpty else {
             throw FleetError(.notFound, "there is no file *\(Self.suffix) in '\(path)'")
