@@ -13,6 +13,8 @@ package struct Operation: Sendable {
         @Sendable (OperationRequest, ControlPlaneServices) async throws(FleetError) -> OperationFile
     package typealias SecretHandler =
         @Sendable (OperationRequest, ControlPlaneServices) async throws(FleetError) -> SecretAnswer
+    package typealias TextHandler =
+        @Sendable (OperationRequest, ControlPlaneServices) async throws(FleetError) -> JSONWriter
     package typealias Target = @Sendable (OperationRequest, Realm) throws(FleetError) -> ARN
 
     package let name: String
@@ -37,12 +39,15 @@ package struct Operation: Sendable {
         case value(Handler)
         case file(FileHandler)
         case secret(SecretHandler)
+        case text(TextHandler)
     }
 
     package enum Answer: Sendable {
         case value(JSONValue)
         case file(OperationFile)
         case secret(SecretAnswer)
+        /// JSON that is written already.
+        case text([UInt8])
     }
 
     package init(
@@ -62,6 +67,25 @@ package struct Operation: Sendable {
         self.differences = differences
         self.target = target
         self.handling = .value(handle)
+    }
+
+    /// A listing whose answer is written without a tree.
+    package init(
+        _ name: String, _ method: HTTPRequest.Method, _ path: OperationPath,
+        query: [String] = [], summary: String,
+        target: @escaping Target = { _, _ in .everything },
+        handleText: @escaping TextHandler
+    ) {
+        self.name = name
+        self.method = method
+        self.path = path
+        self.members = []
+        self.query = query
+        self.streams = false
+        self.summary = summary
+        self.differences = nil
+        self.target = target
+        self.handling = .text(handleText)
     }
 
     /// An operation that hands out a private key.
@@ -116,6 +140,7 @@ package struct Operation: Sendable {
         case .value(let handle): return .value(try await handle(request, services))
         case .file(let handle): return .file(try await handle(request, services))
         case .secret(let handle): return .secret(try await handle(request, services))
+        case .text(let handle): return .text(try await handle(request, services).bytes)
         }
     }
 
@@ -126,6 +151,12 @@ package struct Operation: Sendable {
         switch try await self.answer(request, services) {
         case .value(let value): return value
         case .secret(let answer): return try answer.json
+        case .text(let bytes):
+            do throws(JSONError) {
+                return try JSONParser.parse(bytes, limits: JSONLimits(bytesMax: bytes.count))
+            } catch {
+                throw FleetError(.internalFailure, "\(self.name) wrote no JSON: \(error)")
+            }
         case .file: preconditionFailure("\(self.name) answers with a file.")
         }
     }

@@ -45,6 +45,7 @@ struct OperationResponder: HTTPResponder {
             switch try await self.answer(request, context, &call) {
             case .value(let value): response = Self.response(value, requestID)
             case .file(let file): response = Self.response(file, requestID)
+            case .text(let bytes): response = Self.response(bytes, requestID)
             case .secret(let secret):
                 response = Self.response(secret, requestID, over: context.channel)
             }
@@ -173,10 +174,19 @@ struct OperationResponder: HTTPResponder {
         var headers = HTTPFields()
         headers[.contentType] = "application/json"
         headers[.requestID] = requestID
-        guard answer != .null else { return Response(status: .ok, headers: headers) }
+        guard answer == .null else {
+            return Self.response(JSONPrinter.bytes(answer), requestID)
+        }
+        return Response(status: .ok, headers: headers)
+    }
+
+    private static func response(_ json: [UInt8], _ requestID: String) -> Response {
+        var headers = HTTPFields()
+        headers[.contentType] = "application/json"
+        headers[.requestID] = requestID
         return Response(
             status: .ok, headers: headers,
-            body: .init(byteBuffer: ByteBuffer(bytes: JSONPrinter.bytes(answer))))
+            body: .init(byteBuffer: ByteBuffer(bytes: json)))
     }
 }
 

@@ -26,7 +26,7 @@ package enum JSONPrinter {
         case .null: output.append(contentsOf: "null".utf8)
         case .bool(let flag): output.append(contentsOf: (flag ? "true" : "false").utf8)
         case .number(let number): output.append(contentsOf: number.text.utf8)
-        case .string(let text): Self.writeString(text, into: &output)
+        case .string(let text): Self.append(text, to: &output)
         case .array(let elements):
             Self.writeGroup("[", "]", elements, style, level, into: &output) {
                 Self.write($0, style: style, level: level + 1, into: &$1)
@@ -37,7 +37,7 @@ package enum JSONPrinter {
                 members.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
             }
             Self.writeGroup("{", "}", members, style, level, into: &output) {
-                Self.writeString($0.key, into: &$1)
+                Self.append($0.key, to: &$1)
                 $1.append(UInt8(ascii: ":"))
                 if style == .pretty { $1.append(0x20) }
                 Self.write($0.value, style: style, level: level + 1, into: &$1)
@@ -67,7 +67,8 @@ package enum JSONPrinter {
 
     private static let hexDigits = Array("0123456789abcdef".utf8)
 
-    private static func writeString(_ text: String, into output: inout [UInt8]) {
+    /// A string in its quotes.
+    static func append(_ text: String, to output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { bytes in

@@ -26,7 +26,7 @@ package enum ThingOperations {
             "ListThings", .get, "/things",
             query: Pagination.tokenQuery + [
                 "attributeName", "attributeValue", "thingTypeName", "usePrefixAttributeValue",
-            ], summary: "Things, all or by type or attribute, in pages", handle: Self.list),
+            ], summary: "Things, all or by type or attribute, in pages", handleText: Self.list),
     ]
 
     static func thing(
@@ -132,7 +132,7 @@ package enum ThingOperations {
 
     private static func list(
         _ request: OperationRequest, _ services: ControlPlaneServices
-    ) async throws(FleetError) -> JSONValue {
+    ) async throws(FleetError) -> JSONWriter {
         var filter = ThingFilter()
         filter.typeName = try request.queryText("thingTypeName").map { text throws(FleetError) in
             try ThingTypeName(text)
@@ -151,17 +151,46 @@ package enum ThingOperations {
             ListQuery(
                 filter == ThingFilter() ? .things : .thingsWhere(filter),
                 after: try request.pageToken, limit: try request.pageLimit))
-        let things = page.records.compactMap { record -> JSONValue? in
-            guard case .thing(let thing) = record else { return nil }
-            return .object(
-                .present(
-                    ("thingName", .name(thing.name)),
-                    ("thingTypeName", thing.typeName.map { .name($0) }),
-                    ("thingArn", .arn(services.realm.thing(thing.name))),
-                    ("attributes", .map(thing.attributes)), ("version", .int(thing.version))))
+        var writer = JSONWriter(capacity: page.records.count * Self.listedBytes)
+        writer.beginObject()
+        writer.key("things")
+        writer.beginArray()
+        let arnPrefix = services.realm.arnPrefix + "thing/"
+        for case .thing(let thing) in page.records {
+            Self.write(thing, arnPrefix, to: &writer)
         }
-        return .object(
-            .present(("things", .array(things)), ("nextToken", Pagination.token(page.next))))
+        writer.endArray()
+        if let token = Pagination.token(page.next)?.stringValue {
+            writer.key("nextToken")
+            writer.string(token)
+        }
+        writer.endObject()
+        return writer
+    }
+
+    /// What a listed thing with a few attributes takes.
+    private static let listedBytes = 256
+
+    private static func write(_ thing: Thing, _ arnPrefix: String, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key("thingName")
+        writer.string(thing.name.rawValue)
+        if let type = thing.typeName {
+            writer.key("thingTypeName")
+            writer.string(type.rawValue)
+        }
+        writer.key("thingArn")
+        writer.string(arnPrefix, thing.name.rawValue)
+        writer.key("attributes")
+        writer.beginObject()
+        for (name, value) in thing.attributes.sorted(by: { $0.key < $1.key }) {
+            writer.key(name)
+            writer.string(value)
+        }
+        writer.endObject()
+        writer.key("version")
+        writer.int(thing.version)
+        writer.endObject()
     }
 }
 

@@ -32,10 +32,10 @@ package struct Realm: Hashable, Sendable {
         self.init(checkedRegion: region, account: account)
     }
 
-    /// `arn:aws:iot:REGION:ACCOUNT:` and what follows.
-    private func arn(_ resource: String) -> ARN {
-        ARN(rawValue: "arn:aws:iot:\(self.region):\(self.account):\(resource)")
-    }
+    /// What every ARN of the realm begins with.
+    package var arnPrefix: String { "arn:aws:iot:\(self.region):\(self.account):" }
+
+    private func arn(_ resource: String) -> ARN { ARN(rawValue: self.arnPrefix + resource) }
 
     package func thing(_ name: ThingName) -> ARN { self.arn("thing/\(name)") }
     package func certificate(_ id: CertificateID) -> ARN { self.arn("cert/\(id)") }

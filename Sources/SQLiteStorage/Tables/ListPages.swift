@@ -102,13 +102,20 @@ struct ListPages {
         _ query: ListQuery, _ table: String, _ columns: String, _ key: String,
         also condition: String = "", decode: (inout RowReader) throws -> Fleet.Record
     ) throws -> ListPage {
-        let rows = try self.db.all(
+        // Records are wide: each is made once, and moved nowhere.
+        var records: [Fleet.Record] = []
+        var (last, isMore) = ("", false)
+        try self.db.each(
             """
             SELECT \(key), \(columns) FROM \(table) WHERE \(key) > ? \(condition)
             ORDER BY \(key) LIMIT ?
             """, query.after ?? "", query.limit + 1, of: table
-        ) { (key: try $0.text(), record: try decode(&$0)) }
-        return Self.cut(rows, query)
+        ) { row in
+            guard records.count < query.limit else { return isMore = true }
+            last = try row.text()
+            records.append(try decode(&row))
+        }
+        return ListPage(records: records, next: isMore ? last : nil)
     }
 
     private func policies(_ query: ListQuery) throws -> ListPage {

@@ -125,7 +125,11 @@ struct RowReader {
 
     /// A JSON object of texts.
     mutating func map() throws -> [String: String] {
-        guard let members = try self.json().objectValue?.members else { throw self.damaged() }
+        let text = try self.text()
+        if let map = PlainMap.read(text) { return map }
+        guard let members = try RecordJSON.parse(text).objectValue?.members else {
+            throw self.damaged()
+        }
         var map: [String: String] = [:]
         for member in members {
             guard let text = member.value.stringValue else { throw self.damaged() }
