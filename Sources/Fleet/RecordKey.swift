@@ -63,6 +63,11 @@ package enum RecordKey: Hashable, Sendable {
     case anyOtherThing(CertificateID, besides: ThingName)
     /// The versions a template has, by number.
     case versionsOfTemplate(TemplateName)
+    /// The versions by which certificates were registered that are not revoked, each with the end
+    /// of the last of them.
+    case versionsInUse(TemplateName)
+    /// The digest of the file that was last loaded into a template that is deleted.
+    case fileOfDeletedTemplate(TemplateName)
     /// Counter: units spent under the claim's name.
     case claimSpent(ClaimName)
     /// Counter: how often the claim has paid for the thing.
@@ -89,7 +94,8 @@ package enum RecordKey: Hashable, Sendable {
             .dynamicGroups, .certificateProviders,
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
-            .attachment, .anyOtherThing, .versionsOfTemplate, .claimSpent,
+            .attachment, .anyOtherThing, .versionsOfTemplate, .versionsInUse,
+            .fileOfDeletedTemplate, .claimSpent,
             .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry,
             .allowlistUnit:
             false
@@ -134,6 +140,8 @@ package enum Record: Hashable, Sendable {
     case policyTargets([PolicyTarget])
     case thingPrincipals([ThingPrincipal])
     case versionNumbers([Int])
+    case versionsInUse([Int: UnixTime])
+    case loadedDigest(String)
     case allowlistEntry(SerialNumber)
     case allowlistUnit(AllowlistUnit)
     case allowlistStanding(AllowlistStanding)

@@ -121,6 +121,20 @@ extension RegistryView {
         if case .thingPrincipals(let found)? = self.entry(key)?.record { found.first } else { nil }
     }
 
+    package func versionsInUse(_ name: TemplateName) -> [Int: UnixTime] {
+        if case .versionsInUse(let versions)? = self.entry(.versionsInUse(name))?.record {
+            versions
+        } else {
+            [:]
+        }
+    }
+
+    package func fileOfDeletedTemplate(_ name: TemplateName) -> String? {
+        let entry = self.entry(.fileOfDeletedTemplate(name))
+        if case .loadedDigest(let digest)? = entry?.record { return digest }
+        return nil
+    }
+
     package func versionsOfTemplate(_ name: TemplateName) -> [Int] {
         if case .versionNumbers(let numbers)? = self.entry(.versionsOfTemplate(name))?.record {
             numbers

@@ -11,31 +11,27 @@ extension Templates {
 
     /// Brings in what a file says, once: a file that is as it was when it was last loaded changes
     /// nothing, whatever became of the template since. A changed body becomes a new version and the
-    /// default; changed settings become the template's.
+    /// default; changed settings become the template's. That holds of a template that was deleted
+    /// too: its file brings it back when it says something new.
     ///
-    /// - Parameter view: holds `Templates.keys(of:)` of a template that is there.
+    /// - Parameter view: holds `submission.fileKeys`, and `Templates.keys(of:)` of a template that
+    ///   is there.
     /// - Throws: as `put`.
     package static func load(
         _ submission: TemplateSubmission, in view: RegistryView, at now: UnixTime,
         versionsMax: Int = Self.versionsMax
     ) throws(FleetError) -> ChangeSet {
-        let body = ContentDigest.sha256(of: submission.body)
-        let settings = ContentDigest.sha256(
-            of: JSONPrinter.print([
-                .string(submission.summary), .bool(submission.enabled),
-                .string(submission.hook?.rawValue ?? ""),
-            ]))
-        let loaded = "\(body) \(settings)"
+        let loaded = submission.fileDigest
+        let last = Self.lastLoaded(submission.name, in: view)
+        guard last != loaded else { return ChangeSet(action: "UpdateProvisioningTemplate") }
         guard let existing = view.template(submission.name) else {
             return Self.marked(try Self.put(submission, in: view, at: now), loaded)
         }
-        guard existing.loadedDigest != loaded else {
-            return ChangeSet(action: "UpdateProvisioningTemplate")
-        }
-        let before = existing.loadedDigest?.split(separator: " ").map(String.init)
         // What the file says anew; the rest stays as it was made since.
-        let hasNewBody = before?.first != body
-        let hasNewSettings = before?.last != settings
+        let before = last?.split(separator: " ")
+        let said = loaded.split(separator: " ")
+        let hasNewBody = before?.first != said.first
+        let hasNewSettings = before?.last != said.last
         let current = view.templateVersion(existing.name, existing.defaultVersionID)
         let wanted = TemplateSubmission(
             name: submission.name, kind: submission.kind,
@@ -49,6 +45,19 @@ extension Templates {
             set.changes.insert(.putTemplate(existing), at: 0)
         }
         return Self.marked(set, loaded)
+    }
+
+    /// Whether the template is deleted, and its file as it was then.
+    package static func isLeftDeleted(
+        _ submission: TemplateSubmission, in view: RegistryView
+    ) -> Bool {
+        view.template(submission.name) == nil
+            && view.fileOfDeletedTemplate(submission.name) == submission.fileDigest
+    }
+
+    /// Also of one that was deleted, and of one that was put again since.
+    private static func lastLoaded(_ name: TemplateName, in view: RegistryView) -> String? {
+        view.template(name)?.loadedDigest ?? view.fileOfDeletedTemplate(name)
     }
 
     /// `set` with the template's record saying which file it comes from.
@@ -141,24 +150,36 @@ extension Templates {
         return set
     }
 
-    /// Takes away all but the newest `keep` versions; the default stays, however old it is.
+    /// Takes away all but the newest `keep` versions. The default stays, however old it is, and so
+    /// does what the provenance of a certificate names that is neither revoked nor expired: nobody
+    /// could say any more what that device was registered by.
     ///
-    /// - Parameter view: holds the template, its versions' numbers, and each of those.
+    /// - Parameters:
+    ///   - force: takes the latter too; the audit record names them.
+    ///   - view: holds the template, its versions' numbers, and those in use.
     /// - Throws: `FleetError.invalidRequest` for less than one to keep; `.notFound`.
     package static func prune(
-        _ name: TemplateName, keep: Int, in view: RegistryView
+        _ name: TemplateName, keep: Int, force: Bool = false, in view: RegistryView,
+        at now: UnixTime
     ) throws(FleetError) -> ChangeSet {
         let template = try Self.existing(name, in: view)
         guard keep >= 1 else {
             throw FleetError(.invalidRequest, "/keep is a number from 1, not \(keep)")
         }
         let numbers = view.versionsOfTemplate(name).sorted()
+        let uses = view.versionsInUse(name)
         let old = numbers.dropLast(keep).filter { $0 != template.defaultVersionID }
-        return ChangeSet(
+        let used = old.filter { version in uses[version].map { $0 > now } ?? false }
+        let gone = force ? old : old.filter { !used.contains($0) }
+        var set = ChangeSet(
             action: "PruneProvisioningTemplateVersions",
             preconditions: [view.asSeen(.template(name))],
-            changes: old.map { .deleteTemplateVersion(name, $0) },
-            detail: ["kept": .int(numbers.count - old.count), "deleted": .int(old.count)])
+            changes: gone.map { .deleteTemplateVersion(name, $0) },
+            detail: ["kept": .int(numbers.count - gone.count), "deleted": .int(gone.count)])
+        if !used.isEmpty {
+            set.detail[force ? "deletedInUse" : "keptInUse"] = .array(used.map { .int($0) })
+        }
+        return set
     }
 }
 

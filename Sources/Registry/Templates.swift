@@ -34,6 +34,17 @@ package struct TemplateSubmission: Hashable, Sendable {
     /// What `Templates.put` has to see of the template itself; its default version comes with
     /// `Templates.keys(of:)` once the record is known.
     package var key: RecordKey { .template(self.name) }
+
+    /// The same for `Templates.load`.
+    package var fileKeys: Set<RecordKey> { [self.key, .fileOfDeletedTemplate(self.name)] }
+
+    /// What a file says: of its body and of its settings.
+    package var fileDigest: String {
+        let settings = JSONPrinter.print([
+            .string(self.summary), .bool(self.enabled), .string(self.hook?.rawValue ?? ""),
+        ])
+        return ContentDigest.sha256(of: self.body) + " " + ContentDigest.sha256(of: settings)
+    }
 }
 
 /// The rules of provisioning templates. Versions are immutable: a changed body becomes a new

@@ -5,4 +5,11 @@ extension Schema {
         ALTER TABLE template_versions ADD COLUMN author TEXT;
         ALTER TABLE template_versions ADD COLUMN message TEXT;
         """
+
+    /// Templates that are deleted, with the digests of the file that each was last loaded from.
+    static let deletedTemplates = """
+        CREATE TABLE deleted_templates (
+            name TEXT NOT NULL PRIMARY KEY, loaded_digest TEXT NOT NULL
+        ) STRICT;
+        """
 }

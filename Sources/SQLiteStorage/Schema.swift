@@ -23,6 +23,7 @@ enum Schema {
         Self.publicKeys,
         Self.renewals,
         Self.certificateProviders,
+        Self.deletedTemplates,
     ]
 
     static var version: Int { Self.steps.count }

@@ -17,8 +17,19 @@ import Testing
     }
 
     private func view(_ store: InMemoryFleetStore) -> RegistryView {
-        let template = store.view([.template(self.name)]).template(self.name)
-        return store.view(template.map { Templates.keys(of: $0) } ?? [.template(self.name)])
+        let keys: Set<RecordKey> = [.template(self.name), .fileOfDeletedTemplate(self.name)]
+        let template = store.view(keys).template(self.name)
+        return store.view(keys.union(template.map { Templates.keys(of: $0) } ?? []))
+    }
+
+    private func delete(_ store: InMemoryFleetStore) async throws {
+        _ = try await store.commit(
+            try Templates.delete(self.name, usedBy: [], in: self.view(store)),
+            by: .service("test"))
+    }
+
+    private func versions(_ store: InMemoryFleetStore) -> [Int] {
+        store.view([.versionsOfTemplate(self.name)]).versionsOfTemplate(self.name)
     }
 
     private func load(_ submission: TemplateSubmission, _ store: InMemoryFleetStore) async throws {
@@ -73,6 +84,29 @@ import Testing
         #expect(version?.author == "file" && version?.message == "loaded")
     }
 
+    @Test func aDeletedTemplateStaysDeletedUntilItsFileSaysSomethingNew() async throws {
+        let store = InMemoryFleetStore(clock: ManualClock())
+        try await self.load(self.submission("{1}"), store)
+        try await self.delete(store)
+        try await self.load(self.submission("{1}"), store)
+        #expect(self.view(store).template(self.name) == nil)
+        #expect(Templates.isLeftDeleted(self.submission("{1}"), in: self.view(store)))
+        // What anybody put in its place is not the file's to change.
+        _ = try await self.submit("{2}", store)
+        try await self.load(self.submission("{1}"), store)
+        #expect(try self.record(store).latestVersionID == 1)
+        try await self.delete(store)
+        try await self.load(self.submission("{1}"), store)
+        #expect(self.view(store).template(self.name) == nil)
+        #expect(!Templates.isLeftDeleted(self.submission("{3}"), in: self.view(store)))
+        try await self.load(self.submission("{3}"), store)
+        #expect(try self.record(store).loadedDigest == self.submission("{3}").fileDigest)
+        // And the text from before its deletion is something new by now.
+        try await self.delete(store)
+        try await self.load(self.submission("{1}"), store)
+        #expect(try self.record(store).latestVersionID == 1)
+    }
+
     /// A database from before files were remembered.
     @Test func aTemplateOfAnOlderDatabaseIsMarkedAndNotDoubled() async throws {
         let store = InMemoryFleetStore(clock: ManualClock())
@@ -109,13 +143,54 @@ import Testing
             try Templates.update(
                 self.name, back, in: store.view(Templates.keys(of: self.name, back)),
                 at: self.now), by: .service("test"))
-        let keys: Set<RecordKey> = [.template(self.name), .versionsOfTemplate(self.name)]
-        #expect(store.view(keys).versionsOfTemplate(self.name).count == 1200)
-        let set = try Templates.prune(self.name, keep: 3, in: store.view(keys))
+        let keys: Set<RecordKey> = [
+            .template(self.name), .versionsOfTemplate(self.name), .versionsInUse(self.name),
+        ]
+        #expect(self.versions(store).count == 1200)
+        let set = try Templates.prune(self.name, keep: 3, in: store.view(keys), at: self.now)
         _ = try await store.commit(set, by: .service("test"))
-        #expect(store.view(keys).versionsOfTemplate(self.name) == [5, 1198, 1199, 1200])
+        #expect(self.versions(store) == [5, 1198, 1199, 1200])
         #expect(throws: FleetError.self) {
-            _ = try Templates.prune(self.name, keep: 0, in: store.view(keys))
+            _ = try Templates.prune(self.name, keep: 0, in: store.view(keys), at: self.now)
         }
+    }
+
+    /// What a living certificate was registered by can be read as long as it lives.
+    @Test func pruningKeepsWhatLivingCertificatesName() async throws {
+        let store = InMemoryFleetStore(clock: ManualClock())
+        for number in 1...6 { _ = try await self.submit("{\(number)}", store) }
+        let statuses: [Certificate.Status] = [.active, .inactive, .revoked, .active]
+        var changes: [Change] = []
+        for (index, status) in statuses.enumerated() {
+            changes.append(
+                .putCertificate(
+                    Samples.registered(
+                        index + 1, status: status, by: self.name, version: index + 1)))
+        }
+        _ = try await store.commit(
+            ChangeSet(action: "test", changes: changes), by: .service("test"))
+        let keys: Set<RecordKey> = [
+            .template(self.name), .versionsOfTemplate(self.name), .versionsInUse(self.name),
+        ]
+        func prune(
+            force: Bool = false, at now: UnixTime = Samples.time
+        ) throws -> (gone: [Int], detail: JSONObject) {
+            let set = try Templates.prune(
+                self.name, keep: 1, force: force, in: store.view(keys), at: now)
+            let gone = set.changes.compactMap { change -> Int? in
+                if case .deleteTemplateVersion(_, let id) = change { id } else { nil }
+            }
+            return (gone, set.detail)
+        }
+        let kept = try prune()
+        #expect(kept.gone == [3, 5])
+        #expect(kept.detail["keptInUse"] == [1, 2, 4])
+        let forced = try prune(force: true)
+        #expect(forced.gone == [1, 2, 3, 4, 5])
+        #expect(forced.detail["deletedInUse"] == [1, 2, 4])
+        // All of them have expired.
+        let late = try prune(at: Samples.time.advanced(bySeconds: 86_400 * 366))
+        #expect(late.gone == [1, 2, 3, 4, 5])
+        #expect(late.detail["deletedInUse"] == nil && late.detail["keptInUse"] == nil)
     }
 }

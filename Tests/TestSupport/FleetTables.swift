@@ -12,6 +12,7 @@ struct FleetTables {
     /// Every record that a key of the first group names.
     private(set) var records: [RecordKey: RegistryView.Entry] = [:]
     private(set) var groups: [ThingName: Set<ThingGroupName>] = [:]
+    private var filesOfDeletedTemplates: [TemplateName: String] = [:]
     private(set) var policies: [PolicyTarget: Set<PolicyName>] = [:]
     private(set) var principals: [ThingName: [CertificateID: ThingPrincipal]] = [:]
     private var things: [CertificateID: Set<ThingName>] = [:]
@@ -77,6 +78,12 @@ extension FleetTables {
             Self.entry(self.targets(of: name).prefix(1)) { .policyTargets(Array($0)) }
         case .versionsOfTemplate(let name):
             Self.entry(self.versions(of: name).map(\.id)) { .versionNumbers($0) }
+        case .versionsInUse(let name):
+            Self.entry(self.versionsInUse(of: name)) { .versionsInUse($0) }
+        case .fileOfDeletedTemplate(let name):
+            self.filesOfDeletedTemplates[name].map {
+                RegistryView.Entry(record: .loadedDigest($0), revision: 0)
+            }
         case .policiesOfTarget(let target):
             Self.set(self.policies[target]) { .policies($0) }
         case .principalsOfThing(let name):
@@ -259,7 +266,15 @@ extension FleetTables {
         case .detachThingPrincipal(let thing, let id): self.detach(thing, id)
         case .putTemplate(let template):
             self.put(.template(template.name), .template(template), revision)
+            if template.loadedDigest != nil {
+                self.filesOfDeletedTemplates[template.name] = nil
+            }
         case .deleteTemplate(let name):
+            if case .template(let template)? = self.records[.template(name)]?.record,
+                let digest = template.loadedDigest
+            {
+                self.filesOfDeletedTemplates[name] = digest
+            }
             for version in self.versions(of: name) {
                 self.records[.templateVersion(name, version.id)] = nil
             }
@@ -565,6 +580,19 @@ extension FleetTables {
             case (.thingGroup, .certificate): false
             }
         }
+    }
+
+    func versionsInUse(of template: TemplateName) -> [Int: UnixTime] {
+        var versions: [Int: UnixTime] = [:]
+        for entry in self.records.values {
+            guard case .certificate(let certificate) = entry.record,
+                let registration = certificate.provenance?.registration,
+                registration.template == template, certificate.status != .revoked,
+                let version = registration.templateVersion
+            else { continue }
+            versions[version] = max(versions[version] ?? certificate.notAfter, certificate.notAfter)
+        }
+        return versions
     }
 
     func versions(of template: TemplateName) -> [TemplateVersion] {

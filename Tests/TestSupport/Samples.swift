@@ -156,6 +156,22 @@ package enum Samples {
             provenance: self.provenance(number, registered: false), firstSeenAt: nil)
     }
 
+    /// One that a version of a template made a device's own.
+    package static func registered(
+        _ number: Int, status: Certificate.Status, by template: TemplateName, version: Int
+    ) -> Certificate {
+        var certificate = self.certificate(number, status: status)
+        certificate.provenance = Provenance(
+            origin: self.provenance(number, registered: false).origin,
+            registration: Provenance.Registration(
+                template: template, templateVersion: version,
+                templateDigest: self.digest("template", version).hex, hook: nil, hookDigest: nil,
+                allowlist: nil, allowlistVersion: nil, clientID: "client-\(number)",
+                sourceAddress: "192.0.2.7", station: nil, lot: nil, parameters: [:],
+                registeredAt: self.time))
+        return certificate
+    }
+
     package static func provenance(_ number: Int, registered: Bool) -> Provenance {
         let origin = Provenance.Origin(
             flow: .csr, claim: self.certificateID(800), clientID: "client-\(number)",

@@ -91,6 +91,44 @@ extension StorageConformance {
             #expect(try await store.record(.versionsOfTemplate(name)) == nil)
             #expect(try await store.record(.template(name)) == nil)
         },
+        StorageConformance(name: "aDeletedTemplateLeavesWhatFileItCameFrom") { store in
+            let name = TemplateName(checked: "line")
+            let key = RecordKey.fileOfDeletedTemplate(name)
+            try await store.make(.putTemplate(Samples.template()))
+            #expect(try await store.record(key) == nil)
+            try await store.make(.deleteTemplate(name))
+            #expect(try await store.record(key) == .loadedDigest("ab cd"))
+            // One that comes from no file changes nothing about that.
+            var template = Samples.template()
+            template.loadedDigest = nil
+            try await store.make(.putTemplate(template))
+            try await store.make(.deleteTemplate(name))
+            #expect(try await store.record(key) == .loadedDigest("ab cd"))
+            template.loadedDigest = "ef"
+            try await store.make(.putTemplate(template))
+            #expect(try await store.record(key) == nil)
+            try await store.make(.deleteTemplate(name))
+            #expect(try await store.record(key) == .loadedDigest("ef"))
+        },
+        StorageConformance(name: "templatesKnowTheVersionsInUse") { store in
+            let name = TemplateName(checked: "line")
+            func certificate(
+                _ number: Int, _ status: Certificate.Status, version: Int
+            ) -> Certificate {
+                Samples.registered(number, status: status, by: name, version: version)
+            }
+            let other = Samples.registered(
+                5, status: .active, by: TemplateName(checked: "other"), version: 9)
+            try await store.make(
+                .putCertificate(certificate(1, .active, version: 3)),
+                .putCertificate(certificate(2, .inactive, version: 3)),
+                .putCertificate(certificate(3, .revoked, version: 4)),
+                .putCertificate(certificate(4, .active, version: 7)), .putCertificate(other))
+            let end = other.notAfter
+            #expect(
+                try await store.record(.versionsInUse(name)) == .versionsInUse([3: end, 7: end]))
+            #expect(try await store.record(.versionsInUse(TemplateName(checked: "no"))) == nil)
+        },
         StorageConformance(name: "groupsKnowTheirChildrenAndKind") { store in
             try await store.make(
                 .putThing(Samples.thing(1)), .putThingGroup(Samples.group(0)),

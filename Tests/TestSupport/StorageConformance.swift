@@ -392,6 +392,8 @@ extension StorageConformance {
             .dynamicGroups, .certificateProviders, .anyThingOfType(Samples.typeName(1)),
             .authoritiesWithSubject("CN=Issuing CA"), .anyTargetOfPolicy(Samples.policyName(1)),
             .versionsOfTemplate(TemplateName(checked: "line")),
+            .versionsInUse(TemplateName(checked: "line")),
+            .fileOfDeletedTemplate(TemplateName(checked: "line")),
             .attachment(Samples.thingName(1), Samples.certificateID(1)),
             .anyOtherThing(Samples.certificateID(1), besides: Samples.thingName(1)),
             .certificatesWithKey(Samples.fingerprint(1)),

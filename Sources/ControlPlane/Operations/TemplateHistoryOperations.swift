@@ -26,7 +26,8 @@ package enum TemplateHistoryOperations {
             target: TemplateOperations.template, handle: Self.use),
         Operation(
             "PruneTemplateVersions", .post, "/slipway/templates/{templateName}/prune",
-            members: ["keep"], summary: "Takes away all but the newest versions and the default",
+            members: ["keep", "force"],
+            summary: "Takes away all but the newest versions, the default and those in use",
             target: TemplateOperations.template, handle: Self.prune),
     ]
 
@@ -112,13 +113,16 @@ package enum TemplateHistoryOperations {
         guard let keep = try request.optionalInteger("keep") else {
             throw FleetError(.invalidRequest, "/keep is missing: how many versions to keep")
         }
+        let force = try request.optionalFlag("force") ?? false
         let decided = try await services.decide(
-            [.template(name), .versionsOfTemplate(name)], by: request.actor
-        ) { view, _ throws(FleetError) in
-            try Templates.prune(name, keep: keep, in: view)
+            [.template(name), .versionsOfTemplate(name), .versionsInUse(name)],
+            by: request.actor
+        ) { view, now throws(FleetError) in
+            try Templates.prune(name, keep: keep, force: force, in: view, at: now)
         }
         return [
             "templateName": .name(name), "deleted": .int(decided.set.changes.count),
+            "keptInUse": decided.set.detail["keptInUse"] ?? [],
         ]
     }
 

@@ -43,9 +43,18 @@ enum ProvisioningTables {
             template.lastModifiedAt.milliseconds, template.labels.roleARN?.storable,
             template.labels.hookTarget?.storable, template.labels.hookPayloadVersion?.storable,
             template.loadedDigest, revision)
+        guard template.loadedDigest != nil else { return }
+        try db.run("DELETE FROM deleted_templates WHERE name = ?", template.name.rawValue)
     }
 
+    /// What file it came from outlives it: an unchanged file does not bring it back.
     static func deleteTemplate(_ name: TemplateName, _ db: Database) throws {
+        try db.run(
+            """
+            INSERT OR REPLACE INTO deleted_templates (name, loaded_digest)
+            SELECT name, loaded_digest FROM templates
+            WHERE name = ? AND loaded_digest IS NOT NULL
+            """, name.rawValue)
         try db.run("DELETE FROM templates WHERE name = ?", name.rawValue)
         try db.run("DELETE FROM template_versions WHERE template = ?", name.rawValue)
         try TagTables.set(.template(name), [:], 0, db)

@@ -92,7 +92,8 @@ extension RecordLoader {
             .authoritiesWithKey,
             .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
-            .attachment, .anyOtherThing, .versionsOfTemplate, .claimSpent,
+            .attachment, .anyOtherThing, .versionsOfTemplate, .versionsInUse,
+            .fileOfDeletedTemplate, .claimSpent,
             .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry,
             .allowlistUnit:
             try self.set(key).map { _ in 0 }

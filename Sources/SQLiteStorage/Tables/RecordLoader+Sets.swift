@@ -59,6 +59,12 @@ extension RecordLoader {
                     name.rawValue, of: "template_versions"
                 ) { try $0.int() }
             ).map { .versionNumbers($0) }
+        case .versionsInUse(let name): try self.versionsInUse(of: name)
+        case .fileOfDeletedTemplate(let name):
+            try self.db.first(
+                "SELECT loaded_digest FROM deleted_templates WHERE name = ?", name.rawValue,
+                of: "deleted_templates"
+            ) { .loadedDigest(try $0.text()) }
         case .claimSpent, .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistUnit:
             try self.counted(key)
         case .allowlistEntry(let list, let serial): try self.entry(serial, of: list)
@@ -74,6 +80,23 @@ extension RecordLoader {
 
     private static func unlessEmpty<Element>(_ elements: [Element]) -> [Element]? {
         elements.isEmpty ? nil : elements
+    }
+
+    /// A walk over the template's certificates, for who prunes it.
+    private func versionsInUse(of name: TemplateName) throws -> Fleet.Record? {
+        let rows = try self.db.all(
+            """
+            SELECT json_extract(provenance, '$.registration.templateVersion') AS version,
+                max(not_after)
+            FROM certificates WHERE template = ? AND status <> ? GROUP BY version
+            """, name.rawValue, Certificate.Status.revoked.rawValue, of: "certificates"
+        ) { (version: try $0.optionalInt64(), end: try $0.time()) }
+        var versions: [Int: UnixTime] = [:]
+        for row in rows {
+            guard let version = row.version else { continue }
+            versions[Int(version)] = row.end
+        }
+        return versions.isEmpty ? nil : .versionsInUse(versions)
     }
 
     private func groupRecords(of thing: ThingName) throws -> Fleet.Record? {

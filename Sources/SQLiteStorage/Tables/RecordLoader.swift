@@ -75,7 +75,8 @@ struct RecordLoader {
             .authoritiesWithKey,
             .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
-            .attachment, .anyOtherThing, .versionsOfTemplate, .claimSpent,
+            .attachment, .anyOtherThing, .versionsOfTemplate, .versionsInUse,
+            .fileOfDeletedTemplate, .claimSpent,
             .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry,
             .allowlistUnit:
             try self.set(key).map { RegistryView.Entry(record: $0, revision: 0) }

@@ -13,6 +13,8 @@ struct FleetFiles: Sendable {
         var templates: [String] = []
         var hooks: [String] = []
         var changes: [String] = []
+        /// Templates that are deleted, and whose files are as they were then.
+        var leftDeleted: [String] = []
     }
 
     /// A lost race is decided afresh, this often.
@@ -43,14 +45,21 @@ struct FleetFiles: Sendable {
         }
         for submission in submissions {
             let changed = try await self.commit(by: actor) { () async throws(FleetError) in
-                let view = try await self.store.load([submission.key]) { view in
+                let view = try await self.store.load(submission.fileKeys) { view in
                     view.template(submission.name).map(Templates.keys) ?? []
                 }
                 return try Templates.load(
                     submission, in: view, at: self.clock.now, versionsMax: self.limits.versionsMax)
             }
+            if changed {
+                report.changes.append("template \(submission.name)")
+            } else if Templates.isLeftDeleted(
+                submission, in: try await self.store.load(submission.fileKeys))
+            {
+                report.leftDeleted.append(submission.name.rawValue)
+                continue
+            }
             report.templates.append(submission.name.rawValue)
-            if changed { report.changes.append("template \(submission.name)") }
         }
         return report
     }

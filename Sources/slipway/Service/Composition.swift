@@ -126,6 +126,12 @@ struct Composition: Sendable {
         let report = try await files.load(
             templates: installation.templates, hooks: installation.hooks, by: .service("serve"))
         for change in report.changes { logger.notice("loaded", metadata: ["what": "\(change)"]) }
+        for name in report.leftDeleted {
+            logger.notice(
+                "the template stays deleted, as its file is what it was then; change the file, or "
+                    + "bring it back with 'slipway template put'",
+                metadata: ["template": "\(name)"])
+        }
     }
 
     private static func keyPairs(

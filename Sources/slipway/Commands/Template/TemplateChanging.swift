@@ -153,7 +153,8 @@ struct DeleteTemplate: ControlCommand {
         discussion: """
             slipway template delete old-sensor
 
-            Refused while the template is enabled and while a CA registers its devices by it. \
+            A template that came from a file stays deleted while the file is as it was. Refused \
+            while the template is enabled and while a CA registers its devices by it. \
             Unless --even-if-used also while a claim's policy lets devices register by it, and \
             while a certificate was: certificates keep the template's name, version and digest, \
             but nobody can read the body any more.
@@ -200,20 +201,34 @@ struct DeleteTemplate: ControlCommand {
 
 struct PruneTemplate: ControlCommand {
     static let configuration = CommandConfiguration(
-        commandName: "prune", abstract: "Take away all but the newest versions and the default.",
-        discussion: "slipway template prune demo-sensor --keep 100")
+        commandName: "prune",
+        abstract: "Take away all but the newest versions, the default and those in use.",
+        discussion: """
+            slipway template prune demo-sensor --keep 100
+            slipway template prune demo-sensor --keep 100 --force
+
+            A version is in use while a certificate that was registered by it is neither revoked \
+            nor expired. --force takes those away too: the certificates keep the version's number \
+            and digest, but nobody can read its body any more. The audit record names them.
+            """)
 
     @Argument(help: "The template's name") var name: String
     @Option(help: "How many to keep") var keep: Int
+    @Flag(help: "Also versions by which living certificates were registered") var force = false
     @OptionGroup var options: CommandOptions
 
     func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
         ControlCall(
             "PruneTemplateVersions", path: try TemplateCommand.path(self.name),
-            body: ["keep": .int(self.keep)])
+            body: ["keep": .int(self.keep), "force": .bool(self.force)])
     }
 
     func tell(_ answer: JSONValue) {
         Terminal.say("\(self.name): \(answer["deleted"]?.intValue ?? 0) versions are gone")
+        let kept = (answer["keptInUse"]?.arrayValue ?? []).compactMap(\.intValue)
+        guard !kept.isEmpty else { return }
+        Terminal.say(
+            "kept, as living certificates were registered by them: "
+                + kept.map(String.init).joined(separator: ", "))
     }
 }

@@ -1,0 +1,73 @@
+"""The life of a template on the running service: what is deleted stays so, and what a living device
+was registered by can be read."""
+
+import json
+import subprocess
+
+import aws
+from gateway import run_slipway, slipway
+
+NAME = "demo-sensor"
+
+
+def names(gateway):
+    listed = slipway(gateway, "template", "list", "--json")
+    return [template["templateName"] for template in map(json.loads, listed.splitlines())]
+
+
+def restart(gateway):
+    assert gateway.stop() == 0
+    gateway.start()
+
+
+def test_a_deleted_template_stays_deleted(make_gateway):
+    gateway = make_gateway().start()
+    file = gateway.directory / "Templates/gateway.json"
+    other = gateway.directory / "Templates/assembly-line.json"
+    slipway(gateway, "template", "disable", "gateway")
+    slipway(gateway, "template", "delete", "gateway")
+    # AWS's operation, which asks for less.
+    aws.client(gateway).delete_provisioning_template(templateName="assembly-line")
+    restart(gateway)
+    assert not {"gateway", "assembly-line"} & set(names(gateway))
+    for name in ("gateway", "assembly-line"):
+        gateway.wait_for_log(f"(?m)^(?=.*stays deleted)(?=.*template={name}).*$")
+
+    # A file that says something new brings it back.
+    file.write_text(file.read_text() + "\n")
+    restart(gateway)
+    assert "gateway" in names(gateway) and "assembly-line" not in names(gateway)
+
+    # Whoever puts it back has put it back: the file changes nothing of it.
+    mine = gateway.directory / "mine.json"
+    mine.write_text(json.dumps(json.loads(other.read_text())))
+    slipway(gateway, "template", "put", mine, "--name", "assembly-line")
+    restart(gateway)
+    assert slipway(gateway, "template", "export", "assembly-line") == mine.read_text()
+
+
+def test_a_version_that_a_living_device_names_stays(make_gateway, tmp_path):
+    gateway = make_gateway().start()
+    subprocess.run(
+        gateway.simulate_arguments("--devices", "1", "--workers", "1"), check=True,
+        capture_output=True, timeout=120)
+    body = slipway(gateway, "template", "export", NAME)
+    for number in range(3):
+        changed = tmp_path / f"{number}.json"
+        changed.write_text(body + "\n" * (number + 1))
+        slipway(gateway, "template", "put", changed, "--name", NAME)
+    told = slipway(gateway, "template", "prune", NAME, "--keep", "1")
+    assert told.splitlines() == [
+        f"{NAME}: 2 versions are gone",
+        "kept, as living certificates were registered by them: 1"]
+    assert slipway(gateway, "template", "export", NAME, "--version", "1") == body
+    assert slipway(gateway, "template", "prune", NAME, "--keep", "1", "--force").splitlines() == [
+        f"{NAME}: 1 versions are gone"]
+    refused = run_slipway(gateway, "template", "export", NAME, "--version", "1", code=1)
+    assert "has no version 1" in refused.stderr
+    records = [json.loads(line) for line in slipway(gateway, "audit", "list", "--json").splitlines()]
+    details = [
+        record["detail"] for record in records
+        if record["action"] == "PruneProvisioningTemplateVersions"]
+    assert [detail.get("keptInUse") for detail in details] == [[1], None]
+    assert [detail.get("deletedInUse") for detail in details] == [None, [1]]
