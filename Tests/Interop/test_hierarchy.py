@@ -302,6 +302,74 @@ def test_ceremony_is_rehearsed_and_then_done(tmp_path):
     assert gateway.stop() == 0
 
 
+@pytest.mark.parametrize("wrong,told", [
+    ("CN=Acme Service CA,O=Acme", "CN=Acme IDevID CA,O=Acme"),
+    ("name: service-ca", "name: idevid-ca"),
+    ("validity: none\nauthorities", "validity: 1y\nauthorities")])
+def test_a_ceremony_that_cannot_be_finished_makes_nothing(tmp_path, wrong, told):
+    script = tmp_path / "acme.yaml"
+    assert wrong in CEREMONY
+    script.write_text(CEREMONY.replace(wrong, told))
+    words = [str(SLIPWAY), "ca", "ceremony", str(script), "--transcript",
+             str(tmp_path / "transcript.json"), "--directory", str(tmp_path / "acme")]
+    (tmp_path / "acme").mkdir()
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stdout
+    assert not list((tmp_path / "acme").rglob("*.key")), done.stderr
+    assert not (tmp_path / "transcript.json").exists()
+    # Mended, it founds the same folder.
+    script.write_text(CEREMONY)
+    subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+
+
+def test_what_a_start_would_not_take_is_not_accepted(make_gateway, tmp_path):
+    gateway = make_gateway()
+    listed = (gateway.directory / "pki/authorities.json").read_text
+    request, answer = tmp_path / "next.csr", tmp_path / "next.pem"
+    slipway(gateway, "ca", "create", "next-ca", "--request-out", request)
+    before = listed()
+    key, root = tmp_path / "root.key", tmp_path / "root.pem"
+    aws.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-subj", "/CN=Foreign Root", "-days", "30", "-keyout", key, "-out", root)
+    extensions = tmp_path / "extensions"
+
+    def signed(more, subject="/CN=Next CA"):
+        extensions.write_text(
+            "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n"
+            "authorityKeyIdentifier=keyid\n" + more)
+        aws.openssl("x509", "-req", "-in", request, "-CA", root, "-CAkey", key, "-days", "20",
+                    "-set_serial", "77", "-extfile", extensions, "-subj", subject, "-out", answer)
+        answer.write_text(answer.read_text() + root.read_text())
+        return ("ca", "accept", answer, "--root-sha256", digest(root.read_text()))
+
+    identifier = "subjectKeyIdentifier=hash\n"
+    for more, subject, told in [
+            (identifier + "nameConstraints=permitted;URI:.example\n", "/CN=Next CA",
+             "name constraints"),
+            ("", "/CN=Next CA", "subjectKeyIdentifier"),
+            (identifier, "/CN=Slipway Issuing CA", "already")]:
+        assert told in slipway(gateway, *signed(more, subject), code=1).stderr
+        assert listed() == before
+    slipway(gateway, *signed(identifier))
+    gateway.start()
+    assert gateway.stop() == 0
+
+
+def test_an_authority_is_shown_by_its_name(line):
+    named = parsed(line, "ca", "show", "issuing-ca")
+    assert named == parsed(line, "ca", "show", named["id"])
+    assert "no CA" in slipway(line, "ca", "show", "0" * 64, code=1).stderr
+    assert slipway(line, "ca", "show", "nobody-ca", code=1).stderr
+
+
+def test_a_rotation_that_would_change_nothing_is_refused(make_gateway):
+    gateway = make_gateway()
+    slipway(gateway, "ca", "rotate", "issuing-ca", "--from", "2999-01-01")
+    for when in ([], ["--from", "2998-01-01"]):
+        told = slipway(gateway, "ca", "rotate", "issuing-ca-2", *when, code=1)
+        assert "2999-01-01" in told.stderr and "later --from" in told.stderr
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"authorities": 1}', '{"authorities": []}',
                                   '{"authorities": [{"name": "x", "role": "root"}], "y": 1}'])
 def test_a_list_of_authorities_that_does_not_hold_starts_nothing(make_gateway, text):

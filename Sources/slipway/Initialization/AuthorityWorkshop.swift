@@ -43,7 +43,8 @@ struct AuthorityWorkshop: Sendable {
         }
         try manifest.add(AuthorityManifest.Entry(name: order.name, role: .root))
         try self.refuseTaken(order.name)
-        try self.refuseSameSubject(order.profile.subject, in: manifest, except: order.name)
+        try self.refuseSameSubject(
+            order.profile.subject.description, in: manifest, except: order.name)
         let made = try AuthorityCeremony.root(
             order.profile, key: order.key, passphrase: self.passphrase, self.circumstances)
         try self.folder.pair(order.name).create(
@@ -63,7 +64,8 @@ struct AuthorityWorkshop: Sendable {
         try manifest.add(self.entry(order, in: manifest))
         try Self.refuseAmbiguous(manifest)
         try self.refuseTaken(order.name)
-        try self.refuseSameSubject(order.profile.subject, in: manifest, except: order.name)
+        try self.refuseSameSubject(
+            order.profile.subject.description, in: manifest, except: order.name)
         let signer = try self.folder.open(root, self.passphrase)
         let made = try AuthorityCeremony.issuingAuthority(
             under: signer, order.profile, key: order.key, passphrase: self.passphrase,
@@ -136,6 +138,7 @@ struct AuthorityWorkshop: Sendable {
         }
         let entry = try self.awaited(certificate, in: manifest)
         try Self.checkIssuing(certificate, at: self.clock.now)
+        try self.refuseSameSubject(certificate.subject, in: manifest, except: entry.name)
         var newRoot: String?
         let root: CertificateFacts
         if let known = try self.knownRoots(manifest).first(where: { certificate.isSigned(by: $0) })
@@ -195,6 +198,10 @@ struct AuthorityWorkshop: Sendable {
         guard now < certificate.notAfter else {
             throw FleetError(.certificateValidation, "it ended at \(certificate.notAfter)")
         }
+        // What a start would not take must not get into the list.
+        _ = try IssuingTerms(
+            name: "", certificate: certificate, uses: [], begin: nil, replaces: nil,
+            isRetired: false)
     }
 
     /// A root is believed because somebody who knows it said so, and for nothing in the file.
@@ -278,15 +285,14 @@ struct AuthorityWorkshop: Sendable {
 
     /// Two issuers of one name would share it in every CRL and every template.
     private func refuseSameSubject(
-        _ subject: SubjectName, in manifest: AuthorityManifest, except name: String
+        _ subject: String, in manifest: AuthorityManifest, except name: String
     ) throws(FleetError) {
         for entry in manifest.roots + manifest.issuing where entry.name != name {
-            guard try self.folder.certificate(entry).subject == subject.description else {
-                continue
-            }
+            guard try self.folder.certificate(entry).subject == subject else { continue }
             throw FleetError(
                 .alreadyExists,
-                "'\(entry.name)' has the subject \(subject) already: give another with --subject")
+                "'\(entry.name)' has the subject \(subject.clipped) already: give another with "
+                    + "--subject")
         }
     }
 

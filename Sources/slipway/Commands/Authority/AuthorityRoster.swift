@@ -48,6 +48,10 @@ struct AuthorityRoster {
     /// nil for customers' authorities.
     func use(of id: CertificateID) -> Use? { self.uses[id] }
 
+    func id(of name: String) -> CertificateID? {
+        self.uses.first { $0.value.name == name }?.key
+    }
+
     func current(_ use: AuthorityUse) -> Use? {
         self.uses.values.first { $0.current.contains(use) }
     }

@@ -39,7 +39,13 @@ extension CACommand {
                     ? try await self.rehearsed(bytes)
                     : try await AuthorityDesk.run(self.settings, isFounding: true) {
                         desk throws(FleetError) in
-                        try self.perform(bytes, desk.profiles, desk.workshop)
+                        // Whatever the file has wrong is found before anything is made: half a
+                        // hierarchy could be neither finished nor founded again.
+                        _ = try Self.rehearsal(beside: desk.installation) {
+                            workshop throws(FleetError) in
+                            try self.perform(bytes, desk.profiles, workshop)
+                        }
+                        return try self.perform(bytes, desk.profiles, desk.workshop)
                     }
                 let text = JSONPrinter.bytes(transcript, style: .pretty) + [UInt8(ascii: "\n")]
                 try PrivateFile.create(target, text)
@@ -60,22 +66,30 @@ extension CACommand {
                 .run()
         }
 
-        /// With a passphrase that nobody knows, in a folder that nobody finds again.
         private func rehearsed(_ bytes: [UInt8]) async throws(FleetError) -> JSONValue {
             let settings = try await self.settings.resolve()
             CoreFiles.forbid()
+            return try Self.rehearsal(beside: Installation(settings)) {
+                workshop throws(FleetError) in
+                let profiles = ProfileFolder(settings, workshop.folder.installation)
+                _ = try profiles.writeShipped()
+                return try self.perform(bytes, try profiles.load(), workshop)
+            }
+        }
+
+        /// With a passphrase that nobody knows, in a folder that nobody finds again.
+        private static func rehearsal(
+            beside installation: Installation,
+            _ body: (AuthorityWorkshop) throws(FleetError) -> JSONValue
+        ) throws(FleetError) -> JSONValue {
             let entropy = SystemEntropy()
             let folder =
                 NSTemporaryDirectory() + "slipway-rehearsal-" + entropy.bytes(count: 8).hex
             try PrivateFile.makeFolder(folder)
             defer { try? FileManager.default.removeItem(atPath: folder) }
-            let installation = Installation(settings).with(pki: folder)
-            let profiles = ProfileFolder(settings, installation)
-            _ = try profiles.writeShipped()
-            return try self.perform(
-                bytes, try profiles.load(),
+            return try body(
                 AuthorityWorkshop(
-                    folder: AuthorityFolder(installation: installation),
+                    folder: AuthorityFolder(installation: installation.with(pki: folder)),
                     passphrase: Secret(WipedBytes(Array(entropy.bytes(count: 24).hex.utf8))),
                     clock: SystemClock()))
         }

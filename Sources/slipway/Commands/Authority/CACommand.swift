@@ -68,23 +68,26 @@ extension CACommand {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "One authority, with its certificate.",
-            discussion: "slipway ca show 6f1e…")
+            discussion: """
+                slipway ca show issuing-ca
+                slipway ca show 6f1e…
+                """)
 
-        @Argument(help: "The authority's id, as 'slipway ca list' shows it") var id: String
+        @Argument(help: "Its name or its id, as 'slipway ca list' shows them") var authority: String
         @Flag(help: "Print JSON") var json = false
         @OptionGroup(title: "Settings") var settings: LocationOptions
 
         func run() async throws {
             do throws(FleetError) {
-                let id = try CertificateID(self.id)
+                let installation = try await FleetScan.installation(self.settings)
+                let roster = try AuthorityRoster(installation, at: SystemClock().now)
+                let id = try roster.id(of: self.authority) ?? CertificateID(self.authority)
                 guard let authority = try await FleetScan.open(self.settings).authority(id) else {
                     throw FleetError(
                         .notFound, "there is no CA \(id): 'slipway ca list' shows those there are",
                         resource: id.rawValue)
                 }
-                let installation = try await FleetScan.installation(self.settings)
-                let json = try AuthorityRoster(installation, at: SystemClock().now)
-                    .json(authority)
+                let json = roster.json(authority)
                 guard !self.json else { return Terminal.say(json) }
                 Details.say(json)
             } catch { throw Failure.exit(error) }

@@ -76,6 +76,14 @@ extension CACommand {
             order.begin = try self.from.map { text throws(FleetError) in
                 try AuthorityManifest.time(text)
             }
+            if let before = old.begin,
+                (order.begin ?? desk.workshop.clock.now) <= before
+            {
+                throw FleetError(
+                    .invalidRequest,
+                    "it would not issue after \(before), from when '\(old.name)' does: of two, the "
+                        + "one that began last issues; name a later --from")
+            }
             order.replaces = old.name
             order.root = self.under
             return order
