@@ -148,6 +148,25 @@ package final class Attempt: Sendable {
             facts["version"] = read.version.map { .int($0) }
             self.note(.allowlist, facts)
         }
+        for facts in outcome.questions.lazy.compactMap(Self.ofRegistry).prefix(Self.hookReadsMax) {
+            self.note(.registry, facts)
+        }
+    }
+
+    /// What a hook asked of the registry, and whether there was such a thing or how many; what
+    /// things are is for whoever may ask the registry itself.
+    private static func ofRegistry(_ read: HookRead) -> JSONObject? {
+        var facts: JSONObject = ["asked": .string(read.question.function)]
+        switch read.question {
+        case .allowlistContains, .allowlistGet: return nil
+        case .registryThing(let name):
+            facts["thing"] = .string(name.clipped)
+            facts["found"] = .bool(read.answer != .null)
+        case .registryCount(let query, _):
+            facts["query"] = .string(query.clipped)
+            facts["count"] = read.answer
+        }
+        return facts
     }
 
     private static func word(_ verdict: HookOutcome.Verdict) -> String {

@@ -171,4 +171,30 @@ import Testing
         _ = try await fixture.register(token)
         #expect(fixture.hook.requests.count == 1)
     }
+
+    /// A trace shows all that the hook's word rests on.
+    @Test func aTraceShowsWhatTheHookAskedTheRegistry() async throws {
+        let fixture = try await self.fixture()
+        fixture.hook.answer(
+            .allowed(parameterOverrides: [:]),
+            questions: [
+                HookRead(question: .registryThing(name: "sensor-A7"), answer: .null),
+                HookRead(question: .registryCount(query: "thingName:*", most: 9), answer: 4),
+            ])
+        let (_, token) = try await fixture.create()
+        _ = await fixture.service.handle(
+            topic: "$aws/provisioning-templates/sensor/provision/json",
+            payload: Array(
+                JSONPrinter.print([
+                    "certificateOwnershipToken": .string(token),
+                    "parameters": ["SerialNumber": "A7"],
+                ]).utf8), from: fixture.claim)
+        var asked: [JSONValue] = []
+        for case .attempted(let attempt) in fixture.events.all {
+            asked += (attempt.object["steps"]?.arrayValue ?? []).filter { $0["asked"] != nil }
+        }
+        #expect(asked.map { $0["thing"] ?? $0["query"] } == ["sensor-A7", "thingName:*"])
+        #expect(asked.map { $0["found"] ?? $0["count"] } == [false, 4])
+        #expect(asked.allSatisfy { $0["step"] == "registry" })
+    }
 }

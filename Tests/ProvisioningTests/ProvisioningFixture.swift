@@ -150,10 +150,12 @@ final class FakeHook: PreProvisioningHook {
 
     func answer(
         _ verdict: HookOutcome.Verdict, reads: [HookOutcome.AllowlistRead] = [],
-        reasonCode: String? = nil
+        questions: [HookRead] = [], reasonCode: String? = nil
     ) {
         self.outcome.withLock {
-            $0 = HookOutcome(verdict: verdict, reads: reads, log: [], reasonCode: reasonCode)
+            $0 = HookOutcome(
+                verdict: verdict, reads: reads, log: [], questions: questions,
+                reasonCode: reasonCode)
         }
     }
 
