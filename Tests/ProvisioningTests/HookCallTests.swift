@@ -193,8 +193,8 @@ import Testing
         for case .attempted(let attempt) in fixture.events.all {
             asked += (attempt.object["steps"]?.arrayValue ?? []).filter { $0["asked"] != nil }
         }
-        #expect(asked.map { $0["thing"] ?? $0["query"] } == ["sensor-A7", "thingName:*"])
-        #expect(asked.map { $0["found"] ?? $0["count"] } == [false, 4])
+        #expect(asked.compactMap { $0["thing"] ?? $0["query"] } == ["sensor-A7", "thingName:*"])
+        #expect(asked.compactMap { $0["found"] ?? $0["count"] } == [false, 4])
         #expect(asked.allSatisfy { $0["step"] == "registry" })
     }
 }
