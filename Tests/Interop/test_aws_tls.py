@@ -1,5 +1,6 @@
 """The AWS IoT API over TLS, with what `slipway env` prints and nothing else."""
 
+import json
 import subprocess
 
 import botocore.exceptions
@@ -56,3 +57,14 @@ def test_old_versions_of_tls_are_refused(secure, version, works):
          "-CAfile", str(secure.ca), "-verify_return_error", "-brief"],
         input="", capture_output=True, text=True, timeout=60)
     assert ("CONNECTION ESTABLISHED" in done.stdout + done.stderr) == works, done.stderr
+
+
+def test_env_asks_the_service_that_runs(secure):
+    """Whatever it was started with, which no file says."""
+    shown = json.loads(slipway("env", "--json", "--directory", secure.directory).stdout)
+    assert shown["AWS_ENDPOINT_URL_IOT"] == secure.api
+    assert shown["AWS_ACCOUNT_ID"] == aws.ACCOUNT and shown["AWS_REGION"] == aws.REGION
+    assert shown["AWS_CA_BUNDLE"] == str(secure.ca)
+    assert secure.stop() == 0
+    shown = json.loads(slipway("env", "--json", "--directory", secure.directory).stdout)
+    assert shown["AWS_ENDPOINT_URL_IOT"] != secure.api and "AWS_CA_BUNDLE" not in shown

@@ -1,4 +1,5 @@
 import Fleet
+import JSON
 import Provisioning
 import Registry
 import TestSupport

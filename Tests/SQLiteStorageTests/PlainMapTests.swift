@@ -4,10 +4,11 @@ import Testing
 @testable import SQLiteStorage
 
 @Suite struct PlainMapTests {
-    @Test(arguments: [
-        [:], ["a": ""], ["a": "1", "b": "2"], ["größe": "ü,:{}[]", "": "x"],
-        ["long": String(repeating: "y", count: 800)],
-    ] as [[String: String]])
+    @Test(
+        arguments: [
+            [:], ["a": ""], ["a": "1", "b": "2"], ["größe": "ü,:{}[]", "": "x"],
+            ["long": String(repeating: "y", count: 800)],
+        ] as [[String: String]])
     func whatTheStoreWritesIsReadAlike(_ map: [String: String]) throws {
         #expect(PlainMap.read(RecordJSON.map(map).description) == map)
     }

@@ -30,9 +30,10 @@ struct ServiceRun: Sendable {
         await live.keepGateway()
         let address = try await self.takePorts()
         let startedAt = composition.clock.now
+        let place = APIPlace()
         let operations = composition.controlServices(
             port: address.port, live: live,
-            status: { Self.status(composition, address, startedAt) })
+            status: { Self.status(composition, address, place, startedAt) })
         let control = ControlServer(
             place: .socket(path: composition.installation.controlSocket), services: operations,
             identify: Caller.local, log: composition.access.log, logger: composition.logger)
@@ -51,7 +52,11 @@ struct ServiceRun: Sendable {
                 service: ControlSocket(server: control, composition: composition) {
                     readiness.reached(nil)
                 }),
-            .init(service: APIService(endpoint: api) { readiness.reached($0) }),
+            .init(
+                service: APIService(endpoint: api) { url in
+                    place.bind(url)
+                    readiness.reached(url)
+                }),
             .init(service: RevocationCanary(composition: composition, gateway: address)),
             .init(service: Gateway(broker: composition.broker, graceSeconds: grace)),
             .init(
@@ -146,7 +151,8 @@ struct ServiceRun: Sendable {
     }
 
     private static func status(
-        _ composition: Composition, _ address: BoundAddress, _ startedAt: UnixTime
+        _ composition: Composition, _ address: BoundAddress, _ api: APIPlace,
+        _ startedAt: UnixTime
     ) -> JSONObject {
         let counters = composition.broker.counters
         func reasons(_ counts: [String: Int]) -> JSONValue {
@@ -155,6 +161,9 @@ struct ServiceRun: Sendable {
         return [
             "version": .string(Slipway.versionText),
             "listen": .string(address.description),
+            "api": .string(api.url ?? ""),
+            "region": .string(composition.realm.region),
+            "account": .string(composition.realm.account),
             "pid": .int(Int(getpid())),
             "startedAt": .string(startedAt.description),
             "directory": .string(composition.installation.root),
