@@ -4,6 +4,20 @@ import Provisioning
 import Testing
 
 @Suite struct TemplateTestFileTests {
+    @Test(arguments: [
+        (#"{"may": ["publish a"], "mayNot": ["publish a"]}"#, "/cases/0 /mayNot names"),
+        (#"{"may": ["publish a", "publish a"]}"#, "/cases/0 /may asks the same twice"),
+    ])
+    func aQuestionIsAskedOnce(_ item: String, _ complaint: String) throws {
+        let json = try JSONParser.parse("{\"cases\": [\(item)]}")
+        do throws(FleetError) {
+            _ = try TemplateTestFile(json: json)
+            Issue.record("it was taken")
+        } catch {
+            #expect(error.message.hasPrefix(complaint), "\(error)")
+        }
+    }
+
     /// Results are kept by the names of cases: of two that share one, the later would stand for
     /// both, and the first would fail against it ever after.
     @Test(

@@ -96,6 +96,9 @@ package struct TemplateTestFile: Sendable {
         expectation.certificate = item["certificate"]
         expectation.may = try Self.texts(item["may"], at: "/may")
         expectation.mayNot = try Self.texts(item["mayNot"], at: "/mayNot")
+        if let both = expectation.may.first(where: expectation.mayNot.contains) {
+            throw Self.wrong("/mayNot", "names '\(both.clipped)', and so does /may")
+        }
         if let refused = item["refused"] {
             expectation.refusal =
                 if let code = refused.stringValue {
@@ -141,6 +144,9 @@ package struct TemplateTestFile: Sendable {
         let texts = value.arrayValue?.compactMap(\.stringValue) ?? []
         guard let count = value.arrayValue?.count, count == texts.count else {
             throw Self.wrong(place, "is a list of questions such as 'publish devices/x'")
+        }
+        guard Set(texts).count == count else {
+            throw Self.wrong(place, "asks the same twice")
         }
         return texts
     }

@@ -36,9 +36,11 @@ struct TestTemplates: AsyncParsableCommand {
         do {
             let settings = try await self.settings.resolve()
             var files: [String] = []
+            // A file that is named beside its folder is one file.
+            var seen: Set<String> = []
             for path in self.paths {
-                // A file that is named beside its folder is one file.
-                for file in try TemplateTestFiles.below(path) where !files.contains(file) {
+                for file in try TemplateTestFiles.below(path)
+                where seen.insert(URL(fileURLWithPath: file).standardized.path).inserted {
                     files.append(file)
                 }
             }
