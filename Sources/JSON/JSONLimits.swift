@@ -5,10 +5,14 @@ package struct JSONLimits: Sendable {
     /// How deep arrays and objects may nest. Default 64: the parser recurses, so this bounds the
     /// stack as well.
     package var depthMax: Int
+    /// Values of a JSON text, arrays and objects among them. A value may be a byte in the text and
+    /// a hundred in memory. By default as many as the length lets be.
+    package var valuesMax: Int
 
-    package init(bytesMax: Int = 1 << 20, depthMax: Int = 64) {
+    package init(bytesMax: Int = 1 << 20, depthMax: Int = 64, valuesMax: Int = .max) {
         self.bytesMax = bytesMax
         self.depthMax = depthMax
+        self.valuesMax = valuesMax
     }
 
     package static let standard = JSONLimits()

@@ -7,6 +7,7 @@ package struct JSONParser {
     private let bytes: UnsafeBufferPointer<UInt8>
     private let limits: JSONLimits
     private var position = 0
+    private var valuesCount = 0
 
     package static func parse(
         _ text: String, limits: JSONLimits = .standard
@@ -56,6 +57,10 @@ package struct JSONParser {
 
     private mutating func value(depth: Int) throws(JSONError) -> JSONValue {
         guard let byte = self.peek() else { throw self.endError("a value") }
+        self.valuesCount += 1
+        guard self.valuesCount <= self.limits.valuesMax else {
+            throw self.error(.tooLarge, "more than \(self.limits.valuesMax) values")
+        }
         switch byte {
         case UInt8(ascii: "{"): return .object(try self.object(depth: depth + 1))
         case UInt8(ascii: "["): return .array(try self.array(depth: depth + 1))

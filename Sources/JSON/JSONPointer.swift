@@ -1,18 +1,66 @@
 /// The place of a value inside a document (RFC 6901), built up while walking down. Errors about
 /// documents carry one, so that an author is led to the very member.
+///
+/// Places share the way to what holds them: one for each of many values deep in a document costs no
+/// more than the last step.
 package struct JSONPointer: Hashable, Sendable, CustomStringConvertible {
-    package private(set) var tokens: [String]
+    private final class Step: Sendable {
+        let token: String
+        let before: Step?
+
+        init(_ token: String, after before: Step?) {
+            self.token = token
+            self.before = before
+        }
+    }
+
+    private let last: Step?
 
     /// The whole document.
-    package static let root = JSONPointer(tokens: [])
+    package static let root = JSONPointer(last: nil)
 
-    package init(tokens: [String]) { self.tokens = tokens }
+    package init(tokens: [String]) {
+        self.last = tokens.reduce(nil as Step?) { Step($1, after: $0) }
+    }
+
+    private init(last: Step?) { self.last = last }
+
+    package var tokens: [String] {
+        var tokens: [String] = []
+        var step = self.last
+        while let current = step {
+            tokens.append(current.token)
+            step = current.before
+        }
+        tokens.reverse()
+        return tokens
+    }
 
     package func appending(_ key: String) -> JSONPointer {
-        JSONPointer(tokens: self.tokens + [key])
+        JSONPointer(last: Step(key, after: self.last))
     }
 
     package func appending(_ index: Int) -> JSONPointer { self.appending(String(index)) }
+
+    package static func == (left: JSONPointer, right: JSONPointer) -> Bool {
+        var one = left.last
+        var other = right.last
+        while let first = one, let second = other {
+            if first === second { return true }
+            guard first.token == second.token else { return false }
+            one = first.before
+            other = second.before
+        }
+        return one === other
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        var step = self.last
+        while let current = step {
+            hasher.combine(current.token)
+            step = current.before
+        }
+    }
 
     /// RFC 6901 section 3: `~` is written `~0` and `/` is written `~1`. The root is "".
     package var description: String {

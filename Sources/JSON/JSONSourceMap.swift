@@ -18,18 +18,55 @@ package struct JSONSourceMap: Sendable {
         }
     }
 
-    /// A place on the way to one that is asked for.
+    /// A place on the way to one that is asked for. Places deep in a document are long chains of
+    /// these, most with one that follows: that costs no dictionary.
     fileprivate struct Step {
+        enum Inner {
+            case none
+            case one(String, step: Int)
+            case many([String: Int])
+        }
+
         /// By key, or by the index in decimal.
-        var inner: [String: Int] = [:]
-        var keyOffset: Int?
+        private(set) var inner = Inner.none
+        private(set) var keyOffset: UInt32?
         /// nil where the document has no such place.
-        var valueOffset: Int?
+        private(set) var valueOffset: UInt32?
+
+        mutating func found(at offset: Int, key: Int?) {
+            self.valueOffset = UInt32(clamping: offset)
+            self.keyOffset = key.map { UInt32(clamping: $0) }
+        }
+
+        var isLast: Bool {
+            if case .none = self.inner { true } else { false }
+        }
+
+        func next(_ token: String) -> Int? {
+            switch self.inner {
+            case .none: nil
+            case .one(let key, let step): key == token ? step : nil
+            case .many(let steps): steps[token]
+            }
+        }
+
+        mutating func add(_ token: String, step: Int) {
+            switch self.inner {
+            case .none: self.inner = .one(token, step: step)
+            case .one(let key, let first): self.inner = .many([key: first, token: step])
+            case .many(var steps):
+                // Not two of it for the length of the change, which would copy it each time.
+                self.inner = .none
+                steps[token] = step
+                self.inner = .many(steps)
+            }
+        }
     }
 
     /// The root first.
     private let steps: [Step]
-    private let lineStarts: [Int]
+    /// A text of a megabyte may be a million lines.
+    private let lineStarts: [UInt32]
 
     /// - Parameters:
     ///   - text: a document that `JSONParser` has read. Of any other text, the map knows what
@@ -40,7 +77,13 @@ package struct JSONSourceMap: Sendable {
         depthMax: Int = JSONLimits.standard.depthMax
     ) {
         let bytes = Array(text.utf8)
-        self.lineStarts = [0] + bytes.indices.filter { bytes[$0] == 0x0A }.map { $0 + 1 }
+        var lineStarts: [UInt32] = []
+        lineStarts.reserveCapacity(1 + bytes.count { $0 == 0x0A })
+        lineStarts.append(0)
+        for (index, byte) in bytes.enumerated() where byte == 0x0A {
+            lineStarts.append(UInt32(clamping: index + 1))
+        }
+        self.lineStarts = lineStarts
         var scanner = PlaceScanner(
             bytes: bytes, depthMax: depthMax, steps: Self.steps(to: pointers))
         _ = scanner.value(depth: 0, at: 0, keyOffset: nil)
@@ -52,10 +95,10 @@ package struct JSONSourceMap: Sendable {
         for pointer in pointers {
             var step = 0
             for token in pointer.tokens {
-                if let next = steps[step].inner[token] {
+                if let next = steps[step].next(token) {
                     step = next
                 } else {
-                    steps[step].inner[token] = steps.count
+                    steps[step].add(token, step: steps.count)
                     step = steps.count
                     steps.append(Step())
                 }
@@ -68,18 +111,20 @@ package struct JSONSourceMap: Sendable {
     /// place that the document does not have is looked for in what would hold it.
     package func position(of pointer: JSONPointer, key: Bool = false) -> Position {
         var step = 0
-        var wantsKey = key && pointer.tokens.isEmpty
-        for (index, token) in pointer.tokens.enumerated() {
-            guard let next = self.steps[step].inner[token], self.steps[next].valueOffset != nil
+        let tokens = pointer.tokens
+        var wantsKey = key && tokens.isEmpty
+        for (index, token) in tokens.enumerated() {
+            guard let next = self.steps[step].next(token), self.steps[next].valueOffset != nil
             else {
                 wantsKey = false
                 break
             }
             step = next
-            wantsKey = key && index == pointer.tokens.count - 1
+            wantsKey = key && index == tokens.count - 1
         }
         let place = self.steps[step]
-        return self.position(ofByte: (wantsKey ? place.keyOffset : nil) ?? place.valueOffset ?? 0)
+        let offset = (wantsKey ? place.keyOffset : nil) ?? place.valueOffset
+        return self.position(ofByte: Int(offset ?? 0))
     }
 
     private func position(ofByte offset: Int) -> Position {
@@ -87,9 +132,9 @@ package struct JSONSourceMap: Sendable {
         var high = self.lineStarts.count
         while high - low > 1 {
             let middle = (low + high) / 2
-            if self.lineStarts[middle] <= offset { low = middle } else { high = middle }
+            if Int(self.lineStarts[middle]) <= offset { low = middle } else { high = middle }
         }
-        return Position(line: low + 1, column: offset - self.lineStarts[low] + 1)
+        return Position(line: low + 1, column: offset - Int(self.lineStarts[low]) + 1)
     }
 }
 
@@ -112,11 +157,10 @@ private struct PlaceScanner {
         self.skipWhitespace()
         guard let byte = self.peek, depth <= self.depthMax else { return false }
         if let step {
-            self.steps[step].keyOffset = keyOffset
-            self.steps[step].valueOffset = self.index
+            self.steps[step].found(at: self.index, key: keyOffset)
         }
         // Where nothing further in is asked for, names do not matter.
-        let asked = step.flatMap { self.steps[$0].inner.isEmpty ? nil : $0 }
+        let asked = step.flatMap { self.steps[$0].isLast ? nil : $0 }
         switch byte {
         case UInt8(ascii: "{"): return self.members(depth: depth + 1, of: asked)
         case UInt8(ascii: "["): return self.elements(depth: depth + 1, of: asked)
@@ -140,7 +184,7 @@ private struct PlaceScanner {
             var inner: Int?
             if let step {
                 guard let name = self.text(key) else { return false }
-                inner = self.steps[step].inner[name]
+                inner = self.steps[step].next(name)
             }
             guard self.value(depth: depth, at: inner, keyOffset: keyOffset) else { return false }
             self.skipWhitespace()
@@ -154,7 +198,7 @@ private struct PlaceScanner {
         if self.take(UInt8(ascii: "]")) { return true }
         var count = 0
         repeat {
-            let inner = step.flatMap { self.steps[$0].inner[String(count)] }
+            let inner = step.flatMap { self.steps[$0].next(String(count)) }
             guard self.value(depth: depth, at: inner, keyOffset: nil) else { return false }
             count += 1
             self.skipWhitespace()

@@ -138,10 +138,10 @@ def megabyte(name):
         count = (MEGABYTE - len(before) - len(after)) // (len(item) + len(separator))
         return before + separator.join([item] * count) + after
 
-    def members(value, before="", after=""):
+    def members(value, before="", after="", name="k"):
         keys, length = [], len(before) + len(after) + 2
-        while length < MEGABYTE - 64:
-            keys.append(f'"k{len(keys)}":{value}')
+        while length < MEGABYTE - 64 - len(value):
+            keys.append(f'"{name}{len(keys)}":{value}')
             length += len(keys[-1]) + 1
         return before + "{" + ",".join(keys) + "}" + after
 
@@ -181,6 +181,33 @@ def megabyte(name):
             return fill(
                 '{"Effect":"Allow","Action":"iot:Publish","Resource":"*"}',
                 whole[:resources] + document, "]}}}," + whole[resources:])
+        case "lines": return whole[:1] + "\n" * (MEGABYTE * 9 // 10) + '"Parametres":{},' + whole[1:]
+        # Functions within each other, down to a fault or to as many values as there is room for.
+        case "chains" | "chained-values":
+            levels, head, tail = 60, '{"Fn::Join":["",[', "]]}"
+            if name == "chains":
+                return members(head * levels + "1" + tail * levels, '{"DeviceConfiguration":',
+                               "," + whole[1:])
+            return fill('"x"', whole[:name_at] + head * levels, tail * levels + whole[name_end:])
+        case "objects-in-objects":
+            return fill('{"":' * 180 + "1" + "}" * 180, "[", "]")
+        case "policies":
+            return members(
+                '{"Type":"AWS::IoT::Policy","Properties":{"PolicyDocument":{"Version":"2012-10-17",'
+                '"Statement":[{"Efect":"Allow","Action":"x","Resource":["a","b","c"]}]}}}',
+                '{"Resources":', "}")
+        case "faults":
+            return members('" "', whole[:thing] + '"AttributePayload":', "," + whole[thing:])
+        case "undeclared":
+            return members('{"Ref":"No"}', '{"DeviceConfiguration":', "," + whole[1:])
+        case "lookups":
+            return members(
+                '{"Fn::FindInMap":["M","a",{"Ref":"Serial"}]}', '{"DeviceConfiguration":',
+                "," + whole[1:])
+        case "rows":
+            return members('{"a":"","b":""}', '{"Mappings":{"M":', "}," + whole[1:])
+        case "long-keys":
+            return members('""', '{"DeviceConfiguration":', "," + whole[1:], name="k" * 16)
     raise ValueError(name)
 
 
@@ -189,7 +216,9 @@ def peak_bytes(*words):
     def limit():
         resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 
-    environment = {**os.environ, "SLIPWAY_TEMPLATES_BODY_BYTES_MAX": str(MEGABYTE)}
+    environment = {
+        **os.environ, "SLIPWAY_TEMPLATES_BODY_BYTES_MAX": str(MEGABYTE),
+        "SLIPWAY_TEMPLATES_VALUES_MAX": "32768"}
     process = subprocess.Popen(
         [str(SLIPWAY), *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, env=environment, preexec_fn=limit)
@@ -200,7 +229,9 @@ def peak_bytes(*words):
 
 NASTY = [
     "brackets", "braces", "text", "escapes", "numbers", "lists", "objects", "nested", "members",
-    "parameters", "mappings", "resources", "attributes", "join", "substitution", "statements"]
+    "parameters", "mappings", "resources", "attributes", "join", "substitution", "statements",
+    "lines", "chains", "chained-values", "objects-in-objects", "policies", "faults", "undeclared",
+    "lookups", "rows", "long-keys"]
 
 
 @pytest.mark.parametrize("name", NASTY)

@@ -43,6 +43,13 @@ package struct PolicyFinding: Hashable, Sendable, CustomStringConvertible {
         self.fault + (self.nearest.map { "; did you mean '\($0)'?" } ?? "")
     }
 
+    /// The same in other words, as for a reader who knows the document in another form.
+    package func saying(_ fault: String) -> PolicyFinding {
+        PolicyFinding(
+            self.rule, fault, at: self.place, isAboutKey: self.isAboutKey, nearest: self.nearest,
+            position: self.position)
+    }
+
     func located(by map: JSONSourceMap) -> PolicyFinding {
         var located = self
         if located.position == nil {

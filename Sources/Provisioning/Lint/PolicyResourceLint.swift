@@ -12,7 +12,10 @@ extension TemplateLint {
             let (value, findings) = self.reading(of: tree, standIn)
             // Its faults were told when the template was checked.
             for finding in findings where finding.rule.severity != .error {
-                self.report(TemplateFinding(finding, ofDocumentAt: place, in: self.root))
+                self.report(
+                    TemplateFinding(
+                        finding.saying(standIn.readable(finding.fault)), ofDocumentAt: place,
+                        in: self.root))
             }
             self.lintReach(of: value, standIn, at: place)
         }

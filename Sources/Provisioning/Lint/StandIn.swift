@@ -20,8 +20,8 @@ struct StandIn {
     /// Parameters whose text is anybody's guess: no default of the author's own.
     private let free: Set<String>
 
-    /// Words that can be told apart afterwards, letters and digits only, as a parameter must not
-    /// bring wildcards.
+    /// Words that can be told apart afterwards: characters of Unicode's private use, which are
+    /// nobody's text and no wildcards, and as short as a value can be.
     init(words document: TemplateDocument, realm: Realm) {
         let naming = Set(document.thing.name.references)
         let certificate = PseudoParameter.certificateID.rawValue
@@ -33,7 +33,7 @@ struct StandIn {
         where PseudoParameter(rawValue: parameter.name) == nil {
             words.append(
                 Word(
-                    parameter: parameter.name, text: "slipwayParameter\(index)x",
+                    parameter: parameter.name, text: Self.word(index),
                     isOwn: naming.contains(parameter.name), isFixed: false))
         }
         self.init(
@@ -71,6 +71,12 @@ struct StandIn {
             parameters.lazy.filter {
                 $0.defaultValue == nil && PseudoParameter(rawValue: $0.name) == nil
             }.map(\.name))
+    }
+
+    /// Unicode 23.5: private use, which has room for many more than a template has parameters.
+    private static func word(_ index: Int) -> String {
+        let scalar = Unicode.Scalar(0xE000 + UInt32(clamping: index % 0x1900))
+        return scalar.map { String($0) } ?? Self.unknown
     }
 
     private static let unknown = "0"

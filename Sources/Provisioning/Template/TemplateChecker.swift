@@ -29,7 +29,8 @@ package enum TemplateChecker {
             root = try JSONParser.parse(
                 body,
                 limits: JSONLimits(
-                    bytesMax: limits.bodyBytesMax, depthMax: TemplateLimits.depthMax))
+                    bytesMax: limits.bodyBytesMax, depthMax: TemplateLimits.depthMax,
+                    valuesMax: TemplateLimits.jsonValuesMax))
         } catch {
             return Self.refused(
                 "the template is no JSON: \(error.message)",

@@ -72,11 +72,13 @@ package struct TemplateExpression: Hashable, Sendable {
 
     /// The names it refers to, each once, in the order of their appearance.
     package var references: [String] {
-        var seen: [String] = []
-        for case .reference(let name) in self.descendants.map(\.form) where !seen.contains(name) {
-            seen.append(name)
+        var seen = Set<String>()
+        var names: [String] = []
+        for case .reference(let name) in self.descendants.lazy.map(\.form)
+        where seen.insert(name).inserted {
+            names.append(name)
         }
-        return seen
+        return names
     }
 }
 

@@ -22,9 +22,14 @@ package struct TemplateLimits: Hashable, Sendable {
     }
 
     package static let standard = TemplateLimits()
-    /// As far as the settings go. What was let in under other settings stays readable.
+    /// As far as the settings go. What was let in under other settings stays readable. At both of
+    /// the first two, the worst file takes less than 50 MB to be read and linted.
     package static let largest = TemplateLimits(
-        bodyBytesMax: 1 << 20, valuesMax: 65_536, versionsMax: 1_000_000)
+        bodyBytesMax: 1 << 20, valuesMax: 32_768, versionsMax: 1_000_000)
+    /// Values of a template's text as JSON, names aside. A text that is a reference in a list is
+    /// three of them, and each may take some eighty bytes of memory. No setting: it bounds what a
+    /// file of the largest size costs before anything is known of it.
+    package static let jsonValuesMax = 4 * Self.largest.valuesMax
 
     /// AWS: thing groups of one thing.
     package static let groupsMax = 10
