@@ -1,5 +1,6 @@
 import Fleet
 import JSON
+import Policies
 import Provisioning
 import Testing
 
