@@ -64,6 +64,7 @@ package enum Authorities {
             action: "UpdateCACertificate", preconditions: [view.asSeen(.authority(id))])
         guard authority != before else { return set }
         authority.lastModifiedAt = now
+        authority.version += 1
         set.changes = [.putAuthority(authority)]
         return set
     }
@@ -80,6 +81,7 @@ package enum Authorities {
         guard authority.role != .registered, authority.status != status else { return set }
         authority.status = status
         authority.lastModifiedAt = now
+        authority.version += 1
         set.changes = [.putAuthority(authority)]
         return set
     }

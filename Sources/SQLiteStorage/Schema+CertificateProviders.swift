@@ -7,4 +7,11 @@ extension Schema {
             revision INTEGER NOT NULL
         ) STRICT;
         """
+
+    /// How often somebody has changed a certificate or an authority, which its revision does not
+    /// say: that is the number of the commit that last wrote the row.
+    static let customerVersions = """
+        ALTER TABLE certificates ADD COLUMN customer_version INTEGER NOT NULL DEFAULT 1;
+        ALTER TABLE authorities ADD COLUMN customer_version INTEGER NOT NULL DEFAULT 1;
+        """
 }

@@ -24,6 +24,7 @@ enum Schema {
         Self.renewals,
         Self.certificateProviders,
         Self.deletedTemplates,
+        Self.customerVersions,
     ]
 
     static var version: Int { Self.steps.count }

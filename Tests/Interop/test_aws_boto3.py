@@ -140,3 +140,28 @@ def test_a_wrong_credential_is_refused(control, alter):
     assert status(error) == 403
     assert error.value.response["Error"]["Code"] in (
         "UnrecognizedClientException", "InvalidSignatureException")
+
+
+def test_a_version_counts_what_somebody_changed(control, iot, tmp_path):
+    """From 1, whatever else the service writes of a certificate or an authority."""
+    made = iot.create_keys_and_certificate(setAsActive=False)["certificateId"]
+
+    def version():
+        return iot.describe_certificate(
+            certificateId=made)["certificateDescription"]["customerVersion"]
+
+    assert version() == 1
+    for status, wanted in (("ACTIVE", 2), ("ACTIVE", 2), ("INACTIVE", 3), ("REVOKED", 4)):
+        iot.update_certificate(certificateId=made, newStatus=status)
+        assert version() == wanted
+    ca = aws.authority(tmp_path, "versions")
+    registered = iot.register_ca_certificate(
+        caCertificate=ca[1].read_text(), certificateMode="SNI_ONLY")["certificateId"]
+
+    def of_authority():
+        return iot.describe_ca_certificate(
+            certificateId=registered)["certificateDescription"]["customerVersion"]
+
+    assert of_authority() == 1
+    iot.update_ca_certificate(certificateId=registered, newStatus="ACTIVE")
+    assert of_authority() == 2

@@ -227,6 +227,7 @@ extension FleetTables {
                 $0.status = status
                 $0.statusReason = reason
                 $0.statusChangedAt = time
+                $0.version += 1
             }
             if status == .revoked {
                 self.noteRevoked(id, at: time)

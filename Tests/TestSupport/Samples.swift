@@ -153,7 +153,8 @@ package enum Samples {
             notAfter: self.time.advanced(bySeconds: 86_400 * 365),
             pem: "-----BEGIN CERTIFICATE-----\n\(number)\n-----END CERTIFICATE-----\n",
             createdAt: self.time, status: status, statusChangedAt: self.time, statusReason: nil,
-            provenance: self.provenance(number, registered: false), firstSeenAt: nil)
+            provenance: self.provenance(number, registered: false), firstSeenAt: nil,
+            version: 1 + number % 3)
     }
 
     /// One that a version of a template made a device's own.
@@ -316,7 +317,7 @@ package enum Samples {
                 config: Authority.RegistrationConfig(
                     templateBody: nil, templateName: TemplateName(checked: "line"),
                     roleARN: "role")),
-            lastModifiedAt: self.time.advanced(bySeconds: 2000))
+            lastModifiedAt: self.time.advanced(bySeconds: 2000), version: 1 + number % 3)
     }
 
     package static func finding(

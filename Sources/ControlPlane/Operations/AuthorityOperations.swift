@@ -244,7 +244,7 @@ enum AuthorityShape {
         object["autoRegistrationStatus"] =
             authority.registration.isAutomatic ? "ENABLE" : "DISABLE"
         object["lastModifiedDate"] = .epoch(authority.lastModifiedAt)
-        object["customerVersion"] = .int(Int(revision))
+        object["customerVersion"] = .int(authority.version)
         object["generationId"] = .string("\(authority.id)-\(revision)")
         object["validity"] = [
             "notBefore": .epoch(authority.notBefore), "notAfter": .epoch(authority.notAfter),

@@ -160,8 +160,7 @@ enum CertificateShape {
             ("ownedBy", .string(realm.account)),
             ("creationDate", .epoch(certificate.createdAt)),
             ("lastModifiedDate", .epoch(certificate.statusChangedAt)),
-            // It counts up with every change, as AWS asks of it.
-            ("customerVersion", .int(Int(revision))),
+            ("customerVersion", .int(certificate.version)),
             ("generationId", .string("\(certificate.id)-\(revision)")),
             (
                 "validity",

@@ -45,11 +45,14 @@ package struct Authority: Hashable, Sendable {
     package let createdAt: UnixTime
     package var registration: Registration
     package var lastModifiedAt: UnixTime
+    /// AWS: customerVersion. Counts from 1; each change adds one.
+    package var version: Int
 
     package init(
         id: CertificateID, role: Role, subject: String, publicKey: PublicKeyFingerprint,
         pem: String, notBefore: UnixTime, notAfter: UnixTime, status: Status, createdAt: UnixTime,
-        registration: Registration = Registration(), lastModifiedAt: UnixTime? = nil
+        registration: Registration = Registration(), lastModifiedAt: UnixTime? = nil,
+        version: Int = 1
     ) {
         self.id = id
         self.role = role
@@ -62,5 +65,6 @@ package struct Authority: Hashable, Sendable {
         self.createdAt = createdAt
         self.registration = registration
         self.lastModifiedAt = lastModifiedAt ?? createdAt
+        self.version = version
     }
 }

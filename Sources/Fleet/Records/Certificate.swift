@@ -68,6 +68,8 @@ package struct Certificate: Hashable, Sendable {
     package var provenance: Provenance?
     /// When the certificate was first accepted on a connection of its own.
     package var firstSeenAt: UnixTime?
+    /// AWS: customerVersion. Counts from 1; each change of its status adds one.
+    package var version: Int
 
     package init(
         issued: IssuedCertificate, kind: Kind, status: Status, reason: String?, at now: UnixTime,
@@ -90,6 +92,7 @@ package struct Certificate: Hashable, Sendable {
         self.statusReason = reason
         self.provenance = provenance
         self.firstSeenAt = nil
+        self.version = 1
     }
 
     /// For storage adapters, which read a whole row back.
@@ -98,7 +101,7 @@ package struct Certificate: Hashable, Sendable {
         issuer: String, subject: String, publicKey: PublicKeyFingerprint, notBefore: UnixTime,
         notAfter: UnixTime, pem: String, createdAt: UnixTime, status: Status,
         statusChangedAt: UnixTime, statusReason: String?, provenance: Provenance?,
-        firstSeenAt: UnixTime?, mode: Mode = .default
+        firstSeenAt: UnixTime?, mode: Mode = .default, version: Int = 1
     ) {
         self.id = id
         self.kind = kind
@@ -117,6 +120,7 @@ package struct Certificate: Hashable, Sendable {
         self.statusReason = statusReason
         self.provenance = provenance
         self.firstSeenAt = firstSeenAt
+        self.version = version
     }
 }
 

@@ -19,7 +19,7 @@ extension Certificate {
             ("statusReason", RecordJSON.text(self.statusReason)),
             ("provenance", self.provenance?.json),
             ("firstSeenAt", RecordJSON.time(self.firstSeenAt)),
-            ("mode", .string(self.mode.rawValue)))
+            ("mode", .string(self.mode.rawValue)), ("version", .int(self.version)))
     }
 
     init(json: JSONValue?) throws {
@@ -36,7 +36,8 @@ extension Certificate {
             statusReason: try fields.optionalText("statusReason"),
             provenance: try fields.object["provenance"].map { try Provenance(json: $0) },
             firstSeenAt: try fields.optionalTime("firstSeenAt"),
-            mode: try fields.optionalOneOf("mode") ?? .default)
+            mode: try fields.optionalOneOf("mode") ?? .default,
+            version: try fields.optionalInt("version") ?? 1)
     }
 }
 

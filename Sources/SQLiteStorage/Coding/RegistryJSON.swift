@@ -88,7 +88,8 @@ extension Authority {
             ("mode", .string(self.registration.mode.rawValue)),
             ("autoRegistration", .bool(self.registration.isAutomatic)),
             ("registrationConfig", self.registration.config?.json),
-            ("lastModifiedAt", RecordJSON.time(self.lastModifiedAt)))
+            ("lastModifiedAt", RecordJSON.time(self.lastModifiedAt)),
+            ("version", .int(self.version)))
     }
 
     init(json: JSONValue?) throws {
@@ -106,7 +107,8 @@ extension Authority {
                     try Authority.RegistrationConfig(json: $0)
                 }),
             lastModifiedAt: try fields.optionalTime("lastModifiedAt")
-                ?? fields.time("createdAt"))
+                ?? fields.time("createdAt"),
+            version: try fields.optionalInt("version") ?? 1)
     }
 }
 

@@ -6,7 +6,8 @@ internal import JSON
 enum CertificateTables {
     static let certificateColumns = """
         id, kind, serial_number, issuer_id, issuer, subject, public_key, not_before, not_after, \
-        pem, created_at, status, status_changed_at, status_reason, provenance, first_seen_at, mode
+        pem, created_at, status, status_changed_at, status_reason, provenance, first_seen_at, mode, \
+        customer_version
         """
 
     static func certificate(_ row: inout RowReader) throws -> Certificate {
@@ -18,7 +19,7 @@ enum CertificateTables {
             status: try row.oneOf(), statusChangedAt: try row.time(),
             statusReason: try row.optionalText(),
             provenance: try row.optionalJSON().map { try Provenance(json: $0) },
-            firstSeenAt: try row.optionalTime(), mode: try row.oneOf())
+            firstSeenAt: try row.optionalTime(), mode: try row.oneOf(), version: try row.int())
     }
 
     static func put(_ certificate: Certificate, _ revision: Revision, _ db: Database) throws {
@@ -27,7 +28,7 @@ enum CertificateTables {
             """
             INSERT INTO certificates (
                 \(Self.certificateColumns), claim, template, lot, station, hook_digest, revision)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, mode = excluded.mode,
                 serial_number = excluded.serial_number, issuer_id = excluded.issuer_id,
                 issuer = excluded.issuer, subject = excluded.subject,
@@ -36,7 +37,8 @@ enum CertificateTables {
                 created_at = excluded.created_at, status = excluded.status,
                 status_changed_at = excluded.status_changed_at,
                 status_reason = excluded.status_reason, provenance = excluded.provenance,
-                first_seen_at = excluded.first_seen_at, claim = excluded.claim,
+                first_seen_at = excluded.first_seen_at,
+                customer_version = excluded.customer_version, claim = excluded.claim,
                 template = excluded.template, lot = excluded.lot, station = excluded.station,
                 hook_digest = excluded.hook_digest, revision = excluded.revision
             """,
@@ -49,6 +51,7 @@ enum CertificateTables {
                 certificate.status.rawValue, certificate.statusChangedAt.milliseconds,
                 certificate.statusReason?.storable, provenance?.json.description,
                 certificate.firstSeenAt?.milliseconds, certificate.mode.rawValue,
+                certificate.version,
                 provenance?.origin.claim?.rawValue,
                 provenance?.registration?.template?.rawValue,
                 provenance?.lot?.storable,
@@ -66,7 +69,7 @@ enum CertificateTables {
         try db.run(
             """
             UPDATE certificates SET status = ?, status_reason = ?, status_changed_at = ?,
-                revision = ? WHERE id = ?
+                customer_version = customer_version + 1, revision = ? WHERE id = ?
             """, status.rawValue, reason?.storable, time.milliseconds, revision, id.rawValue)
         try Self.requireFound(id, db)
         if status == .revoked { try RevocationTable.note(id, at: time, revision, db) }
@@ -140,7 +143,7 @@ enum CertificateTables {
 
     static let authorityColumns = """
         id, role, subject, public_key, pem, not_before, not_after, status, created_at, mode, \
-        auto_registration, registration_config, last_modified_at
+        auto_registration, registration_config, last_modified_at, customer_version
         """
 
     static func authority(_ row: inout RowReader) throws -> Authority {
@@ -151,21 +154,22 @@ enum CertificateTables {
             registration: Authority.Registration(
                 mode: try row.oneOf(), isAutomatic: try row.flag(),
                 config: try row.optionalJSON().map { try Authority.RegistrationConfig(json: $0) }),
-            lastModifiedAt: try row.time())
+            lastModifiedAt: try row.time(), version: try row.int())
     }
 
     static func put(_ authority: Authority, _ revision: Revision, _ db: Database) throws {
         try db.run(
             """
             INSERT INTO authorities (\(Self.authorityColumns), revision)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET role = excluded.role, subject = excluded.subject,
                 public_key = excluded.public_key, pem = excluded.pem,
                 not_before = excluded.not_before, not_after = excluded.not_after,
                 status = excluded.status, created_at = excluded.created_at, mode = excluded.mode,
                 auto_registration = excluded.auto_registration,
                 registration_config = excluded.registration_config,
-                last_modified_at = excluded.last_modified_at, revision = excluded.revision
+                last_modified_at = excluded.last_modified_at,
+                customer_version = excluded.customer_version, revision = excluded.revision
             """,
             authority.id.rawValue, authority.role.rawValue, authority.subject.storable,
             authority.publicKey.rawValue, authority.pem.storable,
@@ -173,7 +177,7 @@ enum CertificateTables {
             authority.status.rawValue, authority.createdAt.milliseconds,
             authority.registration.mode.rawValue, authority.registration.isAutomatic,
             authority.registration.config?.json.description,
-            authority.lastModifiedAt.milliseconds, revision)
+            authority.lastModifiedAt.milliseconds, authority.version, revision)
         try KeyTable.see(authority.publicKey, as: .authority, revision, db)
     }
 
