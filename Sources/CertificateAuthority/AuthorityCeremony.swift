@@ -60,6 +60,24 @@ package enum AuthorityCeremony {
             encryptedKeyPEM: encryptedKeyPEM)
     }
 
+    /// A self-signed root with a key that is on a token.
+    package static func root(
+        _ profile: CertificateProfile, signing key: consuming SigningKey,
+        _ circumstances: Circumstances
+    ) throws(FleetError) -> CertificateFacts {
+        let authority = try SigningAuthority(
+            founding: profile, key: key, at: circumstances.now, entropy: circumstances.entropy)
+        return authority.certificate
+    }
+
+    /// An issuing authority's certificate for a key that is on a token, signed by `root`.
+    package static func issuingAuthority(
+        under root: borrowing SigningAuthority, _ profile: CertificateProfile,
+        for key: borrowing SigningKey, _ circumstances: Circumstances
+    ) throws(FleetError) -> CertificateFacts {
+        try Self.signed(by: root, profile, subject: nil, key: key.publicKey, circumstances)
+    }
+
     /// An issuing authority's certificate for a request that was carried here.
     /// - Parameter subject: instead of the request's.
     /// - Throws: `FleetError.invalidCSR` where the request is no sound one.
@@ -113,6 +131,36 @@ package enum AuthorityCeremony {
                 profile, subject: nil, key: SubjectKey(der: pair.publicKey, rules: KeyRules()),
                 at: circumstances.now, entropy: circumstances.entropy))
         return MadeIdentity(certificate: issued, privateKeyPEM: pair.privateKeyPEM)
+    }
+
+    /// The same for a service, which has no thread to wait for a token with.
+    package static func identity(
+        under authority: IssuingAuthority, _ profile: CertificateProfile,
+        _ circumstances: Circumstances
+    ) async throws(FleetError) -> MadeIdentity {
+        let pair = try KeyPairMaker.make(.p256)
+        let signer = SigningAuthority(sharing: authority.authority)
+        let prepared = try signer.prepare(
+            profile, subject: nil, key: SubjectKey(der: pair.publicKey, rules: KeyRules()),
+            at: circumstances.now, entropy: circumstances.entropy)
+        let issued = try await signer.signSuspending(prepared)
+        return MadeIdentity(certificate: issued, privateKeyPEM: pair.privateKeyPEM)
+    }
+
+    /// An authority whose key is on a token, which need not be there yet.
+    package static func open(
+        certificatePEM: String, token: TokenSigner
+    ) throws(FleetError) -> SigningAuthority {
+        let certificate = try CertificateFacts(pem: certificatePEM)
+        let publicKey: SubjectKey
+        do throws(FleetError) {
+            publicKey = try SubjectKey(
+                der: certificate.publicKeyDER, rules: KeyRules(allowsEd25519: true))
+        } catch {
+            throw FleetError(.certificateValidation, error.message)
+        }
+        return try SigningAuthority(
+            certificate: certificate, key: SigningKey(on: token, publicKey: publicKey))
     }
 
     /// Opens an authority from what `root` or `issuingAuthority` made, or an operator brought.

@@ -336,6 +336,10 @@ extension RefusalReason {
             Explanation(
                 .service, retryAfter: 2, "Other requests changed the same records meanwhile.",
                 do: "Try again.")
+        case .authorityKeyUnavailable:
+            Explanation(
+                .service, retryAfter: 5, "The token that holds the CA's key does not sign.",
+                do: "Wait and try again; `slipway ca status` and the log say what the token lacks.")
         default:
             Explanation(
                 .service, retryAfter: 5, "The service could not complete the request.",

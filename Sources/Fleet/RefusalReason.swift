@@ -87,6 +87,7 @@ package enum RefusalReason: Int, Hashable, Sendable, CaseIterable {
     case clockWentBack = 9004
     case internalFailure = 9005
     case raceLost = 9006
+    case authorityKeyUnavailable = 9007
 }
 
 /// What a step of the dialogue is called where a refusal names the one it happened at.

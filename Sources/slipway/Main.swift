@@ -6,11 +6,15 @@ import Hooks
 
 @main
 struct Main {
-    /// The hook worker is this same program, but it must start with as little as it can and never
-    /// print usage, so it is told apart before any argument is parsed.
+    /// The hook worker and the process that speaks with a token are this same program, but they
+    /// must start with as little as they can and never print usage, so they are told apart before
+    /// any argument is parsed.
     static func main() async {
         if CommandLine.arguments.dropFirst().first == HookWorkerCommand.name {
             HookWorkerCommand.run()
+        }
+        if CommandLine.arguments.dropFirst().first == TokenSignerCommand.name {
+            TokenSignerCommand.run()
         }
         Libcrypto.outliveExit()
         await Slipway.main()

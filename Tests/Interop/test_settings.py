@@ -31,7 +31,8 @@ def ends():
         name = row["flag"].removeprefix("--")
         bounds = re.fullmatch(r"(\d+)…(\d+)", row["mayBe"])
         if not bounds or name in FIXED or name in (
-                "listen-port", "api-port", "pki-passphrase-descriptor"):
+                "listen-port", "api-port", "pki-passphrase-descriptor",
+                "pki-token-pin-descriptor"):
             continue
         # At their lowest, the templates that ship are refused, as they should be.
         if name.startswith("templates-"):

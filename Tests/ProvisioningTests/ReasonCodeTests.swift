@@ -336,6 +336,11 @@ private struct Scene {
         case .clockWentBack: clock.advance(bySeconds: -600)
         case .internalFailure:
             self.fixture.store.failNextCommits(FleetError(.internalFailure, "disk full"))
+        case .authorityKeyUnavailable:
+            self.fixture.issuer.fail(
+                with: FleetError(.internalFailure, "no token")
+                    .because(.authorityKeyUnavailable))
+            self.askForCertificate()
         case .raceLost:
             let lost = FleetError(.conflict, "lost")
             self.fixture.store.failNextCommits(lost, lost, lost, lost, lost, lost, lost, lost)

@@ -7,8 +7,9 @@ import Synchronization
 /// authorities of a service and its profiles.
 ///
 /// It runs on the caller's executor. A request costs some hundred microseconds, most of it in
-/// signatures, and waits for nobody: libcrypto signs with one key from many threads, and the lock
-/// is held for as long as it takes to read who issues now.
+/// signatures, and waits for nobody but a token that holds the key, and then without a thread:
+/// libcrypto signs with one key from many threads, and the lock is held for as long as it takes to
+/// read who issues now.
 package final class Issuer: CertificateIssuer {
     private struct Present: Sendable {
         var authorities: IssuingAuthorities
@@ -75,13 +76,14 @@ package final class Issuer: CertificateIssuer {
         csr pem: String, as choice: CertificateChoice, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {
         let request = try SigningRequest(pem: pem, rules: self.rules)
-        return try self.issue(key: request.key, subject: request.subject, as: choice, at: now)
+        return try await self.issue(
+            key: request.key, subject: request.subject, as: choice, at: now)
     }
 
     package func issue(
         publicKey: [UInt8], as choice: CertificateChoice, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {
-        try self.issue(
+        try await self.issue(
             key: SubjectKey(der: publicKey, rules: self.rules), subject: nil, as: choice, at: now)
     }
 
@@ -125,7 +127,7 @@ package final class Issuer: CertificateIssuer {
         }
         let named = profile.flatMap { self.profiles.named[$0] }
         let profile = named.flatMap { $0.role == .device ? $0 : nil } ?? self.profiles.device
-        return try self.sign(
+        return try await self.sign(
             profile, under: self.authority(after: facts, for: profile, at: now), key: subjectKey,
             subject: subject, at: now)
     }
@@ -168,7 +170,7 @@ package final class Issuer: CertificateIssuer {
         profile.validitySeconds = validitySeconds
         profile.hasNoEnd = false
         let authority = try self.authority(for: profile, use: .claims, at: now)
-        return try self.sign(
+        return try await self.sign(
             profile, under: authority, key: SubjectKey(der: publicKey, rules: self.rules),
             subject: nil, at: now)
     }
@@ -176,12 +178,12 @@ package final class Issuer: CertificateIssuer {
     private func issue(
         key: SubjectKey, subject: SubjectName?, as choice: CertificateChoice = .standard,
         at now: UnixTime
-    ) throws(FleetError) -> IssuedCertificate {
+    ) async throws(FleetError) -> IssuedCertificate {
         guard !self.authorityKeys.contains(key.fingerprint) else {
             throw SubjectKey.refusal("it is a certificate authority's")
         }
         let decided = try self.authorities.rota.decide(choice, by: self.profiles, at: now)
-        return try self.sign(
+        return try await self.sign(
             decided.profile, under: self.authority(decided.authority), key: key, subject: subject,
             at: now)
     }
@@ -210,10 +212,11 @@ package final class Issuer: CertificateIssuer {
     private func sign(
         _ profile: CertificateProfile, under authority: IssuingAuthority, key: SubjectKey,
         subject: SubjectName?, at now: UnixTime
-    ) throws(FleetError) -> IssuedCertificate {
-        var issued = try authority.authority.sign(
-            authority.authority.prepare(
-                profile, subject: subject, key: key, at: now, entropy: self.entropy))
+    ) async throws(FleetError) -> IssuedCertificate {
+        let signer = SigningAuthority(sharing: authority.authority)
+        let prepared = try signer.prepare(
+            profile, subject: subject, key: key, at: now, entropy: self.entropy)
+        var issued = try await signer.signSuspending(prepared)
         issued.profile = profile.name
         return issued
     }

@@ -43,6 +43,8 @@ package final class IssuingAuthority: Sendable {
     }
 
     package var certificate: CertificateFacts { self.authority.certificate }
+    /// Where its key is, where that is a token.
+    package var keyURI: KeyURI? { self.authority.key.uri }
 }
 
 /// The issuing authorities of a service, and which of them signs what.

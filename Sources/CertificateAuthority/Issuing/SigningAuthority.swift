@@ -78,20 +78,48 @@ package struct SigningAuthority: ~Copyable, Sendable {
             profile, subject: subject, key: key, at: now, entropy: entropy)
     }
 
-    /// Signs what was prepared by this authority.
+    /// Signs what was prepared by this authority. Blocks where its key is on a token.
     package func sign(
         _ prepared: consuming PreparedCertificate
     ) throws(FleetError) -> IssuedCertificate {
-        let serialNumber = prepared.serial.text
-        let subject = prepared.subject
-        let publicKey = prepared.publicKey
-        let (notBefore, notAfter) = (prepared.notBefore, prepared.notAfter)
-        let der = try self.key.sign(prepared)
-        return IssuedCertificate(
-            id: CertificateID(sha256: SHA256.hash(data: der)),
-            pem: PEMBlock(label: "CERTIFICATE", bytes: der).text, serialNumber: serialNumber,
-            issuerID: self.certificate.id, issuer: self.identity.text, subject: subject,
-            publicKey: publicKey, notBefore: notBefore, notAfter: notAfter)
+        let draft = self.draft(prepared)
+        return draft.issued(try self.key.sign(prepared))
+    }
+
+    /// The same, without a thread that waits where the key is on a token.
+    package func signSuspending(
+        _ prepared: consuming PreparedCertificate
+    ) async throws(FleetError) -> IssuedCertificate {
+        let draft = self.draft(prepared)
+        return draft.issued(try await self.key.signSuspending(prepared))
+    }
+
+    /// What is known of a certificate before it is signed.
+    private struct Draft: Sendable {
+        let issuerID: CertificateID
+        let issuer: String
+        let serialNumber: String
+        let subject: String
+        let publicKey: PublicKeyFingerprint
+        let notBefore: UnixTime
+        let notAfter: UnixTime
+
+        func issued(_ der: [UInt8]) -> IssuedCertificate {
+            IssuedCertificate(
+                id: CertificateID(sha256: SHA256.hash(data: der)),
+                pem: PEMBlock(label: "CERTIFICATE", bytes: der).text,
+                serialNumber: self.serialNumber, issuerID: self.issuerID, issuer: self.issuer,
+                subject: self.subject, publicKey: self.publicKey, notBefore: self.notBefore,
+                notAfter: self.notAfter)
+        }
+    }
+
+    private func draft(_ prepared: borrowing PreparedCertificate) -> Draft {
+        Draft(
+            issuerID: self.certificate.id, issuer: self.identity.text,
+            serialNumber: prepared.serial.text, subject: prepared.subject,
+            publicKey: prepared.publicKey, notBefore: prepared.notBefore,
+            notAfter: prepared.notAfter)
     }
 
     /// The authority's record for the store.

@@ -1,3 +1,4 @@
+import Crypto
 import SwiftASN1
 
 /// How an authority signs: its key's kind fixes it.
@@ -12,6 +13,25 @@ package enum SignatureScheme: String, Sendable, CaseIterable {
         case .ecdsaSHA384: "SHA384"
         case .ecdsaSHA512: "SHA512"
         }
+    }
+
+    /// What is signed of `bytes` where the signer does not see them; nothing for Ed25519, which
+    /// hashes by itself.
+    func digest(of bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        switch self {
+        case .ecdsaSHA256, .rsaSHA256: Self.hash(bytes, by: SHA256())
+        case .ecdsaSHA384: Self.hash(bytes, by: SHA384())
+        case .ecdsaSHA512: Self.hash(bytes, by: SHA512())
+        case .ed25519: []
+        }
+    }
+
+    private static func hash(
+        _ bytes: UnsafeBufferPointer<UInt8>, by function: some HashFunction
+    ) -> [UInt8] {
+        var function = function
+        function.update(bufferPointer: UnsafeRawBufferPointer(bytes))
+        return Array(function.finalize())
     }
 
     private var identifier: ASN1ObjectIdentifier {

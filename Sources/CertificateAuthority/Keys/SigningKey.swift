@@ -3,8 +3,8 @@ import COpenSSLShims
 package import Fleet
 import SwiftASN1
 
-/// An authority's private key, held by libcrypto. It can be made, saved encrypted and used to
-/// sign; it cannot be read, copied or printed.
+/// An authority's private key, held by libcrypto or by a token. It can be used to sign, and one
+/// that is here be made and saved encrypted; it cannot be read, copied or printed.
 ///
 /// `@unchecked Sendable`: the pointers are written in `init` and freed in `deinit`, which the
 /// unique owner cannot overlap with a borrow; between the two, libcrypto documents that an EVP_PKEY
@@ -14,10 +14,14 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
     /// The public half.
     package let publicKey: SubjectKey
     let scheme: SignatureScheme
-    private let key: OpaquePointer
-    /// Fetched once: a fetch for each signature costs a third of it. nil for Ed25519, which hashes
-    /// by itself (RFC 8032).
-    private let digest: OpaquePointer?
+    private let place: Place
+
+    private enum Place {
+        /// An EVP_PKEY, and its EVP_MD, fetched once: a fetch for each signature costs a third of
+        /// it. The latter is nil for Ed25519, which hashes by itself (RFC 8032).
+        case here(OpaquePointer, OpaquePointer?)
+        case token(TokenSigner)
+    }
 
     /// Makes a key. Blocks: RSA takes a second or several.
     package init(_ kind: AuthorityKeyKind = .p256) throws(SigningKeyError) {
@@ -37,14 +41,63 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
             adopting: SigningKeyFile.open(encryptedPEM: pem, passphrase: passphrase))
     }
 
+    /// Where it is, where that is a token.
+    package var uri: KeyURI? {
+        guard case .token(let token) = self.place else { return nil }
+        return token.uri
+    }
+
     /// Another handle on the same key, which libcrypto frees with the last of them.
     package init(sharing other: borrowing SigningKey) {
         self.publicKey = other.publicKey
         self.scheme = other.scheme
-        self.key = other.key
-        self.digest = other.digest
-        EVP_PKEY_up_ref(other.key)
-        if let digest = other.digest { EVP_MD_up_ref(digest) }
+        self.place = other.place
+        guard case .here(let key, let digest) = other.place else { return }
+        EVP_PKEY_up_ref(key)
+        if let digest { EVP_MD_up_ref(digest) }
+    }
+
+    /// A certificate's key on a token, which need not be there yet.
+    /// - Parameter publicKey: the certificate's. Whatever else the token holds signs nothing here.
+    package init(on token: TokenSigner, publicKey: SubjectKey) throws(FleetError) {
+        self.scheme = try Self.scheme(onTokenOf: publicKey)
+        self.publicKey = publicKey
+        self.place = .token(token)
+    }
+
+    /// A key on a token that has no certificate yet. Blocks until the token has signed once.
+    /// - Throws: `FleetError.internalFailure` where it does not; `.invalidRequest` where the key
+    ///   cannot be an authority's.
+    package init(asking token: TokenSigner) throws(FleetError) {
+        let der = try token.fulfilBlocking(.publicKey, by: nil)
+        let publicKey: SubjectKey
+        do throws(FleetError) {
+            publicKey = try SubjectKey(der: der, rules: KeyRules(allowsEd25519: true))
+        } catch {
+            throw FleetError(.invalidRequest, "'\(token.uri)': \(error.message)")
+        }
+        let scheme = try Self.scheme(onTokenOf: publicKey)
+        let place = Place.token(token)
+        _ = try Self.signature(over: Self.challenge, place, by: publicKey, scheme)
+        self.publicKey = publicKey
+        self.scheme = scheme
+        self.place = place
+    }
+
+    private static let challenge = Array("slipway: pairwise consistency".utf8)
+
+    /// A token is sent digests: a CRL may be larger than what it takes at once.
+    private static func scheme(
+        onTokenOf key: SubjectKey
+    ) throws(FleetError) -> SignatureScheme {
+        let scheme = SignatureScheme(key.kind)
+        guard scheme.digestName != nil else {
+            throw FleetError(
+                .invalidRequest,
+                "an Ed25519 key signs whole messages, and is no CA's on a token here: use RSA, "
+                    + "P-256, P-384 or P-521")
+        }
+        return scheme
     }
 
     /// Takes ownership of `key`, whatever comes of it.
@@ -58,8 +111,7 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
         }
         self.publicKey = parts.publicKey
         self.scheme = parts.scheme
-        self.key = key
-        self.digest = parts.digest
+        self.place = .here(key, parts.digest)
     }
 
     private struct Parts {
@@ -85,11 +137,13 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
             }
         }
         // A key whose halves do not belong together would sign what nobody can verify.
-        let challenge = Array("slipway: pairwise consistency".utf8)
         do {
-            let signature = try Self.signature(over: challenge, key: key, digest: digest)
+            let signature = try Self.challenge.withUnsafeBufferPointer {
+                bytes throws(FleetError) in
+                try Self.signature(over: bytes, key: key, digest: digest)
+            }
             try SignatureCheck(scheme)
-                .verify(signature[...], over: challenge[...], by: publicKey)
+                .verify(signature[...], over: Self.challenge[...], by: publicKey)
         } catch {
             if let digest { EVP_MD_free(digest) }
             throw .unsuitable("its public half does not verify what its private half signs")
@@ -98,8 +152,10 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
     }
 
     deinit {
-        EVP_PKEY_free(self.key)
-        if let digest = self.digest { EVP_MD_free(digest) }
+        if case .here(let key, let digest) = self.place {
+            EVP_PKEY_free(key)
+            if let digest { EVP_MD_free(digest) }
+        }
     }
 
     /// PKCS#8, encrypted by PBES2 with AES-256-CBC (RFC 5958, RFC 8018), as PEM.
@@ -112,18 +168,39 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
     func encryptedPEM(
         passphrase: borrowing Secret<WipedBytes>, iterations: Int32
     ) throws(SigningKeyError) -> String {
-        try SigningKeyFile.encryptedPEM(
-            of: self.key, passphrase: passphrase, iterations: iterations)
+        guard case .here(let key, _) = self.place else {
+            throw .unsuitable("it is on a token and does not leave it")
+        }
+        return try SigningKeyFile.encryptedPEM(
+            of: key, passphrase: passphrase, iterations: iterations)
     }
 
-    /// Signs exactly the bytes that the linter approved, and spends the approval.
+    // MARK: Signing
+
+    /// Signs exactly the bytes that the linter approved, and spends the approval. Blocks while a
+    /// token is at work.
     /// - Returns: the Certificate (RFC 5280 4.1), DER.
     func sign(_ prepared: consuming PreparedCertificate) throws(FleetError) -> [UInt8] {
-        guard prepared.issuer.publicKey == self.publicKey.fingerprint else {
+        try self.check(prepared.issuer)
+        return try self.signed(prepared.tbs, as: "certificate")
+    }
+
+    /// The same, without a thread that waits for a token.
+    func signSuspending(
+        _ prepared: consuming PreparedCertificate
+    ) async throws(FleetError) -> [UInt8] {
+        try self.check(prepared.issuer)
+        let tbs = prepared.tbs
+        let signature = try await Self.signatureSuspending(
+            over: tbs, self.place, by: self.publicKey, self.scheme)
+        return try Self.assembled(tbs, signature, self.scheme, as: "certificate")
+    }
+
+    private func check(_ issuer: IssuerIdentity) throws(FleetError) {
+        guard issuer.publicKey == self.publicKey.fingerprint else {
             throw FleetError(
                 .internalFailure, "the certificate was prepared for another authority's key")
         }
-        return try self.signed(prepared.tbs, as: "certificate")
     }
 
     /// Signs a request for a certificate of this very key (RFC 2986 4.2), DER.
@@ -134,13 +211,19 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
         return try self.signed(request.body, as: "certification request")
     }
 
-    /// `SEQUENCE { body, AlgorithmIdentifier, BIT STRING }`, which certificates and requests are.
     fileprivate func signed(
         _ body: [UInt8], as what: String
     ) throws(FleetError) -> [UInt8] {
-        let signature = try Self.signature(over: body, key: self.key, digest: self.digest)
-        let scheme = self.scheme
-        return try encodeDER(what) { coder in
+        let signature = try Self.signature(
+            over: body, self.place, by: self.publicKey, self.scheme)
+        return try Self.assembled(body, signature, self.scheme, as: what)
+    }
+
+    /// `SEQUENCE { body, AlgorithmIdentifier, BIT STRING }`, which certificates and requests are.
+    private static func assembled(
+        _ body: [UInt8], _ signature: [UInt8], _ scheme: SignatureScheme, as what: String
+    ) throws(FleetError) -> [UInt8] {
+        try encodeDER(what) { coder in
             try coder.appendConstructedNode(identifier: .sequence) { whole in
                 whole.serializeRawBytes(body)
                 try scheme.serialize(into: &whole)
@@ -155,6 +238,7 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
     /// Whether libcrypto, which shares no code with the encoders here, reads `der` as a certificate
     /// without a fault that this key has signed.
     fileprivate func isCertificate(_ der: [UInt8]) -> Bool {
+        guard case .here(let key, _) = self.place else { return false }
         defer { ERR_clear_error() }
         let read = der.withUnsafeBufferPointer { bytes -> OpaquePointer? in
             var position = bytes.baseAddress
@@ -171,7 +255,7 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
         X509_check_purpose(read, -1, 0)
         let faults = UInt32(EXFLAG_INVALID) | UInt32(EXFLAG_CRITICAL)
         return X509_get_extension_flags(read) & faults == 0 && Self.readsExtensions(of: read)
-            && X509_verify(read, self.key) == 1
+            && X509_verify(read, key) == 1
     }
 
     /// Whether libcrypto finds no fault inside any extension that it knows. What it would print is
@@ -186,22 +270,80 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
         return true
     }
 
-    /// Signs a CRL or an OCSP answer (RFC 5280 5.1, RFC 6960 4.2.1), DER.
+    /// Signs a CRL or an OCSP answer (RFC 5280 5.1, RFC 6960 4.2.1), DER. Blocks while a token is
+    /// at work.
     func sign(_ statement: consuming StatusStatement) throws(FleetError) -> [UInt8] {
-        let scheme = self.scheme
+        let (place, publicKey, scheme) = (self.place, self.publicKey, self.scheme)
         let algorithm = try encodeDER("statement") { try scheme.serialize(into: &$0) }
-        let (key, digest) = (self.key, self.digest)
         let signature = try statement.withSigned { octets throws(FleetError) in
-            try Self.signature(over: octets, key: key, digest: digest)
+            try Self.signature(over: octets, place, by: publicKey, scheme)
+        }
+        return statement.sealed(algorithm: algorithm, signature: signature)
+    }
+
+    /// The same, without a thread that waits for a token.
+    func signSuspending(
+        _ statement: consuming StatusStatement
+    ) async throws(FleetError) -> [UInt8] {
+        guard case .token(let token) = self.place else { return try self.sign(statement) }
+        let (publicKey, scheme) = (self.publicKey, self.scheme)
+        let algorithm = try encodeDER("statement") { try scheme.serialize(into: &$0) }
+        let wish = statement.withSigned { TokenWish(scheme, over: $0) }
+        let signature = try await token.fulfil(wish, by: publicKey.der)
+        try statement.withSigned { octets throws(FleetError) in
+            try Self.check(signature, over: octets, by: publicKey, scheme)
         }
         return statement.sealed(algorithm: algorithm, signature: signature)
     }
 
     private static func signature(
-        over bytes: [UInt8], key: OpaquePointer, digest: OpaquePointer?
+        over bytes: [UInt8], _ place: Place, by publicKey: SubjectKey, _ scheme: SignatureScheme
     ) throws(FleetError) -> [UInt8] {
         try bytes.withUnsafeBufferPointer { bytes throws(FleetError) in
-            try Self.signature(over: bytes, key: key, digest: digest)
+            try Self.signature(over: bytes, place, by: publicKey, scheme)
+        }
+    }
+
+    private static func signature(
+        over bytes: UnsafeBufferPointer<UInt8>, _ place: Place, by publicKey: SubjectKey,
+        _ scheme: SignatureScheme
+    ) throws(FleetError) -> [UInt8] {
+        switch place {
+        case .here(let key, let digest):
+            return try Self.signature(over: bytes, key: key, digest: digest)
+        case .token(let token):
+            let signature = try token.fulfilBlocking(
+                TokenWish(scheme, over: bytes), by: publicKey.der)
+            try Self.check(signature, over: bytes, by: publicKey, scheme)
+            return signature
+        }
+    }
+
+    private static func signatureSuspending(
+        over bytes: [UInt8], _ place: Place, by publicKey: SubjectKey, _ scheme: SignatureScheme
+    ) async throws(FleetError) -> [UInt8] {
+        guard case .token(let token) = place else {
+            return try Self.signature(over: bytes, place, by: publicKey, scheme)
+        }
+        let wish = bytes.withUnsafeBufferPointer { TokenWish(scheme, over: $0) }
+        let signature = try await token.fulfil(wish, by: publicKey.der)
+        try bytes.withUnsafeBufferPointer { bytes throws(FleetError) in
+            try Self.check(signature, over: bytes, by: publicKey, scheme)
+        }
+        return signature
+    }
+
+    /// What a token gives is believed once it verifies: nothing leaves that another key signed, or
+    /// that a fault in the token spoilt, which may tell its key to whoever reads it.
+    private static func check(
+        _ signature: [UInt8], over bytes: UnsafeBufferPointer<UInt8>, by publicKey: SubjectKey,
+        _ scheme: SignatureScheme
+    ) throws(FleetError) {
+        do throws(SignatureCheck.Refusal) {
+            try SignatureCheck(scheme)
+                .verify(signature[...], over: ArraySlice(bytes), by: publicKey)
+        } catch {
+            throw TokenFailure(.failed, error.reason).asFleetError
         }
     }
 

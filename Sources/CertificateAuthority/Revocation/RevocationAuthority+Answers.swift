@@ -42,21 +42,24 @@ extension RevocationAuthority {
                 singles.append(.init(certificate: certificate.encoded, standing: standing))
             }
             if let only = singles.first, singles.count == 1, isLoaded || request.nonce == nil {
-                return try self.keptAnswer(on: only)
+                return try await self.keptAnswer(on: only)
             }
             // Nothing of this can be kept for anybody else.
             guard !isLoaded else { return Self.failure(.tryLater) }
             let now = self.clock.now
-            let der = try self.signed(singles, nonce: request.nonce, at: now)
+            let der = try await self.signed(singles, nonce: request.nonce, at: now)
             return PublishedStatement(der: der, thisUpdate: nil, nextUpdate: nil)
         } catch {
-            return Self.failure(error.code == .internalFailure ? .internalError : .tryLater)
+            // A token that is away may be back; nothing else of this kind mends itself.
+            let isLasting =
+                error.code == .internalFailure && error.reason != .authorityKeyUnavailable
+            return Self.failure(isLasting ? .internalError : .tryLater)
         }
     }
 
     private func keptAnswer(
         on single: StatusAnswer.Single
-    ) throws(FleetError) -> PublishedStatement {
+    ) async throws(FleetError) -> PublishedStatement {
         let now = self.clock.now
         if let kept = self.answers.answer(
             on: single.certificate, standing: single.standing, at: now,
@@ -64,14 +67,14 @@ extension RevocationAuthority {
         {
             return kept
         }
-        return try self.keepAnswer(on: single, at: now)
+        return try await self.keepAnswer(on: single, at: now)
     }
 
     private func keepAnswer(
         on single: StatusAnswer.Single, at now: UnixTime
-    ) throws(FleetError) -> PublishedStatement {
+    ) async throws(FleetError) -> PublishedStatement {
         let answer = PublishedStatement(
-            der: try self.signed([single], nonce: nil, at: now),
+            der: try await self.signed([single], nonce: nil, at: now),
             thisUpdate: UnixTime(seconds: now.seconds),
             nextUpdate: UnixTime(seconds: now.seconds + self.settings.lifeSeconds))
         self.answers.keep(answer, on: single.certificate, standing: single.standing)
@@ -88,7 +91,7 @@ extension RevocationAuthority {
             let ageing = self.answers.ageing(olderThan: age, at: now, limit: Self.aheadMax)
             for (certificate, standing) in ageing {
                 let single = StatusAnswer.Single(certificate: certificate, standing: standing)
-                guard (try? self.keepAnswer(on: single, at: now)) != nil else { return }
+                guard (try? await self.keepAnswer(on: single, at: now)) != nil else { return }
             }
             guard ageing.count == Self.aheadMax else { return }
             await Task.yield()
@@ -97,8 +100,8 @@ extension RevocationAuthority {
 
     private func signed(
         _ singles: [StatusAnswer.Single], nonce: [UInt8]?, at now: UnixTime
-    ) throws(FleetError) -> [UInt8] {
-        let responder = try self.currentResponder(at: now)
+    ) async throws(FleetError) -> [UInt8] {
+        let responder = try await self.currentResponder(at: now)
         return try StatusAnswer.successful(
             responder.key.sign(
                 StatusAnswer.statement(
@@ -117,7 +120,7 @@ extension RevocationAuthority {
 
     /// A key of its own, so that the authority's need not be at hand for every question. It lives
     /// in memory only, and its certificate for days.
-    private func currentResponder(at now: UnixTime) throws(FleetError) -> StatusResponder {
+    private func currentResponder(at now: UnixTime) async throws(FleetError) -> StatusResponder {
         // Answers outlive the moment by a life; so must the certificate that they are signed by.
         let needed = now.seconds + self.settings.lifeSeconds
         if let responder = self.responder, responder.certificate.notAfter.seconds > needed {
@@ -128,9 +131,14 @@ extension RevocationAuthority {
         let wanted = self.wantedResponder
         var profile = wanted
         profile.validitySeconds += 2 * self.settings.lifeSeconds
-        let issued = try self.authority.sign(
-            self.authority.prepare(
+        let authority = SigningAuthority(sharing: self.authority)
+        let issued = try await authority.signSuspending(
+            authority.prepare(
                 profile, subject: nil, key: key.publicKey, at: now, entropy: self.entropy))
+        // Another question may have had one made while a token was at work on this.
+        if let responder = self.responder, responder.certificate.notAfter.seconds > needed {
+            return responder
+        }
         let made = StatusResponder(
             key: key, certificate: try CertificateFacts(pem: issued.pem), profile: wanted)
         self.responder = made

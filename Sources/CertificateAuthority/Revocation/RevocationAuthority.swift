@@ -151,7 +151,8 @@ package actor RevocationAuthority: RevocationPublisher {
             body.append(entries)
             last = entries.count == Self.entriesPerRead ? entries.last : nil
         } while last != nil
-        let der = try self.authority.key.sign(body.statement())
+        let key = SigningKey(sharing: self.authority.key)
+        let der = try await key.signSuspending(body.statement())
         return PublishedStatement(der: der, thisUpdate: thisUpdate, nextUpdate: nextUpdate)
     }
 

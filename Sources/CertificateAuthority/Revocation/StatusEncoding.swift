@@ -154,7 +154,7 @@ enum StatusDER {
 
 /// What an authority says of certificates' standing: the bytes to sign of a CRL or an OCSP answer.
 /// Only this module's encoders make one, so that the signing function takes nothing else.
-struct StatusStatement: ~Copyable {
+struct StatusStatement: ~Copyable, Sendable {
     /// From `start` what is signed, and before it room for the outer SEQUENCE's header.
     private var octets: [UInt8]
     private var start: Int

@@ -29,7 +29,9 @@ struct InitCommand: AsyncParsableCommand {
             CoreFiles.forbid()
             let initialization = try Initialization(settings)
             let report = try await initialization.run(
-                passphrase: try initialization.passphrase(), isRootElsewhere: self.offlineRoot)
+                passphrase: try initialization.passphrase(),
+                pin: try TokenParts.pin(settings, initialization.installation),
+                isRootElsewhere: self.offlineRoot)
             if self.json { Terminal.say(report.json) } else { report.tell() }
         } catch { throw Failure.exit(error) }
     }

@@ -31,9 +31,11 @@ struct ServeCommand: AsyncParsableCommand {
     private static func compose(
         _ settings: ResolvedSettings
     ) async throws(FleetError) -> Composition {
-        let passphrase = try PassphraseSource(settings, Installation(settings)).read()
+        let installation = Installation(settings)
+        let passphrase = try PassphraseSource(settings, installation).read()
         return try await Composition(
-            settings, logger: ServiceProcess.logger(), passphrase: passphrase)
+            settings, logger: ServiceProcess.logger(), passphrase: passphrase,
+            pin: try TokenParts.pin(settings, installation))
     }
 
     /// Before any file is asked for: a folder where nothing was made has one remedy.

@@ -45,8 +45,9 @@ struct UpCommand: AsyncParsableCommand {
         let initialization = try Initialization(settings)
         // Read once: it is taken out of the environment, and a descriptor has one reading.
         let passphrase = try initialization.passphrase()
-        try await initialization.run(passphrase: passphrase).tell()
+        let pin = try TokenParts.pin(settings, initialization.installation)
+        try await initialization.run(passphrase: passphrase, pin: pin).tell()
         return try await Composition(
-            settings, logger: ServiceProcess.logger(), passphrase: passphrase)
+            settings, logger: ServiceProcess.logger(), passphrase: passphrase, pin: pin)
     }
 }

@@ -64,11 +64,11 @@ struct ResolvedSettings: Sendable {
         }
     }
 
-    /// Read elsewhere: the passphrase itself is no setting, so that nothing ever prints it, and
-    /// crash points belong to tests.
+    /// Read elsewhere: the passphrase and the PIN themselves are no settings, so that nothing ever
+    /// prints them, and crash points belong to tests.
     private static let otherEnvironmentNames = [
-        PassphraseSource.environmentName, "SLIPWAY_CONFIG", "SLIPWAY_CRASH_AT",
-        "SLIPWAY_CRASH_AFTER",
+        PassphraseSource.environmentName, PassphraseSource.pinEnvironmentName, "SLIPWAY_CONFIG",
+        "SLIPWAY_CRASH_AT", "SLIPWAY_CRASH_AFTER",
     ]
 
     private static func inMemory(_ values: [String: String]) -> InMemoryProvider {

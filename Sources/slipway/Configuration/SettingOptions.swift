@@ -82,6 +82,18 @@ struct SettingOptions: ParsableArguments {
     var pkiPassphraseFile: String?
     @Option(help: "A descriptor to read the passphrase from")
     var pkiPassphraseDescriptor: String?
+    @Option(help: "The PKCS#11 module of CA keys by URI")
+    var pkiTokenModule: String?
+    @Option(help: "Providers of OpenSSL for CA keys by URI, comma-separated")
+    var pkiTokenProviders: String?
+    @Option(help: "A file with the PIN of the tokens that hold CA keys")
+    var pkiTokenPinFile: String?
+    @Option(help: "A descriptor to read the PIN from")
+    var pkiTokenPinDescriptor: String?
+    @Option(help: "Variables that a token's process inherits, comma-separated")
+    var pkiTokenEnvironment: String?
+    @Option(help: "Milliseconds for a token to sign")
+    var pkiTokenDeadlineMilliseconds: String?
     @Option(help: "Database, socket and run-time files")
     var dataDirectory: String?
     @Option(help: "Templates loaded at start")
@@ -165,6 +177,12 @@ struct SettingOptions: ParsableArguments {
             "est.port": self.estPort, "est.template": self.estTemplate,
             "pki.directory": self.pkiDirectory, "pki.passphraseFile": self.pkiPassphraseFile,
             "pki.passphraseDescriptor": self.pkiPassphraseDescriptor,
+            "pki.tokenModule": self.pkiTokenModule,
+            "pki.tokenProviders": self.pkiTokenProviders,
+            "pki.tokenPinFile": self.pkiTokenPinFile,
+            "pki.tokenPinDescriptor": self.pkiTokenPinDescriptor,
+            "pki.tokenEnvironment": self.pkiTokenEnvironment,
+            "pki.tokenDeadlineMilliseconds": self.pkiTokenDeadlineMilliseconds,
             "data.directory": self.dataDirectory,
             "templates.directory": self.templatesDirectory,
             "templates.bodyBytesMax": self.templatesBodyBytesMax,

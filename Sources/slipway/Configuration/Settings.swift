@@ -95,6 +95,25 @@ enum Settings {
         Setting(
             "pki.passphraseDescriptor", .descriptor, default: "",
             "a file descriptor to read the passphrase from; empty: none"),
+        Setting(
+            "pki.tokenModule", .path, default: "",
+            "the PKCS#11 module of CA keys by URI; empty: as OpenSSL's engine is configured"),
+        Setting(
+            "pki.tokenProviders", .list, default: "",
+            "providers of OpenSSL that CA keys by URI are opened with; empty: its engines"),
+        Setting(
+            "pki.tokenPinFile", .path, default: "",
+            "a file with the PIN of the tokens that hold CA keys; empty: none"),
+        Setting(
+            "pki.tokenPinDescriptor", .descriptor, default: "",
+            "a file descriptor to read the PIN from; empty: none"),
+        Setting(
+            "pki.tokenEnvironment", .list,
+            default: "SOFTHSM2_CONF,OPENSSL_CONF,OPENSSL_ENGINES,OPENSSL_MODULES",
+            "variables that the process which speaks with a token inherits; no others"),
+        Setting(
+            "pki.tokenDeadlineMilliseconds", .integer(100...60_000), default: "5000",
+            "time for a token to sign; then its process is killed and the request told to retry"),
         Setting("data.directory", .path, default: "var", "database, socket and run-time files"),
         Setting("templates.directory", .path, default: "Templates", "templates loaded at start"),
         Setting(

@@ -6,6 +6,8 @@ import JSON
 /// The authorities of an installation as they lie in `pki/`.
 struct AuthorityFolder: Sendable {
     let installation: Installation
+    /// Whoever opens keys brings them.
+    var tokens: Tokens?
 
     /// Nothing has been made here yet, as far as this folder knows.
     var isUnfounded: Bool { !PrivateFile.exists(self.installation.authorities) }
@@ -134,7 +136,15 @@ struct AuthorityFolder: Sendable {
             replaces: entry.replaces, isRetired: entry.retiredAt != nil)
     }
 
-    /// - Throws: `FleetError.invalidRequest` naming the file, and what is wrong with it.
+    func token(at uri: KeyURI) throws(FleetError) -> TokenSigner {
+        guard let tokens = self.tokens else {
+            throw FleetError(.internalFailure, "a key on a token was asked for without tokens")
+        }
+        return try tokens.signer(for: uri)
+    }
+
+    /// - Throws: `FleetError.invalidRequest` naming the file, and what is wrong with it. A token is
+    ///   asked for nothing: where it is lost, whoever is to be signed for is told.
     func open(
         _ entry: AuthorityManifest.Entry, _ passphrase: Secret<WipedBytes>
     ) throws(FleetError) -> SigningAuthority {
@@ -144,6 +154,14 @@ struct AuthorityFolder: Sendable {
             decoding: try PrivateFile.read(
                 certificate, as: "the certificate of the \(entry.role.rawValue) CA"),
             as: UTF8.self)
+        if let uri = entry.keyURI {
+            do throws(FleetError) {
+                return try AuthorityCeremony.open(
+                    certificatePEM: certificatePEM, token: self.token(at: uri))
+            } catch {
+                throw FleetError(.invalidRequest, "'\(certificate)': \(error.message)")
+            }
+        }
         let keyPEM = String(
             decoding: try PrivateFile.read(key, as: "the key of the \(entry.role.rawValue) CA"),
             as: UTF8.self)

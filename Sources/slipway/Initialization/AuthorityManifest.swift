@@ -5,7 +5,7 @@ import JSON
 import Policies
 
 /// `pki/authorities.json`: which authorities there are, and what each is for. Their keys and
-/// certificates lie beside it, as `NAME.key` and `NAME.pem`.
+/// certificates lie beside it, as `NAME.key` and `NAME.pem`; a key on a token is named in it.
 struct AuthorityManifest: Sendable {
     struct Entry: Hashable, Sendable {
         let name: String
@@ -18,6 +18,8 @@ struct AuthorityManifest: Sendable {
         var retiredAt: UnixTime?
         /// There is a key and a request; the certificate is to come from the root.
         var isAwaited = false
+        /// Where the key is; nil: in its file.
+        var keyURI: KeyURI?
     }
 
     static let entriesMax = 64
@@ -100,6 +102,7 @@ struct AuthorityManifest: Sendable {
                     if let name = entry.replaces { object["replaces"] = .string(name) }
                     if let end = entry.retiredAt { object["retired"] = .string(end.description) }
                     if entry.isAwaited { object["awaited"] = true }
+                    if let uri = entry.keyURI { object["key"] = .string(uri.text) }
                     return .object(object)
                 })
         ])
@@ -135,7 +138,7 @@ struct AuthorityManifest: Sendable {
     }
 
     private static func entry(_ value: JSONValue) throws(FleetError) -> Entry {
-        let known = ["name", "role", "for", "from", "replaces", "retired", "awaited"]
+        let known = ["name", "role", "for", "from", "replaces", "retired", "awaited", "key"]
         guard let object = value.objectValue, object.keys.allSatisfy(known.contains),
             let name = object["name"]?.stringValue,
             let role = object["role"]?.stringValue.flatMap(Authority.Role.init(rawValue:)),
@@ -165,8 +168,11 @@ struct AuthorityManifest: Sendable {
             }
             entry.isAwaited = flag
         }
-        guard role == .issuing || object.count == 2 else {
-            throw FleetError(.invalidRequest, "a root has a name and a role, and nothing else")
+        if let value = object["key"] { entry.keyURI = try KeyURI(value.stringValue ?? "") }
+        guard role == .issuing || object.count == (entry.keyURI == nil ? 2 : 3) else {
+            throw FleetError(
+                .invalidRequest,
+                "a root has a name, a role and where its key is on a token, and nothing else")
         }
         return entry
     }

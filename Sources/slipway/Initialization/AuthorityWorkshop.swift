@@ -6,6 +6,8 @@ import Foundation
 struct AuthorityOrder: Sendable {
     let name: String
     var key = AuthorityKeyKind.p256
+    /// A key that is on a token already; nil: one is made and lies in `pki/`.
+    var keyURI: KeyURI?
     var uses: Set<AuthorityUse> = []
     /// With the authority's own subject.
     var profile: CertificateProfile
@@ -41,10 +43,17 @@ struct AuthorityWorkshop: Sendable {
             throw FleetError(
                 .invalidRequest, "the first root is called root-ca: devices find it by that name")
         }
-        try manifest.add(AuthorityManifest.Entry(name: order.name, role: .root))
+        try manifest.add(
+            AuthorityManifest.Entry(name: order.name, role: .root, keyURI: order.keyURI))
         try self.refuseTaken(order.name)
         try self.refuseSameSubject(
             order.profile.subject.description, in: manifest, except: order.name)
+        if let uri = order.keyURI {
+            let certificate = try AuthorityCeremony.root(
+                order.profile, signing: try self.key(at: uri, for: order.name, in: manifest),
+                self.circumstances)
+            return try self.keep(certificate, of: order, manifest)
+        }
         let made = try AuthorityCeremony.root(
             order.profile, key: order.key, passphrase: self.passphrase, self.circumstances)
         try self.folder.pair(order.name).create(
@@ -67,6 +76,12 @@ struct AuthorityWorkshop: Sendable {
         try self.refuseSameSubject(
             order.profile.subject.description, in: manifest, except: order.name)
         let signer = try self.folder.open(root, self.passphrase)
+        if let uri = order.keyURI {
+            let key = try self.key(at: uri, for: order.name, in: manifest)
+            let certificate = try AuthorityCeremony.issuingAuthority(
+                under: signer, order.profile, for: key, self.circumstances)
+            return try self.keep(certificate, of: order, manifest)
+        }
         let made = try AuthorityCeremony.issuingAuthority(
             under: signer, order.profile, key: order.key, passphrase: self.passphrase,
             self.circumstances)
@@ -76,13 +91,39 @@ struct AuthorityWorkshop: Sendable {
         return made.certificate
     }
 
+    /// A key on a token, which has signed once and is no other authority's: two of one key could
+    /// not be told apart by whoever follows the chain.
+    private func key(
+        at uri: KeyURI, for name: String, in manifest: AuthorityManifest
+    ) throws(FleetError) -> SigningKey {
+        let key = try SigningKey(asking: self.folder.token(at: uri))
+        for entry in manifest.roots + manifest.issuing where entry.name != name {
+            guard try self.folder.certificate(entry).publicKey != key.publicKey.fingerprint else {
+                throw FleetError(
+                    .alreadyExists,
+                    "the key at '\(uri)' is that of '\(entry.name)': make another on the token")
+            }
+        }
+        return key
+    }
+
+    private func keep(
+        _ certificate: CertificateFacts, of order: AuthorityOrder, _ manifest: AuthorityManifest
+    ) throws(FleetError) -> CertificateFacts {
+        try PrivateFile.create(
+            self.folder.installation.authorityCertificate(order.name), certificate.pem.utf8)
+        try self.folder.write(manifest)
+        return certificate
+    }
+
     private func entry(
         _ order: AuthorityOrder, in manifest: AuthorityManifest
     ) -> AuthorityManifest.Entry {
         let isFirst = manifest.entries.allSatisfy { $0.uses.isDisjoint(with: order.uses) }
         return AuthorityManifest.Entry(
             name: order.name, role: .issuing, uses: order.uses,
-            begin: order.begin ?? (isFirst ? nil : self.clock.now), replaces: order.replaces)
+            begin: order.begin ?? (isFirst ? nil : self.clock.now), replaces: order.replaces,
+            keyURI: order.keyURI)
     }
 
     // MARK: A root that is elsewhere
@@ -94,6 +135,12 @@ struct AuthorityWorkshop: Sendable {
         entry.isAwaited = true
         try manifest.add(entry)
         try self.refuseTaken(order.name)
+        if let uri = order.keyURI {
+            let key = try self.key(at: uri, for: order.name, in: manifest)
+            try PrivateFile.create(
+                file, AuthorityRequest.pem(subject: order.profile.subject, key: key).utf8)
+            return try self.folder.write(manifest)
+        }
         let made = try AuthorityCeremony.request(
             subject: order.profile.subject, key: order.key, passphrase: self.passphrase)
         try PrivateFile.create(file, made.requestPEM.utf8)
@@ -172,19 +219,29 @@ struct AuthorityWorkshop: Sendable {
         _ certificate: CertificateFacts, in manifest: AuthorityManifest
     ) throws(FleetError) -> AuthorityManifest.Entry {
         for entry in manifest.awaited {
-            let file = self.folder.installation.authorityKey(entry.name)
-            let pem = String(
-                decoding: try PrivateFile.read(file, as: "the CA's key"), as: UTF8.self)
-            let key: SigningKey
-            do { key = try SigningKey(encryptedPEM: pem, passphrase: self.passphrase) } catch {
-                throw FleetError(.invalidRequest, "'\(file)': \(error)")
-            }
-            if key.publicKey.fingerprint == certificate.publicKey { return entry }
+            if try self.publicKey(of: entry) == certificate.publicKey { return entry }
         }
         throw FleetError(
             .notFound,
             "no certificate of this key is awaited here (\(certificate.subject.clipped)): "
                 + "'slipway ca create NAME --request-out FILE' makes a request")
+    }
+
+    private func publicKey(
+        of entry: AuthorityManifest.Entry
+    ) throws(FleetError) -> PublicKeyFingerprint {
+        if let uri = entry.keyURI {
+            return try SigningKey(asking: self.folder.token(at: uri)).publicKey.fingerprint
+        }
+        let file = self.folder.installation.authorityKey(entry.name)
+        let pem = String(
+            decoding: try PrivateFile.read(file, as: "the CA's key"), as: UTF8.self)
+        do {
+            return try SigningKey(encryptedPEM: pem, passphrase: self.passphrase)
+                .publicKey.fingerprint
+        } catch {
+            throw FleetError(.invalidRequest, "'\(file)': \(error)")
+        }
     }
 
     private static func checkIssuing(

@@ -12,8 +12,12 @@ struct Ceremony: Sendable {
     let entropy: any Entropy
     /// The root is made and kept on another machine.
     var isRootElsewhere = false
+    /// Where keys are that lie in no file.
+    var tokens: Tokens?
 
-    private var folder: AuthorityFolder { AuthorityFolder(installation: self.installation) }
+    private var folder: AuthorityFolder {
+        AuthorityFolder(installation: self.installation, tokens: self.tokens)
+    }
 
     /// What was made now, file by file; empty where everything was there.
     func run() throws(FleetError) -> [String] {
@@ -97,7 +101,8 @@ struct Ceremony: Sendable {
     /// A standard issuing CA that has vanished whole is made anew, as the list promises it.
     private func finishStandard() throws(FleetError) -> [String] {
         let manifest = try self.folder.manifest()
-        guard manifest["issuing-ca"]?.isAwaited == false else { return [] }
+        guard let issuing = manifest["issuing-ca"], !issuing.isAwaited, issuing.keyURI == nil
+        else { return [] }
         return try self.makeStandard()
     }
 

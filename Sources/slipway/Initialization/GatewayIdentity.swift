@@ -41,6 +41,12 @@ struct GatewayIdentity: Sendable {
         let certificate: IssuedCertificate
         /// With its issuer's, so that a client needs the root alone.
         let chain: String
+
+        fileprivate init(_ identity: AuthorityCeremony.MadeIdentity, _ issuer: IssuingAuthority) {
+            self.key = identity.privateKeyPEM
+            self.certificate = identity.certificate
+            self.chain = identity.certificate.pem + issuer.certificate.pem
+        }
     }
 
     func make(
@@ -49,8 +55,16 @@ struct GatewayIdentity: Sendable {
         let (profile, issuer) = try self.issuer(profiles, of: authorities)
         let identity = try AuthorityCeremony.identity(
             under: issuer.authority, profile, self.circumstances)
-        return Made(
-            key: identity.privateKeyPEM, certificate: identity.certificate,
-            chain: identity.certificate.pem + issuer.certificate.pem)
+        return Made(identity, issuer)
+    }
+
+    /// The same for a service, which has no thread to wait for a token with.
+    func makeSuspending(
+        _ profiles: CertificateProfiles, of authorities: IssuingAuthorities
+    ) async throws(FleetError) -> Made {
+        let (profile, issuer) = try self.issuer(profiles, of: authorities)
+        let identity = try await AuthorityCeremony.identity(
+            under: issuer, profile, self.circumstances)
+        return Made(identity, issuer)
     }
 }

@@ -86,7 +86,7 @@ struct Initialization: Sendable {
     }
 
     func run(
-        passphrase: Secret<WipedBytes>, isRootElsewhere: Bool = false
+        passphrase: Secret<WipedBytes>, pin: Secret<WipedBytes>?, isRootElsewhere: Bool = false
     ) async throws(FleetError) -> Report {
         let clock = SystemClock()
         let entropy = SystemEntropy()
@@ -106,7 +106,8 @@ struct Initialization: Sendable {
         let ceremony = Ceremony(
             installation: self.installation, gatewayNames: GatewayIdentity.names(self.settings),
             profiles: try folder.load(), passphrase: passphrase, clock: clock, entropy: entropy,
-            isRootElsewhere: isRootElsewhere)
+            isRootElsewhere: isRootElsewhere,
+            tokens: try TokenParts.tokens(self.settings, self.installation, pin: pin))
         made += try ceremony.run()
         let manifest = try AuthorityFolder(installation: self.installation).manifest()
         if manifest.issuing.isEmpty, let awaited = manifest.awaited.first {

@@ -91,8 +91,12 @@ struct CeremonyFile: Sendable {
             }
         }
         var order = AuthorityOrder(
-            name: name, key: try fields.choice(key, "key", among: AuthorityKeyKind.allCases),
-            profile: profile)
+            name: name, profile: profile)
+        if key.contains(":") {
+            order.keyURI = try fields.at("key") { () throws(FleetError) in try KeyURI(key) }
+        } else {
+            order.key = try fields.choice(key, "key", among: AuthorityKeyKind.allCases)
+        }
         order.uses = try fields.at("for") { () throws(FleetError) in
             try Set<AuthorityUse>(
                 words: try fields.texts("for", max: AuthorityUse.allCases.count) ?? [])
@@ -123,9 +127,11 @@ struct RootCeremony: Sendable {
         var steps: [JSONValue] = []
         var root: CertificateFacts?
         for item in self.file.items {
+            var order = item.order
+            // A rehearsal has keys of its own, and those on tokens are not for practising.
+            if self.isRehearsal { order.keyURI = nil }
             let made =
-                item.isRoot
-                ? try self.workshop.makeRoot(item.order) : try self.workshop.create(item.order)
+                item.isRoot ? try self.workshop.makeRoot(order) : try self.workshop.create(order)
             steps.append(try self.step(item, made, issuer: root ?? made))
             if item.isRoot { root = made }
         }
@@ -147,9 +153,18 @@ struct RootCeremony: Sendable {
         let installation = self.workshop.folder.installation
         let order = item.order
         let findings = CertificateLint.findings(in: made, issuedBy: issuer)
+        var files: JSONObject = [
+            "\(order.name).pem": .string(
+                try Self.digest(installation.authorityCertificate(order.name)))
+        ]
+        if order.keyURI == nil || self.isRehearsal {
+            files["\(order.name).key"] = .string(
+                try Self.digest(installation.authorityKey(order.name)))
+        }
         return .object([
             "made": .string(item.isRoot ? "root" : "issuing"), "name": .string(order.name),
-            "subject": .string(made.subject), "keyType": .string(order.key.rawValue),
+            "subject": .string(made.subject),
+            "keyType": .string(order.keyURI?.text ?? order.key.rawValue),
             "for": .array(order.uses.words.map { .string($0) }),
             "notBefore": .string(made.notBefore.description),
             "notAfter": .string(made.notAfter.description),
@@ -157,12 +172,7 @@ struct RootCeremony: Sendable {
             "certificateSHA256": .string(made.id.rawValue),
             "publicKeySHA256": .string(made.publicKey.rawValue),
             "issuerSHA256": .string(issuer.id.rawValue),
-            "files": .object([
-                "\(order.name).pem": .string(
-                    try Self.digest(installation.authorityCertificate(order.name))),
-                "\(order.name).key": .string(
-                    try Self.digest(installation.authorityKey(order.name))),
-            ]),
+            "files": .object(files),
             "lint": .array(findings.map { .string($0) }),
         ])
     }

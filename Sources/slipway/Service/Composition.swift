@@ -16,6 +16,7 @@ struct Composition: Sendable {
     let installation: Installation
     let realm: Realm
     let store: SQLiteFleetStore
+    let tokens: WatchedTokens
     let issuer: Issuer
     let keyPairs: KeyPairPools
     let hooks: HookPool
@@ -39,20 +40,20 @@ struct Composition: Sendable {
     private static let reservedInFlightMore = 1024
 
     init(
-        _ settings: ResolvedSettings, logger: Logger, passphrase: Secret<WipedBytes>
+        _ settings: ResolvedSettings, logger: Logger, passphrase: Secret<WipedBytes>,
+        pin: Secret<WipedBytes>?
     ) async throws(FleetError) {
         let files = try OpenFiles.raise()
         let installation = Installation(settings)
-        let clock = SystemClock()
-        let entropy = SystemEntropy()
+        let (clock, entropy) = (SystemClock(), SystemEntropy())
         let realm = try Realm(
             region: settings.text("realm.region"), account: settings.text("realm.account"))
         self.settings = settings
         self.installation = installation
         self.realm = realm
         self.logger = logger
-
-        let authorities = try AuthorityFolder(installation: installation).openIssuing(passphrase)
+        self.tokens = try WatchedTokens(settings, installation, pin: pin, logger: logger)
+        let authorities = try Self.authorities(installation, self.tokens, passphrase)
         let profiles = try ProfileFolder(settings, installation).load()
         try profiles.check(against: authorities)
         let issuer = try Issuer(
@@ -118,6 +119,13 @@ struct Composition: Sendable {
         ports.signing = Provisioner.Signing(
             signer: webhooks, inspector: ForeignCertificateInspector())
         return ports
+    }
+
+    private static func authorities(
+        _ installation: Installation, _ tokens: WatchedTokens, _ passphrase: Secret<WipedBytes>
+    ) throws(FleetError) -> IssuingAuthorities {
+        try AuthorityFolder(installation: installation, tokens: tokens.tokens)
+            .openIssuing(passphrase)
     }
 
     private static func load(
@@ -291,6 +299,7 @@ struct Composition: Sendable {
         await self.webhooks.shutdown()
         await self.hooks.shutdown()
         self.keyPairs.shutdown()
+        self.tokens.tokens.close()
         self.access.log.close()
         self.attempts.close()
         self.connections.close()

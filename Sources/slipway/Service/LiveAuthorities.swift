@@ -32,6 +32,8 @@ actor LiveAuthorities {
     private var profiles: CertificateProfiles
     /// The certificate that TLS shows; nil before this was first asked.
     private var shown: CertificateID?
+    /// A token may be at work on the gateway's certificate; a second one is not made beside it.
+    private var isKeeping = false
 
     init(
         _ composition: Composition, identity: ControlServer.TLSIdentity, trust: ESTTrust
@@ -43,7 +45,9 @@ actor LiveAuthorities {
     }
 
     private var folder: AuthorityFolder {
-        AuthorityFolder(installation: self.composition.installation)
+        AuthorityFolder(
+            installation: self.composition.installation,
+            tokens: self.composition.tokens.tokens)
     }
 
     // MARK: Authorities
@@ -73,6 +77,9 @@ actor LiveAuthorities {
         let (settings, installation) = (self.composition.settings, self.composition.installation)
         let manifest = try self.folder.manifest()
         let passphrase = try PassphraseSource(settings, installation).readAgain()
+        if let source = PassphraseSource(pinOf: settings, installation), source.liesInFile {
+            self.composition.tokens.tokens.use(pin: try source.read())
+        }
         let authorities = try self.folder.openIssuing(passphrase)
         let profiles = try ProfileFolder(settings, installation).load()
         try profiles.check(against: authorities)
@@ -125,6 +132,9 @@ actor LiveAuthorities {
     }
 
     private func keepGatewayOnce() async throws(FleetError) {
+        guard !self.isKeeping else { return }
+        self.isKeeping = true
+        defer { self.isKeeping = false }
         let (installation, store) = (self.composition.installation, self.composition.store)
         try self.folder.pair("gateway").finishReplacing()
         // The chain's first; `read` gives one at least.
@@ -136,7 +146,7 @@ actor LiveAuthorities {
         }
         let status = try await store.load([.certificate(present.id)])
             .certificate(present.id)?.status
-        guard let made = try self.madeAnew(issued, status) else {
+        guard let made = try await self.madeAnew(issued, status) else {
             try await self.enter(issued, after: nil, because: nil)
             return try self.show(present.id)
         }
@@ -161,7 +171,9 @@ actor LiveAuthorities {
 
     private func madeAnew(
         _ present: IssuedCertificate, _ status: Certificate.Status?
-    ) throws(FleetError) -> (issued: IssuedCertificate, occasion: GatewayCertificate.Occasion)? {
+    ) async throws(FleetError) -> (
+        issued: IssuedCertificate, occasion: GatewayCertificate.Occasion
+    )? {
         let now = self.composition.clock.now
         let authorities = self.composition.issuer.authorities
         let identity = GatewayIdentity(
@@ -172,7 +184,7 @@ actor LiveAuthorities {
             present, status: status,
             isOfCurrentIssuer: issuer.certificate.id == present.issuerID, at: now)
         guard let occasion else { return nil }
-        let made = try identity.make(self.profiles, of: authorities)
+        let made = try await identity.makeSuspending(self.profiles, of: authorities)
         // A command that is at work in the folder comes first.
         let lock = try PrivateFile.lock(self.composition.installation.pki)
         defer { close(lock) }

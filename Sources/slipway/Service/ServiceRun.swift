@@ -87,6 +87,7 @@ struct ServiceRun: Sendable {
             .init(service: Sweeping(composition: composition)),
             .init(service: ClockWatching(provisioner: composition.provisioner)),
             .init(service: GatewayKeeping(live: live)),
+            .init(service: TokenKeeping(tokens: composition.tokens)),
             .init(
                 service: RenewalRetiring(
                     retirement: composition.retirement, store: composition.store,
@@ -179,6 +180,7 @@ struct ServiceRun: Sendable {
             "clonesSighted": .int(counters.clonesSighted),
             "reservedRequests": .int(counters.reservedRequests),
             "revocation": Self.revocation(counters.revocationTimes, composition.canary),
+            "tokens": composition.tokens.json(composition.issuer.authorities),
             "keyPairsReady": .int(composition.keyPairs.standard.readyCount),
             "keyPairsWaiting": .int(composition.keyPairs.standard.waitingCount),
             "keyPairsDepth": .int(composition.settings.integer("keys.ready")),

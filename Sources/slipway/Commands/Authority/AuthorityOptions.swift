@@ -8,6 +8,14 @@ extension AuthorityUse: ExpressibleByArgument {}
 
 /// How an authority's certificate is to be made, where it is not as `pki/profiles/ca.yaml` has it.
 struct AuthorityOptions: ParsableArguments {
+    @Option(
+        help: """
+            Where its key is on a token, such as 'pkcs11:token=slipway;object=device-ca'; else a \
+            key is made and kept encrypted in pki/
+            """)
+    var key: String?
+    @Option(help: "Of the key that is made: p-256, p-384, rsa-3072, rsa-4096 or ed25519")
+    var keyType: AuthorityKeyKind?
     @Option(help: "Its subject, such as 'CN=Acme Device CA,O=Acme'")
     var subject: String?
     @Option(help: "How many days it is valid; never beyond its root's end")
@@ -21,6 +29,16 @@ struct AuthorityOptions: ParsableArguments {
             for each
             """)
     var nameConstraints: [String] = []
+
+    /// Puts into `order` what was asked for of the key.
+    func choose(for order: inout AuthorityOrder) throws(FleetError) {
+        guard self.key == nil || self.keyType == nil else {
+            throw FleetError(
+                .invalidRequest, "--key names a key that is there: --key-type does not go with it")
+        }
+        order.key = self.keyType ?? .p256
+        if let text = self.key { order.keyURI = try KeyURI(text) }
+    }
 
     /// `base` with what was asked for.
     func profile(
@@ -81,8 +99,12 @@ struct AuthorityDesk {
             AuthorityDesk(
                 installation: installation,
                 workshop: AuthorityWorkshop(
-                    folder: AuthorityFolder(installation: installation), passphrase: passphrase,
-                    clock: SystemClock()), profiles: try folder.load()))
+                    folder: AuthorityFolder(
+                        installation: installation,
+                        tokens: try TokenParts.tokens(
+                            settings, installation,
+                            pin: try TokenParts.pin(settings, installation))),
+                    passphrase: passphrase, clock: SystemClock()), profiles: try folder.load()))
     }
 
     /// The last step of what changes the list: a service that runs reads it anew.

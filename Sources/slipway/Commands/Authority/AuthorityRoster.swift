@@ -52,6 +52,13 @@ struct AuthorityRoster {
         self.uses.first { $0.value.name == name }?.key
     }
 
+    /// Name and URI of each key that is on a token, by name.
+    var keysOnTokens: [(name: String, uri: KeyURI)] {
+        self.uses.values.compactMap { use in
+            use.entry.keyURI.map { (name: use.name, uri: $0) }
+        }.sorted { $0.name < $1.name }
+    }
+
     func current(_ use: AuthorityUse) -> Use? {
         self.uses.values.first { $0.current.contains(use) }
     }
@@ -70,6 +77,7 @@ struct AuthorityRoster {
             if let begin = use.entry.begin { object["from"] = .string(begin.description) }
             if let name = use.entry.replaces { object["replaces"] = .string(name) }
             if let end = use.entry.retiredAt { object["retired"] = .string(end.description) }
+            if let uri = use.entry.keyURI { object["key"] = .string(uri.text) }
         }
         object["subject"] = .string(authority.subject)
         object["publicKeySHA256"] = .string(authority.publicKey.rawValue)

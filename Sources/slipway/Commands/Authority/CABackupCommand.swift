@@ -11,7 +11,8 @@ extension CACommand {
                 slipway ca backup --to /media/safe/ca-backup
 
                 Keys are copied as they lie there, encrypted; the passphrase is not copied, and \
-                belongs in another safe. A root key that is kept elsewhere is not missed. To \
+                belongs in another safe. A root key that is kept elsewhere is not missed, and of a \
+                key on a token only the URI is copied: save it with the token's own means. To \
                 restore, copy the files back into pki/.
                 """)
 
@@ -26,7 +27,8 @@ extension CACommand {
                 guard !PrivateFile.exists(target) else {
                     throw FleetError(.alreadyExists, "'\(target)' is there: name a new folder")
                 }
-                let files = try Self.files(of: installation)
+                let manifest = try AuthorityFolder(installation: installation).manifest()
+                let files = try Self.files(of: installation, manifest)
                 try PrivateFile.makeFolder(target)
                 do throws(FleetError) {
                     try PrivateFile.makeFolder("\(target)/profiles")
@@ -41,19 +43,23 @@ extension CACommand {
                 for (name, _) in files { Terminal.say(name) }
                 Terminal.say(
                     "\(files.count) files are in '\(target)'; the passphrase is not among them")
+                for entry in manifest.entries {
+                    guard let uri = entry.keyURI else { continue }
+                    Terminal.say("the key of \(entry.name) is not among them: it is on \(uri)")
+                }
             } catch { throw Failure.exit(error) }
         }
 
         /// The list, every pair and the profiles, read whole before anything is written; roots'
         /// keys only where they are.
         private static func files(
-            of installation: Installation
+            of installation: Installation, _ manifest: AuthorityManifest
         ) throws(FleetError) -> [(name: String, bytes: [UInt8])] {
-            let manifest = try AuthorityFolder(installation: installation).manifest()
             var paths = [installation.authorities]
             for entry in manifest.entries {
                 let key = installation.authorityKey(entry.name)
                 if !entry.isAwaited { paths.append(installation.authorityCertificate(entry.name)) }
+                guard entry.keyURI == nil else { continue }
                 if entry.role == .issuing || PrivateFile.exists(key) { paths.append(key) }
             }
             var files: [(name: String, bytes: [UInt8])] = []

@@ -61,6 +61,9 @@ extension CACommand {
                 }
                 let header = ["AUTHORITY", "NAME", "ROLE", "STATUS", "SIGNS", "ENDS", "SUBJECT"]
                 for line in Terminal.table([header] + rows) { Terminal.say(line) }
+                for (name, uri) in roster.keysOnTokens {
+                    Terminal.say("the key of \(name) is on a token: \(uri)")
+                }
             } catch { throw Failure.exit(error) }
         }
     }

@@ -13,6 +13,7 @@ extension CACommand {
                 slipway ca create plant-ca --name-constraint permit:name:O=Acme
                 slipway ca create device-ca --for devices --request-out device-ca.csr
                 slipway ca create root-ca --root --key-type rsa-4096 --days 10950
+                slipway ca create device-ca --key 'pkcs11:token=slipway;object=device-ca'
 
                 An issuing CA signs what --for says, from when it is made or from --from on; \
                 without --for, only what a certificate profile or a template names it for. With \
@@ -21,8 +22,6 @@ extension CACommand {
                 """)
 
         @Argument(help: "Its name: a-z, 0-9 and -") var name: String
-        @Option(help: "p-256, p-384, rsa-3072, rsa-4096 or ed25519") var keyType =
-            AuthorityKeyKind.p256
         @Option(name: .customLong("for"), help: "claims, devices or servers; again for each")
         var uses: [AuthorityUse] = []
         @Option(help: "It issues from then on, such as 2027-01-01 or 2027-01-01T06:00:00Z")
@@ -65,8 +64,9 @@ extension CACommand {
             }
             let base = self.root ? CertificateProfile.rootAuthority : desk.profiles.authority
             var order = AuthorityOrder(
-                name: self.name, key: self.keyType, uses: Set(self.uses),
+                name: self.name, uses: Set(self.uses),
                 profile: try self.options.profile(base, named: self.name))
+            try self.options.choose(for: &order)
             order.begin = try self.from.map { text throws(FleetError) in
                 try AuthorityManifest.time(text)
             }

@@ -20,8 +20,6 @@ extension CACommand {
         @Argument(help: "The issuing CA that is followed") var name: String
         @Option(help: "The new one issues from then on; else at once") var from: String?
         @Option(help: "The new one's name; else the old one's with a number") var successor: String?
-        @Option(help: "p-256, p-384, rsa-3072, rsa-4096 or ed25519; else p-256")
-        var keyType = AuthorityKeyKind.p256
         @Option(help: "The root that signs it") var under = "root-ca"
         @Option(help: "Write a request to this new file instead of signing here")
         var requestOut: String?
@@ -72,7 +70,8 @@ extension CACommand {
                 profile.nameConstraints = try certificate.ownNameConstraints()
             }
             var order = AuthorityOrder(
-                name: name, key: self.keyType, uses: old.uses, profile: profile)
+                name: name, uses: old.uses, profile: profile)
+            try self.options.choose(for: &order)
             order.begin = try self.from.map { text throws(FleetError) in
                 try AuthorityManifest.time(text)
             }
