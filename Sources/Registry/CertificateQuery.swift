@@ -33,7 +33,7 @@ package struct CertificateQuery: Hashable, Sendable {
             throw FleetError(
                 .invalidQuery, "--where is longer than \(Self.charactersMax) characters")
         }
-        var words = text.split(separator: " ").map(String.init)[...]
+        var words = try Self.words(of: text)[...]
         while let word = words.popFirst() {
             if word == "issued" {
                 self.terms.append(try Self.issued(&words, at: now))
@@ -44,14 +44,43 @@ package struct CertificateQuery: Hashable, Sendable {
             guard next == "and", !words.isEmpty else {
                 throw FleetError(
                     .invalidQuery,
-                    "'\(next.clipped)' in --where: terms are joined by ' and '; a value holds no "
-                        + "spaces")
+                    "'\(next.clipped)' in --where: terms are joined by ' and '; a value with spaces "
+                        + "is put in double quotes, lot=\"Lot 7\"")
             }
         }
         guard self.count > 0 else {
             throw FleetError(
                 .invalidQuery, "--where names nothing; its fields are \(Self.fields)")
         }
+    }
+
+    /// Parted by spaces, but for those in double quotes; in quotes, a backslash takes the next
+    /// character as it is.
+    private static func words(of text: String) throws(FleetError) -> [String] {
+        var words: [String] = []
+        var word: String?
+        var (isQuoted, isEscaped) = (false, false)
+        for character in text {
+            if isEscaped {
+                word = (word ?? "") + String(character)
+                isEscaped = false
+            } else if isQuoted, character == "\\" {
+                isEscaped = true
+            } else if character == "\"" {
+                isQuoted.toggle()
+                word = word ?? ""
+            } else if character == " ", !isQuoted {
+                if let word { words.append(word) }
+                word = nil
+            } else {
+                word = (word ?? "") + String(character)
+            }
+        }
+        guard !isQuoted else {
+            throw FleetError(.invalidQuery, "a double quote in --where is not closed")
+        }
+        if let word { words.append(word) }
+        return words
     }
 
     /// One filter for each certificate that asked in the claim's name; their finds are disjoint.

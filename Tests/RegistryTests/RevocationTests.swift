@@ -80,7 +80,9 @@ import Testing
         ("claim=line-4 and issued between 14:05 and 15:30", 2),
         ("issued between 25:00 and 26:00", 0), ("weakness=shared-factor and key=0123abcd", 2),
         ("weakness=sharedFactor", 0), ("kind=device and lot=B7", 2), ("kind=thing", 0),
-        ("status=LOST", 0), ("group=pumps and line=a", 2),
+        ("status=LOST", 0), ("group=pumps and line=a", 2), (#"lot="Lot 7""#, 1),
+        (#"lot="Lot 7" and "station=Nest 3""#, 2), (#"lot="Lot 7"#, 0), (#"lot="""#, 0),
+        ("lot=Lot 7", 0), (#"lot="a"#, 0),
     ]) func queryIsReadOrRefused(text: String, terms: Int) throws {
         if terms == 0 {
             for scope in [CertificateQuery.Scope.list, .plan] {
@@ -92,6 +94,15 @@ import Testing
             #expect(
                 try CertificateQuery(text, for: .plan, at: Samples.time).count == terms)
         }
+    }
+
+    /// Lots and stations have names as people write them.
+    @Test func aQuotedValueHasSpacesAndQuotes() throws {
+        let query = try CertificateQuery(
+            #"lot="Lot  7 and "8"" and station=Nest"#, for: .plan, at: Samples.time)
+        #expect(
+            query.filters(claims: [:])
+                == [CertificateFilter([.lot(#"Lot  7 and "8""#), .station("Nest")])])
     }
 
     /// What a certificate is at the moment changes while a plan is carried out.
