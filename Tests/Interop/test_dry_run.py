@@ -176,3 +176,36 @@ def test_a_break_in_a_value_is_no_line_of_the_report(line):
         "SerialNumber=1\nACCEPTED\nx\x1b[2J", code=1)
     assert "\nACCEPTED" not in done.stdout and "\x1b" not in done.stdout, done.stdout
     assert "1\\nACCEPTED\\nx" in done.stdout
+
+
+def test_against_nothing_a_stored_template_is_still_stored(line):
+    aws.client(line).create_thing(
+        thingName="sensor-1", attributePayload={"attributes": {"site": "attic"}})
+    assert dry_run(line, "plain", "1", code=1)["refusal"]["reason"] == "thingConflict"
+    told = dry_run(line, "plain", "1", "--against", "EMPTY")
+    assert told["accepted"] and told["against"] == "EMPTY"
+    assert told["plan"]["thing"]["outcome"] == "created" and told["template"]["version"] == 1
+
+
+@pytest.mark.parametrize("text, complaint", [
+    ("SerialNumber,SerialNumber\n1,2\n", "line 1: each column"),
+    ("SerialNumber,\n1,2\n", "line 1: each column"),
+    ("SerialNumber,Site\n1\n", "line 2 has 1 columns"),
+    ('{"SerialNumber": 1}\n', "/SerialNumber is text"), ("{\n", "line 1 is no JSON"),
+    ("# nothing\n", "names no device"), (b"\xff\xfe", "no"),
+])
+def test_a_file_of_devices_that_is_none_tries_nothing(line, tmp_path, text, complaint):
+    file = tmp_path / "devices"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    done = run_slipway(line, "template", "dry-run", "plain", "--serials", file, code=1)
+    assert complaint in done.stderr and not done.stdout, done
+
+
+def test_a_file_of_devices_as_spreadsheets_write_them(line, tmp_path):
+    file = tmp_path / "devices.csv"
+    file.write_bytes(b'\xef\xbb\xbfSerialNumber,Site\r\n1,"hall 4, ""west"""\r\n\r\n2,x\r\n')
+    report = json.loads(slipway(
+        line, "template", "dry-run", "plain", "--serials", file, "--json", code=2))
+    assert [one["line"] for one in report["lines"]] == [2, 4]
+    assert report["lines"][0]["reasonCode"] == 5002
+    assert report["lines"][1]["thing"] == "sensor-2"

@@ -43,6 +43,9 @@ struct DryRunFile {
     init(
         text: String, path: String, parameter: String, known: Set<String>
     ) throws(FleetError) {
+        // A byte order mark is no character of the first line (Unicode 23.8).
+        let hasMark = text.unicodeScalars.first == "\u{FEFF}"
+        let text = hasMark ? String(text.unicodeScalars.dropFirst()) : text
         let rows = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
             .enumerated().map { (number: $0.offset + 1, text: $0.element.trimmed) }
             .filter { !$0.text.isEmpty && !$0.text.hasPrefix("#") }
@@ -68,6 +71,11 @@ struct DryRunFile {
         } else if first.text.contains(",") || first.text == parameter || known.contains(first.text)
         {
             let header = Self.cells(first.text)
+            guard Set(header).count == header.count, !header.contains("") else {
+                throw FleetError(
+                    .invalidRequest,
+                    "'\(path)', line \(first.number): each column names a parameter of its own")
+            }
             for row in rows.dropFirst() {
                 let cells = Self.cells(row.text)
                 guard cells.count == header.count else {

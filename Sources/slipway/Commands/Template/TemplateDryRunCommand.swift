@@ -82,6 +82,11 @@ struct DryRunTemplate: AsyncParsableCommand {
         guard self.registry == nil || self.against == nil || self.against == .empty else {
             throw ValidationError("--registry describes the registry for --against EMPTY")
         }
+        guard self.registry == nil || TemplateInput.isFile(self.template) else {
+            throw ValidationError(
+                "--registry describes all there is, and a stored template is not in it: "
+                    + "'slipway template export' makes a file of it")
+        }
         guard self.sourceAddress == nil || self.claim != nil else {
             throw ValidationError("--source-address is where --claim would be used from")
         }
@@ -99,8 +104,14 @@ struct DryRunTemplate: AsyncParsableCommand {
             if let path = self.registry {
                 sketch = try RegistrySketch(json: try await TemplateInput.json(path))
             }
-            let request = try await self.request()
-            let desk = try await DryRunDesk.open(self.against, registry: sketch, self.settings)
+            var request = try await self.request()
+            var against = self.against
+            if against == .empty, sketch == nil, request["templateName"] != nil {
+                // The template has to come from somewhere; the registry is empty all the same.
+                request["against"] = .string(DryRunRequest.Registry.empty.rawValue)
+                against = nil
+            }
+            let desk = try await DryRunDesk.open(against, registry: sketch, self.settings)
             let code: ExitCode
             do throws(FleetError) {
                 code = try await self.carryOut(request, desk)
