@@ -1,4 +1,5 @@
 import Fleet
+import JSON
 import Registry
 import TestSupport
 import Testing
