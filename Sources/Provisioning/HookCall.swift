@@ -101,11 +101,9 @@ extension Provisioner {
             if let problem = ParameterRules.problem(in: overrides) {
                 self.announce(.hookLogged(script.name, ["parameterOverrides: \(problem)"]))
             }
-        case .busy:
-            throw self.tooMany("too many devices ask the hook at once", because: .hookBusy)
         case .failed(let cause):
             self.announce(.hookLogged(script.name, ["failed: \(cause)"]))
-        case .denied, .timedOut: break
+        case .denied, .timedOut, .busy: break
         }
         return try HookVerdict.overrides(
             answer.verdict, saying: answer.reasonCode, by: script.name)
@@ -126,6 +124,13 @@ enum ParameterRules {
             return "'\(name.clipped)' is spelt with other characters than the template's"
         }
         return nil
+    }
+
+    /// - Throws: `FleetError.invalidParameters` for too many, or one that is too long.
+    static func check(_ parameters: [String: String]) throws(FleetError) {
+        guard let fault = Self.fault(in: parameters) else { return }
+        throw FleetError(.invalidParameters, "parameters: \(fault.problem)")
+            .because(.parametersTooLarge, parameter: fault.parameter ?? "parameters")
     }
 
     /// nil where there is none.

@@ -83,10 +83,7 @@ enum ProvisioningPayload {
             }
             parameters[name] = text
         }
-        if let fault = ParameterRules.fault(in: parameters) {
-            throw FleetError(.invalidParameters, "parameters: \(fault.problem)")
-                .because(.parametersTooLarge, parameter: fault.parameter ?? "parameters")
-        }
+        try ParameterRules.check(parameters)
         return parameters
     }
 

@@ -97,8 +97,11 @@ enum HookVerdict {
                 .hookTimeout, "the pre-provisioning hook did not answer in time",
                 resource: name?.rawValue)
         case .busy:
-            throw FleetError(.tooManyRequests, "too many devices ask the hook at once")
-                .because(.hookBusy)
+            let seconds = RefusalReason.hookBusy.explanation.retryAfterSeconds ?? 0
+            throw FleetError(
+                .tooManyRequests,
+                "too many devices ask the hook at once; retry after \(seconds) seconds"
+            ).because(.hookBusy)
         case .failed: throw Self.refused(nil).because(.hookFailed)
         }
     }

@@ -222,6 +222,71 @@ import Testing
         }
     }
 
+    enum Obstacle: CaseIterable {
+        case noHook, disabledHook, unapprovedHook, denied, deniedWithWord, timedOut, busy, failed
+        case uselessOverrides, missing, misspelt, tooLong, invalidName, disabledTemplate
+    }
+
+    /// Whatever refuses a device: the dry run says the same code, number and words.
+    @Test(arguments: Obstacle.allCases)
+    func whatRefusesADeviceRefusesItsDryRun(_ obstacle: Obstacle) async throws {
+        let fixture = try await ProvisioningFixture(
+            requiresHookApproval: obstacle == .unapprovedHook)
+        var sent = ["SerialNumber": "A7"]
+        var body = ProvisioningFixture.body
+        switch obstacle {
+        case .noHook, .disabledHook, .unapprovedHook, .disabledTemplate: break
+        case .denied: fixture.hook.answer(.denied(reason: "not made here"))
+        case .deniedWithWord:
+            fixture.hook.answer(.denied(reason: nil), reasonCode: "wrong-lot")
+        case .timedOut: fixture.hook.answer(.timedOut)
+        case .busy: fixture.hook.answer(.busy)
+        case .failed: fixture.hook.answer(.failed(cause: "line 1"))
+        case .uselessOverrides: fixture.hook.answer(.allowed(parameterOverrides: ["": "x"]))
+        case .missing: sent = [:]
+        case .misspelt:
+            body = body.replacing("Site", with: "K")
+            sent["\u{212A}"] = "x"
+        case .tooLong:
+            sent["Site"] = String(repeating: "x", count: 5000)
+        case .invalidName: sent["SerialNumber"] = "a/b"
+        }
+        if obstacle != .noHook { try await fixture.putHook() }
+        if obstacle == .disabledHook {
+            let gate = HookName(checked: "gate")
+            var script = try #require(fixture.store.view([.hook(gate)]).hook(gate))
+            script.enabled = false
+            try await fixture.put([.putHook(script)])
+        }
+        try await fixture.put(
+            template: body, hook: "gate", enabled: obstacle != .disabledTemplate)
+        let hook = fixture.hook
+        let store = fixture.store
+        let trial = DryRun(
+            load: { keys async throws(FleetError) in try await store.load(keys) },
+            askHook: { await hook.run($0, request: $1) }, foresee: nil, clock: fixture.clock,
+            realm: .standard, requiresHookApproval: obstacle == .unapprovedHook)
+        let report = try await trial.run(
+            DryRunRequest(json: [
+                "templateName": "sensor",
+                "parameters": .object(JSONObject(sent.map { ($0.key, .string($0.value)) })),
+            ]))
+        let refusal = try #require(report.refusal)
+        // The gateway's decoder looks at lengths; it is the wire's own.
+        if obstacle == .tooLong {
+            #expect(refusal.reason == .parametersTooLarge)
+            #expect(refusal.parameter == "Site")
+            return
+        }
+        let (_, token) = try await fixture.create()
+        let told = try #require(await fixture.refusal(token, sent))
+        #expect(told.code == refusal.code)
+        #expect(told.explainedReason == refusal.explainedReason)
+        #expect(told.message == refusal.message)
+        #expect(told.parameter == refusal.parameter)
+        #expect(told.hookReasonCode == refusal.hookReasonCode)
+    }
+
     @Test func aNameThatNobodyHasIsAQuestionThatIsWrong() async throws {
         let fixture = try await ProvisioningFixture()
         try await fixture.put([

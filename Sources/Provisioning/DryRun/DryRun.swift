@@ -13,12 +13,12 @@ package final class DryRun: Sendable {
     package typealias Foresee = @Sendable (Enquiry) throws(FleetError) -> DryRunCertificate?
 
     let load: Load
-    private let askHook: AskHook?
+    let askHook: AskHook?
     let foresee: Foresee?
     let clock: any WallClock
     let realm: Realm
     /// A hook that nobody has approved refuses every device.
-    private let requiresHookApproval: Bool
+    let requiresHookApproval: Bool
     /// Of a body that comes along.
     private let templateLimits: TemplateLimits
     /// What `load` reads, as reports call it.
@@ -28,7 +28,7 @@ package final class DryRun: Sendable {
     let names: Names?
     let templates = TemplateCache()
     /// One hook at a time: workers are there for devices, and whoever tries things can wait.
-    private let hookGate = FairGate(places: 1)
+    let hookGate = FairGate(places: 1)
 
     /// - Parameters:
     ///   - askHook: nil where there is no sandbox to run a script in.
@@ -134,9 +134,7 @@ package final class DryRun: Sendable {
     ) async throws(FleetError) {
         let template = trial.template
         let standing = trial.standing
-        if let problem = ParameterRules.problem(in: request.parameters) {
-            throw FleetError(.invalidParameters, "parameters: \(problem)")
-        }
+        try ParameterRules.check(request.parameters)
         try RegistrationRendering.check(request.parameters, for: template.document)
         try self.check(standing, template, into: &report)
         switch trial.certificate {
@@ -214,91 +212,5 @@ package final class DryRun: Sendable {
             document: try self.templates.document(of: version),
             hook: record.kind == .jitp ? nil : record.hook,
             refusal: TemplateGate.refusal(of: record, isJustInTime: request.isJustInTime))
-    }
-
-    // MARK: The hook
-
-    private func overrides(
-        _ request: DryRunRequest, _ template: Template, _ standing: ClaimStanding?,
-        into report: inout DryRunReport
-    ) async throws(FleetError) -> [String: String] {
-        let script: HookScript
-        switch request.hook {
-        case .none: return [:]
-        case .own:
-            guard let name = template.hook else { return [:] }
-            script = try await self.script(name)
-        case .stored(let name): script = try await self.script(name)
-        case .source(let source):
-            script = HookScript(
-                name: HookName(checked: "dry-run"), source: source,
-                digest: ContentDigest.sha256(of: source), createdAt: self.clock.now)
-        case .answer(let verdict):
-            report.hook = DryRunReport.Hook(name: nil, digest: nil, verdict: verdict, log: [])
-            return try HookVerdict.overrides(verdict, by: nil)
-        }
-        if case .source = request.hook {
-        } else if !script.enabled {
-            report.hook = DryRunReport.Hook(
-                name: script.name, digest: script.digest,
-                verdict: .failed(cause: "the hook is disabled"), log: [])
-            throw HookVerdict.refused(nil)
-        } else if self.requiresHookApproval, script.approval == nil {
-            report.hook = DryRunReport.Hook(
-                name: script.name, digest: script.digest,
-                verdict: .failed(cause: "nobody has approved the script"), log: [])
-            throw HookVerdict.refused(nil)
-        }
-        guard let askHook = self.askHook else {
-            throw FleetError(
-                .serviceUnavailable,
-                "there is no sandbox here to ask hook '\(script.name)' in: ask the running "
-                    + "service, give the hook's answer, or leave the hook out")
-        }
-        await self.hookGate.enter()
-        let outcome = await askHook(script, self.question(to: script, request, template, standing))
-        self.hookGate.leave()
-        report.reads = outcome.reads
-        report.hookAttributes = outcome.attributes
-        report.hook = DryRunReport.Hook(
-            name: script.name, digest: script.digest, verdict: outcome.verdict, log: outcome.log)
-        let asked = AllowlistRefusal.keys(of: outcome)
-        if !asked.isEmpty {
-            try AllowlistRefusal.check(outcome, in: try await self.load(asked))
-        }
-        return try HookVerdict.overrides(
-            outcome.verdict, saying: outcome.reasonCode, by: script.name)
-    }
-
-    private func script(_ name: HookName) async throws(FleetError) -> HookScript {
-        guard let script = try await self.load([.hook(name)]).hook(name) else {
-            throw FleetError(
-                .accessDenied,
-                "there is no hook '\(name)', and a template whose hook is missing refuses every "
-                    + "device", resource: name.rawValue)
-        }
-        return script
-    }
-
-    private func question(
-        to script: HookScript, _ request: DryRunRequest, _ template: Template,
-        _ standing: ClaimStanding?
-    ) -> HookRequest {
-        let claim = standing?.publisher.principal ?? Self.standInCertificate
-        var facts: JSONObject = ["certificateId": .string(claim.rawValue)]
-        facts["label"] = (standing?.claim?.label ?? standing?.terms?.name.rawValue).map {
-            .string($0)
-        }
-        facts["station"] = standing?.station.map { .string($0) }
-        facts["lot"] = standing?.lot.map { .string($0) }
-        return HookRequest(
-            claimCertificateID: claim,
-            certificateID: Self.standInCertificate, certificatePEM: "",
-            templateARN: self.realm.template(
-                template.source.template ?? TemplateName(checked: "dry-run")),
-            clientID: request.clientID ?? "dry-run",
-            parameters: JSONObject(
-                request.parameters.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }),
-            time: self.clock.now, claim: facts)
     }
 }

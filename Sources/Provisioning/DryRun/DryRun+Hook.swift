@@ -1,0 +1,93 @@
+import Fleet
+import JSON
+import Registry
+
+/// The hook's part of a registration that is only tried.
+extension DryRun {
+    func overrides(
+        _ request: DryRunRequest, _ template: Template, _ standing: ClaimStanding?,
+        into report: inout DryRunReport
+    ) async throws(FleetError) -> [String: String] {
+        let script: HookScript
+        switch request.hook {
+        case .none: return [:]
+        case .own:
+            guard let name = template.hook else { return [:] }
+            script = try await self.script(name, into: &report)
+        case .stored(let name): script = try await self.script(name, into: &report)
+        case .source(let source):
+            script = HookScript(
+                name: HookName(checked: "dry-run"), source: source,
+                digest: ContentDigest.sha256(of: source), createdAt: self.clock.now)
+        case .answer(let verdict):
+            report.hook = DryRunReport.Hook(name: nil, digest: nil, verdict: verdict, log: [])
+            return try HookVerdict.overrides(verdict, by: nil)
+        }
+        if case .source = request.hook {
+        } else if let cause = self.obstacle(script) {
+            report.hook = DryRunReport.Hook(
+                name: script.name, digest: script.digest, verdict: .failed(cause: cause), log: [])
+            throw HookVerdict.refused(nil).because(.hookFailed)
+        }
+        guard let askHook = self.askHook else {
+            throw FleetError(
+                .serviceUnavailable,
+                "there is no sandbox here to ask hook '\(script.name)' in: ask the running "
+                    + "service, give the hook's answer, or leave the hook out")
+        }
+        await self.hookGate.enter()
+        let outcome = await askHook(script, self.question(to: script, request, template, standing))
+        self.hookGate.leave()
+        report.reads = outcome.reads
+        report.hookAttributes = outcome.attributes
+        report.hook = DryRunReport.Hook(
+            name: script.name, digest: script.digest, verdict: outcome.verdict, log: outcome.log)
+        let asked = AllowlistRefusal.keys(of: outcome)
+        if !asked.isEmpty {
+            try AllowlistRefusal.check(outcome, in: try await self.load(asked))
+        }
+        return try HookVerdict.overrides(
+            outcome.verdict, saying: outcome.reasonCode, by: script.name)
+    }
+
+    /// - Throws: what a device hears of a template whose hook is missing.
+    private func script(
+        _ name: HookName, into report: inout DryRunReport
+    ) async throws(FleetError) -> HookScript {
+        guard let script = try await self.load([.hook(name)]).hook(name) else {
+            report.hook = DryRunReport.Hook(
+                name: name, digest: nil, verdict: .failed(cause: "there is no such hook"), log: [])
+            throw HookVerdict.refused(nil).because(.hookFailed)
+        }
+        return script
+    }
+
+    /// Why a stored script is not asked, and refuses every device.
+    private func obstacle(_ script: HookScript) -> String? {
+        guard script.enabled else { return "the hook is disabled" }
+        return self.requiresHookApproval && script.approval == nil
+            ? "nobody has approved the script" : nil
+    }
+
+    private func question(
+        to script: HookScript, _ request: DryRunRequest, _ template: Template,
+        _ standing: ClaimStanding?
+    ) -> HookRequest {
+        let claim = standing?.publisher.principal ?? Self.standInCertificate
+        var facts: JSONObject = ["certificateId": .string(claim.rawValue)]
+        facts["label"] = (standing?.claim?.label ?? standing?.terms?.name.rawValue).map {
+            .string($0)
+        }
+        facts["station"] = standing?.station.map { .string($0) }
+        facts["lot"] = standing?.lot.map { .string($0) }
+        return HookRequest(
+            claimCertificateID: claim,
+            certificateID: Self.standInCertificate, certificatePEM: "",
+            templateARN: self.realm.template(
+                template.source.template ?? TemplateName(checked: "dry-run")),
+            clientID: request.clientID ?? "dry-run",
+            parameters: JSONObject(
+                request.parameters.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }),
+            time: self.clock.now, claim: facts)
+    }
+}
