@@ -118,6 +118,10 @@ def test_openssl_follows_a_revocation_and_its_reason(line):
     revoked = line.ocsp(path)
     assert f"{path}: revoked" in revoked.stdout and "keyCompromise" in revoked.stdout, revoked
     assert "Response verify OK" in revoked.stderr
+    # It is not said to be for another reason now.
+    told = line.slipway(*f"cert revoke {identity} --reason superseded".split()).stdout
+    assert "already; the first reason stays" in told
+    assert "keyCompromise" in line.ocsp(path).stdout
 
 
 def test_a_hold_is_released_and_a_deleted_certificate_stays_revoked(line):

@@ -115,7 +115,11 @@ extension CertCommand {
                 return Terminal.say(["count": .int(count), "changed": .int(changed)])
             }
             let status = reason == .certificateHold ? "on hold (INACTIVE)" : "REVOKED"
-            if count == 1, let id { return Terminal.say("\(id) is \(status)") }
+            if count == 1, let id {
+                let isNew = changed > 0
+                return Terminal.say(
+                    "\(id) is \(status)" + (isNew ? "" : " already; the first reason stays"))
+            }
             Terminal.say("\(count) certificates are \(status), \(changed) of them since now")
         }
 
