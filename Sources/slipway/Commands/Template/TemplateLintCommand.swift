@@ -1,4 +1,5 @@
 import ArgumentParser
+import CertificateAuthority
 import Fleet
 import Foundation
 import JSON
