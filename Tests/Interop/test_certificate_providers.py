@@ -11,7 +11,7 @@ import pytest
 
 import aws
 from device import Device, Key
-from gateway import free_port
+from gateway import TEMPLATE, free_port
 from test_access import slipway
 from test_reason_codes import told
 from test_refusals import line
@@ -237,3 +237,41 @@ def test_providers_answer_as_aws_does(make_gateway, tmp_path, signer):
     actions = slipway(gateway, "audit", "list")
     for action in ("Create", "Update", "Delete"):
         assert f"{action}CertificateProvider" in actions
+
+
+def test_commands_and_files_know_providers(make_gateway, tmp_path, signer):
+    gateway = line(make_gateway)
+    put_webhook(gateway, tmp_path, signer.port, signer.certificate)
+    slipway(gateway, "cert", "provider", "create", "factory", "--webhook", "signer",
+            "--tag", "a=b")
+    assert "factory" in slipway(gateway, "cert", "provider", "list")
+    slipway(gateway, "export", tmp_path / "fleet")
+    file = tmp_path / "fleet/certificate-providers/factory.json"
+    declared = json.loads(file.read_text())
+    assert declared == {"lambdaFunctionArn": "signer", "tags": {"a": "b"}}
+    slipway(gateway, "cert", "provider", "update", "factory", "--webhook", TARGET)
+    shown = json.loads(slipway(gateway, "cert", "provider", "show", "factory", "--json"))
+    assert shown["lambdaFunctionArn"] == TARGET
+    slipway(gateway, "cert", "provider", "delete", "factory")
+    slipway(gateway, "apply", tmp_path / "fleet", "--yes")
+    shown = json.loads(slipway(gateway, "cert", "provider", "show", "factory", "--json"))
+    assert shown["lambdaFunctionArn"] == "signer"
+    assert "0 changes" in slipway(gateway, "apply", tmp_path / "fleet", "--plan") \
+        or "nothing" in slipway(gateway, "apply", tmp_path / "fleet", "--plan")
+
+
+def test_commands_for_what_only_aws_tools_could_do(make_gateway, tmp_path):
+    gateway = line(make_gateway)
+    slipway(gateway, "claim", "temporary", TEMPLATE, "--output", tmp_path / "bench")
+    credentials = (tmp_path / "bench.pem", tmp_path / "bench.key")
+    with Device(gateway, credentials, client_id="bench") as device:
+        device.subscribe_to_replies()
+        device.provision("bench-1", tmp_path, Key())
+    code = slipway(gateway, "cert", "authority", "code").strip()
+    assert "forgotten" in slipway(gateway, "cert", "authority", "code", "--forget")
+    assert slipway(gateway, "cert", "authority", "code").strip() != code
+    iot = aws.client(gateway)
+    body = iot.describe_provisioning_template(templateName=TEMPLATE)["templateBody"]
+    iot.create_provisioning_template_version(
+        templateName=TEMPLATE, templateBody=body.replace("}", "} ", 1))
+    assert "version 2 of" in slipway(gateway, "template", "delete", TEMPLATE, "--version", "2")

@@ -9,7 +9,8 @@ struct CertCommand: AsyncParsableCommand {
         subcommands: [
             List.self, Show.self, Revoke.self, Deactivate.self, Activate.self,
             Create.self, Register.self, Delete.self, Things.self, Policies.self, Authorities.self,
-            AuthorityCommand.self, Expiring.self, Lint.self, Sample.self, Measure.self,
+            AuthorityCommand.self, ProviderCommand.self, Expiring.self, Lint.self, Sample.self,
+            Measure.self,
             MeasureIssue.self,
         ])
 }

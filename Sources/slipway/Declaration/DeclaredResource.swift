@@ -81,7 +81,7 @@ struct DeclaredReference: Hashable, Sendable {
 
 /// What can be declared, in the order in which it is applied: what is referred to comes first.
 enum DeclaredKind: String, CaseIterable, Sendable {
-    case role, hook, policy, type, billingGroup, group, template, authority, certificate
+    case role, hook, provider, policy, type, billingGroup, group, template, authority, certificate
     case allowlist, claim, thing, setting
 
     /// How declarations of a kind are written.
@@ -107,6 +107,7 @@ enum DeclaredKind: String, CaseIterable, Sendable {
         switch self {
         case .role: "roles"
         case .hook: "hooks"
+        case .provider: "certificate-providers"
         case .policy: "policies"
         case .type: "types"
         case .billingGroup: "billing-groups"
@@ -121,13 +122,15 @@ enum DeclaredKind: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether AWS IoT has it too.
-    var isAWS: Bool { ![.role, .hook, .allowlist, .claim].contains(self) }
+    /// Whether AWS IoT has it too. A provider of AWS's is a function of its own there, and no
+    /// webhook.
+    var isAWS: Bool { ![.role, .hook, .provider, .allowlist, .claim].contains(self) }
 
     var behaviour: any DeclaredBehaviour {
         switch self {
         case .role: RoleDeclaration()
         case .hook: HookDeclaration()
+        case .provider: ProviderDeclaration()
         case .policy: PolicyDeclaration()
         case .type: TypeDeclaration()
         case .billingGroup: BillingGroupDeclaration()

@@ -19,10 +19,11 @@ struct ClaimCommand: AsyncParsableCommand {
             slipway claim disable line-4 --reason 'line stopped'
             slipway claim rotate line-4 --output line-4-b
             slipway claim revoke line-4 --reason 'key leaked'
+            slipway claim temporary assembly-line --output bench-7
             """,
         subcommands: [
             Create.self, List.self, Show.self, Limit.self, Disable.self, Enable.self, Revoke.self,
-            Rotate.self,
+            Rotate.self, Temporary.self,
         ])
 
     /// Judged before it becomes part of a path.
@@ -298,7 +299,7 @@ extension ClaimCommand {
 }
 
 /// A claim's new certificate and key, in files beside each other.
-private enum ClaimFiles {
+enum ClaimFiles {
     static func make(_ call: ControlCall, output: String, _ options: CommandOptions) async throws {
         do throws(FleetError) {
             try await Self.perform(call, output: output, options)
@@ -318,7 +319,7 @@ private enum ClaimFiles {
         answer["certificatePem"] = nil
         guard !options.json else { return Terminal.say(.object(answer)) }
         Terminal.say(
-            "claim \(answer["name"]?.stringValue ?? ""): certificate "
+            "claim \(answer["name"]?.stringValue ?? "for one device"): certificate "
                 + "\(answer["certificateId"]?.stringValue ?? "") in \(output).pem, its key in "
                 + "\(output).key")
     }

@@ -16,12 +16,15 @@ struct AuthorityCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "The registration code, to be signed as proof.")
 
+        @Flag(help: "Forget the code; the next one asked for is another") var forget = false
         @OptionGroup var options: CommandOptions
 
-        func call(_ access: ControlAccess) -> ControlCall { ControlCall("GetRegistrationCode") }
+        func call(_ access: ControlAccess) -> ControlCall {
+            ControlCall(self.forget ? "DeleteRegistrationCode" : "GetRegistrationCode")
+        }
 
         func tell(_ answer: JSONValue) {
-            Terminal.say(answer["registrationCode"]?.stringValue ?? "")
+            Terminal.say(answer["registrationCode"]?.stringValue ?? "the code is forgotten")
         }
     }
 

@@ -152,6 +152,7 @@ struct DeleteTemplate: ControlCommand {
         abstract: "Take a template away with all its versions, unless something uses it.",
         discussion: """
             slipway template delete old-sensor
+            slipway template delete sensor --version 3
 
             A template that came from a file stays deleted while the file is as it was. Refused \
             while the template is enabled and while a CA registers its devices by it. \
@@ -161,11 +162,16 @@ struct DeleteTemplate: ControlCommand {
             """)
 
     @Argument(help: "The template's name") var name: String
+    @Option(help: "Only this version, which must not be the default one") var version: Int?
     @Flag(help: "Although devices were registered by it") var evenIfUsed = false
     @OptionGroup var options: CommandOptions
 
     func call(_ access: ControlAccess) async throws(FleetError) -> ControlCall {
-        let path = try TemplateCommand.path(self.name)
+        var path = try TemplateCommand.path(self.name)
+        if let version = self.version {
+            path["versionId"] = String(version)
+            return ControlCall("DeleteProvisioningTemplateVersion", path: path)
+        }
         let template = try await access.perform("DescribeProvisioningTemplate", path: path)
         guard template["enabled"]?.boolValue != true else {
             throw FleetError(
@@ -181,7 +187,10 @@ struct DeleteTemplate: ControlCommand {
         return ControlCall("DeleteProvisioningTemplate", path: path)
     }
 
-    func tell(_ answer: JSONValue) { Terminal.say("\(self.name) is deleted") }
+    func tell(_ answer: JSONValue) {
+        let version = self.version.map { "version \($0) of " } ?? ""
+        Terminal.say("\(version)\(self.name) is deleted")
+    }
 
     private func refuse(_ use: JSONValue) throws(FleetError) {
         if use["registrations"]?.arrayValue?.isEmpty == false {
