@@ -46,7 +46,8 @@ package struct TemplateCoverage: Sendable {
                     name: parameter.name))
         }
         guard let rendered = report.rendered else { return }
-        self.exercised.formUnion(Self.functions(of: document))
+        self.exercised.formUnion(
+            Self.functions(of: document, besides: Self.passedOver(in: document, parameters)))
         self.addRows(document, parameters, rendered)
         self.addOverrides(document, rendered, report)
     }
@@ -70,14 +71,53 @@ package struct TemplateCoverage: Sendable {
         return items
     }
 
-    private static func functions(of document: TemplateDocument) -> Set<Item> {
+    private static func functions(
+        of document: TemplateDocument, besides passed: Set<JSONPointer> = []
+    ) -> Set<Item> {
         Set(
-            document.expressions.compactMap { expression in
+            document.expressions.compactMap { (expression: TemplateExpression) -> Item? in
+                guard !passed.contains(expression.pointer) else { return nil }
                 switch expression.form {
-                case .literal, .reference: nil
-                default: Item(kind: "function", name: expression.pointer.description)
+                case .literal, .reference: return nil
+                case .join, .substitution, .select, .findInMap:
+                    return Item(kind: "function", name: expression.pointer.description)
                 }
             })
+    }
+
+    /// What lies in the items that an Fn::Select does not take: it is rendered, and comes to
+    /// nothing.
+    private static func passedOver(
+        in document: TemplateDocument, _ parameters: ResolvedParameters
+    ) -> Set<JSONPointer> {
+        var passed: Set<JSONPointer> = []
+        for expression in document.expressions {
+            guard case .select(let index, .items(let items)) = expression.form,
+                let text = Self.text(of: index, in: document, parameters), let taken = Int(text)
+            else { continue }
+            for (position, item) in items.enumerated() where position != taken {
+                passed.formUnion(item.descendants.map(\.pointer))
+            }
+        }
+        return passed
+    }
+
+    /// nil for an index that is put together; then every item counts.
+    private static func text(
+        of index: TemplateExpression, in document: TemplateDocument,
+        _ parameters: ResolvedParameters
+    ) -> String? {
+        switch index.form {
+        case .literal(let text): return text
+        case .reference(let name): return parameters.values[name]?.text
+        case .findInMap(let map, let top, let second):
+            guard let map = Self.text(of: map, in: document, parameters),
+                let top = Self.text(of: top, in: document, parameters),
+                let second = Self.text(of: second, in: document, parameters)
+            else { return nil }
+            return document.mappings[map]?[top]?[second]
+        case .join, .substitution, .select: return nil
+        }
     }
 
     private struct Branch {
