@@ -32,22 +32,23 @@ static int give_pin(char *buffer, int size, int writing, void *data) {
 static EVP_PKEY *open_in_engine(const char *name, const char *key, const token_address *address) {
     ENGINE *engine = ENGINE_by_id(name);
     if (engine == NULL) return NULL;
-    // How it was looked for before it was found is no cause of what may go wrong now.
+    // Either by its own command or by the UI method, so that a wrong PIN is offered once.
+    char command[] = "PIN";
+    int by_command = ENGINE_ctrl(engine, ENGINE_CTRL_GET_CMD_FROM_NAME, 0, command, NULL) > 0;
+    // How the engine was looked for before it was found is no cause of what may go wrong now.
     ERR_clear_error();
-    int is_pkcs11 = strcmp(name, "pkcs11") == 0;
     int ready = 1;
     if (address->module[0] != 0) {
         ready = ENGINE_ctrl_cmd_string(engine, "MODULE_PATH", address->module, 0);
     }
-    // Optional: an engine without such a command asks by the UI method.
-    if (ready && address->pin[0] != 0) {
-        ready = ENGINE_ctrl_cmd_string(engine, "PIN", address->pin, is_pkcs11 ? 0 : 1);
+    if (ready && by_command && address->pin[0] != 0) {
+        ready = ENGINE_ctrl_cmd_string(engine, command, address->pin, 0);
     }
     if (!ready || !ENGINE_init(engine)) {
         ENGINE_free(engine);
         return NULL;
     }
-    pin_once once = {.pin = is_pkcs11 ? "" : address->pin, .given = 0};
+    pin_once once = {.pin = by_command ? "" : address->pin, .given = 0};
     UI_METHOD *method = UI_UTIL_wrap_read_pem_callback(give_pin, 0);
     EVP_PKEY *private = method == NULL ? NULL : ENGINE_load_private_key(engine, key, method, &once);
     UI_destroy_method(method);
