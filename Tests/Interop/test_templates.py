@@ -248,6 +248,41 @@ def test_a_megabyte_costs_no_more_than_fifty(name, tmp_path):
     assert peak - base < MEMORY_BYTES_MAX, f"{peak - base} bytes more than for a small file"
 
 
+@pytest.mark.parametrize("content, place", [
+    (b'{\n "a": "\xff"}', "2:8"), (b"", "1:1"), (b'{"a": 1,\n "a": 2}', "2:2"),
+    (b'\xef\xbb\xbf{}', "1:1"), (b"{\n" + b"[" * 300, "2:192"),
+    (b'{"a": "' + b"x" * (2 * MEGABYTE) + b'"}', f"1:{MEGABYTE + 1}"),
+    (b"{\n" + b" " * 20_000 + b"}", "2:10239")])
+def test_a_file_that_nobody_can_read_is_one_error_at_its_place(content, place, tmp_path):
+    file = tmp_path / "bad.json"
+    file.write_bytes(content)
+    done = subprocess.run(
+        [str(SLIPWAY), "template", "lint", str(file)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stdout.startswith(f"{file}:{place}: error: "), done.stdout
+    assert done.stdout.endswith("[unreadable]\n")
+
+
+def test_sarif_counts_columns_as_it_says(tmp_path):
+    """SARIF's columns are UTF-16 code units: letters beyond ASCII count as they do in an editor."""
+    file = tmp_path / "é.json"
+    body = json.dumps(sound({"AttributePayload": {"𝄞é": {"Ref": "Nobody"}}}), ensure_ascii=False)
+    file.write_text(body)
+    done = subprocess.run(
+        [str(SLIPWAY), "template", "lint", "--sarif", str(file)], capture_output=True, text=True,
+        timeout=60)
+    (run,) = json.loads(done.stdout)["runs"]
+    assert run["columnKind"] == "utf16CodeUnits"
+    (result,) = run["results"]
+    place = result["locations"][0]["physicalLocation"]
+    before = body[:body.index('{"Ref": "Nobody"}')]
+    assert place["region"] == {
+        "startLine": 1, "startColumn": len(before.encode("utf-16-le")) // 2 + 1}
+    assert place["artifactLocation"]["uri"].endswith("/%C3%A9.json")
+    assert result["ruleId"] in [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+
+
 def test_the_corpus_costs_little(tmp_path):
     small = tmp_path / "small.json"
     small.write_text("{}")

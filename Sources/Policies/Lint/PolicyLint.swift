@@ -147,7 +147,3 @@ package struct PolicyLint {
         }
     }
 }
-
-extension JSONSourceMap.Position {
-    fileprivate static let start = Self(line: 1, column: 1)
-}

@@ -1,5 +1,5 @@
 package import Fleet
-import JSON
+package import JSON
 package import Policies
 import Registry
 
@@ -38,10 +38,12 @@ package struct TemplateLint {
         }
 
         /// Of a file that nobody could read.
-        package init(unreadable error: FleetError) {
+        package init(unreadable error: FleetError, at position: JSONSourceMap.Position?) {
             self.init(
-                findings: [TemplateFinding(error.message, at: .root, rule: .unreadable)],
-                ignored: [])
+                findings: [
+                    TemplateFinding(
+                        error.message, at: .root, rule: .unreadable, position: position)
+                ], ignored: [])
         }
 
         package var worst: PolicyFinding.Severity? {
@@ -191,8 +193,7 @@ package struct TemplateLint {
             of: body, for: (kept + ignored.map(\.finding)).map(\.pointer),
             depthMax: TemplateLimits.depthMax)
         let located = kept.map { $0.located(by: map, in: self.root) }.sorted { left, right in
-            let start = JSONSourceMap.Position(line: 1, column: 1)
-            return (left.position ?? start, left.rule.id) < (right.position ?? start, right.rule.id)
+            (left.position ?? .start, left.rule.id) < (right.position ?? .start, right.rule.id)
         }
         return Report(
             findings: located,

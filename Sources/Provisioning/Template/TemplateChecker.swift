@@ -19,10 +19,11 @@ package enum TemplateChecker {
     ) -> Report {
         guard body.utf8.count <= limits.bodyBytesMax else {
             return Self.refused(
-                "the template has \(body.utf8.count) bytes; at most \(limits.bodyBytesMax)", nil)
+                "the template has \(body.utf8.count) bytes; at most \(limits.bodyBytesMax)",
+                JSONSourceMap.Position(ofByte: limits.bodyBytesMax, in: body.utf8))
         }
         guard !body.allSatisfy(\.isWhitespace) else {
-            return Self.refused("the template is empty", nil)
+            return Self.refused("the template is empty", .start)
         }
         let root: JSONValue
         do {
@@ -93,7 +94,7 @@ package enum TemplateChecker {
     }
 
     private static func refused(
-        _ message: String, _ position: JSONSourceMap.Position?
+        _ message: String, _ position: JSONSourceMap.Position
     ) -> Report {
         Report(
             document: nil,

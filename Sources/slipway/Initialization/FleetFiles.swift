@@ -1,6 +1,7 @@
 import Fleet
 import Foundation
 import Hooks
+import JSON
 import Provisioning
 import Registry
 
@@ -190,7 +191,8 @@ extension FleetFiles {
     private static func text(_ path: String, as what: String) throws(FleetError) -> String {
         let bytes = try PrivateFile.read(path, as: what)
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw FleetError(.invalidRequest, "\(what) '\(path)' is not valid UTF-8")
+            let place = JSONSourceMap.Position(endOfUTF8In: bytes).map { " (\($0))" } ?? ""
+            throw FleetError(.invalidRequest, "\(what) '\(path)' is not valid UTF-8\(place)")
         }
         guard !text.allSatisfy(\.isWhitespace) else {
             throw FleetError(.invalidRequest, "\(what) '\(path)' is empty")

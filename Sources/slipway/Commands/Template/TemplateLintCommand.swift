@@ -70,7 +70,10 @@ struct LintTemplates: AsyncParsableCommand {
         shared.limits = settings.templateLimits
         shared.profiles = Self.profiles(settings)
         var report = TemplateLintReport()
-        for file in files { report.add(file, try await self.lint(file, shared)) }
+        for file in files {
+            let (found, text) = try await self.lint(file, shared)
+            report.add(file, found, text: self.sarif ? text : "")
+        }
         if self.sarif {
             Terminal.say(report.sarif)
         } else if self.json {
@@ -105,10 +108,10 @@ struct LintTemplates: AsyncParsableCommand {
 
     private func lint(
         _ file: String, _ shared: TemplateLint.Context
-    ) async throws(FleetError) -> TemplateLint.Report {
+    ) async throws(FleetError) -> (report: TemplateLint.Report, text: String) {
         let body: String
-        do { body = try await TextFile.read(file) } catch {
-            return TemplateLint.Report(unreadable: error)
+        do throws(TextFile.Fault) { body = try await TextFile.load(file) } catch {
+            return (TemplateLint.Report(unreadable: error.error, at: error.position), "")
         }
         var context = shared
         context.realm = try Realm(region: self.region, account: self.account)
@@ -120,7 +123,7 @@ struct LintTemplates: AsyncParsableCommand {
                 policy, name: PolicyName(checked: "claim"), version: 1)
             context.claim = ([compiled], try self.templateName(file))
         }
-        return try TemplateLint.report(of: body, in: context)
+        return (try TemplateLint.report(of: body, in: context), body)
     }
 
     private func kind(

@@ -6,10 +6,11 @@ import Provisioning
 
 /// The findings of some templates, as people and as machines read them.
 struct TemplateLintReport {
-    private var files: [(path: String, report: TemplateLint.Report)] = []
+    private var files: [(path: String, report: TemplateLint.Report, text: String)] = []
 
-    mutating func add(_ path: String, _ report: TemplateLint.Report) {
-        self.files.append((path, report))
+    /// - Parameter text: the file's, where SARIF is wanted.
+    mutating func add(_ path: String, _ report: TemplateLint.Report, text: String) {
+        self.files.append((path, report, text))
     }
 
     private var findings: [(path: String, finding: TemplateFinding)] {
@@ -77,10 +78,16 @@ struct TemplateLintReport {
 
     /// SARIF 2.1.0 (OASIS): one run, every rule that was broken, and suppressions.
     var sarif: JSONValue {
-        var results = self.findings.map { JSONValue.object(Self.result($0.path, $0.finding)) }
+        var results: [JSONValue] = []
         for file in self.files {
+            let all = file.report.findings + file.report.ignored.map(\.finding)
+            let columns = JSONSourceMap.Position.utf16Columns(
+                of: all.compactMap(\.position), in: file.text)
+            for finding in file.report.findings {
+                results.append(.object(Self.result(file.path, finding, columns)))
+            }
             for (finding, reason) in file.report.ignored {
-                var result = Self.result(file.path, finding)
+                var result = Self.result(file.path, finding, columns)
                 result["suppressions"] = [
                     ["kind": "inSource", "justification": .string(reason)]
                 ]
@@ -110,7 +117,12 @@ struct TemplateLintReport {
             .joined(separator: "/")
     }
 
-    private static func result(_ path: String, _ finding: TemplateFinding) -> JSONObject {
+    /// - Parameter columns: SARIF counts them in UTF-16 code units (section 3.14.17), and not in
+    ///   bytes.
+    private static func result(
+        _ path: String, _ finding: TemplateFinding, _ columns: [JSONSourceMap.Position: Int]
+    ) -> JSONObject {
+        let place = finding.position ?? .start
         let hint = finding.nearest.map { "; did you mean '\($0)'?" } ?? ""
         return [
             "ruleId": .string(finding.rule.id), "level": .string(finding.rule.severity.rawValue),
@@ -120,8 +132,8 @@ struct TemplateLintReport {
                     "physicalLocation": [
                         "artifactLocation": ["uri": .string(Self.uri(path))],
                         "region": [
-                            "startLine": .int(finding.position?.line ?? 1),
-                            "startColumn": .int(finding.position?.column ?? 1),
+                            "startLine": .int(place.line),
+                            "startColumn": .int(columns[place] ?? place.column),
                         ],
                     ],
                     "logicalLocations": [
