@@ -14,10 +14,12 @@ import Testing
         #expect(Position(ofByte: 99, in: text) == Position(line: 3, column: 1))
     }
 
-    /// RFC 3629: a stray byte, an overlong form, a surrogate, a scalar that is cut short.
-    @Test(arguments: [
+    static let broken: [[UInt8]] = [
         [0xFF], [0x80], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82],
-    ])
+    ]
+
+    /// RFC 3629: a stray byte, an overlong form, a surrogate, a scalar that is cut short.
+    @Test(arguments: Self.broken)
     func whereATextStopsBeingUTF8IsTold(_ bytes: [UInt8]) {
         let before = Array("é\nab".utf8)
         #expect(
@@ -36,6 +38,6 @@ import Testing
             #expect(
                 columns[Position(line: line, column: column)] == expected, "\(line):\(column)")
         }
-        #expect(Position.utf16Columns(of: [], in: text).isEmpty)
+        #expect(Position.utf16Columns(of: [Position](), in: text).isEmpty)
     }
 }
