@@ -97,7 +97,7 @@ extension CertificateProfile {
                 .certificateState,
                 "profile '\(self.name)' gives certificates until "
                     + (self.hasNoEnd ? "9999-12-31T23:59:59Z" : "\(wanted)")
-                    + ", and their issuer \(issuer.subject.clipped) ends at \(issuer.notAfter)")
+                    + ", and their issuer \(issuer.text.clipped) ends at \(issuer.notAfter)")
         }
     }
 }
