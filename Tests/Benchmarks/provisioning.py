@@ -11,7 +11,8 @@ mosquitto's alternate, and the median counts, so that a noisy minute hits both.
 
 A device of Slipway connects twice (claim, then itself), is issued a certificate, is registered in
 one durable transaction, and publishes. mosquitto accepts two connections with the same claim
-certificate, from the same client, and writes nothing.
+certificate, from the same client, and writes nothing. Slipway's own two accepts are the part of a
+provisioning that no decision and no record can make cheaper.
 """
 
 import argparse
@@ -178,6 +179,7 @@ class Bench:
         self.accept(mosquitto, min(50, devices))
         for number in range(self.options.rounds):
             note("mosquitto, two mTLS accepts", self.accept(mosquitto, devices))
+            note("Slipway, two mTLS accepts", self.accept(slipway, devices))
             note("CSR, P-256", self.provision(slipway, f"csr-{number}", "csr", devices))
             note("keys, P-256", self.provision(slipway, f"keys-{number}", "keys", devices))
         mosquitto.stop()
@@ -196,7 +198,7 @@ def tell(figures):
     for name, entry in figures.items():
         cost = statistics.median(entry["costs"])
         rate = statistics.median(entry["rates"])
-        if name.startswith("mosquitto"):
+        if name.endswith("two mTLS accepts"):
             rate /= 2
         print(f"{name:32}{cost:15.0f}{cost / reference:14.2f}{rate:11.1f}")
     print(f"\ndevices/s: client and server share {os.cpu_count()} cores; it is no ceiling")
