@@ -256,8 +256,8 @@ def test_commands_and_files_know_providers(make_gateway, tmp_path, signer):
     slipway(gateway, "apply", tmp_path / "fleet", "--yes")
     shown = json.loads(slipway(gateway, "cert", "provider", "show", "factory", "--json"))
     assert shown["lambdaFunctionArn"] == "signer"
-    assert "0 changes" in slipway(gateway, "apply", tmp_path / "fleet", "--plan") \
-        or "nothing" in slipway(gateway, "apply", tmp_path / "fleet", "--plan")
+    again = json.loads(slipway(gateway, "apply", tmp_path / "fleet", "--plan", "--json"))
+    assert (again["changes"], again["failures"]) == ([], [])
 
 
 def test_commands_for_what_only_aws_tools_could_do(make_gateway, tmp_path):
