@@ -1,6 +1,7 @@
 #ifndef SLIPWAY_OPENSSL_H
 #define SLIPWAY_OPENSSL_H
-// What libcrypto offers as a macro or a variadic function, and Swift therefore cannot call.
+// What libcrypto offers as a macro or a variadic function, and Swift therefore cannot call. What is
+// beside it for keys on tokens is in slipway_token.h.
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <stddef.h>
