@@ -43,9 +43,10 @@ extension CACommand {
                         // hierarchy could be neither finished nor founded again.
                         _ = try Self.rehearsal(beside: desk.installation) {
                             workshop throws(FleetError) in
-                            try self.perform(bytes, desk.profiles, workshop)
+                            try self.perform(bytes, desk.profiles, workshop, isRehearsal: true)
                         }
-                        return try self.perform(bytes, desk.profiles, desk.workshop)
+                        return try self.perform(
+                            bytes, desk.profiles, desk.workshop, isRehearsal: false)
                     }
                 let text = JSONPrinter.bytes(transcript, style: .pretty) + [UInt8(ascii: "\n")]
                 try PrivateFile.create(target, text)
@@ -56,13 +57,14 @@ extension CACommand {
         }
 
         private func perform(
-            _ bytes: [UInt8], _ profiles: CertificateProfiles, _ workshop: AuthorityWorkshop
+            _ bytes: [UInt8], _ profiles: CertificateProfiles, _ workshop: AuthorityWorkshop,
+            isRehearsal: Bool
         ) throws(FleetError) -> JSONValue {
             let file: CeremonyFile
             do throws(FleetError) { file = try CeremonyFile(bytes, profiles: profiles) } catch {
                 throw FleetError(.invalidRequest, "'\(self.file)', \(error.message)")
             }
-            return try RootCeremony(file: file, workshop: workshop, isRehearsal: self.rehearse)
+            return try RootCeremony(file: file, workshop: workshop, isRehearsal: isRehearsal)
                 .run()
         }
 
@@ -73,7 +75,8 @@ extension CACommand {
                 workshop throws(FleetError) in
                 let profiles = ProfileFolder(settings, workshop.folder.installation)
                 _ = try profiles.writeShipped()
-                return try self.perform(bytes, try profiles.load(), workshop)
+                return try self.perform(
+                    bytes, try profiles.load(), workshop, isRehearsal: true)
             }
         }
 
