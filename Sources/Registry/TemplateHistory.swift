@@ -80,6 +80,8 @@ extension Templates {
         package let author: String
         package var message: String?
         package var isDefault = true
+        /// nil for that of a template that is there, and for FLEET_PROVISIONING else.
+        package var kind: ProvisioningTemplate.Kind?
         /// nil leaves these as they are; a new template is not enabled until somebody says so.
         package var summary: String?
         package var enabled: Bool?
@@ -122,10 +124,12 @@ extension Templates {
         guard let existing = view.template(revision.name) else {
             return try Self.createNew(
                 TemplateSubmission(
-                    name: revision.name, summary: revision.summary ?? "",
+                    name: revision.name, kind: revision.kind ?? .fleetProvisioning,
+                    summary: revision.summary ?? "",
                     enabled: revision.enabled ?? false, hook: revision.hook, body: revision.body,
                     author: revision.author, message: revision.message), in: view, at: now)
         }
+        try Self.refuse(change: revision.kind, of: existing)
         var set = ChangeSet(
             action: "PutProvisioningTemplate",
             preconditions: [view.asSeen(.template(existing.name))])

@@ -69,15 +69,19 @@ package enum Templates {
         guard let existing = view.template(submission.name) else {
             return Self.create(submission, digest: digest, in: view, at: now)
         }
-        guard existing.kind == submission.kind else {
-            throw FleetError(
-                .invalidRequest,
-                "template '\(submission.name)' is of type \(existing.kind.rawValue), which "
-                    + "cannot change",
-                resource: submission.name.rawValue)
-        }
+        try Self.refuse(change: submission.kind, of: existing)
         return try Self.update(
             existing, to: submission, digest: digest, in: view, at: now, versionsMax: versionsMax)
+    }
+
+    static func refuse(
+        change kind: ProvisioningTemplate.Kind?, of template: ProvisioningTemplate
+    ) throws(FleetError) {
+        guard let kind, kind != template.kind else { return }
+        throw FleetError(
+            .invalidRequest,
+            "template '\(template.name)' is of type \(template.kind.rawValue), which cannot change",
+            resource: template.name.rawValue)
     }
 
     /// AWS: a template by which devices register themselves asks no hook. One that named a hook

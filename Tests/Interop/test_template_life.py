@@ -71,3 +71,35 @@ def test_a_version_that_a_living_device_names_stays(make_gateway, tmp_path):
         if record["action"] == "PruneProvisioningTemplateVersions"]
     assert [detail.get("keptInUse") for detail in details] == [[1], None]
     assert [detail.get("deletedInUse") for detail in details] == [None, [1]]
+
+
+def test_a_difference_for_things_that_exist_is_one(make_gateway, tmp_path):
+    gateway = make_gateway().start()
+    body = json.loads(slipway(gateway, "template", "export", "reprovision-merge"))
+    thing = body["Resources"]["thing"]
+    settings = thing["OverrideSettings"]
+    assert settings["AttributePayload"] == "MERGE"
+    settings["AttributePayload"] = "REPLACE"
+    body["Slipway"] = {**body.get("Slipway", {}), "Certificate": {"ValidityDaysMax": 30}}
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(body))
+    parameters = gateway.directory / "Templates/reprovision-merge.parameters.json"
+    words = ("template", "diff", "reprovision-merge", changed, "--parameters", parameters)
+    told = slipway(gateway, *words, code=2)
+    assert "  - Resources.thing.OverrideSettings.AttributePayload: MERGE" in told
+    assert "  + Resources.thing.OverrideSettings.AttributePayload: REPLACE" in told
+    assert "  + Slipway.Certificate.ValidityDaysMax: 30" in told
+    report = json.loads(slipway(gateway, *words, "--json", code=2))
+    assert len(report["settings"]) == 2
+
+
+def test_a_template_for_subjects_is_put_as_what_it_is(make_gateway):
+    gateway = make_gateway().start()
+    file = gateway.directory / "Templates/jitp-subject.json"
+    slipway(gateway, "template", "put", file, "--name", "mine", "--type", "JITP")
+    assert "JITP" in slipway(gateway, "template", "show", "mine").splitlines()[1]
+    for words in (["--name", "mine", "--type", "FLEET_PROVISIONING"],
+                  ["--name", "other", "--type", "JIT"]):
+        run_slipway(gateway, "template", "put", file, *words, code=1)
+    names_now = names(gateway)
+    assert "mine" in names_now and "other" not in names_now

@@ -11,7 +11,8 @@ package enum TemplateHistoryOperations {
         Operation(
             "PutProvisioningTemplate", .put, "/slipway/templates/{templateName}",
             members: [
-                "templateBody", "message", "description", "enabled", "hookName", "setAsDefault",
+                "templateBody", "type", "message", "description", "enabled", "hookName",
+                "setAsDefault",
             ],
             summary: "A body as a new version with its author and message; a new template is "
                 + "made", target: TemplateOperations.template, handle: Self.put),
@@ -37,10 +38,12 @@ package enum TemplateHistoryOperations {
         let name: TemplateName = try request.name("templateName")
         let body = try request.text("templateBody")
         let known = try await services.store.load([.template(name)]).template(name)
-        let lint = try TemplateOperations.admit(body, as: name, of: known?.kind, services)
+        let kind = try TemplateOperations.kind(request)
+        let lint = try TemplateOperations.admit(body, as: name, of: known?.kind ?? kind, services)
         var revision = Templates.Revision(
             name: name, body: body, author: request.actor.identity)
         revision.message = try request.optionalText("message")
+        revision.kind = kind
         revision.isDefault = try request.optionalFlag("setAsDefault") ?? true
         revision.summary = try request.optionalText("description")
         revision.enabled = try request.optionalFlag("enabled")

@@ -48,7 +48,7 @@ package enum TemplateOperations {
     ) async throws(FleetError) -> JSONValue {
         let name = try TemplateName(request.text("templateName"))
         let body = try request.text("templateBody")
-        let kind = try Self.kind(request)
+        let kind = try Self.kind(request) ?? .fleetProvisioning
         _ = try Self.admit(body, as: name, of: kind, services)
         let hook = try Self.hook(request)
         let submission = TemplateSubmission(
@@ -102,10 +102,10 @@ package enum TemplateOperations {
     /// AWS: RoleArn.
     private static let roleBytes = 20...2048
 
-    private static func kind(
+    static func kind(
         _ request: OperationRequest
-    ) throws(FleetError) -> ProvisioningTemplate.Kind {
-        guard let text = try request.optionalText("type") else { return .fleetProvisioning }
+    ) throws(FleetError) -> ProvisioningTemplate.Kind? {
+        guard let text = try request.optionalText("type") else { return nil }
         guard let kind = ProvisioningTemplate.Kind(rawValue: text) else {
             throw FleetError(
                 .invalidRequest,

@@ -12,6 +12,7 @@ struct PutTemplate: ControlCommand {
             slipway template put pump.json --message 'groups by hall'
             slipway template put pump.json --name pump --enable --hook serial-allowlist
             slipway template put pump.json --no-default
+            slipway template put by-subject.json --type JITP
 
             The service lints the body: an error refuses it, and warnings are printed ('slipway \
             template lint' says them beforehand). The claims that the template is open to are \
@@ -26,6 +27,8 @@ struct PutTemplate: ControlCommand {
     @Option(name: .shortAndLong, help: "Why: kept with the version") var message: String?
     @Option(help: "What the template is for") var description: String?
     @Option(help: "A stored hook that judges its devices") var hook: String?
+    @Option(help: "FLEET_PROVISIONING (the default of a new template) or JITP; it cannot change")
+    var type: String?
     @Flag(help: "Let devices use it") var enable = false
     @Flag(name: .customLong("no-default"), help: "Leave the default version as it is")
     var noDefault = false
@@ -36,6 +39,7 @@ struct PutTemplate: ControlCommand {
             "templateBody": .string(try await TextFile.read(self.file)),
             "setAsDefault": .bool(!self.noDefault),
         ]
+        request["type"] = self.type.map { .string($0) }
         request["message"] = self.message.map { .string($0) }
         request["description"] = self.description.map { .string($0) }
         request["hookName"] = self.hook.map { .string($0) }

@@ -15,7 +15,9 @@ struct DiffTemplate: AsyncParsableCommand {
 
             Renders both for the same devices and compares what they come to: parameters given \
             here, or those of the last registrations as their certificates keep them. Each \
-            device counts as new, so that the templates are compared and not the registry.
+            device counts as new, so that the templates are compared and not the registry; what \
+            OverrideSettings say of things that exist, and what is asked of certificates, is \
+            compared as it is written.
 
             Exit code: 0 no difference, 2 some, 1 where it cannot be told: also where both refuse \
             every device alike, as they do without a parameter that they need.
@@ -55,19 +57,27 @@ struct DiffTemplate: AsyncParsableCommand {
             let changed = differences.filter { !$0.changes.isEmpty }
             let untold = differences.filter { $0.refusal != nil }
             try self.refuseWhereNothingWasTold(untold, of: devices.count)
+            let settings = PlanDifference.settings(left, right)
             if self.json {
                 Terminal.say([
                     "template": .string(self.name), "devices": .int(devices.count),
                     "different": .int(changed.count), "refusedByBoth": .int(untold.count),
                     "differences": .array(changed.map(\.json)),
+                    "settings": .array(settings.map(\.json)),
                 ])
             } else {
-                self.tell(changed, of: devices.count, isSameText: left == right)
+                for difference in changed { difference.tell() }
+                if !settings.isEmpty {
+                    Terminal.say("for things that exist, and for certificates")
+                    for change in settings { change.tell() }
+                }
+                let text = left == right ? "; the texts are the same" : ""
+                Terminal.say("\(changed.count) of \(devices.count) devices would differ\(text)")
                 if !untold.isEmpty {
                     Terminal.say("\(untold.count) of them are refused by both, and tell nothing")
                 }
             }
-            guard changed.isEmpty else { throw ExitCode(2) }
+            guard changed.isEmpty, settings.isEmpty else { throw ExitCode(2) }
         } catch let error as FleetError { throw Failure.exit(error) }
     }
 
@@ -134,6 +144,13 @@ struct DiffTemplate: AsyncParsableCommand {
                 "changes": .array(self.changes.map(\.json)),
             ]
         }
+
+        func tell() {
+            let serial = self.parameters.members.map { "\($0.key)=\($0.value.stringValue ?? "")" }
+            let sample = Terminal.line(serial.joined(separator: ", "))
+            Terminal.say("\(self.label) (\(sample))")
+            for change in self.changes { change.tell() }
+        }
     }
 
     private func compare(
@@ -164,27 +181,6 @@ struct DiffTemplate: AsyncParsableCommand {
         bar.clear()
         return differences
     }
-
-    private func tell(_ changed: [Difference], of count: Int, isSameText: Bool) {
-        for difference in changed {
-            let serial = difference.parameters.members.map {
-                "\($0.key)=\($0.value.stringValue ?? "")"
-            }
-            let sample = Terminal.line(serial.joined(separator: ", "))
-            Terminal.say("\(difference.label) (\(sample))")
-            for change in difference.changes {
-                let place = Terminal.line(change.place)
-                if let before = change.before {
-                    Terminal.say("  - \(place): \(Terminal.line(before))")
-                }
-                if let after = change.after {
-                    Terminal.say("  + \(place): \(Terminal.line(after))")
-                }
-            }
-        }
-        let text = isSameText ? "; the texts are the same" : ""
-        Terminal.say("\(changed.count) of \(count) devices would differ\(text)")
-    }
 }
 
 /// Two dry runs, compared place by place.
@@ -200,6 +196,12 @@ enum PlanDifference {
                 "after": self.after.map { .string($0) } ?? .null,
             ]
         }
+
+        func tell() {
+            let place = Terminal.line(self.place)
+            if let before { Terminal.say("  - \(place): \(Terminal.line(before))") }
+            if let after { Terminal.say("  + \(place): \(Terminal.line(after))") }
+        }
     }
 
     /// The refusal that both reports hold; nil where they differ, or where one has a plan.
@@ -211,8 +213,31 @@ enum PlanDifference {
     }
 
     static func between(_ left: JSONValue, _ right: JSONValue) -> [Change] {
-        let before = Self.places(of: left)
-        let after = Self.places(of: right)
+        Self.changes(Self.places(of: left), Self.places(of: right))
+    }
+
+    /// What a plan for a new device does not show: what becomes of a thing that exists, and what
+    /// its certificate has to be.
+    static func settings(_ left: String, _ right: String) -> [Change] {
+        Self.changes(Self.settings(of: left), Self.settings(of: right))
+    }
+
+    private static func settings(of body: String) -> [(place: String, value: String)] {
+        let limits = JSONLimits(
+            bytesMax: TemplateLimits.largest.bodyBytesMax, depthMax: TemplateLimits.depthMax)
+        guard let root = try? JSONParser.parse(body, limits: limits) else { return [] }
+        var places: [(place: String, value: String)] = []
+        for (name, resource) in root["Resources"]?.objectValue?.members ?? [] {
+            let place = "Resources.\(name).OverrideSettings"
+            Self.walk(resource["OverrideSettings"] ?? .null, place, &places)
+        }
+        Self.walk(root["Slipway"]?["Certificate"] ?? .null, "Slipway.Certificate", &places)
+        return places
+    }
+
+    private static func changes(
+        _ before: [(place: String, value: String)], _ after: [(place: String, value: String)]
+    ) -> [Change] {
         let places =
             before.map(\.place)
             + after.map(\.place).filter { place in
