@@ -60,6 +60,7 @@ static void read_number(reader *r) {
     }
     size_t bytes = (size_t)(r->place - start);
     if (bytes >= NUMBER_BYTES_MAX) refuse(r, "a number too long");
+    sandbox_charge(r->L, SANDBOX_FLOAT_STEPS / 4);
     char text[NUMBER_BYTES_MAX];
     memcpy(text, start, bytes);
     text[bytes] = '\0';
@@ -82,6 +83,7 @@ static unsigned read_hex(reader *r) {
 }
 
 static void add_scalar(luaL_Buffer *buffer, unsigned scalar) {
+    if (scalar == 0) sandbox_of(buffer->L)->zeroed = true;
     if (scalar < 0x80) {
         luaL_addchar(buffer, (char)scalar);
         return;
@@ -151,6 +153,7 @@ static void read_object(reader *r, int depth) {
         skip_space(r);
         if (r->place >= r->end || *r->place != '"') refuse(r, "expected a key");
         read_string(r);
+        sandbox_charge(r->L, 1);
         skip_space(r);
         if (!take(r, ':')) refuse(r, "expected ':'");
         read_value(r, depth);
@@ -177,6 +180,7 @@ static void read_array(reader *r, int depth) {
 
 static void read_value(reader *r, int depth) {
     if (depth >= SANDBOX_JSON_DEPTH_MAX) refuse(r, "nested too deep");
+    sandbox_charge(r->L, 1);
     luaL_checkstack(r->L, 4, "JSON");
     skip_space(r);
     switch (r->place < r->end ? *r->place : '\0') {
@@ -231,6 +235,7 @@ static void write_string(writer *w, int index) {
     for (; text < end; text += 1) {
         unsigned char byte = (unsigned char)*text;
         if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
+        sandbox_charge(w->L, 4);
         put(w, run, (size_t)(text - run));
         char escape[8];
         int length = byte >= 0x20 ? snprintf(escape, sizeof escape, "\\%c", byte)
@@ -244,6 +249,7 @@ static void write_string(writer *w, int index) {
 
 static void write_number(writer *w, int index) {
     char text[NUMBER_BYTES_MAX];
+    sandbox_charge(w->L, lua_isinteger(w->L, index) ? 1 : SANDBOX_FLOAT_STEPS);
     if (lua_isinteger(w->L, index)) {
         snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(w->L, index));
     } else {

@@ -29,9 +29,8 @@ static sandbox_key read_key(lua_State *L, int index) {
         key.integer = lua_toboolean(L, index);
         break;
     default:
-        luaL_error(
-            L, "a table whose keys are of type %s cannot be traversed in a fixed order",
-            luaL_typename(L, index));
+        // Without the key's type: which key is met first depends on addresses.
+        luaL_error(L, "only keys that are numbers, strings or booleans have a fixed order");
     }
     return key;
 }
@@ -93,10 +92,13 @@ lua_Integer sandbox_push_sorted_keys(lua_State *L, int index) {
     luaL_checkstack(L, 6, NULL);
     lua_Integer count = 0;
     size_t bytes = 0;
+    // Twice: once to count, once to copy.
+    sandbox_charge_walk(L);
+    sandbox_charge_walk(L);
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
         if (lua_type(L, -2) == LUA_TSTRING) bytes += lua_rawlen(L, -2);
         count += 1;
-        sandbox_charge(L, 1);
+        sandbox_charge(L, sandbox_price(L));
     }
     // What sorting costs: each key is looked at once for each doubling of their number.
     uint64_t rounds = 1;
@@ -167,12 +169,16 @@ int sandbox_next(lua_State *L) {
     lua_pushnil(L);
     sandbox_key best = {0};
     bool found = false;
+    sandbox_charge_walk(L);
+    // Paid first and for every key, so that the cost does not tell in what order they were met.
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
-        sandbox_charge(L, 1);
+        sandbox_charge(L, sandbox_price(L));
+        sandbox_charge_bytes(L, lua_type(L, -2) == LUA_TSTRING ? lua_rawlen(L, -2) : 0);
+    }
+    for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
         sandbox_key key = read_key(L, -2);
         if (!first && compare(&key, &after) <= 0) continue;
         if (found && compare(&key, &best) >= 0) continue;
-        sandbox_charge_bytes(L, key.bytes);
         best = key;
         found = true;
         lua_pushvalue(L, -2);

@@ -441,6 +441,7 @@ static void add_value(matcher *m, luaL_Buffer *buffer, const char *start, const 
         break;
     case LUA_TTABLE:
         push_capture(m, 0, start, end);
+        sandbox_charge(L, sandbox_price(L));
         lua_gettable(L, 3);
         break;
     default: add_replacement(m, buffer, start, end); return;

@@ -4,6 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Keeps what an instruction's price is made of. A fresh block without a kind and of the right size is
+// the hash part of a table that grows, for which Lua has counted the entries of the whole table.
+static void note_block(sandbox *box, bool fresh, size_t kind, size_t bytes) {
+    if (fresh && kind == LUA_TSTRING) {
+        if (bytes > box->longest) box->longest = bytes;
+        return;
+    }
+    if (bytes > box->widest) box->widest = bytes;
+    if (!fresh || kind != 0) return;
+    size_t entries = bytes / SANDBOX_ENTRY_BYTES;
+    if (bytes % SANDBOX_ENTRY_BYTES != 0 || (entries & (entries - 1)) != 0) return;
+    box->budget -= (int64_t)(box->widest / SANDBOX_COUNTED_BYTES_PER_STEP);
+    if (entries > box->entries) box->entries = entries;
+}
+
 // Lua asks again after a full collection when it is refused, so a refusal is not yet the end; the
 // error that follows a second refusal is. Growing also costs steps: a script that copies megabytes
 // with one instruction pays for the megabytes.
@@ -17,11 +32,12 @@ static void *allocate(void *context, void *block, size_t old_bytes, size_t bytes
         return NULL;
     }
     if (bytes > held) {
-        if (bytes - held > box->call->limits.memory_bytes_max - box->used) return NULL;
-        box->budget -= (int64_t)(bytes / SANDBOX_BYTES_PER_STEP);
-        if (block == NULL && old_bytes == LUA_TSTRING && bytes > box->longest) {
-            box->longest = bytes;
+        if (bytes - held > box->call->limits.memory_bytes_max - box->used) {
+            box->budget -= (int64_t)(box->used / SANDBOX_COLLECTED_BYTES_PER_STEP);
+            return NULL;
         }
+        box->budget -= (int64_t)(bytes / SANDBOX_BYTES_PER_STEP);
+        note_block(box, block == NULL, old_bytes, bytes);
     }
     void *moved = realloc(block, bytes);
     // Lua relies on shrinking to succeed.
@@ -31,15 +47,38 @@ static void *allocate(void *context, void *block, size_t old_bytes, size_t bytes
     return moved;
 }
 
+// How many values a call has behind its '...', or a library function as its arguments, to the next
+// power of two: each is one more that a single instruction copies. A frame of Lua's own has fewer
+// than 256 places, so that only a library function's answers to that many.
+static void note_arguments(lua_State *L, lua_Debug *record) {
+    sandbox *box = sandbox_of(L);
+    int places = 256, behind = SANDBOX_ARGUMENTS_PER_STEP;
+    while (lua_getlocal(L, record, places) != NULL) {
+        lua_pop(L, 1);
+        places *= 2;
+    }
+    while (lua_getlocal(L, record, -behind) != NULL) {
+        lua_pop(L, 1);
+        behind *= 2;
+    }
+    if (places > 256 && (size_t)places > box->arguments) box->arguments = (size_t)places;
+    if (behind > SANDBOX_ARGUMENTS_PER_STEP && (size_t)behind > box->arguments) {
+        box->arguments = (size_t)behind;
+    }
+}
+
 static void count(lua_State *L, lua_Debug *record) {
     sandbox *box = sandbox_of(L);
+    if (record->event == LUA_HOOKCALL || record->event == LUA_HOOKTAILCALL) {
+        note_arguments(L, record);
+        return;
+    }
     if (record->event == LUA_HOOKLINE) {
         size_t line = record->currentline > 0 ? (size_t)record->currentline : 0;
         if (line >= 1 && line <= box->call->lines_count) box->call->lines[line - 1] = 1;
         box->budget -= 1;
     } else {
-        box->budget -=
-            lua_gethookcount(L) * (int64_t)(1 + box->longest / SANDBOX_COMPARED_BYTES_PER_STEP);
+        box->budget -= lua_gethookcount(L) * (int64_t)sandbox_price(L);
     }
     if (box->spent != SLIPWAY_HOOK_RETURNED || box->budget <= 0) {
         sandbox_spend(L, SLIPWAY_HOOK_OUT_OF_INSTRUCTIONS);
@@ -67,6 +106,32 @@ void sandbox_charge(lua_State *L, uint64_t steps) {
 
 void sandbox_charge_bytes(lua_State *L, size_t bytes) {
     sandbox_charge(L, bytes / SANDBOX_BYTES_PER_STEP + 1);
+}
+
+// The interpreter does not say which instruction it counts, so each costs what the dearest would:
+// comparing the longest strings, finding an entry behind all others, following the longest chain,
+// copying the most arguments.
+uint64_t sandbox_price(lua_State *L) {
+    const sandbox *box = sandbox_of(L);
+    size_t bytes = box->zeroed ? SANDBOX_ZEROED_BYTES_PER_STEP : SANDBOX_COMPARED_BYTES_PER_STEP;
+    return 1 + box->longest / bytes + box->entries / SANDBOX_ENTRIES_PER_STEP
+        + box->links / SANDBOX_LINKS_PER_STEP + box->arguments / SANDBOX_ARGUMENTS_PER_STEP;
+}
+
+void sandbox_charge_walk(lua_State *L) {
+    sandbox_charge(L, sandbox_of(L)->widest / SANDBOX_WALKED_BYTES_PER_STEP);
+}
+
+// Whether the text has a zero in it, or an escape that may stand for one ("\0", "\x00", "\u{0}").
+static bool may_make_zeros(const char *text, size_t bytes) {
+    for (size_t index = 0; index < bytes; index += 1) {
+        if (text[index] == '\0') return true;
+        if (text[index] != '\\') continue;
+        index += 1;
+        if (index >= bytes) return false;
+        if (text[index] == '0' || text[index] == 'x' || text[index] == 'u') return true;
+    }
+    return false;
 }
 
 // A name that is neither the script's nor ours: said at once, rather than a nil that fails later.
@@ -102,9 +167,10 @@ static int run_protected(lua_State *L) {
     // What the script is charged with begins here.
     box->budget = (int64_t)call->limits.instructions_max;
     box->peak = box->used;
-    box->longest = 0;
+    box->longest = box->entries = box->links = box->arguments = box->widest = 0;
+    box->zeroed = box->zeroed || may_make_zeros(call->source, call->source_bytes);
     int lines = call->lines != NULL ? LUA_MASKLINE : 0;
-    lua_sethook(L, count, LUA_MASKCOUNT | lines, SANDBOX_COUNT_STEP);
+    lua_sethook(L, count, LUA_MASKCOUNT | LUA_MASKCALL | lines, SANDBOX_COUNT_STEP);
 
     lua_pushfstring(L, "=%s", call->name);
     // Text only: the loader of binary chunks trusts its input.

@@ -16,12 +16,38 @@
 #define SANDBOX_COUNT_STEP 64
 // A library function that walks over bytes, and the allocator, pay one step for this many.
 #define SANDBOX_BYTES_PER_STEP 16
-// One instruction may compare two strings, and costs one step more for each this many bytes of the
-// longest that the script has made: the interpreter does not say which instruction it counts.
+// What one instruction may cost beyond itself (sandbox_price), a step for each this many of:
+// bytes of two strings that are compared,
 #define SANDBOX_COMPARED_BYTES_PER_STEP 2048
-// The most values one function call may spread over the stack. Every call copies its arguments,
-// so this bounds what one instruction can cost.
+// the same where strings have zeros in them, between which Lua compares piece by piece,
+#define SANDBOX_ZEROED_BYTES_PER_STEP 64
+// entries of a table that a script has made to share one place (whole numbers have no secret hash),
+#define SANDBOX_ENTRIES_PER_STEP 128
+// tables in a chain of __index or __newindex,
+#define SANDBOX_LINKS_PER_STEP 16
+// and arguments that '...' copies.
+#define SANDBOX_ARGUMENTS_PER_STEP 32
+// Lua gives up a chain after so many (ltm.h, MAXTAGLOOP).
+#define SANDBOX_LINKS_MAX 2000
+// Of an entry in a table's hash part (lobject.h, Node).
+#define SANDBOX_ENTRY_BYTES 24
+// The most values that a library function spreads over the stack, and what it pays for them.
 #define SANDBOX_VALUES_MAX 250
+#define SANDBOX_VALUES_PER_STEP 4
+// Walking over a whole table pays for places that are empty, at so many bytes a step.
+#define SANDBOX_WALKED_BYTES_PER_STEP 32
+// Lua counts a table's entries before it lets its hash part grow.
+#define SANDBOX_COUNTED_BYTES_PER_STEP 256
+// A full collection, which Lua makes before it takes a refusal of memory for an answer.
+#define SANDBOX_COLLECTED_BYTES_PER_STEP 32
+// A caught error: Lua walks over the calls it ends, and over the code to name what was at fault.
+#define SANDBOX_CALLS_PER_STEP 8
+#define SANDBOX_SOURCE_BYTES_PER_STEP 32
+// Writing a float in decimal, and the remainder of two.
+#define SANDBOX_FLOAT_STEPS 16
+#define SANDBOX_REMAINDER_STEPS 128
+// How far up `error` looks for the line it names.
+#define SANDBOX_ERROR_LEVEL_MAX 64
 // How deep JSON may nest; the codec recurses.
 #define SANDBOX_JSON_DEPTH_MAX 64
 // A question leaves the process; it is paid for like this many instructions.
@@ -36,8 +62,13 @@ typedef struct sandbox {
     slipway_hook_result *result;
     // Memory, in bytes.
     size_t used, peak;
-    // Of the longest string that the script has made, in bytes.
-    size_t longest;
+    // The most there has been in this call, of what an instruction's cost depends on: the longest
+    // string, in bytes; whether strings have zeros in them; entries that one table has room for;
+    // links of a chain of metatables; arguments behind a '...'.
+    size_t longest, entries, links, arguments;
+    bool zeroed;
+    // Of the largest block that is no string: no part of any table is larger.
+    size_t widest;
     // Steps left; at zero the script has ended, whatever it catches.
     int64_t budget;
     // Set once a budget is spent; from then on nothing but unwinding happens.
@@ -56,6 +87,10 @@ static inline sandbox *sandbox_of(lua_State *L) { return *(sandbox **)lua_getext
 void sandbox_charge(lua_State *L, uint64_t steps);
 // The same for walking over bytes.
 void sandbox_charge_bytes(lua_State *L, size_t bytes);
+// What one instruction, or whatever compares, indexes or steps as one does, costs at most.
+uint64_t sandbox_price(lua_State *L);
+// To be paid before a walk over a whole table.
+void sandbox_charge_walk(lua_State *L);
 // Marks the state as spent and raises. No script can catch it (see base.c, pcall).
 int sandbox_spend(lua_State *L, slipway_hook_status status);
 

@@ -15,6 +15,21 @@ static int charged(lua_State *L) {
     return original(L);
 }
 
+// string.char and utf8.char, which pay for each character and can make zeros.
+static int characters(lua_State *L) {
+    for (int index = 1; index <= lua_gettop(L); index += 1) {
+        if (lua_tointeger(L, index) == 0) sandbox_of(L)->zeroed = true;
+    }
+    sandbox_charge(L, (uint64_t)lua_gettop(L));
+    return charged(L);
+}
+
+// The remainder of floats far apart is a long division.
+static int math_fmod(lua_State *L) {
+    if (!lua_isinteger(L, 1) || !lua_isinteger(L, 2)) sandbox_charge(L, SANDBOX_REMAINDER_STEPS);
+    return charged(L);
+}
+
 // A position as string.sub understands it: negative counts from the end.
 static size_t from_start(lua_Integer position, size_t bytes) {
     if (position > 0) return (size_t)position;
@@ -42,6 +57,7 @@ static int string_byte(lua_State *L) {
         return luaL_error(L, "string.byte gives at most %d values", SANDBOX_VALUES_MAX);
     }
     luaL_checkstack(L, (int)count, NULL);
+    sandbox_charge(L, count / SANDBOX_VALUES_PER_STEP);
     for (size_t index = 0; index < count; index += 1) {
         lua_pushinteger(L, (unsigned char)text[first - 1 + index]);
     }
@@ -149,10 +165,13 @@ static void add_number(
             formatted, sizeof formatted, form, (long long)luaL_checkinteger(L, argument));
         break;
     default:
+        sandbox_charge(L, SANDBOX_FLOAT_STEPS);
         snprintf(form, sizeof form, "%.*s%c", prefix, spec->text, conversion);
         length = snprintf(formatted, sizeof formatted, form, luaL_checknumber(L, argument));
         break;
     }
+    // Digits are dearer than bytes that are copied.
+    sandbox_charge(L, (uint64_t)(length > 0 ? length : 0) / 4);
     luaL_addlstring(buffer, formatted, length > 0 ? (size_t)length : 0);
 }
 
@@ -182,7 +201,12 @@ static int string_format(lua_State *L) {
         if (argument > count) return luaL_argerror(L, argument, "no value");
         switch (conversion) {
         case 's': add_text(L, &buffer, argument, &spec); break;
-        case 'c': luaL_addchar(&buffer, (char)luaL_checkinteger(L, argument)); break;
+        case 'c': {
+            char byte = (char)luaL_checkinteger(L, argument);
+            if (byte == '\0') sandbox_of(L)->zeroed = true;
+            luaL_addchar(&buffer, byte);
+            break;
+        }
         case 'd': case 'i': case 'o': case 'x': case 'X':
         case 'a': case 'A': case 'e': case 'E': case 'f': case 'F': case 'g': case 'G':
             add_number(L, &buffer, argument, &spec, conversion);
@@ -196,11 +220,11 @@ static int string_format(lua_State *L) {
 }
 
 // Copies functions and constants out of a library of Lua's own, whose table is on the top, into
-// the table below it; charging for them where asked.
-static void take(lua_State *L, const char *const *names, bool charge) {
+// the table below it; a function by way of the one that charges for it.
+static void take(lua_State *L, const char *const *names, lua_CFunction charge) {
     for (; *names != NULL; names += 1) {
         lua_getfield(L, -1, *names);
-        if (charge) lua_pushcclosure(L, charged, 1);
+        if (lua_isfunction(L, -1)) lua_pushcclosure(L, charge, 1);
         lua_setfield(L, -3, *names);
     }
 }
@@ -214,16 +238,15 @@ static void open_library(lua_State *L, lua_CFunction open) {
 // Without math.random, whose seed is the clock, and without the functions whose last digit is the
 // C library's own affair.
 static const char *const math_names[] = {
-    "abs", "ceil", "floor", "fmod", "huge", "max", "maxinteger", "min", "mininteger", "modf", "pi",
+    "abs", "ceil", "floor", "huge", "max", "maxinteger", "min", "mininteger", "modf", "pi",
     "sqrt", "tointeger", "type", "ult", NULL,
 };
+static const char *const remainder_names[] = {"fmod", NULL};
 // utf8.codes accepts stray continuation bytes in Lua 5.4.4; codepoint spreads a whole string over
 // the stack.
-static const char *const utf8_names[] = {"char", "len", "offset", NULL};
-static const char *const utf8_constants[] = {"charpattern", NULL};
-static const char *const string_names[] = {
-    "char", "len", "lower", "reverse", "sub", "upper", NULL,
-};
+static const char *const utf8_names[] = {"charpattern", "len", "offset", NULL};
+static const char *const string_names[] = {"len", "lower", "reverse", "sub", "upper", NULL};
+static const char *const character_names[] = {"char", NULL};
 
 void sandbox_open_strings(lua_State *L) {
     static const luaL_Reg ours[] = {
@@ -232,18 +255,20 @@ void sandbox_open_strings(lua_State *L) {
         {"rep", string_rep}, {NULL, NULL},
     };
     open_library(L, luaopen_math);
-    take(L, math_names, false);
+    take(L, math_names, charged);
+    take(L, remainder_names, math_fmod);
     lua_pop(L, 1);
     lua_setfield(L, -2, "math");
 
     open_library(L, luaopen_utf8);
-    take(L, utf8_names, true);
-    take(L, utf8_constants, false);
+    take(L, utf8_names, charged);
+    take(L, character_names, characters);
     lua_pop(L, 1);
     lua_setfield(L, -2, "utf8");
 
     open_library(L, luaopen_string);
-    take(L, string_names, true);
+    take(L, string_names, charged);
+    take(L, character_names, characters);
     lua_pop(L, 1);
     luaL_setfuncs(L, ours, 0);
     // The metatable of all strings: methods only, and out of the script's reach. It replaces the

@@ -23,6 +23,7 @@ static int table_concat(lua_State *L) {
             return luaL_error(
                 L, "invalid value (at index %I) in table for 'concat'", (LUAI_UACINT)index);
         }
+        if (lua_type(L, -1) == LUA_TNUMBER) sandbox_charge(L, SANDBOX_FLOAT_STEPS);
         size_t bytes = 0;
         lua_tolstring(L, -1, &bytes);
         sandbox_charge_bytes(L, bytes + separator_bytes);
@@ -121,13 +122,14 @@ static int table_unpack(lua_State *L) {
     }
     int values = (int)(last - first) + 1;
     luaL_checkstack(L, values, NULL);
+    sandbox_charge(L, (uint64_t)values / SANDBOX_VALUES_PER_STEP);
     for (int index = 0; index < values; index += 1) lua_rawgeti(L, 1, first + index);
     return values;
 }
 
 // Whether the value at `left` in the table at stack place `source` sorts before that at `right`.
 static bool is_before(lua_State *L, int source, lua_Integer left, lua_Integer right) {
-    sandbox_charge(L, 1);
+    sandbox_charge(L, sandbox_price(L));
     bool by_function = lua_isfunction(L, 2);
     if (by_function) lua_pushvalue(L, 2);
     lua_rawgeti(L, source, left);
