@@ -113,9 +113,9 @@ void sandbox_protect(lua_State *L) {
 // Raises for what the metatable at 2 may not have; in a fixed order, since a table's own depends on
 // addresses, and an error's text is something that a script can decide by.
 //
-// __gc runs with the budget's hook off, __close meets defects of Lua 5.4.4, __len lies to loops, and
-// __mode shows when the collector ran. A __call that is no function is asked for its own __call, in
-// a circle without end.
+// __gc runs with the budget's hook off, __close meets defects of Lua 5.4.4, __len lies to loops,
+// and __mode shows when the collector ran. A __call that is no function is asked for its own
+// __call, in a circle without end.
 static void check_metamethods(lua_State *L) {
     static const char *const refused[] = {"__gc", "__close", "__len", "__mode"};
     for (size_t index = 0; index < sizeof refused / sizeof *refused; index += 1) {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Keeps what an instruction's price is made of. A fresh block without a kind and of the right size is
-// the hash part of a table that grows, for which Lua has counted the entries of the whole table.
+// Keeps what an instruction's price is made of. A fresh block without a kind and of the right size
+// is the hash part of a table that grows, for which Lua has counted the whole table's entries.
 static void note_block(sandbox *box, bool fresh, size_t kind, size_t bytes) {
     if (fresh && kind == LUA_TSTRING) {
         if (bytes > box->longest) box->longest = bytes;

@@ -1,5 +1,5 @@
-/// Scripts that look for the instruction, or the library function, that costs more than it pays for.
-/// Before each was priced, it ran for seconds upon a budget meant for a tenth of one.
+/// Scripts that look for the instruction, or the library function, that costs more than it pays
+/// for. Before each was priced, it ran for seconds upon a budget meant for a tenth of one.
 extension HostileScriptTests {
     static let dearInstructions: [Probe] = [
         // Values that one instruction copies.
@@ -43,7 +43,8 @@ extension HostileScriptTests {
         Probe(
             "a table that is counted with every entry",
             "local t = {} for i = 1, 100000 do t[i] = i end t.x = 1 t.y = 1 local i = 0 "
-                + "while true do i = i + 1 t[-i] = 1 t[-i - 3] = 1 t[-i] = nil t[-i - 3] = nil end"),
+                + "while true do i = i + 1 t[-i] = 1 t[-i - 3] = 1 t[-i] = nil "
+                + "t[-i - 3] = nil end"),
         // Entries that share a place: whole numbers are spread by a remainder that all know.
         Probe(
             "entries behind all others",
