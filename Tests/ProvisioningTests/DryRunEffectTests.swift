@@ -222,6 +222,25 @@ import Testing
         }
     }
 
+    /// Just in time no serial is judged: the certificate is there already, and its authority's.
+    @Test func aCertificateThatIsBroughtAlongIsNotJudged() async throws {
+        let fixture = try await ProvisioningFixture()
+        let (_, token) = try await fixture.create()
+        _ = try await fixture.register(token)
+        fixture.clock.advance(bySeconds: 9 * 3600)
+        let report = try await Self.run(
+            fixture,
+            [
+                "templateBody": .string(
+                    ProvisioningFixture.body.replacing(
+                        "SerialNumber", with: "AWS::IoT::Certificate::SerialNumber")),
+                "subject": "serialNumber=A7",
+            ])
+        #expect(report.isAccepted, "\(String(describing: report.refusal))")
+        #expect(report.plan?.thing.name.rawValue == "sensor-A7")
+        #expect(report.verdicts.isEmpty && report.json["unknown"] == nil)
+    }
+
     enum Obstacle: CaseIterable {
         case noHook, disabledHook, unapprovedHook, denied, deniedWithWord, timedOut, busy, failed
         case uselessOverrides, missing, misspelt, tooLong, invalidName, disabledTemplate
