@@ -66,6 +66,34 @@ import Testing
         #expect(TemplateChecker.check(body).findings.allSatisfy { $0.position != nil })
     }
 
+    /// Words that have a fixed set of neighbours name the nearest.
+    @Test(
+        arguments: zip(
+            [
+                #"{"CertificateId": {"Ref": "AWS::IoT::Certificate::ID"}}"#,
+                #"{"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "ACTIV"}"#,
+                #"""
+                {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"},
+                 "ThingPrincipalType": "NON_EXCLUSIVE_THIN"}
+                """#,
+            ], ["AWS::IoT::Certificate::Id", "ACTIVE", "NON_EXCLUSIVE_THING"]))
+    func aMisspeltWordOfACertificateNamesTheNearest(_ certificate: String, _ nearest: String) {
+        let found = TemplateChecker.check(template(certificate: certificate)).findings
+        #expect(found.map(\.nearest) == [nearest], "\(found)")
+    }
+
+    @Test func theDefaultOfAPseudoParameterIsNeverUsed() throws {
+        let body = template(
+            thing: #"{"ThingName": {"Ref": "AWS::Region"}}"#,
+            sections: #", "Parameters": {"AWS::Region": {"Type": "String", "Default": "here"}}"#)
+        let found = try TemplateLint.report(of: body).findings
+        #expect(
+            found.contains {
+                $0.rule == .unusedParameter
+                    && $0.pointer.description == "/Parameters/AWS::Region/Default"
+            }, "\(found)")
+    }
+
     /// A function that is not understood spoils its own place only.
     @Test func theRestOfADocumentIsJudgedBehindABrokenFunction() {
         let statements = #"""

@@ -126,7 +126,7 @@ func render(
         ),
         (
             template(overrides: #"{"ThingTypeName": "MERGE"}"#),
-            "/Resources/thing/OverrideSettings", "cannot be merged"
+            "/Resources/thing/OverrideSettings/ThingTypeName", "cannot be merged"
         ),
         (
             template(sections: #", "Parameters": {"P": {"Type": "Number"}}"#),
@@ -134,7 +134,7 @@ func render(
         ),
         (
             template(sections: #", "DeviceConfiguration": {"a": {"b": "c"}}"#),
-            "/DeviceConfiguration/a/b", "'b' is not understood"
+            "/DeviceConfiguration/a", "an object stands where text belongs"
         ),
         (
             template(sections: #", "Mappings": {"M": {"a": {"b": {"Ref": "X"}}}}"#),

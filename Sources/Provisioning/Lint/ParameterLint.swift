@@ -13,6 +13,13 @@ extension TemplateLint {
         }
         let section = JSONPointer(tokens: ["Parameters"])
         for parameter in self.document.parameters
+        where PseudoParameter(rawValue: parameter.name) != nil && parameter.defaultValue != nil {
+            self.report(
+                .unusedParameter,
+                "the service itself says what '\(parameter.name.clipped)' is: this default is never "
+                    + "used", at: section.appending(parameter.name).appending("Default"))
+        }
+        for parameter in self.document.parameters
         where PseudoParameter(rawValue: parameter.name) == nil {
             let place = section.appending(parameter.name)
             if !used.contains(parameter.name) {

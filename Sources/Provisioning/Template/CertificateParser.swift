@@ -1,5 +1,6 @@
 import Fleet
 import JSON
+import Policies
 
 /// The `AWS::IoT::Certificate` resource: where the certificate comes from, and what becomes of it.
 extension TemplateParser {
@@ -32,7 +33,8 @@ extension TemplateParser {
         if certificate.statusOverride == .merge {
             self.report(
                 "a certificate has one status, which cannot be merged",
-                at: place.appending("OverrideSettings"))
+                at: place.appending("OverrideSettings").appending("Status"),
+                expected: "DO_NOTHING, REPLACE or FAIL")
         }
         return certificate
     }
@@ -52,7 +54,10 @@ extension TemplateParser {
                 "CertificateId is {\"Ref\": \"\(PseudoParameter.certificateID.rawValue)\"}: the "
                     + "certificate that the device has just been given",
                 at: properties["CertificateId"] == nil
-                    ? inside : inside.appending("CertificateId"))
+                    ? inside : inside.appending("CertificateId"),
+                nearest: properties["CertificateId"]?["Ref"]?.stringValue.flatMap {
+                    NearestName.of($0, among: [PseudoParameter.certificateID.rawValue])
+                })
         }
         return .presented
     }
@@ -105,7 +110,11 @@ extension TemplateParser {
             case Certificate.Status.active.rawValue: certificate.status = .active
             case Certificate.Status.inactive.rawValue: certificate.status = .inactive
             default:
-                self.report("Status is ACTIVE or INACTIVE", at: inside.appending("Status"))
+                let known = [Certificate.Status.active, .inactive].map(\.rawValue)
+                self.report(
+                    "Status is ACTIVE or INACTIVE", at: inside.appending("Status"),
+                    expected: "ACTIVE or INACTIVE",
+                    nearest: value.stringValue.flatMap { NearestName.of($0, among: known) })
             }
         }
         if let value = properties["ThingPrincipalType"] {
@@ -116,7 +125,11 @@ extension TemplateParser {
             } else {
                 self.report(
                     "ThingPrincipalType is EXCLUSIVE_THING or NON_EXCLUSIVE_THING",
-                    at: inside.appending("ThingPrincipalType"))
+                    at: inside.appending("ThingPrincipalType"),
+                    expected: "EXCLUSIVE_THING or NON_EXCLUSIVE_THING",
+                    nearest: value.stringValue.flatMap {
+                        NearestName.of($0, among: ["EXCLUSIVE_THING", "NON_EXCLUSIVE_THING"])
+                    })
             }
         }
     }

@@ -121,6 +121,11 @@ struct ExpressionParser {
         case "Fn::Split":
             self.report("Fn::Split makes a list; Fn::Select takes one text out of it", at: inner)
             form = nil
+        case let key where !Self.isMeantAsFunction(key):
+            self.report(
+                "an object stands where text belongs; a reference or function has exactly one "
+                    + "member, such as \"Ref\"", at: pointer, expected: Self.textExpected)
+            form = nil
         default:
             self.report(
                 "'\(member.key.clipped)' is not understood; known are Ref, Fn::Join, Fn::Sub, "
@@ -140,6 +145,10 @@ struct ExpressionParser {
         case .literal, .reference, .join, .substitution: break
         }
         return expression
+    }
+
+    private static func isMeantAsFunction(_ key: String) -> Bool {
+        key.hasPrefix("Fn") || NearestName.of(key, among: Self.functions) != nil
     }
 
     private mutating func reference(

@@ -178,9 +178,11 @@ extension TemplateParser {
         thing.typeOverride = settings["ThingTypeName"]
         thing.groupsOverride = settings["ThingGroups"]
         if thing.typeOverride == .merge {
+            let key = value?["THING_TYPE_NAME"] == nil ? "ThingTypeName" : "THING_TYPE_NAME"
             self.report(
                 "a thing has one type, which cannot be merged",
-                at: place.appending("OverrideSettings"))
+                at: place.appending("OverrideSettings").appending(key),
+                expected: "DO_NOTHING, REPLACE or FAIL")
         }
     }
 
