@@ -82,6 +82,19 @@ import Testing
         #expect(found.map(\.nearest) == [nearest], "\(found)")
     }
 
+    @Test func aMisspeltFieldOfASubjectNamesTheNearest() throws {
+        var context = TemplateLint.Context()
+        context.kind = .jitp
+        let name = "AWS::IoT::Certificate::Countri"
+        let body = template(
+            thing: #"{"ThingName": {"Ref": "\#(name)"}}"#,
+            sections: #", "Parameters": {"\#(name)": {"Type": "String"}}"#)
+        let found = try TemplateLint.report(of: body, in: context).findings
+        #expect(
+            found.first { $0.rule == .unfillableParameter }?.nearest
+                == "AWS::IoT::Certificate::Country", "\(found)")
+    }
+
     @Test func theDefaultOfAPseudoParameterIsNeverUsed() throws {
         let body = template(
             thing: #"{"ThingName": {"Ref": "AWS::Region"}}"#,

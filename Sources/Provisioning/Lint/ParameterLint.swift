@@ -1,5 +1,6 @@
 import Fleet
 import JSON
+import Policies
 
 /// Parameters: who fills them, and what for.
 extension TemplateLint {
@@ -47,12 +48,13 @@ extension TemplateLint {
         let name = parameter.name.clipped
         guard SubjectParameters.all.contains(parameter.name) else {
             if parameter.defaultValue == nil {
+                let known = SubjectParameters.all.sorted()
                 self.report(
-                    .unfillableParameter,
-                    "no certificate's subject fills '\(name)', so that no device is registered",
-                    at: place,
-                    expected: "one of " + SubjectParameters.all.sorted().joined(separator: ", "),
-                    isAboutKey: true)
+                    TemplateFinding(
+                        "no certificate's subject fills '\(name)', so that no device is registered",
+                        at: place, rule: .unfillableParameter,
+                        expected: "one of " + known.joined(separator: ", "),
+                        nearest: NearestName.of(parameter.name, among: known), isAboutKey: true))
             } else {
                 self.report(
                     .defaultAlways,
