@@ -275,3 +275,16 @@ def test_commands_for_what_only_aws_tools_could_do(make_gateway, tmp_path):
     iot.create_provisioning_template_version(
         templateName=TEMPLATE, templateBody=body.replace("}", "} ", 1))
     assert "version 2 of" in slipway(gateway, "template", "delete", TEMPLATE, "--version", "2")
+    csr = tmp_path / "registered"
+    template = tmp_path / "template.json"
+    template.write_text(json.dumps({
+        "Parameters": {"SerialNumber": {"Type": "String"}, "CSR": {"Type": "String"}},
+        "Resources": {
+            "thing": {"Type": "AWS::IoT::Thing", "Properties": {
+                "ThingName": {"Ref": "SerialNumber"}}},
+            "certificate": {"Type": "AWS::IoT::Certificate", "Properties": {
+                "CertificateSigningRequest": {"Ref": "CSR"}, "Status": "ACTIVE"}}}}))
+    slipway(gateway, "thing", "register", template, "--parameter", "SerialNumber=registered",
+            "--parameter", f"CSR={Key('registered').csr}", "--output", csr)
+    assert "BEGIN CERTIFICATE" in (tmp_path / "registered.pem").read_text()
+    assert iot.describe_thing(thingName="registered")["thingName"] == "registered"

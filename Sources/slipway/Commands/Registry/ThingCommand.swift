@@ -16,7 +16,7 @@ struct ThingCommand: AsyncParsableCommand {
             """,
         subcommands: [
             Create.self, List.self, Show.self, Update.self, Delete.self, Attach.self,
-            Detach.self, Principals.self, Groups.self, Connectivity.self,
+            Detach.self, Principals.self, Groups.self, Connectivity.self, Register.self,
         ])
 }
 
