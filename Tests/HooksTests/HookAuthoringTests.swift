@@ -30,6 +30,34 @@ import Testing
         ("return function(r)\n  if r then return {} end\n  error('no')\nend", []),
         ("return function(r)\n  for i = 1, 3 do return {} end\nend", ["3 missingReturn"]),
         ("return function(r)\n  for k in pairs(r) do return {} end\n  return {}\nend", []),
+        ("return function(r)\n  return\nend", ["2 missingReturn"]),
+        ("return function(r)\n  return nil\nend", ["2 missingReturn"]),
+        ("return function(r)\n  return nil, 'no'\nend", ["2 missingReturn"]),
+        ("return function(r)\n  if r then return end\n  return {}\nend", ["2 missingReturn"]),
+        ("return function(r)\n  if r then return true end\n  return {}\nend", ["2 missingReturn"]),
+        ("return function(...)\n  return\nend", ["2 missingReturn"]),
+        ("return function(r) end", ["1 missingReturn"]),
+        ("return function(r)\n  log('x')\nend", ["3 missingReturn"]),
+        (
+            "local function deny()\n  log('x')\nend\nreturn function(r)\n  return deny()\nend",
+            ["3 missingReturn"]
+        ),
+        (
+            "local function deny(r)\n  if r then return {} end\n  return deny(1)\nend\n"
+                + "return function(r) return deny(r) end", []
+        ),
+        (
+            "local judge = function() end\nlocal function set() judge = function() return {} end end"
+                + "\nset()\nreturn function(r) return judge() end", []
+        ),
+        ("local function note() log('x') end\nreturn function(r) note() return {} end", []),
+        (
+            "return function(r)\n  local a\n  local function set() a = {} end\n  set()\n"
+                + "  return a\nend", []
+        ),
+        ("return function(r)\n  local a\n  if r then a = {} end\n  return a\nend", []),
+        ("return function(r) return r and {} or nil end", []),
+        ("return function(r) return r.a == nil and {a = 1} or {} end", []),
         ("return function(r)\n  local x <close> = nil\n  return {}\nend", ["2 closeVariable"]),
         ("-- os.time()\nreturn function() return {'os'} end", []),
         ("local os = 1\nreturn function() return os end", []),

@@ -68,7 +68,7 @@ package enum HookLint {
                         message: "a variable with <close> is not allowed"))
             }
         }
-        findings += Self.returns(chunk.main)
+        findings += HookReturns(chunk).findings
         var seen: Set<HookFinding> = []
         return findings.filter { seen.insert($0).inserted }.sorted {
             ($0.line, $0.message) < ($1.line, $1.message)
@@ -124,38 +124,6 @@ package enum HookLint {
                         kind: .undeclaredGlobal, line: use.line,
                         message: "'\(use.name)' is declared nowhere"))
             }
-        }
-        return findings
-    }
-
-    /// A hook returns a function, and every way through that function returns an answer.
-    private static func returns(_ main: LuaChunk.Function) -> [HookFinding] {
-        let ends = main.code.indices.dropLast().filter {
-            LuaOperation.returns.contains(main.code[$0].operation)
-        }
-        guard !ends.isEmpty else {
-            return [
-                HookFinding(
-                    kind: .missingReturn, line: max(1, main.line(main.code.count - 1)),
-                    message: "the file returns nothing; it must end with 'return function(request)'"
-                )
-            ]
-        }
-        var findings: [HookFinding] = []
-        for end in ends {
-            if main.isPlainValue(returnedAt: end) {
-                findings.append(
-                    HookFinding(
-                        kind: .missingReturn, line: max(1, main.line(end)),
-                        message: "the file returns no function; it must end with "
-                            + "'return function(request)'"))
-            }
-            guard let hook = main.closure(returnedAt: end), hook.fallsOffItsEnd else { continue }
-            findings.append(
-                HookFinding(
-                    kind: .missingReturn, line: hook.line(hook.code.count - 1),
-                    message: "the function that begins on line \(hook.lineDefined) can end without "
-                        + "an answer, which denies the device"))
         }
         return findings
     }
@@ -216,7 +184,7 @@ extension LuaChunk.Function {
     }
 
     /// The global that the instruction reads, or sets; nil where it does not.
-    private func global(at index: Int, set: Bool) -> String? {
+    func global(at index: Int, set: Bool) -> String? {
         let word = self.code[index]
         let (table, key) =
             set ? (word.argumentA, word.argumentB) : (word.argumentB, word.argumentC)
@@ -262,7 +230,7 @@ extension LuaChunk.Function {
     }
 
     /// The instruction that gave the register its value.
-    private func writer(of register: Int, before index: Int) -> Int? {
+    func writer(of register: Int, before index: Int) -> Int? {
         self.code[..<index].lastIndex {
             $0.argumentA == register && !LuaOperation.readsOnly.contains($0.operation)
                 && $0.operation != LuaOperation.extraArgument
@@ -276,77 +244,5 @@ extension LuaChunk.Function {
         guard word.operation == LuaOperation.loadConstantExtra, origin + 1 < self.code.count
         else { return nil }
         return self.constant(self.code[origin + 1].argumentAx)
-    }
-
-    /// The function that the return at `end` gives, where it is one that was made here.
-    func closure(returnedAt end: Int) -> LuaChunk.Function? {
-        var register = self.code[end].argumentA
-        for index in self.code[..<end].indices.reversed() {
-            let word = self.code[index]
-            guard word.argumentA == register else { continue }
-            if word.operation == LuaOperation.move {
-                register = word.argumentB
-            } else if word.operation == LuaOperation.closure,
-                self.functions.indices.contains(word.argumentBx)
-            {
-                return self.functions[word.argumentBx]
-            }
-        }
-        return nil
-    }
-
-    /// Whether the return at `end` gives something that was made as anything but a function:
-    /// a constant, a table, the result of an operator. What comes out of a call or a variable may
-    /// be one.
-    func isPlainValue(returnedAt end: Int) -> Bool {
-        // A count of one more than the values; the main function takes any number of arguments, so
-        // that its returns have one (lcode.c, luaK_finish).
-        guard self.code[end].argumentB != 1 else { return true }
-        guard let origin = self.writer(of: self.code[end].argumentA, before: end) else {
-            return false
-        }
-        return LuaOperation.makesPlainValues.contains(self.code[origin].operation)
-    }
-
-    /// Whether the return that the compiler puts behind every function's end can be reached.
-    var fallsOffItsEnd: Bool {
-        let last = self.code.count - 1
-        var reached: Set<Int> = []
-        var rest = [0]
-        while let index = rest.popLast() {
-            guard self.code.indices.contains(index), reached.insert(index).inserted else {
-                continue
-            }
-            rest += self.successors(of: index)
-        }
-        return reached.contains(last)
-    }
-
-    private func successors(of index: Int) -> [Int] {
-        let word = self.code[index]
-        let next = index + 1
-        switch word.operation {
-        case LuaOperation.returns, LuaOperation.tailCall: return []
-        case LuaOperation.call where self.callsError(at: index): return []
-        case LuaOperation.jump: return [next + word.jump]
-        case LuaOperation.tests: return [next, next + 1]
-        case LuaOperation.falseAndSkip: return [next + 1]
-        case LuaOperation.forLoop, LuaOperation.genericLoop:
-            return [next, next - word.argumentBx]
-        case LuaOperation.forPrepare: return [next, next + word.argumentBx + 1]
-        case LuaOperation.genericPrepare: return [next + word.argumentBx]
-        default: return [next]
-        }
-    }
-
-    /// `error(...)` does not come back.
-    private func callsError(at index: Int) -> Bool {
-        let register = self.code[index].argumentA
-        for earlier in self.code[..<index].indices.reversed() {
-            let word = self.code[earlier]
-            guard word.argumentA == register, word.operation != LuaOperation.jump else { continue }
-            return self.global(at: earlier, set: false) == "error"
-        }
-        return false
     }
 }

@@ -7,10 +7,16 @@ import Fleet
 /// of `ldump.c` in Lua 5.4, whose every version 5.4.x writes the same.
 struct LuaChunk {
     struct Function {
+        /// Counted through the chunk.
+        var number = 0
+        /// Whether the function around it is the main one.
+        var isDefinedInMain = false
         var lineDefined = 0
         var code: [UInt32] = []
         var constants: [String?] = []
         var upvalues: [String] = []
+        /// Where each upvalue comes from: a register of the function around, or an upvalue of it.
+        var upvalueSources: [(isRegister: Bool, index: Int)] = []
         var functions: [Function] = []
         var lines: [Int] = []
     }
@@ -76,6 +82,7 @@ struct LuaChunk {
 private struct ChunkReader {
     let bytes: [UInt8]
     var place = 0
+    var functions = 0
     private static let depthMax = 200
 
     init(bytes: [UInt8]) { self.bytes = bytes }
@@ -134,14 +141,23 @@ private struct ChunkReader {
             self.size() != nil, self.skip(3), let instructions = self.count(of: 4)
         else { return nil }
         function.lineDefined = first
+        function.number = self.functions
+        function.isDefinedInMain = depth == 1
+        self.functions += 1
         for _ in 0..<instructions {
             let word = self.bytes[self.place..<self.place + 4]
             function.code.append(word.reversed().reduce(0) { $0 << 8 | UInt32($1) })
             self.place += 4
         }
-        guard self.readConstants(into: &function), let upvalues = self.count(of: 3),
-            self.skip(upvalues * 3), let functions = self.count(of: 1)
+        guard self.readConstants(into: &function), let upvalues = self.count(of: 3)
         else { return nil }
+        for _ in 0..<upvalues {
+            // Whether it is a register, which one, and its kind.
+            function.upvalueSources.append(
+                (self.bytes[self.place] != 0, Int(self.bytes[self.place + 1])))
+            self.place += 3
+        }
+        guard let functions = self.count(of: 1) else { return nil }
         for _ in 0..<functions {
             guard let inner = self.function(depth: depth + 1) else { return nil }
             function.functions.append(inner)
@@ -216,7 +232,11 @@ enum LuaOperation {
     static let loadConstant = 3
     static let loadConstantExtra = 4
     static let falseAndSkip = 6
+    static let loadNil = 8
+    /// Registers and constants that are loaded, and nothing else happens.
+    static let loads = 0...8
     static let getUpvalue = 9
+    static let setUpvalue = 10
     static let getGlobal = 11
     static let getIndexed = 12
     static let getField = 14
