@@ -40,7 +40,7 @@ package enum EnrolmentOperations {
             let view = try await services.store.load(
                 Set(certificates.map { .thingsOfCertificate($0.id) }))
             let found = certificates.map {
-                JSONValue.object(Self.shape($0, of: Self.thing($0.id, view), services))
+                JSONValue.object(Self.shape($0, of: Self.thing($0, view), services))
             }
             return ["enrolments": .array(found), "next": page.next.map { .string($0) } ?? nil]
         case "HELD":
@@ -87,7 +87,7 @@ package enum EnrolmentOperations {
             let isHeld = certificate.flatMap(EnrolmentMark.state) == .held
             guard isHeld || !heldOnly else { return nil }
             var object =
-                certificate.map { Self.shape($0, of: Self.thing($0.id, view), services) } ?? [
+                certificate.map { Self.shape($0, of: Self.thing($0, view), services) } ?? [
                     "certificateId": .string(finding.certificate.rawValue), "state": "gone",
                 ]
             for member in Self.shape(finding).members { object[member.key] = member.value }
@@ -119,7 +119,7 @@ package enum EnrolmentOperations {
             throw FleetError(
                 .notFound, "Certificate \(id) does not exist", resource: id.rawValue)
         }
-        var object = Self.shape(certificate, of: Self.thing(id, view), services)
+        var object = Self.shape(certificate, of: Self.thing(certificate, view), services)
         object["things"] = .array(
             view.thingsOfCertificate(id).map { .string($0.thing.rawValue) })
         return .object(object)
@@ -154,9 +154,12 @@ package enum EnrolmentOperations {
         }
     }
 
-    /// The thing that a certificate speaks for, the first one where there are several.
-    private static func thing(_ id: CertificateID, _ view: RegistryView) -> ThingName? {
-        view.thingsOfCertificate(id).map(\.thing).min()
+    /// The thing that a certificate speaks for, the first one where there are several; of one that
+    /// is held, the thing that it would speak for.
+    private static func thing(_ certificate: Certificate, _ view: RegistryView) -> ThingName? {
+        if let thing = view.thingsOfCertificate(certificate.id).map(\.thing).min() { return thing }
+        return EnrolmentMark.state(of: certificate) == .held
+            ? EnrolmentMark.thing(of: certificate) : nil
     }
 
     private static func shape(
