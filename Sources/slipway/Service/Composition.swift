@@ -136,8 +136,10 @@ struct Composition: Sendable {
         for change in report.changes { logger.notice("loaded", metadata: ["what": "\(change)"]) }
         for name in report.leftDeleted {
             logger.notice(
-                "the template stays deleted, as its file is what it was then; change the file, or "
-                    + "bring it back with 'slipway template put'",
+                """
+                the template stays deleted, as its file is what it was then; change the file, or \
+                bring it back with 'slipway template put'
+                """,
                 metadata: ["template": "\(name)"])
         }
     }

@@ -84,7 +84,12 @@ extension CACommand {
             do throws(FleetError) {
                 let installation = try await FleetScan.installation(self.settings)
                 let roster = try AuthorityRoster(installation, at: SystemClock().now)
-                let id = try roster.id(of: self.authority) ?? CertificateID(self.authority)
+                let id: CertificateID
+                if let named = roster.id(of: self.authority) {
+                    id = named
+                } else {
+                    id = try CertificateID(self.authority)
+                }
                 guard let authority = try await FleetScan.open(self.settings).authority(id) else {
                     throw FleetError(
                         .notFound, "there is no CA \(id): 'slipway ca list' shows those there are",
