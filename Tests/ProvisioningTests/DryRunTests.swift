@@ -207,6 +207,8 @@ import Testing
             ["templateName": "a", "parameters": ["S": 1]], [:],
             ["templateName": "a", "against": "X"],
             ["templateName": "a", "hookName": "h", "withoutHook": true],
+            ["templateName": "a", "questions": "publish t"],
+            ["templateName": "a", "withoutHook": "yes"],
         ] {
             #expect(throws: FleetError.self) { _ = try DryRunRequest(json: json) }
         }

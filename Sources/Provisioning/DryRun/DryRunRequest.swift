@@ -88,7 +88,11 @@ package struct DryRunRequest: Sendable {
                 "/against", "is DATABASE, EMPTY or NEW_THING, not '\(against.clipped)'")
         }
         self.registry = registry
-        let questions = object["questions"]?.arrayValue ?? []
+        let asked = object["questions"] ?? .array([])
+        guard asked == .null || asked.arrayValue != nil else {
+            throw Self.wrong("/questions", "is a list of texts, not \(asked.kindName)")
+        }
+        let questions = asked.arrayValue ?? []
         guard questions.count <= Self.questionsMax else {
             throw Self.wrong("/questions", "are at most \(Self.questionsMax)")
         }
@@ -153,7 +157,12 @@ package struct DryRunRequest: Sendable {
         }
         if let source = try Self.text(object, "hookSource") { hooks.append(.source(source)) }
         if let answer = object["hookAnswer"] { hooks.append(.answer(try Self.verdict(answer))) }
-        if object["withoutHook"]?.boolValue == true { hooks.append(.none) }
+        if let without = object["withoutHook"], without != .null {
+            guard let isWithout = without.boolValue else {
+                throw Self.wrong("/withoutHook", "is true or false, not \(without.kindName)")
+            }
+            if isWithout { hooks.append(.none) }
+        }
         guard hooks.count <= 1 else {
             throw Self.wrong(
                 "", "hookName, hookSource, hookAnswer and withoutHook exclude each other")
