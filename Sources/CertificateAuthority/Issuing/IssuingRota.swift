@@ -52,7 +52,7 @@ package struct IssuingRota: Sendable {
     package init(_ all: [IssuingTerms]) { self.all = all }
 
     /// Whoever of those for `use` began last.
-    func current(for use: AuthorityUse, at now: UnixTime) -> IssuingTerms? {
+    package func current(for use: AuthorityUse, at now: UnixTime) -> IssuingTerms? {
         self.all.filter { $0.uses.contains(use) && $0.issues(at: now) }.max { left, right in
             (left.begin?.milliseconds ?? .min) < (right.begin?.milliseconds ?? .min)
         }

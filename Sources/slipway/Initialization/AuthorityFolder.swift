@@ -76,7 +76,18 @@ struct AuthorityFolder: Sendable {
         }
     }
 
-    /// The same in PEM.
+    /// What decides who signs what, which takes no key to read.
+    func rota(_ manifest: AuthorityManifest) throws(FleetError) -> IssuingRota {
+        IssuingRota(
+            try manifest.issuing.map { entry throws(FleetError) in
+                try IssuingTerms(
+                    name: entry.name, certificate: try self.certificate(entry), uses: entry.uses,
+                    begin: entry.begin, replaces: entry.replaces,
+                    isRetired: entry.retiredAt != nil)
+            })
+    }
+
+    /// The anchors in PEM.
     func trustAnchors(_ manifest: AuthorityManifest) throws(FleetError) -> String {
         try self.anchors(manifest).map(\.pem).joined()
     }

@@ -34,17 +34,9 @@ struct CertificateForesight: Sendable {
             return
         }
         let manifest = try folder.manifest()
-        var terms: [IssuingTerms] = []
-        for entry in manifest.issuing {
-            terms.append(
-                try IssuingTerms(
-                    name: entry.name, certificate: try folder.certificate(entry), uses: entry.uses,
-                    begin: entry.begin, replaces: entry.replaces,
-                    isRetired: entry.retiredAt != nil))
-        }
         let profiles = try ProfileFolder(settings, installation).load()
         let forecast = IssuingForecast(
-            rota: IssuingRota(terms),
+            rota: try folder.rota(manifest),
             profiles: profiles.issuing(try RevocationParts.publication(settings)),
             rules: Self.rules(settings),
             authorityKeys: Set(try folder.anchors(manifest).map(\.publicKey)),

@@ -27,22 +27,15 @@ struct AuthorityRoster {
         let folder = AuthorityFolder(installation: installation)
         let manifest = try folder.manifest()
         var uses: [CertificateID: Use] = [:]
+        let rota = try folder.rota(manifest)
         for entry in manifest.roots + manifest.issuing {
             let current = entry.uses.filter { use in
-                Self.current(use, manifest, now)?.name == entry.name
+                rota.current(for: use, at: now)?.name == entry.name
             }
             uses[try folder.certificate(entry).id] = Use(
                 name: entry.name, current: current, entry: entry)
         }
         self.uses = uses
-    }
-
-    private static func current(
-        _ use: AuthorityUse, _ manifest: AuthorityManifest, _ now: UnixTime
-    ) -> AuthorityManifest.Entry? {
-        manifest.issuing.filter {
-            $0.uses.contains(use) && $0.retiredAt == nil && ($0.begin.map { $0 <= now } ?? true)
-        }.max { ($0.begin?.milliseconds ?? .min) < ($1.begin?.milliseconds ?? .min) }
     }
 
     /// nil for customers' authorities.
