@@ -47,7 +47,8 @@ import Testing
                 + "return function(r) return deny(r) end", []
         ),
         (
-            "local judge = function() end\nlocal function set() judge = function() return {} end end"
+            "local judge = function() end\n"
+                + "local function set() judge = function() return {} end end"
                 + "\nset()\nreturn function(r) return judge() end", []
         ),
         ("local function note() log('x') end\nreturn function(r) note() return {} end", []),

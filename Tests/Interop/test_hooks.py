@@ -1,6 +1,7 @@
 """Hooks over the wire: what they read, their versions, and what a registration keeps of them."""
 
 import json
+import os
 import subprocess
 
 from gateway import SLIPWAY
@@ -125,3 +126,46 @@ def test_check_run_and_test_need_no_service(tmp_path):
     assert checked.returncode == 2 and ":1: forbiddenName: 'os'" in checked.stdout
     assert run("run", hook, "--request", request).returncode == 1
     assert run("test", hook).returncode == 1
+
+
+def tool(*words):
+    return subprocess.run(
+        [SLIPWAY, *map(str, words)], capture_output=True, text=True, timeout=120,
+        stdin=subprocess.DEVNULL)
+
+
+def test_what_is_no_plain_file_is_not_waited_for(tmp_path):
+    pipe = tmp_path / "pipe.lua"
+    os.mkfifo(pipe)
+    hook, request = tmp_path / "h.lua", tmp_path / "r.json"
+    hook.write_text(ALLOW)
+    request.write_text('{"parameters": {}}')
+    tests = tmp_path / "h.test.json"
+    os.mkfifo(tests)
+    for words in [("hook", "check", pipe), ("hook", "check", "/dev/zero"),
+                  ("hook", "run", pipe, "--request", request),
+                  ("hook", "run", hook, "--request", pipe),
+                  ("hook", "run", hook, "--request", request, "--world", pipe)]:
+        done = tool(*words)
+        assert done.returncode == 1 and "is a pipe or a device" in done.stderr, (words, done)
+    for words in [("hook", "test", hook), ("template", "lint", pipe),
+                  ("template", "lint", "/dev/zero")]:
+        done = tool(*words)
+        assert done.returncode != 0 and "is a pipe or a device" in done.stdout + done.stderr, done
+    folder = tool("hook", "run", tmp_path, "--request", request)
+    assert folder.returncode == 1 and "is a folder" in folder.stderr
+    assert tool("hook", "run", hook, "--request", request).returncode == 0
+
+
+def test_a_dry_run_calls_a_hook_as_its_file_is_called(tmp_path):
+    template = tmp_path / "t.json"
+    template.write_text(json.dumps({
+        "Parameters": {"SerialNumber": {"Type": "String"}},
+        "Resources": {"thing": {"Type": "AWS::IoT::Thing", "Properties": {
+            "ThingName": {"Ref": "SerialNumber"}}}}}))
+    for file, name in [("door.lua", "door"), ("what is this.lua", "dry-run")]:
+        hook = tmp_path / file
+        hook.write_text(DENY)
+        done = tool("template", "dry-run", template, "--parameters", "SerialNumber=S1", "--hook",
+                    hook, "--against", "EMPTY", "--directory", tmp_path, "--json")
+        assert json.loads(done.stdout)["hook"]["name"] == name, done

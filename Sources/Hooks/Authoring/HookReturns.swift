@@ -1,7 +1,7 @@
 /// Whether a script returns a hook, and every way through the hook an answer.
 ///
-/// What is said here is certain: of a value that comes out of a call or a variable nothing is known,
-/// and nothing is said.
+/// What is said here is certain: of a value that comes out of a call or a variable nothing is
+/// known, and nothing is said.
 struct HookReturns {
     private let chunk: LuaChunk
     /// A local function that is only ever one function: the main function's registers that are

@@ -15,9 +15,9 @@ extension DryRun {
             guard let name = template.hook else { return [:] }
             script = try await self.script(name, into: &report)
         case .stored(let name): script = try await self.script(name, into: &report)
-        case .source(let source):
+        case .source(let source, let name):
             script = HookScript(
-                name: HookName(checked: "dry-run"), source: source,
+                name: name ?? HookName(checked: "dry-run"), source: source,
                 digest: ContentDigest.sha256(of: source), createdAt: self.clock.now)
         case .answer(let verdict):
             report.hook = DryRunReport.Hook(name: nil, digest: nil, verdict: verdict, log: [])

@@ -17,7 +17,8 @@ package struct DryRunRequest: Sendable {
         case own
         case none
         case stored(HookName)
-        case source(String)
+        /// A script that came along, and what it is called.
+        case source(String, name: HookName?)
         /// An answer as a script returns it.
         case answer(HookOutcome.Verdict)
     }
@@ -152,10 +153,12 @@ package struct DryRunRequest: Sendable {
 
     private static func hook(_ object: JSONObject) throws(FleetError) -> Hook {
         var hooks: [Hook] = []
-        if let name = try Self.text(object, "hookName") {
-            hooks.append(.stored(try HookName(name)))
+        let name = try Self.text(object, "hookName").map(HookName.init)
+        if let source = try Self.text(object, "hookSource") {
+            hooks.append(.source(source, name: name))
+        } else if let name {
+            hooks.append(.stored(name))
         }
-        if let source = try Self.text(object, "hookSource") { hooks.append(.source(source)) }
         if let answer = object["hookAnswer"] { hooks.append(.answer(try Self.verdict(answer))) }
         if let without = object["withoutHook"], without != .null {
             guard let isWithout = without.boolValue else {
@@ -165,7 +168,9 @@ package struct DryRunRequest: Sendable {
         }
         guard hooks.count <= 1 else {
             throw Self.wrong(
-                "", "hookName, hookSource, hookAnswer and withoutHook exclude each other")
+                "",
+                "hookName, hookAnswer and withoutHook exclude each other; hookName names a "
+                    + "hookSource that stands beside it")
         }
         return hooks.first ?? .own
     }

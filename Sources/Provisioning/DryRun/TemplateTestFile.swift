@@ -169,6 +169,11 @@ extension TemplateTestFile.Case {
         ]
         request["hookAnswer"] = self.hook
         request["hookSource"] = hookSource.map { .string($0) }
+        if hookSource != nil, let file = self.hookFile?.split(separator: "/").last {
+            // A name that cannot be a hook's is only that of a file.
+            let name = try? HookName(String(file.hasSuffix(".lua") ? file.dropLast(4) : file))
+            request["hookName"] = name.map { .string($0.rawValue) }
+        }
         request["csr"] = self.csr.map { .string($0) }
         request["subject"] = self.subject.map { .string($0) }
         request["clientId"] = self.clientID.map { .string($0) }

@@ -1,3 +1,5 @@
+// Where an optimising build finds the members of `stat`.
+import CoreFoundation
 import Fleet
 import Foundation
 
@@ -10,22 +12,32 @@ struct FileChunks: AsyncSequence, Sendable {
     private let handle: FileHandle
 
     init(path: String) throws(FleetError) {
-        if path == "-" {
-            self.handle = .standardInput
-        } else if Self.isFolder(path) {
-            throw FleetError(.invalidRequest, "'\(path)' is a folder: name a file, or - for input")
-        } else if let handle = FileHandle(forReadingAtPath: path) {
-            self.handle = handle
-        } else {
+        self.handle = path == "-" ? .standardInput : try Self.open(path)
+    }
+
+    /// A pipe whose other end nobody opens would be waited for without end, and some devices never
+    /// end, so that neither is read. Not waiting is asked for at once: looking at what the path
+    /// names first would be a look at something else.
+    private static func open(_ path: String) throws(FleetError) -> FileHandle {
+        let descriptor = Foundation.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else {
             throw FleetError(
                 .invalidRequest, "the file '\(path)' cannot be read: does it exist, and may you?")
         }
-    }
-
-    private static func isFolder(_ path: String) -> Bool {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-            && isFolder.boolValue
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        var facts = stat()
+        guard fstat(descriptor, &facts) == 0 else {
+            throw FleetError(.invalidRequest, "the file '\(path)' cannot be looked at")
+        }
+        switch facts.st_mode & S_IFMT {
+        case S_IFREG: return handle
+        case S_IFDIR:
+            throw FleetError(.invalidRequest, "'\(path)' is a folder: name a file, or - for input")
+        default:
+            throw FleetError(
+                .invalidRequest,
+                "'\(path)' is a pipe or a device: name a file, or - for standard input")
+        }
     }
 
     struct AsyncIterator: AsyncIteratorProtocol {

@@ -211,6 +211,9 @@ struct DryRunTemplate: AsyncParsableCommand {
         case "none": request["withoutHook"] = true
         case let file? where file.hasSuffix(".lua"):
             request["hookSource"] = .string(try await TextFile.read(file))
+            // A name that cannot be a hook's is only that of a file.
+            let name = try? HookName(HookFiles.name(file))
+            request["hookName"] = name.map { .string($0.rawValue) }
         case let name?: request["hookName"] = .string(try HookName(name).rawValue)
         }
     }
