@@ -13,10 +13,14 @@ package struct Webhook: Hashable, Sendable {
     /// Authorities of the service's certificate, beside the database's folder; else the system's.
     package let caFile: String?
 
-    private static let members = ["url", "timeoutMilliseconds", "secret", "caFile"]
-    private static let timeouts = 50...30_000
+    package static func describes(_ script: HookScript) -> Bool {
+        Self.describes(source: script.source)
+    }
 
-    package static func describes(_ script: HookScript) -> Bool { script.isWebhook }
+    /// No Lua text begins with a brace.
+    package static func describes(source: String) -> Bool {
+        source.first { !$0.isWhitespace } == "{"
+    }
 
     /// - Throws: `FleetError.invalidRequest`, naming what is wrong.
     package init(_ script: HookScript) throws(FleetError) {
@@ -24,26 +28,17 @@ package struct Webhook: Hashable, Sendable {
         do { json = try JSONParser.parse(script.source) } catch {
             throw FleetError(.invalidRequest, "the webhook is no JSON: \(error)")
         }
-        let object = try HookTestFile.object(json, at: "the webhook", knowing: Self.members)
-        guard let text = object["url"]?.stringValue, let url = URL(string: text),
-            url.scheme == "https", url.host?.isEmpty == false, url.user == nil,
-            url.fragment == nil
+        let faults = WebhookSchema.faults(of: json)
+        guard faults.isEmpty, let url = json["url"]?.stringValue.flatMap({ URL(string: $0) }),
+            let secret = json["secret"]?.stringValue
         else {
-            throw HookTestFile.wrong("/url", "is an address that begins with https://")
-        }
-        let timeout = object["timeoutMilliseconds"]?.intValue ?? 5000
-        guard Self.timeouts.contains(timeout) else {
-            throw HookTestFile.wrong(
-                "/timeoutMilliseconds",
-                "is from \(Self.timeouts.lowerBound) to \(Self.timeouts.upperBound)")
-        }
-        guard let secret = object["secret"]?.stringValue, (try? HookName(secret)) != nil else {
-            throw HookTestFile.wrong("/secret", "is the name of a file in the folder of secrets")
+            throw FleetError(.invalidRequest, faults.first?.description ?? "the webhook is wrong")
         }
         self.url = url
-        self.timeoutMilliseconds = timeout
+        self.timeoutMilliseconds =
+            json["timeoutMilliseconds"]?.intValue ?? WebhookSchema.timeoutMillisecondsStandard
         self.secret = secret
-        self.caFile = object["caFile"]?.stringValue
+        self.caFile = json["caFile"]?.stringValue
     }
 }
 

@@ -40,11 +40,47 @@ import Testing
         (#"{"url": "https://a", "secret": "s", "timeoutMilliseconds": 49}"#, "/timeout"),
         (#"{"url": "https://a", "secret": "s", "timeoutMilliseconds": 30001}"#, "/timeout"),
         (#"{"url": "https://a", "secret": "s", "retries": 3}"#, "retries"),
+        (#"{"url": "https://a", "secret": "s", "timeoutMilliseconds": "250"}"#, "/timeout"),
+        (#"{"url": "https://a", "secret": "s", "timeoutMilliseconds": 250.5}"#, "/timeout"),
+        (#"{"url": "https://a", "secret": "s", "timeoutMilliseconds": null}"#, "/timeout"),
+        (#"{"url": "https://a", "secret": "s", "caFile": 7}"#, "/caFile"),
+        (#"{"url": "https://a", "secret": "s", "caFile": ""}"#, "/caFile"),
+        (#"{"url": "https://a:65536", "secret": "s"}"#, "/url"),
+        (#"{"url": "https://a b", "secret": "s"}"#, "/url"),
+        (#"{"url": "https://a/ä", "secret": "s"}"#, "/url"),
     ])
     func whatIsWrongIsNamed(source: String, place: String) {
         let error = #expect(throws: FleetError.self) { try self.webhook(source) }
         #expect(error?.message.contains(place) == true, "\(error?.message ?? "")")
         #expect(error?.code == .invalidRequest)
+    }
+
+    private func findings(_ source: String) -> [String] {
+        WebhookLint.findings(source: source).map {
+            "\($0.line):\($0.column ?? 0) \($0.kind.rawValue)"
+        }
+    }
+
+    @Test func aCheckTellsAllThatIsWrongAndWhere() {
+        #expect(self.findings(#"{"url": "https://a", "secret": "s"}"#) == [])
+        #expect(
+            self.findings(
+                """
+                {
+                  "url": "http://a",
+                  "timeoutMilliseconds": 5,
+                  "retries": 3
+                }
+                """)
+                == [
+                    "1:1 missingMember", "2:3 wrongMember", "3:3 wrongMember",
+                    "4:3 unknownMember",
+                ])
+        #expect(self.findings("{\n  \"url\": }") == ["2:10 syntax"])
+        #expect(self.findings("[]") == ["1:1 wrongMember"])
+        #expect(self.findings(#"{"url": "https://a", "url": "https://b"}"#).count == 1)
+        let large = String(repeating: " ", count: Limits.hookSourceBytesMax) + "{}"
+        #expect(self.findings(large) == ["1:0 tooLarge"])
     }
 
     @Test(arguments: [

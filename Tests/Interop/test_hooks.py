@@ -169,3 +169,25 @@ def test_a_dry_run_calls_a_hook_as_its_file_is_called(tmp_path):
         done = tool("template", "dry-run", template, "--parameters", "SerialNumber=S1", "--hook",
                     hook, "--against", "EMPTY", "--directory", tmp_path, "--json")
         assert json.loads(done.stdout)["hook"]["name"] == name, done
+
+
+def test_webhooks_are_checked_beside_scripts(tmp_path):
+    (tmp_path / "a.lua").write_text(ALLOW)
+    (tmp_path / "b.webhook.json").write_text(
+        '{\n "url": "ftp://a",\n "timeoutMilliseconds": 5,\n "retry": 1}\n')
+    (tmp_path / "b.test.json").write_text("{}")
+    done = tool("hook", "check", tmp_path)
+    assert done.returncode == 2, done
+    told = [line.removeprefix(f"{tmp_path}/b.webhook.json:") for line in done.stdout.splitlines()]
+    assert [line.split(": ", 2)[:2] for line in told] == [
+        ["1:1", "missingMember"], ["2:2", "wrongMember"], ["3:2", "wrongMember"],
+        ["4:2", "unknownMember"]], done.stdout
+    assert "/url is an address that begins with https://" in done.stdout
+    told = json.loads(tool("hook", "check", tmp_path, "--json").stdout)
+    assert told["files"] == 2 and told["findings"][1]["column"] == 2
+    (tmp_path / "b.webhook.json").write_text('{"url": "https://a", "secret": "line"}')
+    assert tool("hook", "check", tmp_path).stdout == "2 checked, nothing found\n"
+    request = tmp_path / "r.json"
+    request.write_text('{"parameters": {}}')
+    done = tool("hook", "run", tmp_path / "b.webhook.json", "--request", request)
+    assert done.returncode == 1 and "describes a webhook" in done.stderr, done

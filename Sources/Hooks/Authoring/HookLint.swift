@@ -6,17 +6,27 @@ package struct HookFinding: Hashable, Sendable {
     package enum Kind: String, Sendable {
         case syntax, forbiddenName, undeclaredGlobal, globalAssignment, missingReturn, closeVariable
         case tooLarge
+        // Of a webhook's description.
+        case unknownMember, missingMember, wrongMember
     }
     package let kind: Kind
     /// Counted from 1.
     package let line: Int
+    /// Counted from 1, in bytes; nil where only the line is known.
+    package var column: Int?
     package let message: String
 
     package var json: JSONValue {
-        [
-            "kind": .string(self.kind.rawValue), "line": .int(self.line),
-            "message": .string(self.message),
-        ]
+        var object: JSONObject = ["kind": .string(self.kind.rawValue), "line": .int(self.line)]
+        object["column"] = self.column.map { .int($0) }
+        object["message"] = .string(self.message)
+        return .object(object)
+    }
+
+    /// `LINE: KIND: MESSAGE`, with the column where it is known.
+    package var text: String {
+        let place = self.column.map { "\(self.line):\($0)" } ?? "\(self.line)"
+        return "\(place): \(self.kind.rawValue): \(self.message)"
     }
 }
 

@@ -14,24 +14,28 @@ struct CheckHook: AsyncParsableCommand {
             slipway hook check Hooks/ --json
 
             Finds what is no Lua, names that hooks do without, globals declared nowhere or \
-            assigned, and ways through the hook that end without an answer, each with its line. \
-            It needs no service.
+            assigned, and ways through the hook that end without an answer, each with its line; \
+            and in the description of a webhook (NAME.webhook.json) members that are unknown, \
+            missing or wrong. It needs no service.
 
             Exit code: 0 nothing found, 2 something found, 1 a file cannot be read.
             """)
 
-    @Argument(help: "Lua files, or folders of them; - is standard input") var paths: [String]
+    @Argument(help: "Lua files and webhooks, or folders of them; - is standard input")
+    var paths: [String]
     @Flag(help: "Print JSON") var json = false
 
     func run() async throws {
         do {
             var files: [String] = []
-            for path in self.paths { files += try HookFiles.below(path, ending: ".lua") }
+            for path in self.paths {
+                files += try HookFiles.below(path, ending: ".lua", HookFiles.webhookSuffix)
+            }
             var count = 0
             var found: [JSONValue] = []
             for file in files {
                 let source = try await TextFile.read(file)
-                for finding in HookLint.findings(name: HookFiles.name(file), source: source) {
+                for finding in HookFiles.findings(file, source) {
                     count += 1
                     var object: JSONObject = ["file": .string(file)]
                     for (key, value) in finding.json.objectValue?.members ?? [] {
@@ -39,9 +43,7 @@ struct CheckHook: AsyncParsableCommand {
                     }
                     found.append(.object(object))
                     if !self.json {
-                        Terminal.say(
-                            "\(file):\(finding.line): \(finding.kind.rawValue): "
-                                + finding.message)
+                        Terminal.say("\(file):\(finding.text)")
                     }
                 }
             }
@@ -183,16 +185,31 @@ struct TestHooks: AsyncParsableCommand {
 /// Where hooks and their tests lie.
 enum HookFiles {
     static let testSuffix = ".test.json"
+    static let webhookSuffix = ".webhook.json"
 
     /// A hook's name as its file gives it.
     static func name(_ path: String) -> String {
         let file = (path as NSString).lastPathComponent
-        return file.hasSuffix(".lua") ? String(file.dropLast(4)) : file
+        let suffix = [".lua", Self.webhookSuffix].first { file.hasSuffix($0) }
+        return String(file.dropLast(suffix?.count ?? 0))
+    }
+
+    /// What is wrong with the text of a file, without running it.
+    static func findings(_ path: String, _ source: String) -> [HookFinding] {
+        path.hasSuffix(Self.webhookSuffix) || Webhook.describes(source: source)
+            ? WebhookLint.findings(source: source)
+            : HookLint.findings(name: Self.name(path), source: source)
     }
 
     /// The script in a file. A name that cannot be a hook's is only that of a trial.
     static func script(_ path: String, _ source: String) throws(FleetError) -> HookScript {
-        HookScript(
+        guard !Webhook.describes(source: source) else {
+            throw FleetError(
+                .invalidRequest,
+                "'\(path)' describes a webhook, which only a running service asks: look through "
+                    + "it with 'slipway hook check', and try it with 'slipway template dry-run'")
+        }
+        return HookScript(
             name: (try? HookName(Self.name(path))) ?? HookName(checked: "hook"), source: source,
             digest: ContentDigest.sha256(of: source), createdAt: UnixTime(milliseconds: 0))
     }
@@ -205,7 +222,7 @@ enum HookFiles {
     }
 
     /// A file, or all of a folder that end so, in the order of their names.
-    static func below(_ path: String, ending suffix: String) throws(FleetError) -> [String] {
+    static func below(_ path: String, ending suffixes: String...) throws(FleetError) -> [String] {
         var isFolder: ObjCBool = false
         guard path != "-" else { return [path] }
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
@@ -214,9 +231,11 @@ enum HookFiles {
         guard isFolder.boolValue else { return [path] }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         let folder = path.hasSuffix("/") ? String(path.dropLast()) : path
-        let files = names.filter { $0.hasSuffix(suffix) }.sorted().map { "\(folder)/\($0)" }
+        let files = names.filter { name in suffixes.contains { name.hasSuffix($0) } }.sorted()
+            .map { "\(folder)/\($0)" }
         guard !files.isEmpty else {
-            throw FleetError(.notFound, "there is no file *\(suffix) in '\(path)'")
+            let wanted = suffixes.map { "*\($0)" }.joined(separator: " or ")
+            throw FleetError(.notFound, "there is no file \(wanted) in '\(path)'")
         }
         return files
     }
