@@ -99,7 +99,7 @@ import Testing
     /// Lots and stations have names as people write them.
     @Test func aQuotedValueHasSpacesAndQuotes() throws {
         let query = try CertificateQuery(
-            #"lot="Lot  7 and "8"" and station=Nest"#, for: .plan, at: Samples.time)
+            #"lot="Lot  7 and \"8\"" and station=Nest"#, for: .plan, at: Samples.time)
         #expect(
             query.filters(claims: [:])
                 == [CertificateFilter([.lot(#"Lot  7 and "8""#), .station("Nest")])])

@@ -3,11 +3,11 @@ import Logging
 import NIOCore
 import NIOSSL
 
-/// HTTP over TLS as Hummingbird has it, but with the context of the moment: its own takes one at
-/// the start and keeps it.
+/// HTTP over TLS as Hummingbird has it, but that whoever judges a client's certificate is told where
+/// the client is.
 struct ESTChannel: ServerChildChannel {
     let base: HTTP1Channel
-    let tls: ESTContext
+    let tls: NIOSSLContext
     /// Whether TLS may go on with a client's certificate.
     let verify: @Sendable ([NIOSSLCertificate], _ address: String) async -> NIOSSLVerificationResult
 
@@ -17,7 +17,7 @@ struct ESTChannel: ServerChildChannel {
         return channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHandler(
                 NIOSSLServerHandler(
-                    context: self.tls.current,
+                    context: self.tls,
                     customVerificationCallback: { chain, promise in
                         promise.completeWithTask { await verify(chain, address) }
                     }))

@@ -14,16 +14,17 @@ package struct ESTServer: Sendable {
 
     private let host: String
     private let port: Int
-    private let tls: ESTContext
+    private let identity: ControlServer.TLSIdentity
     private let services: ESTServices
     private let logger: Logger
 
     package init(
-        host: String, port: Int, tls: ESTContext, services: ESTServices, logger: Logger
+        host: String, port: Int, identity: ControlServer.TLSIdentity, services: ESTServices,
+        logger: Logger
     ) {
         self.host = host
         self.port = port
-        self.tls = tls
+        self.identity = identity
         self.services = services
         self.logger = logger
     }
@@ -33,7 +34,14 @@ package struct ESTServer: Sendable {
     package func run(onRunning: @escaping @Sendable (SocketAddress?) async -> Void) async throws {
         var quiet = self.logger
         quiet.logLevel = .warning
-        let (services, logger, tls) = (self.services, self.logger, self.tls)
+        var configuration = try self.identity.configuration()
+        configuration.certificateVerification = .optionalVerification
+        // Names of authorities are not sent, and so a client shows what it has: which ones are
+        // believed is asked for each, and operators register more.
+        configuration.trustRoots = .certificates([])
+        configuration.renegotiationSupport = .none
+        let tls = try NIOSSLContext(configuration: configuration)
+        let (services, logger) = (self.services, self.logger)
         let application = Application(
             responder: ESTResponder(services: self.services, logger: self.logger),
             server: HTTPServerBuilder { responder in

@@ -6,31 +6,19 @@ import NIOCore
 import ServiceLifecycle
 import Synchronization
 
-/// What EST tells clients of the authorities, by name in TLS and whole in `cacerts`: those that
-/// there are when somebody asks.
+/// The authorities that EST tells clients to trust (`cacerts`): those that there are when somebody
+/// asks.
 final class ESTTrust: Sendable {
-    let tls: ESTContext
     private let present: Mutex<[CertificateFacts]>
 
-    init(
-        _ installation: Installation, identity: ControlServer.TLSIdentity
-    ) throws(FleetError) {
+    init(_ installation: Installation) throws(FleetError) {
         let folder = AuthorityFolder(installation: installation)
-        let anchors = try folder.anchors(try folder.manifest())
-        self.tls = try ESTContext(identity: identity, anchors: Self.pem(anchors))
-        self.present = Mutex(anchors)
+        self.present = Mutex(try folder.anchors(try folder.manifest()))
     }
 
     var anchors: [CertificateFacts] { self.present.withLock { $0 } }
 
-    func use(_ anchors: [CertificateFacts]) throws(FleetError) {
-        try self.tls.use(anchors: Self.pem(anchors))
-        self.present.withLock { $0 = anchors }
-    }
-
-    private static func pem(_ anchors: [CertificateFacts]) -> [UInt8] {
-        Array(anchors.map(\.pem).joined().utf8)
-    }
+    func use(_ anchors: [CertificateFacts]) { self.present.withLock { $0 = anchors } }
 }
 
 /// Enrolment over HTTPS where it is switched on.
@@ -41,14 +29,16 @@ struct ESTEndpoint: Sendable {
     private let logger: Logger
 
     /// - Returns: nil where `est.enabled` is false.
-    init?(composition: Composition, trust: ESTTrust) {
+    init?(
+        composition: Composition, identity: ControlServer.TLSIdentity, trust: ESTTrust
+    ) {
         let settings = composition.settings
         guard settings.flag("est.enabled") else { return nil }
         self.host = settings.text("est.host")
         self.port = settings.integer("est.port")
         self.logger = composition.logger
         self.server = ESTServer(
-            host: self.host, port: self.port, tls: trust.tls,
+            host: self.host, port: self.port, identity: identity,
             services: ESTServices(
                 provisioner: composition.provisioner, gate: composition.broker,
                 encoding: EnrolmentCoder(

@@ -95,7 +95,7 @@ actor LiveAuthorities {
         let publication = try RevocationParts.publication(self.composition.settings)
         try self.composition.broker.reload(
             tls: Composition.tlsMaterial(self.composition.installation))
-        try self.trust.use(found.anchors)
+        self.trust.use(found.anchors)
         try self.composition.revocation.use(
             found.authorities, responder: found.profiles.responder)
         self.composition.issuer.use(

@@ -24,7 +24,7 @@ struct ServiceRun: Sendable {
         // Before the port is open: whoever sees the port may already ask the service to stop.
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         let identity = try APIEndpoint.identity(composition.installation)
-        let trust = try ESTTrust(composition.installation, identity: identity)
+        let trust = try ESTTrust(composition.installation)
         let live = try LiveAuthorities(composition, identity: identity, trust: trust)
         // Before the first handshake shows one that has ended while nothing ran.
         await live.keepGateway()
@@ -39,7 +39,7 @@ struct ServiceRun: Sendable {
             identify: Caller.local, log: composition.access.log, logger: composition.logger)
         let api = try APIEndpoint(
             composition: composition, services: operations, identity: identity)
-        let est = ESTEndpoint(composition: composition, trust: trust)
+        let est = ESTEndpoint(composition: composition, identity: identity, trust: trust)
         let readiness = Readiness(parts: 2) { api in
             await onReady(ServiceAddresses(gateway: address, api: api))
         }
