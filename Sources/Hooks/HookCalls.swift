@@ -16,80 +16,115 @@ struct HookCall: Sendable {
     let answer: CheckedContinuation<HookOutcome, Never>
 }
 
+/// A call that a worker has, and the number it goes by.
+struct TakenCall: Sendable {
+    let ticket: Int
+    let call: HookCall
+}
+
 /// What the pool and its threads share: the calls that wait, and the processes that live.
 ///
-/// The threads sleep on a semaphore that counts waiting calls, and each of them once more when the
-/// pool closes.
+/// The threads sleep on a semaphore. Whatever may let a waiting call be served wakes one of them; it
+/// looks, and wakes the next where it took a call and left others. One that could not take any looks
+/// again when time alone may have changed that.
 final class HookCalls: Sendable {
     private struct State {
-        var waiting: [HookCall] = []
-        /// Calls of each hook that workers are at.
-        var running: [HookName: Int] = [:]
-        /// Times that a thread woke for a call whose hook has its share of the workers already.
-        var passedOver = 0
+        var rota: HookRota
+        /// Those that wait, by ticket.
+        var waiting: [Int: HookCall] = [:]
+        /// Whether the semaphore is up, or a thread has woken that has not looked yet.
+        var isWaking = false
         var closed = false
         /// Each thread's living process. Present means: not reaped, so the id is still its own.
         var processes: [Int: pid_t] = [:]
         var containments: [Int: WorkerContainment] = [:]
         var threads: Int
         var closing: [CheckedContinuation<Void, Never>] = []
+
+        /// Whether a thread has to be woken, which is then the caller's to do.
+        mutating func mustWake() -> Bool {
+            guard !self.isWaking, !self.waiting.isEmpty else { return false }
+            self.isWaking = true
+            return true
+        }
+
+        mutating func takeExpired(at now: ContinuousClock.Instant) -> [HookCall] {
+            self.rota.expire(at: now).compactMap { self.waiting.removeValue(forKey: $0) }
+        }
+    }
+
+    private enum Look {
+        case over
+        case taken(TakenCall)
+        case nothing(until: ContinuousClock.Instant?)
     }
 
     private let state: Mutex<State>
     private let available = DispatchSemaphore(value: 0)
-    private let waitingMax: Int
-    /// Workers that one hook may keep busy: all but one, which is left to the devices of others.
-    private let shareMax: Int
 
-    init(threads: Int, waitingMax: Int) {
-        self.shareMax = max(1, threads - 1)
-        self.state = Mutex(State(threads: threads))
-        self.waitingMax = waitingMax
+    init(_ limits: HookRota.Limits) {
+        self.state = Mutex(
+            State(rota: HookRota(limits), threads: limits.workers + limits.spares))
     }
 
     /// Queues the call; where it cannot, returns why, and the caller answers it.
-    func add(_ call: HookCall) -> HookOutcome? {
-        let refusal: HookOutcome? = self.state.withLock { state in
-            guard !state.closed else { return .failed("the service is stopping") }
-            guard state.waiting.count < self.waitingMax else { return .busy }
-            state.waiting.append(call)
-            return nil
-        }
-        if refusal == nil { self.available.signal() }
+    func add(_ call: HookCall, at now: ContinuousClock.Instant = .now) -> HookOutcome? {
+        let (refusal, expired, mustWake): (HookOutcome?, [HookCall], Bool) =
+            self.state.withLock { state in
+                guard !state.closed else {
+                    return (.failed("the service is stopping"), [], false)
+                }
+                let expired = state.takeExpired(at: now)
+                guard
+                    let ticket = state.rota.add(call.script.name, until: call.waitsUntil, now: now)
+                else { return (.busy, expired, false) }
+                state.waiting[ticket] = call
+                return (nil, expired, state.mustWake())
+            }
+        for late in expired { late.answer.resume(returning: .busy) }
+        if mustWake { self.available.signal() }
         return refusal
     }
 
-    /// Blocks the calling thread until there is a call; nil once the pool is closed. The first that
-    /// came is the first that is served, among the hooks that have not their share already.
-    func next() -> HookCall? {
+    /// Blocks the calling thread until there is a call for it; nil once the pool is closed.
+    func next() -> TakenCall? {
+        var deadline = DispatchTime.distantFuture
         while true {
-            self.available.wait()
-            let (call, isOver): (HookCall?, Bool) = self.state.withLock { state in
-                guard !state.closed, !state.waiting.isEmpty else { return (nil, true) }
-                let index = state.waiting.firstIndex {
-                    state.running[$0.script.name, default: 0] < self.shareMax
-                }
-                guard let index else {
-                    state.passedOver += 1
-                    return (nil, false)
-                }
-                let call = state.waiting.remove(at: index)
-                state.running[call.script.name, default: 0] += 1
-                return (call, false)
+            let hasWoken = self.available.wait(timeout: deadline) == .success
+            let now = ContinuousClock.now
+            let (look, expired, mustWake): (Look, [HookCall], Bool) = self.state.withLock { state in
+                if hasWoken { state.isWaking = false }
+                guard !state.closed else { return (.over, [], false) }
+                let expired = state.takeExpired(at: now)
+                guard let ticket = state.rota.next(at: now),
+                    let call = state.waiting.removeValue(forKey: ticket)
+                else { return (.nothing(until: state.rota.nextLook(after: now)), expired, false) }
+                return (.taken(TakenCall(ticket: ticket, call: call)), expired, state.mustWake())
             }
-            if isOver { return nil }
-            if let call { return call }
+            for late in expired { late.answer.resume(returning: .busy) }
+            if mustWake { self.available.signal() }
+            switch look {
+            case .over: return nil
+            case .taken(let taken): return taken
+            case .nothing(until: nil): deadline = .distantFuture
+            case .nothing(until: let until?):
+                // Rounded up: a look that comes early has to come again.
+                let microseconds = max(0, Int((until - now) / .microseconds(1))) + 1
+                deadline = .now() + .microseconds(microseconds)
+            }
         }
     }
 
+    /// The worker is ready for a call that `next` gave.
+    func began(_ taken: TakenCall) {
+        self.state.withLock { $0.rota.began(taken.ticket, at: .now) }
+    }
+
     /// A call that `next` gave is answered.
-    func finished(_ call: HookCall) {
+    func finished(_ taken: TakenCall) {
         let mustWake = self.state.withLock { state in
-            let left = state.running[call.script.name, default: 1] - 1
-            state.running[call.script.name] = left > 0 ? left : nil
-            guard state.passedOver > 0 else { return false }
-            state.passedOver -= 1
-            return true
+            state.rota.ended(taken.ticket, at: .now)
+            return state.mustWake()
         }
         if mustWake { self.available.signal() }
     }
@@ -144,8 +179,8 @@ final class HookCalls: Sendable {
             guard !state.closed else { return ([], 0) }
             state.closed = true
             for pid in state.processes.values { kill(pid, SIGKILL) }
-            defer { state.waiting = [] }
-            return (state.waiting, state.threads)
+            defer { state.waiting = [:] }
+            return (Array(state.waiting.values), state.threads)
         }
         for call in waiting {
             call.answer.resume(returning: .failed("the service is stopping"))

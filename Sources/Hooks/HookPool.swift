@@ -33,8 +33,8 @@ package final class HookPool: PreProvisioningHook {
     ) {
         self.settings = settings
         self.lookup = lookup
-        self.calls = HookCalls(threads: settings.workers, waitingMax: settings.callsWaitingMax)
-        for index in 0..<settings.workers {
+        self.calls = HookCalls(settings.rota)
+        for index in 0..<settings.workers + settings.spares {
             let thread = HookThread(
                 index: index, calls: self.calls, settings: settings, program: program)
             if !Self.start(thread) { self.calls.threadEnded() }

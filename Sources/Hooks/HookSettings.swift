@@ -1,7 +1,7 @@
 /// What a hook may use and how long it may take. Every limit a script can meet ends in a refusal
 /// for its device and in nothing else.
 package struct HookSettings: Hashable, Sendable {
-    /// Child processes, and so calls that run at once.
+    /// Child processes, and so calls that run at once while none lasts long.
     package var workers: Int
     /// Calls that may wait for a worker; one more is refused at once.
     package var callsWaitingMax: Int
@@ -25,6 +25,16 @@ package struct HookSettings: Hashable, Sendable {
         self.waitMillisecondsMax = max(1, waitMillisecondsMax)
         self.instructionsMax = max(1, instructionsMax)
         self.memoryBytesMax = max(HookLimits.memoryBytesMin, memoryBytesMax)
+    }
+
+    /// Workers that stand by for as long as others are held up by calls that last: as many again,
+    /// each started when it is first needed.
+    package var spares: Int { self.workers }
+
+    var rota: HookRota.Limits {
+        HookRota.Limits(
+            workers: self.workers, spares: self.spares, waitingMax: self.callsWaitingMax,
+            slice: .milliseconds(HookLimits.sliceMilliseconds))
     }
 
     /// One worker for eight cores: a hook is short, and devices are few beside messages. Two at
@@ -58,6 +68,9 @@ package enum HookLimits {
     /// After so much reported CPU time or so many calls a worker is replaced by a fresh one.
     package static let workerSecondsMax = 300
     package static let workerCallsMax = 100_000
+    /// A call that lasts longer than this holds up nobody else. An honest one is done in a fraction
+    /// of it, the look-ups it waits for included.
+    package static let sliceMilliseconds = 250
     /// From spawn until the worker says that it is ready.
     package static let startMillisecondsMax = 20_000
     /// How fast workers may be replaced: so many at once, and then so many a second.

@@ -8,6 +8,8 @@ import Synchronization
 /// the other, and replace it when it is late, lost or worn.
 struct HookThread: ~Copyable {
     private let index: Int
+    /// Whether it has a process from the start and always; a spare has one once it is needed.
+    private let isStanding: Bool
     private let calls: HookCalls
     private let settings: HookSettings
     private let executable: String
@@ -21,6 +23,7 @@ struct HookThread: ~Copyable {
         index: Int, calls: HookCalls, settings: HookSettings, program: HookPool.Program
     ) {
         self.index = index
+        self.isStanding = index < settings.workers
         self.calls = calls
         self.settings = settings
         self.executable = program.path
@@ -28,23 +31,24 @@ struct HookThread: ~Copyable {
     }
 
     mutating func run() {
-        _ = self.start()
-        while let call = self.calls.next() {
-            call.answer.resume(returning: self.serve(call))
-            self.calls.finished(call)
+        if self.isStanding { _ = self.start() }
+        while let taken = self.calls.next() {
+            taken.call.answer.resume(returning: self.serve(taken))
+            self.calls.finished(taken)
             // The next device should not wait for the process that this one used up.
-            if self.process == nil, !self.calls.isClosed { _ = self.start() }
+            if self.isStanding, self.process == nil, !self.calls.isClosed { _ = self.start() }
         }
         self.stop()
         self.calls.threadEnded()
     }
 
-    private mutating func serve(_ call: HookCall) -> HookOutcome {
-        guard ContinuousClock.now < call.waitsUntil else {
+    private mutating func serve(_ taken: TakenCall) -> HookOutcome {
+        guard ContinuousClock.now < taken.call.waitsUntil else {
             return .busy
         }
         if self.process == nil, let cause = self.start() { return .failed(cause) }
-        let outcome = self.converse(call)
+        self.calls.began(taken)
+        let outcome = self.converse(taken.call)
         self.callsServed += 1
         self.microsecondsUsed += max(0, min(outcome.cost?.microseconds ?? 0, 1_000_000_000))
         if self.callsServed >= HookLimits.workerCallsMax

@@ -139,12 +139,45 @@ import Testing
         await pool.shutdown()
     }
 
+    /// Two workers, and two hooks whose questions nobody answers: a third is served all the same,
+    /// by a spare worker, and those that last have the spares only from then on.
+    @Test func hooksThatLastDelayNobodyElse() async throws {
+        let silence = Silence()
+        let settings = HookSettings(
+            workers: 2, deadlineMilliseconds: HookFixtures.deadlineMilliseconds,
+            waitMillisecondsMax: HookFixtures.deadlineMilliseconds)
+        let pool = HookFixtures.pool(settings, lookup: silence)
+        let source =
+            "return function() return {allowProvisioning = allowlist.contains('demo', 'x')} end"
+        let request = try HookFixtures.request()
+        let lasting = try ["one", "two"].map { try HookFixtures.script(source, name: $0) }
+        async let first = pool.run(lasting[0], request: request)
+        async let second = pool.run(lasting[1], request: request)
+        await silence.isAsked(times: 2)
+        for _ in 0..<3 {
+            let other = await pool.run(
+                try HookFixtures.script(Self.allow, name: "other"), request: request)
+            #expect(other.verdict == .allowed(parameterOverrides: [:]))
+        }
+        silence.end()
+        for outcome in await [first, second] {
+            #expect(outcome.verdict == .allowed(parameterOverrides: [:]))
+        }
+        await pool.shutdown()
+    }
+
     /// A list that answers nobody until it is told to.
     private final class Silence: AllowlistLookup {
         private let (asked, noteAsked) = AsyncStream.makeStream(of: Void.self)
         private let (ended, noteEnded) = AsyncStream.makeStream(of: Void.self)
 
-        func isAsked() async { for await _ in self.asked { return } }
+        func isAsked(times: Int = 1) async {
+            var left = times
+            for await _ in self.asked {
+                left -= 1
+                if left == 0 { return }
+            }
+        }
         func end() { self.noteEnded.finish() }
 
         func contains(

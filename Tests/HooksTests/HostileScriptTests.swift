@@ -224,7 +224,7 @@ import Testing
         // A tight budget, so that the table is quick; the deadline is there for what escapes it.
         let settings = HookSettings(
             workers: 1, deadlineMilliseconds: HookFixtures.deadlineMilliseconds,
-            instructionsMax: 200_000,
+            waitMillisecondsMax: HookFixtures.deadlineMilliseconds, instructionsMax: 200_000,
             memoryBytesMax: 4 << 20)
         let pool = HookFixtures.pool(settings)
         let outcome = await pool.run(

@@ -19,6 +19,8 @@ final class WebhookCaller: PreProvisioningHook {
         let client: HTTPClient
         let secret: SymmetricKey
         var breaker = CircuitBreaker()
+        /// Questions that are under way.
+        var asking = 0
     }
 
     private let scripts: HookPool
@@ -28,6 +30,9 @@ final class WebhookCaller: PreProvisioningHook {
 
     /// Webhooks that are kept connections for; the texts of a hook count one by one.
     private static let linesMax = 64
+    /// Questions to one webhook that are under way at once. One more is told to come back: a
+    /// service that hangs is no queue for the whole fleet.
+    private static let askingMax = 256
     private static let secretBytesMin = 16
     private static let secretBytesMax = 4096
 
@@ -53,7 +58,8 @@ final class WebhookCaller: PreProvisioningHook {
                 attributes: answer.attributes)
         case .busy:
             return HookOutcome(
-                verdict: .busy, reads: [], log: ["the webhook failed too often and is left alone"])
+                verdict: .busy, reads: [],
+                log: ["the webhook failed too often, or is asked too much, and is left alone"])
         case .timedOut(let log): return HookOutcome(verdict: .timedOut, reads: [], log: log)
         case .failed(let cause):
             return HookOutcome(verdict: .failed(cause: cause), reads: [], log: [])
@@ -97,10 +103,8 @@ final class WebhookCaller: PreProvisioningHook {
             webhook = try Webhook(script)
             (client, secret) = try self.line(webhook, script)
         } catch { return .failed(cause: error.message) }
-        let admitted = self.lines.withLock {
-            $0[script.digest]?.breaker.admits(at: .now) ?? true
-        }
-        guard admitted else { return .busy }
+        guard self.admit(script) else { return .busy }
+        defer { self.lines.withLock { $0[script.digest]?.asking -= 1 } }
         let milliseconds = min(webhook.timeoutMilliseconds, millisecondsMax)
         do {
             let reply = try await client.execute(
@@ -123,6 +127,17 @@ final class WebhookCaller: PreProvisioningHook {
         } catch {
             self.note(script, failed: true)
             return .failed(cause: "the webhook could not be asked: \("\(error)".clipped)")
+        }
+    }
+
+    /// Whether the webhook may be asked now; it is under way then.
+    private func admit(_ script: HookScript) -> Bool {
+        self.lines.withLock { lines in
+            guard var line = lines[script.digest] else { return true }
+            guard line.asking < Self.askingMax, line.breaker.admits(at: .now) else { return false }
+            line.asking += 1
+            lines[script.digest] = line
+            return true
         }
     }
 
