@@ -1,8 +1,11 @@
 """CA keys on a token: SoftHSM through OpenSSL's engine, judged by OpenSSL and by devices."""
 
 import os
+import queue
 import signal
 import subprocess
+import threading
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 import aws
-from device import Device, Key
+from device import Device, Key, Refused
 from gateway import SLIPWAY, free_port
 from test_ca_commands import digest, parsed, slipway
 from test_hierarchy import connects, issuer_of, provisioned
@@ -192,6 +195,87 @@ def test_a_lost_token_is_an_error_to_retry_and_works_again_by_itself(
     gateway.check_invariants()
 
 
+def test_revocations_hold_while_the_token_is_lost(make_gateway, token, tmp_path):
+    """OCSP says so by a key of its own. A list that is no longer true is not given out."""
+    port = free_port()
+    gateway = with_token_ca(make_gateway, token, **{"revocation-port": port})
+    gateway.start(environment=token.environment)
+    leaf, key = provisioned(gateway, None, "SN-000001", tmp_path, "revoked")
+    issuer = gateway.directory / "pki/token-ca.pem"
+    name = digest(issuer.read_text())[:16]
+    url = f"http://127.0.0.1:{port}"
+
+    def standing():
+        return aws.openssl("ocsp", "-issuer", issuer, "-cert", leaf, "-url", f"{url}/ocsp",
+                           "-CAfile", gateway.ca)
+
+    def listed():
+        with urllib.request.urlopen(f"{url}/crl/{name}.crl", timeout=30) as answer:
+            crl = x509.load_der_x509_crl(answer.read())
+        assert crl.is_signature_valid(
+            x509.load_pem_x509_certificate(issuer.read_bytes()).public_key())
+        serial = x509.load_pem_x509_certificate(leaf.read_bytes()).serial_number
+        return crl.get_revoked_certificate_by_serial_number(serial) is not None
+
+    assert f"{leaf}: good" in standing()
+    assert not listed()
+    token.lose()
+    refused(gateway, "lost")
+    assert not listed()
+    slipway(gateway, "cert", "revoke", digest(leaf.read_text()))
+    assert f"{leaf}: revoked" in standing()
+    with pytest.raises(urllib.error.HTTPError) as failed:
+        listed()
+    assert failed.value.code >= 500
+    with pytest.raises(Refused):
+        connects(gateway, (leaf, key))
+    token.put_back()
+    answers(gateway, times=2)
+    assert listed()
+    assert gateway.stop() == 0
+
+
+def test_a_stuck_token_holds_up_nobody_else(make_gateway, token, tmp_path):
+    """More wait for it than the machine has threads; a minute is far beyond what others wait."""
+    port = free_port()
+    gateway = with_token_ca(make_gateway, token, **{
+        "pki-token-deadline-milliseconds": "60000", "revocation-port": port})
+    gateway.start(environment=token.environment)
+    credentials = provisioned(gateway, None, "SN-000001", tmp_path, "before")
+    stuck, = signers(gateway)
+    os.kill(stuck, signal.SIGSTOP)
+    waiting = 4 * (os.cpu_count() or 1)
+    replies = queue.Queue()
+
+    def ask(number):
+        with Device(gateway, client_id=f"waits-{number}") as device:
+            device.subscribe_to_replies()
+            replies.put(device.create_from_csr(Key()))
+
+    threads = [threading.Thread(target=ask, args=[number]) for number in range(waiting)]
+    for thread in threads:
+        thread.start()
+    name = digest((gateway.directory / "pki/token-ca.pem").read_text())[:16]
+    listing = threading.Thread(target=lambda: urllib.request.urlopen(
+        f"http://127.0.0.1:{port}/crl/{name}.crl", timeout=60).close())
+    listing.start()
+    # All of them are at the token now, and none has come back.
+    while parsed(gateway, "status")["provisioningInFlight"] < waiting:
+        assert gateway.process.poll() is None
+    assert connects(gateway, credentials)
+    slipway(gateway, "claim", "create", "beside", "--template", "demo-sensor", "--output",
+            tmp_path / "beside")
+    assert "has taken it in" in slipway(gateway, "ca", "create", "beside-ca").stdout
+    assert replies.empty()
+    os.kill(stuck, signal.SIGCONT)
+    for thread in [*threads, listing]:
+        thread.join()
+    assert all(replies.get_nowait().accepted for _ in threads)
+    assert signers(gateway) == [stuck]
+    assert gateway.stop() == 0
+    gateway.check_invariants()
+
+
 def test_a_service_starts_without_its_token_and_signs_once_it_is_there(
         make_gateway, token, tmp_path):
     gateway = with_token_ca(make_gateway, token)
@@ -349,7 +433,8 @@ def test_a_request_by_a_token_goes_to_a_root_elsewhere(make_gateway, token, tmp_
 def test_a_ceremony_with_every_key_on_the_token(token, tmp_path):
     """Down to the gateway's certificate, which `slipway init` has the token sign."""
     folder = tmp_path / "founded"
-    folder.mkdir()
+    for name in ("Hooks", "Templates"):
+        (folder / name).mkdir(parents=True)
     file = tmp_path / "ceremony.yaml"
     file.write_text(f"""
 ceremony: All on the token
