@@ -253,6 +253,7 @@ extension StorageConformance {
         var expected = Samples.certificate(1, status: .revoked)
         expected.statusReason = "stolen"
         expected.statusChangedAt = UnixTime(seconds: 5)
+        expected.version += 1
         expected.provenance = Samples.provenance(1, registered: true)
         let entry = try await store.entry(.certificate(id))
         #expect(entry?.record == .certificate(expected))

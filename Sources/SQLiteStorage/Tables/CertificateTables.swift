@@ -6,8 +6,8 @@ internal import JSON
 enum CertificateTables {
     static let certificateColumns = """
         id, kind, serial_number, issuer_id, issuer, subject, public_key, not_before, not_after, \
-        pem, created_at, status, status_changed_at, status_reason, provenance, first_seen_at, mode, \
-        customer_version
+        pem, created_at, status, status_changed_at, status_reason, provenance, first_seen_at, \
+        mode, customer_version
         """
 
     static func certificate(_ row: inout RowReader) throws -> Certificate {
