@@ -48,6 +48,8 @@ package struct ClockedIssuer: CertificateIssuer {
             publicKey: publicKey, validitySeconds: validitySeconds, at: now)
     }
 
+    package var deviceProfiles: [String] { self.issuer.deviceProfiles }
+
     package func keyTypes(as choice: CertificateChoice) throws(FleetError) -> [String] {
         try self.issuer.keyTypes(as: choice)
     }

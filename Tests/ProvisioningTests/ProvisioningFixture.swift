@@ -13,6 +13,7 @@ final class FakeIssuer: CertificateIssuer {
     /// By what stands in the certificate.
     private let keys = Mutex<[String: [UInt8]]>([:])
 
+    var deviceProfiles: [String] { [] }
     var issuedCount: Int { self.count.withLock { $0 } }
 
     func fail(with error: FleetError?) { self.failure.withLock { $0 = error } }

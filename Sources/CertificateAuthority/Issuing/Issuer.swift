@@ -38,7 +38,7 @@ package final class Issuer: CertificateIssuer {
 
     package var authorities: IssuingAuthorities { self.present.withLock { $0.authorities } }
     package var profiles: IssuingProfiles { self.present.withLock { $0.profiles } }
-    package var deviceProfiles: [String]? { self.profiles.forDevices }
+    package var deviceProfiles: [String] { self.profiles.forDevices }
     private var authorityKeys: Set<PublicKeyFingerprint> {
         self.present.withLock { $0.authorityKeys }
     }

@@ -24,8 +24,8 @@ package protocol CertificateIssuer: Sendable {
         _ predecessor: String, for key: RenewalKey, profile: String?, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate
 
-    /// The profiles that a device's certificate may be made by; nil where nobody knows them.
-    var deviceProfiles: [String]? { get }
+    /// The profiles that a template may ask for by name.
+    var deviceProfiles: [String] { get }
 
     /// The keys that a certificate made so may have, such as `EC-P256`; empty: any.
     /// - Throws: as `issue`, where there is no such profile.
@@ -46,8 +46,6 @@ package protocol CertificateIssuer: Sendable {
 }
 
 extension CertificateIssuer {
-    package var deviceProfiles: [String]? { nil }
-
     package func issue(
         csr pem: String, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {
