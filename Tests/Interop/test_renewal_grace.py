@@ -31,10 +31,10 @@ def gateway(make_gateway, clock):
 
 def refused_at_tls(gateway, thing, credentials):
     """Nothing is said to it but that TLS is over; the log says why."""
-    before = gateway.log_text().count("the certificate expired at")
+    before = gateway.log_text().count("the certificate has expired")
     with pytest.raises(Refused):
         Device(gateway, credentials, client_id=thing).connect()
-    gateway.wait_for_log(r"(?s)(the certificate expired at.*){%d}" % (before + 1))
+    gateway.wait_for_log(r"(?s)(the certificate has expired.*){%d}" % (before + 1))
 
 
 def test_within_the_grace_it_renews_and_does_nothing_else(gateway, clock, tmp_path):
@@ -62,7 +62,7 @@ def test_within_the_grace_est_enrols_it_again_and_nobody_new(gateway, clock, tmp
     clock.set(2 * DAY)
     server = client(gateway)
     _, csr = est.request(tmp_path, "next", subject)
-    server.ask("simpleenroll", credentials, csr).expect(403)
+    server.ask("demo-sensor/simpleenroll", credentials, csr).expect(403)
     (pem,) = server.ask("simplereenroll", credentials, csr).expect(200).certificates()
     assert shown(gateway, digest(pem))["provenance"]["renewalOf"] \
         == digest(credentials[0].read_text())
@@ -72,7 +72,7 @@ def test_after_the_grace_it_is_refused_at_tls(gateway, clock, tmp_path):
     thing, credentials = provision(gateway, "SN-000003", tmp_path, Key("late"))
     clock.set(3 * DAY + 3600)
     refused_at_tls(gateway, thing, credentials)
-    assert refused(gateway, "principalRefused")[-1]["reasonCode"] == 1102
+    assert refused(gateway, "handshakeFailed")[-1]["reasonCode"] == 1101
     _, csr = est.request(tmp_path, "late", "/CN=late")
     with pytest.raises(est.Refused):
         client(gateway).ask("simplereenroll", credentials, csr)
