@@ -209,6 +209,7 @@ import Testing
             ["templateName": "a", "hookName": "h", "withoutHook": true],
             ["templateName": "a", "questions": "publish t"],
             ["templateName": "a", "withoutHook": "yes"],
+            ["templateName": "a", "csr": "CSR x", "devices": [[:]]],
         ] {
             #expect(throws: FleetError.self) { _ = try DryRunRequest(json: json) }
         }

@@ -80,6 +80,9 @@ package struct DryRunRequest: Sendable {
         self.parameters = parameters
         self.devices = try Self.devices(object["devices"])
         self.csr = try Self.text(object, "csr")
+        guard self.csr == nil || self.devices == nil else {
+            throw Self.wrong("/csr", "is one device's key, and cannot stand beside devices")
+        }
         self.clientID = try Self.text(object, "clientId")
         self.claim = try Self.text(object, "claimName").map(ClaimName.init)
         self.sourceAddress = try Self.text(object, "sourceAddress")

@@ -87,6 +87,10 @@ struct DryRunTemplate: AsyncParsableCommand {
                 "--registry describes all there is, and a stored template is not in it: "
                     + "'slipway template export' makes a file of it")
         }
+        guard self.csr == nil || self.serials == nil else {
+            throw ValidationError(
+                "--csr is one device's key, and --serials are many: a key is for one thing")
+        }
         guard self.sourceAddress == nil || self.claim != nil else {
             throw ValidationError("--source-address is where --claim would be used from")
         }
