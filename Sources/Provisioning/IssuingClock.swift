@@ -67,8 +67,8 @@ extension Provisioner {
     /// See `IssuingClock.hasBeen`.
     package func clockHasShown(_ moment: UnixTime) { self.issuingClock.hasBeen(moment) }
 
-    /// Looks at the clock, so that a step back is seen also where nothing has been issued since long
-    /// before it, and is an alarm before the next device comes.
+    /// Looks at the clock, so that a step back is seen where nothing has been issued for hours, and
+    /// is an alarm before the next device comes.
     package func watchClock() { _ = try? self.issuingTime() }
 
     /// The time to date an issue with.

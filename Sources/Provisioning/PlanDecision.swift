@@ -311,14 +311,7 @@ package struct PlanDecision {
         case (.inline(let name, let document, let pointer), nil):
             // One that exists was checked when it came to be.
             let reading = PolicyDocument.read(document)
-            guard reading.document != nil else {
-                // The findings quote the document, and with it what a device sent.
-                let places = Set(reading.findings.map { "\($0.place) (\($0.rule.rawValue))" })
-                throw FleetError(
-                    .invalidParameters,
-                    "the policy at \(pointer) does not hold: "
-                        + places.sorted().prefix(Self.policyFaultsMax).joined(separator: ", "))
-            }
+            guard reading.document != nil else { throw self.unsound(reading, at: pointer) }
             return ProvisioningPlan.PlannedPolicy(name: name, newDocument: document)
         case (.inline(let name, let document, _), let policy?):
             // The name is the digest of the document. Another document under it was put there by
@@ -334,6 +327,27 @@ package struct PlanDecision {
             }
             return ProvisioningPlan.PlannedPolicy(name: name, newDocument: nil)
         }
+    }
+
+    /// The refusal of a policy that came to be no policy. Findings quote the document, and with it
+    /// what a device sent, so that their places and rules are told alone.
+    private func unsound(_ reading: PolicyReading, at pointer: JSONPointer) -> FleetError {
+        let faults = reading.findings.map { finding in
+            // A length quotes nothing.
+            finding.rule == .tooLong
+                ? finding.fault : "\(finding.place) (\(finding.rule.rawValue))"
+        }
+        let expressions = self.document.policies.first { $0.pointer == pointer }
+            .map { policy -> [TemplateExpression] in
+                if case .document(let tree) = policy.source { tree.descendants } else { [] }
+            }
+        return FleetError(
+            .invalidParameters,
+            "the policy at \(pointer) does not hold: "
+                + Set(faults).sorted().prefix(Self.policyFaultsMax).joined(separator: ", ")
+        ).because(
+            .parameterRefused, parameter: expressions?.lazy.compactMap { $0.parameters.first }.first
+        )
     }
 
     private static func areEqual(_ left: String, _ right: String) -> Bool {

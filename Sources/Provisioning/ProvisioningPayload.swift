@@ -63,6 +63,14 @@ enum ProvisioningPayload {
             parameters: try Self.parameters(in: object))
     }
 
+    /// Those parameters that are texts, whatever else there is.
+    static func texts(in object: JSONObject) -> [String: String] {
+        let members = object["parameters"]?.objectValue?.members ?? []
+        return Dictionary(
+            members.compactMap { member in member.value.stringValue.map { (member.key, $0) } },
+            uniquingKeysWith: { first, _ in first })
+    }
+
     private static func parameters(in object: JSONObject) throws(FleetError) -> [String: String] {
         let members: JSONObject
         switch object["parameters"] {

@@ -95,10 +95,12 @@ package struct ProvisioningService: ReservedTopicService {
         case .registerThing(let template):
             let request = try self.read(.registerThing, of: template, from: publisher) {
                 () throws(FleetError) in
-                try ProvisioningPayload.registerThing(
-                    ProvisioningPayload.object(payload, as: topic.format), template: template)
+                let object = try ProvisioningPayload.object(payload, as: topic.format)
+                // Before the rest is found in order, so that its refusal is found by the serial.
+                Attempt.current?.names(
+                    serial: self.provisioner.serial(in: ProvisioningPayload.texts(in: object)))
+                return try ProvisioningPayload.registerThing(object, template: template)
             }
-            Attempt.current?.names(serial: self.provisioner.serial(in: request.parameters))
             let registered = try await self.provisioner.registerThing(request, for: publisher)
             return (
                 ProvisioningPayload.encode(
