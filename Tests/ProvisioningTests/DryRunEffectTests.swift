@@ -306,6 +306,43 @@ import Testing
         #expect(told.hookReasonCode == refusal.hookReasonCode)
     }
 
+    /// What the gateway would not let through is no registration's to see, and said all the same.
+    @Test func aClaimThatDoesNotComeAsFarIsDoubted() async throws {
+        let fixture = try await ProvisioningFixture()
+        let now = fixture.clock.now
+        let open = PolicyName(checked: "open")
+        try await fixture.put([
+            .putClaimTerms(ClaimTerms(name: ClaimName(checked: "line"), createdAt: now)),
+            .putClaimTerms(ClaimTerms(name: ClaimName(checked: "paper"), createdAt: now)),
+            .putPolicy(
+                PolicyVersions.first(
+                    open,
+                    document: """
+                        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+                         "Action": "iot:*", "Resource": "*"}]}
+                        """, at: now)),
+        ])
+        func unknown(_ claim: JSONValue) async throws -> [String] {
+            let report = try await Self.run(
+                fixture,
+                [
+                    "templateName": "sensor", "parameters": ["SerialNumber": "A7"],
+                    "claimName": claim,
+                ])
+            #expect(report.isAccepted)
+            return (report.json["unknown"]?.arrayValue ?? []).compactMap(\.stringValue)
+        }
+        #expect(try await unknown("paper").count == 1)
+        #expect(try await unknown("paper").first?.contains("no certificate that is active") == true)
+        #expect(try await unknown("line").count == 4)
+        #expect(try await unknown("line").first?.contains("does not let a device") == true)
+        try await fixture.put([
+            .attachPolicy(open, .certificate(fixture.claim.principal)),
+            .attachPolicy(open, .certificate(fixture.otherClaim.principal)),
+        ])
+        #expect(try await unknown("line").isEmpty)
+    }
+
     @Test func aNameThatNobodyHasIsAQuestionThatIsWrong() async throws {
         let fixture = try await ProvisioningFixture()
         try await fixture.put([

@@ -28,18 +28,30 @@ extension DryRun {
     }
 
     /// Whether the claim may be used at all, and for the template.
-    func check(
-        _ standing: ClaimStanding?, _ template: Template, into report: inout DryRunReport
-    ) throws(FleetError) {
-        guard let standing else { return }
-        if let name = standing.terms?.name, standing.publisher.principal == Self.standInCertificate
-        {
-            report.unknown.append(
-                "how a device would connect: claim '\(name)' has no certificate that is active")
-        }
+    func check(_ standing: ClaimStanding?, _ template: Template) throws(FleetError) {
         // A body that came along is no template yet that a claim could be bound to.
-        guard let template = template.source.template else { return }
+        guard let standing, let template = template.source.template else { return }
         try standing.checkRegistration(by: template, at: self.clock.now)
+    }
+
+    /// What the claim lacks to come as far as its registration: that is the gateway's to see.
+    func doubts(
+        _ standing: ClaimStanding?, _ template: Template
+    ) async throws(FleetError) -> [String] {
+        guard let standing, let claim = standing.terms?.name else { return [] }
+        guard standing.publisher.principal != Self.standInCertificate else {
+            return [
+                "how a device would connect: claim '\(claim)' has no certificate that is active"
+            ]
+        }
+        guard let template = template.source.template else { return [] }
+        let target = PolicyTarget.certificate(standing.publisher.principal)
+        let names = try await self.load([.policiesOfTarget(target)]).policiesOfTarget(target)
+        let found = try await self.load(Set(names.map { .policy($0) }))
+        let policies = names.compactMap { found.policy($0) }.map { CompiledPolicy($0) }
+        return try ClaimReach.problems(of: policies, for: template, in: self.realm).map {
+            "how a device would get as far: claim '\(claim)' \($0)"
+        }
     }
 
     /// There is no record of that name, and perhaps one that is spelt nearly like it.

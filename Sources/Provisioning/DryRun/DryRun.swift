@@ -70,6 +70,8 @@ package final class DryRun: Sendable {
         let questions: [DryRunPolicies.Question]
         /// Or why none would be made.
         let certificate: Result<DryRunCertificate?, FleetError>
+        /// What cannot be looked at of any of the devices.
+        let doubts: [String]
     }
 
     /// One device's report; for a batch a short one of each.
@@ -84,6 +86,7 @@ package final class DryRun: Sendable {
             if reports.isEmpty { answer = report.head }
             reports.append(report.brief)
         }
+        answer["unknown"] = DryRunReport.texts(trial.doubts)
         answer["devices"] = .array(reports)
         return .object(answer)
     }
@@ -105,11 +108,16 @@ package final class DryRun: Sendable {
             throw await self.missing("hook", name.rawValue, among: .hooks)
         }
         let certificate: Result<DryRunCertificate?, FleetError>
+        var doubts: [String] = []
         do throws(FleetError) {
-            certificate = .success(try await self.certificate(request, template, standing))
+            let foreseen = try await self.certificate(request, template, standing)
+            doubts = foreseen?.unknown ?? []
+            certificate = .success(foreseen)
         } catch { certificate = .failure(error) }
+        doubts += try await self.doubts(standing, template)
         return Trial(
-            template: template, standing: standing, questions: questions, certificate: certificate)
+            template: template, standing: standing, questions: questions,
+            certificate: certificate, doubts: doubts)
     }
 
     private func report(_ request: DryRunRequest, _ trial: Trial) async -> DryRunReport {
@@ -118,6 +126,7 @@ package final class DryRun: Sendable {
             source: template.source,
             registry: request.registry == .database ? self.registry : request.registry)
         report.document = template.document
+        report.doubts = trial.doubts
         do throws(FleetError) {
             try await self.decide(request, trial, into: &report)
         } catch {
@@ -136,7 +145,7 @@ package final class DryRun: Sendable {
         let standing = trial.standing
         try ParameterRules.check(request.parameters)
         try RegistrationRendering.check(request.parameters, for: template.document)
-        try self.check(standing, template, into: &report)
+        try self.check(standing, template)
         switch trial.certificate {
         case .success(let certificate): report.certificate = certificate
         case .failure(let error): throw error

@@ -40,7 +40,9 @@ package struct DryRunReport: Sendable {
     package var policies: DryRunPolicies?
     /// The policies that count by way of the thing's groups, each with the group it hangs on.
     package var groupPolicies: [(group: ThingGroupName, policy: PolicyName)] = []
-    /// What could not be looked at, besides what the certificate says of itself.
+    /// What could not be looked at of any device that asks as this one does.
+    var doubts: [String] = []
+    /// What could not be looked at of this one.
     var unknown: [String] = []
     /// What the hook wants kept.
     var hookAttributes: [String: String] = [:]
@@ -78,10 +80,7 @@ package struct DryRunReport: Sendable {
         if !self.verdicts.isEmpty {
             object["enrolment"] = .array(self.verdicts.map(\.json))
         }
-        let unknown = (self.certificate?.unknown ?? []) + self.unknown
-        if !unknown.isEmpty {
-            object["unknown"] = .array(unknown.map { .string($0) })
-        }
+        object["unknown"] = Self.texts(self.doubts + self.unknown)
         if let plan = self.plan {
             object["plan"] = PlanPrinter.json(plan)
             object["difference"] = .array(self.difference(plan).map(\.json))
@@ -107,6 +106,11 @@ package struct DryRunReport: Sendable {
         ]
     }
 
+    /// nil where there is none.
+    static func texts(_ texts: [String]) -> JSONValue? {
+        texts.isEmpty ? nil : .array(texts.map { .string($0) })
+    }
+
     /// One device of a batch: some of the members of `json`, in part.
     var brief: JSONValue {
         var object: JSONObject = ["accepted": .bool(self.isAccepted)]
@@ -115,6 +119,7 @@ package struct DryRunReport: Sendable {
         if !self.verdicts.isEmpty {
             object["enrolment"] = .array(self.verdicts.map(\.json))
         }
+        object["unknown"] = Self.texts(self.unknown)
         if let plan = self.plan {
             object["plan"] = [
                 "thing": [

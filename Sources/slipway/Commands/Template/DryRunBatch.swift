@@ -16,6 +16,8 @@ struct DryRunBatch {
         let message: String?
         /// What was asked of the device, and whether it may.
         var answers: [(question: String, isAllowed: Bool)] = []
+        /// What could not be looked at.
+        var unknown: [String] = []
 
         var json: JSONValue {
             var object: JSONObject = ["line": .int(self.line), "outcome": .string(self.outcome)]
@@ -28,6 +30,9 @@ struct DryRunBatch {
                     self.answers.map {
                         ["question": .string($0.question), "allowed": .bool($0.isAllowed)]
                     })
+            }
+            if !self.unknown.isEmpty {
+                object["unknown"] = .array(self.unknown.map { .string($0) })
             }
             return .object(object)
         }
@@ -47,6 +52,8 @@ struct DryRunBatch {
     /// Units of the claim's budget that the lines before would have spent.
     private var spent = 0
     private let questions: [String]
+    /// What could not be looked at of any of them.
+    private var unknown: [String] = []
 
     var refused: Int { self.counts["refused"] ?? 0 }
     /// Whether each device is let in and may do all that was asked.
@@ -72,12 +79,14 @@ struct DryRunBatch {
                                 ($0.key, .string($0.value))
                             }))
                 })
-            let reports = try await desk.run(request)["devices"]?.arrayValue ?? []
+            let answer = try await desk.run(request)
+            let reports = answer["devices"]?.arrayValue ?? []
             guard reports.count == lines.count else {
                 throw FleetError(
                     .internalFailure,
                     "\(lines.count) devices were asked about, and \(reports.count) answered")
             }
+            batch.unknown = Self.texts(answer["unknown"])
             for (line, report) in zip(lines, reports) {
                 let row = batch.row(line.number, report)
                 batch.add(row)
@@ -89,6 +98,10 @@ struct DryRunBatch {
     }
 
     private init(questions: [String]) { self.questions = questions }
+
+    private static func texts(_ value: JSONValue?) -> [String] {
+        (value?.arrayValue ?? []).compactMap(\.stringValue)
+    }
 
     /// Takes the lines of one request off `rest`.
     private static func next(_ rest: inout ArraySlice<DryRunFile.Line>) -> [DryRunFile.Line] {
@@ -130,7 +143,8 @@ struct DryRunBatch {
         return Row(
             line: line, thing: name,
             outcome: isNew ? thing?["outcome"]?.stringValue ?? "unchanged" : "repeated",
-            code: nil, reasonCode: nil, message: nil, answers: answers)
+            code: nil, reasonCode: nil, message: nil, answers: answers,
+            unknown: Self.texts(report["unknown"]))
     }
 
     /// - Returns: the refusal where the lines before have spent what was left.
@@ -171,6 +185,9 @@ struct DryRunBatch {
                     ]
                 })
         }
+        if !self.unknown.isEmpty {
+            object["unknown"] = .array(self.unknown.map { .string($0) })
+        }
         object["lines"] = .array(self.rows.map(\.json))
         return .object(object)
     }
@@ -188,9 +205,10 @@ struct DryRunBatch {
         let table = self.rows.map { row in
             let denied = row.answers.filter { !$0.isAllowed }.map { "may not \($0.question)" }
             let refusal = [row.code, row.message].compactMap { $0 }.joined(separator: ": ")
+            let unknown = row.unknown.map { "not looked at: \($0)" }
             return [
                 "line \(row.line)", row.outcome, row.thing ?? "-",
-                Terminal.line(refusal + denied.joined(separator: "; ")),
+                Terminal.line(refusal + (denied + unknown).joined(separator: "; ")),
             ]
         }
         for line in Terminal.table(table) { Terminal.say(line) }
@@ -201,6 +219,7 @@ struct DryRunBatch {
             Terminal.say(
                 "\(Terminal.line(tally.question)): \(tally.may) may, \(tally.mayNot) may not")
         }
+        for text in self.unknown { Terminal.say("Not looked at: \(Terminal.line(text))") }
         Terminal.say("This was a dry run: nothing was written, and nothing was spent.")
     }
 }
