@@ -322,7 +322,11 @@ func render(
         let resource = #"{"Fn::Join": ["", ["${iot:", {"Ref": "X"}, "}"]]}"#
         let report = TemplateChecker.check(
             template(policies: [inlinePolicy(resource: resource)], sections: parametersXY))
-        #expect(report.findings.contains { $0.message.contains("inside a policy variable") })
+        let found = report.findings.filter { $0.message.contains("inside a policy variable") }
+        #expect(
+            found.map(\.pointer.description) == [
+                "/Resources/p0/Properties/PolicyDocument/Statement/0/Resource"
+            ])
     }
 
     @Test func substitutedPolicyTextIsParsedBeforeParametersGoIn() throws {

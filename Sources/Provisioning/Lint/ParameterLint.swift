@@ -17,8 +17,8 @@ extension TemplateLint {
         where PseudoParameter(rawValue: parameter.name) != nil && parameter.defaultValue != nil {
             self.report(
                 .unusedParameter,
-                "the service itself says what '\(parameter.name.clipped)' is: this default is never "
-                    + "used", at: section.appending(parameter.name).appending("Default"))
+                "the service itself says what '\(parameter.name.clipped)' is: this default is "
+                    + "never used", at: section.appending(parameter.name).appending("Default"))
         }
         for parameter in self.document.parameters
         where PseudoParameter(rawValue: parameter.name) == nil {

@@ -106,7 +106,7 @@ struct StandIn {
         case .list(let list):
             return .array(
                 self.texts(list).enumerated().map { index, text in
-                    .string(replaced[place.appending(index)] ?? text)
+                    .string(replaced[place.appending(index)] ?? text.plain)
                 })
         case .array(let elements):
             return .array(
@@ -127,27 +127,47 @@ struct StandIn {
     }
 
     private func text(_ expression: TemplateExpression) -> String {
+        self.rendered(expression).plain
+    }
+
+    /// Whether a device would choose which policy variable is meant, which no rendering allows.
+    func choosesVariable(_ expression: TemplateExpression) -> Bool {
+        self.isSettled(expression) && self.rendered(expression).escapedForPolicy == nil
+    }
+
+    private func rendered(_ expression: TemplateExpression) -> RenderedText {
         switch expression.form {
-        case .literal(let text): return text
-        case .reference(let name): return self.values[name] ?? Self.unknown
+        case .literal(let text): return RenderedText(text, isForeign: false)
+        case .reference(let name):
+            return RenderedText(
+                self.values[name] ?? Self.unknown, isForeign: self.free.contains(name))
         case .join(let separator, let list):
-            return self.texts(list).joined(separator: separator)
-        case .substitution(let pieces): return pieces.map(self.text).joined()
+            var joined = RenderedText.empty
+            for (index, item) in self.texts(list).enumerated() {
+                if index > 0 { joined.append(RenderedText(separator, isForeign: false)) }
+                joined.append(item)
+            }
+            return joined
+        case .substitution(let pieces):
+            var joined = RenderedText.empty
+            for piece in pieces { joined.append(self.rendered(piece)) }
+            return joined
         case .select(let index, let list):
             let items = self.texts(list)
             let position = index.literal.flatMap { Int($0) } ?? 0
-            return items.indices.contains(position) ? items[position] : items.first ?? ""
+            return items.indices.contains(position) ? items[position] : items.first ?? .empty
         case .findInMap(let map, let top, let second):
             let rows = self.mappings[map.literal ?? ""] ?? [:]
             let row = top.literal.flatMap { rows[$0] } ?? rows.min { $0.key < $1.key }?.value
-            return second.literal.flatMap { row?[$0] } ?? "slipwayMapped"
+            return RenderedText(
+                second.literal.flatMap { row?[$0] } ?? "slipwayMapped", isForeign: false)
         }
     }
 
-    private func texts(_ list: TemplateListExpression) -> [String] {
+    private func texts(_ list: TemplateListExpression) -> [RenderedText] {
         switch list {
-        case .items(let items): items.map(self.text)
-        case .split(_, let source): [self.text(source)]
+        case .items(let items): items.map(self.rendered)
+        case .split(_, let source): [self.rendered(source)]
         }
     }
 

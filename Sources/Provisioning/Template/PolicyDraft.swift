@@ -30,9 +30,17 @@ struct PolicyDraft {
     /// Everything that keeps this from being a policy, whatever its parameters are.
     func findings(_ standIn: StandIn, in root: JSONValue) -> [TemplateFinding] {
         let text = JSONPrinter.print(standIn.value(of: self.tree))
-        return PolicyDocument.read(text).findings.filter { finding in
+        let faults = PolicyDocument.read(text).findings.filter { finding in
             !self.isSpoilt(finding.place) && !standIn.isGuess(finding, in: self.tree)
-        }.map { TemplateFinding($0, ofDocumentAt: self.place, in: root) }
+        }
+        // Several strings of a document that is text have one place in the template.
+        let choosing = Set(self.tree.texts.lazy.filter(standIn.choosesVariable).map(\.pointer))
+        return faults.map { TemplateFinding($0, ofDocumentAt: self.place, in: root) }
+            + choosing.map {
+                TemplateFinding(
+                    "a parameter stands inside a policy variable", at: $0,
+                    expected: "the variable's name written out")
+            }
     }
 
     /// Whether something is said of the place already, or of what holds it.

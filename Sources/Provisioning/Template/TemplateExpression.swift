@@ -136,6 +136,16 @@ package indirect enum TemplateTree: Hashable, Sendable {
         }
     }
 
+    /// The strings that are made, each as a whole.
+    var texts: [TemplateExpression] {
+        switch self {
+        case .literal, .list: []
+        case .text(let expression): [expression]
+        case .array(let elements): elements.flatMap(\.texts)
+        case .object(let members): members.flatMap(\.value.texts)
+        }
+    }
+
     package var descendants: [TemplateExpression] {
         switch self {
         case .literal: []
