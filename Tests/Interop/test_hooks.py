@@ -160,9 +160,13 @@ def test_what_is_no_plain_file_is_not_waited_for(tmp_path):
 def test_a_dry_run_calls_a_hook_as_its_file_is_called(tmp_path):
     template = tmp_path / "t.json"
     template.write_text(json.dumps({
-        "Parameters": {"SerialNumber": {"Type": "String"}},
-        "Resources": {"thing": {"Type": "AWS::IoT::Thing", "Properties": {
-            "ThingName": {"Ref": "SerialNumber"}}}}}))
+        "Parameters": {"SerialNumber": {"Type": "String"},
+                       "AWS::IoT::Certificate::Id": {"Type": "String"}},
+        "Resources": {
+            "thing": {"Type": "AWS::IoT::Thing", "Properties": {
+                "ThingName": {"Ref": "SerialNumber"}}},
+            "certificate": {"Type": "AWS::IoT::Certificate", "Properties": {
+                "CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "Active"}}}}))
     for file, name in [("door.lua", "door"), ("what is this.lua", "dry-run")]:
         hook = tmp_path / file
         hook.write_text(DENY)
