@@ -346,7 +346,7 @@ def test_what_a_start_would_not_take_is_not_accepted(make_gateway, tmp_path):
     for more, subject, told in [
             (identifier + "nameConstraints=permitted;URI:.example\n", "/CN=Next CA",
              "name constraints"),
-            ("", "/CN=Next CA", "subjectKeyIdentifier"),
+            ("subjectKeyIdentifier=none\n", "/CN=Next CA", "subjectKeyIdentifier"),
             (identifier, "/CN=Slipway Issuing CA", "already")]:
         assert told in slipway(gateway, *signed(more, subject), code=1).stderr
         assert listed() == before
