@@ -63,7 +63,7 @@ package enum ThingAttributes {
         else {
             throw FleetError(
                 .invalidRequest,
-                "the value of attribute '\(name.clipped)' is not one of up to "
+                "what is given is no value for attribute '\(name.clipped)': up to "
                     + "\(RegistryLimits.attributeValueCharactersMax) of "
                     + "a-z A-Z 0-9 _ . , @ / : # = [ ] -")
         }
