@@ -11,8 +11,8 @@ NAME = "demo-sensor"
 
 
 def names(gateway):
-    listed = slipway(gateway, "template", "list", "--json")
-    return [template["templateName"] for template in map(json.loads, listed.splitlines())]
+    listed = json.loads(slipway(gateway, "template", "list", "--json"))
+    return [template["templateName"] for template in listed]
 
 
 def restart(gateway):
@@ -49,7 +49,7 @@ def test_a_deleted_template_stays_deleted(make_gateway):
 def test_a_version_that_a_living_device_names_stays(make_gateway, tmp_path):
     gateway = make_gateway().start()
     subprocess.run(
-        gateway.simulate_arguments("--devices", "1", "--workers", "1"), check=True,
+        gateway.simulate_arguments("--devices", "1"), check=True,
         capture_output=True, timeout=120)
     body = slipway(gateway, "template", "export", NAME)
     for number in range(3):

@@ -142,6 +142,19 @@ import Testing
         #expect(found.allSatisfy { $0.rule.severity != .error }, "\(found)")
     }
 
+    /// Nor is it warned of: only of the rest of the document.
+    @Test func aResourceThatOnlyAValueMakesIsNotJudged() throws {
+        let statement =
+            #"{"Effect": "Allow", "Action": ["iot:Connect", "iot:*"], "Resource": {"Ref": "X"}}"#
+        let found = try TemplateLint.report(
+            of: template(policies: [Self.policy(statement)], sections: parametersXY)
+        ).findings.filter { $0.pointer.description.hasPrefix(Self.document) }
+        #expect(
+            found.map { "\($0.rule.id) \($0.pointer)" } == [
+                "policy-wildcard-action \(Self.document)/Statement/0/Action/1"
+            ], "\(found)")
+    }
+
     /// What the author wrote is, though a value stands in it.
     @Test(
         arguments: zip(

@@ -22,9 +22,13 @@ extension TemplateLint {
     }
 
     /// What a parameter may be in a condition, or as a whole resource: no word.
-    private static let readable = [
-        "0", "true", "192.0.2.1/32", "2026-01-01T00:00:00Z", "arn:aws:iot:local:0:topic/x",
-    ]
+    private var readable: [String] {
+        let realm = self.context.realm
+        return [
+            "0", "true", "192.0.2.1/32", "2026-01-01T00:00:00Z",
+            "arn:aws:iot:\(realm.region):\(realm.account):topic/x",
+        ]
+    }
 
     /// The document with words in place of its parameters, and what is said of it: with other
     /// texts where it cannot be read so.
@@ -35,7 +39,7 @@ extension TemplateLint {
         var value = standIn.value(of: tree)
         var findings = PolicyLint.findings(
             of: JSONPrinter.print(value), realm: self.context.realm)
-        for text in Self.readable {
+        for text in self.readable {
             let faults = findings.filter { $0.rule.severity == .error }
             guard !faults.isEmpty else { break }
             for fault in faults { replaced[fault.place] = text }
@@ -43,7 +47,22 @@ extension TemplateLint {
             findings = PolicyLint.findings(
                 of: JSONPrinter.print(value), realm: self.context.realm)
         }
-        return (value, findings)
+        return (value, findings.filter { !Self.isAboutStandIn($0, replaced) })
+    }
+
+    /// Nothing is known of what stands in these places, nor for which actions it would do.
+    private static func isAboutStandIn(
+        _ finding: PolicyFinding, _ replaced: [JSONPointer: String]
+    ) -> Bool {
+        guard replaced[finding.place] == nil else { return true }
+        guard [.resourceKind, .subscribeOnTopic, .publishOnTopicFilter].contains(finding.rule)
+        else { return false }
+        let tokens = finding.place.tokens
+        guard let action = tokens.lastIndex(where: { $0 == "Action" || $0 == "Resource" }) else {
+            return false
+        }
+        let statement = tokens.prefix(action) + ["Resource"]
+        return replaced.keys.contains { $0.tokens.starts(with: statement) }
     }
 
     // MARK: Reach
