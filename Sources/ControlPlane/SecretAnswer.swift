@@ -4,9 +4,8 @@ import Hummingbird
 package import JSON
 import NIOCore
 
-/// An answer that hands out a private key: its bytes as they go out, wiped with the last
-/// reference. Made into a String or a tree on the way, the key would leave copies that nobody
-/// wipes.
+/// An answer that hands out a secret: its bytes as they go out, wiped with the last reference. Made
+/// into a String or a tree on the way, the secret would leave copies that nobody wipes.
 package struct SecretAnswer: Sendable {
     package let body: Secret<WipedBytes>
 
@@ -15,38 +14,55 @@ package struct SecretAnswer: Sendable {
     ///   - pair: what becomes AWS's `keyPair`, which has capital letters here, unlike in the
     ///     dialogue's reply.
     package init(_ object: JSONObject, keyPair pair: KeyPair) {
-        precondition(!object.keys.isEmpty, "An answer tells what the key is for.")
-        let open = JSONPrinter.bytes(.object(object)).dropLast()
         let publicKey = JSONPrinter.bytes(.string(Self.publicKeyPEM(pair.publicKey)))
-        let head =
-            Array(open) + Array(",\"keyPair\":{\"PublicKey\":".utf8) + publicKey
-            + Array(",\"PrivateKey\":\"".utf8)
-        let tail = Array("\"}}".utf8)
+        self.init(
+            object,
+            head: Array(",\"keyPair\":{\"PublicKey\":".utf8) + publicKey
+                + Array(",\"PrivateKey\":".utf8),
+            secret: pair.privateKeyPEM, tail: "}}")
+    }
+
+    /// - Parameters:
+    ///   - object: the answer without the secret; it is not empty.
+    ///   - member: what the secret is called.
+    ///   - secret: printable ASCII without quotes and backslashes, as base64 is.
+    package init(_ object: JSONObject, _ member: String, _ secret: Secret<WipedBytes>) {
+        let name = JSONPrinter.bytes(.string(member))
+        self.init(object, head: Array(",".utf8) + name + Array(":".utf8), secret: secret, tail: "}")
+    }
+
+    private init(
+        _ object: JSONObject, head: [UInt8], secret: Secret<WipedBytes>, tail: StaticString
+    ) {
+        precondition(!object.isEmpty, "An answer tells what its secret is for.")
+        let before = Array(JSONPrinter.bytes(.object(object)).dropLast()) + head + [Self.quote]
+        let after = [Self.quote] + Array("\(tail)".utf8)
         self.body = Secret(
-            pair.privateKeyPEM.expose { pem in
+            secret.expose { held in
                 // Line ends take two bytes in JSON.
-                WipedBytes(capacity: head.count + pem.count * 2 + tail.count) { buffer in
+                WipedBytes(capacity: before.count + held.count * 2 + after.count) { buffer in
                     var count = 0
                     func write(_ byte: UInt8) {
                         buffer[count] = byte
                         count += 1
                     }
-                    head.forEach(write)
-                    pem.withBytes { bytes in
+                    before.forEach(write)
+                    held.withBytes { bytes in
                         for byte in bytes {
                             switch byte {
-                            // A byte of PEM is printable ASCII or a line end.
                             case 0x0A: "\\n".utf8.forEach(write)
                             case 0x0D: "\\r".utf8.forEach(write)
                             default: write(byte)
                             }
                         }
                     }
-                    tail.forEach(write)
+                    after.forEach(write)
                     return count
                 }
             })
     }
+
+    private static let quote = UInt8(ascii: "\"")
 
     /// As a tree, for a caller in this very process.
     package var json: JSONValue {

@@ -19,4 +19,10 @@ import Testing
         #expect(json.objectValue?.keys.count == 2)
         #expect("\(answer.body)" == "<redacted>")
     }
+
+    @Test func anotherSecretStandsBesideWhatItIsOf() throws {
+        let secret = Secret(WipedBytes(Array("a+/=".utf8)))
+        let answer = SecretAnswer(["accessKeyId": "AKIA"], "secretAccessKey", secret)
+        #expect(try answer.json == ["accessKeyId": "AKIA", "secretAccessKey": "a+/="])
+    }
 }

@@ -14,17 +14,17 @@ package enum AccessKeyOperations {
             summary: "A new credential; its secret is told this once",
             target: { request, realm throws(FleetError) in
                 realm.user(try UserName(try request.text("user")))
-            }, handle: Self.create),
+            }, handleSecret: Self.create),
         Operation(
             "RotateAccessKey", .post, "/slipway/access-keys/{accessKeyId}/rotation",
             members: ["disablesOld"],
             summary: "A new credential in place of one; its secret is told this once",
-            target: Self.target, handle: Self.rotate),
+            target: Self.target, handleSecret: Self.rotate),
         Operation(
             "CreateSession", .post, "/slipway/access-keys/{accessKeyId}/session",
             members: ["durationSeconds"],
             summary: "A temporary credential with the rights of another",
-            target: Self.target, handle: Self.createSession),
+            target: Self.target, handleSecret: Self.createSession),
         Operation(
             "SetAccessKeyStatus", .put, "/slipway/access-keys/{accessKeyId}/status",
             members: ["status"], summary: "Let a credential serve, or not",
@@ -55,7 +55,7 @@ package enum AccessKeyOperations {
 
     private static func create(
         _ request: OperationRequest, _ services: ControlPlaneServices
-    ) async throws(FleetError) -> JSONValue {
+    ) async throws(FleetError) -> SecretAnswer {
         let user = try UserName(try request.text("user"))
         let roles = try Self.roles(request)
         let access = try services.requiredAccess
@@ -71,7 +71,7 @@ package enum AccessKeyOperations {
 
     private static func rotate(
         _ request: OperationRequest, _ services: ControlPlaneServices
-    ) async throws(FleetError) -> JSONValue {
+    ) async throws(FleetError) -> SecretAnswer {
         let old = try request.name("accessKeyId", as: AccessKeyID.self)
         let disablesOld = try request.optionalFlag("disablesOld") ?? false
         let access = try services.requiredAccess
@@ -94,7 +94,7 @@ package enum AccessKeyOperations {
     /// Nothing changes but that the credential has been given, and that is written down.
     private static func createSession(
         _ request: OperationRequest, _ services: ControlPlaneServices
-    ) async throws(FleetError) -> JSONValue {
+    ) async throws(FleetError) -> SecretAnswer {
         let id = try request.name("accessKeyId", as: AccessKeyID.self)
         let seconds =
             try request.optionalInteger("durationSeconds") ?? Self.sessionSecondsDefault
@@ -119,11 +119,11 @@ package enum AccessKeyOperations {
                     "accessKeyId": .name(id), "user": .name(key.user), "session": .name(made.id),
                     "expiresAt": .string(expiresAt.description),
                 ]), by: request.actor)
-        return [
-            "accessKeyId": .name(made.id), "secretAccessKey": .string(Self.text(made.secret)),
-            "sessionToken": .string(made.token), "user": .name(key.user),
-            "expiresAt": .string(expiresAt.description),
-        ]
+        return SecretAnswer(
+            [
+                "accessKeyId": .name(made.id), "sessionToken": .string(made.token),
+                "user": .name(key.user), "expiresAt": .string(expiresAt.description),
+            ], Self.secretMember, made.secret)
     }
 
     private static func setStatus(
@@ -182,18 +182,14 @@ package enum AccessKeyOperations {
     }
 
     /// What is told but once.
-    private static func told(_ made: AccessVault.Made, _ set: ChangeSet) -> JSONValue {
+    private static func told(_ made: AccessVault.Made, _ set: ChangeSet) -> SecretAnswer {
         guard case .putAccessKey(let key)? = set.changes.first else {
             preconditionFailure("A set that makes a key begins with it.")
         }
-        var answer = Self.json(key)
-        answer["secretAccessKey"] = .string(Self.text(made.secret))
-        return .object(answer)
+        return SecretAnswer(Self.json(key), Self.secretMember, made.secret)
     }
 
-    private static func text(_ secret: Secret<WipedBytes>) -> String {
-        secret.expose { bytes in bytes.withBytes { String(decoding: $0, as: UTF8.self) } }
-    }
+    private static let secretMember = "secretAccessKey"
 
     private static func json(_ key: AccessKey) -> JSONObject {
         .present(
