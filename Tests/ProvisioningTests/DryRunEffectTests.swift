@@ -214,11 +214,18 @@ import Testing
         let first = found.first?["answers"]?.arrayValue?.first
         #expect(first?["allowed"] == true)
         #expect(first?["about"] == "connect sensor-A7")
-        for wrong: JSONValue in [[], ["SerialNumber"], "all"] {
+        let many = JSONValue.array([JSONValue](repeating: [:], count: 501))
+        for wrong: JSONValue in [[], ["SerialNumber"], "all", many] {
             question["devices"] = wrong
             #expect(throws: FleetError.self) {
                 _ = try DryRunRequest(json: .object(question))
             }
+        }
+        question["devices"] = .array([JSONValue](repeating: [:], count: 500))
+        for (count, isTaken) in [(60, true), (61, false)] {
+            question["questions"] = .array([JSONValue](repeating: "publish t", count: count))
+            let request = try? DryRunRequest(json: .object(question))
+            #expect((request != nil) == isTaken, "\(count)")
         }
     }
 

@@ -100,6 +100,10 @@ package struct DryRunRequest: Sendable {
         guard questions.count <= Self.questionsMax else {
             throw Self.wrong("/questions", "are at most \(Self.questionsMax)")
         }
+        guard questions.count * (self.devices?.count ?? 1) <= Self.answersMax else {
+            throw Self.wrong(
+                "/questions", "times the devices are at most \(Self.answersMax)")
+        }
         self.questions = try questions.map { value throws(FleetError) in
             guard let text = value.stringValue else {
                 throw Self.wrong("/questions", "are texts such as 'publish devices/x'")
@@ -112,6 +116,8 @@ package struct DryRunRequest: Sendable {
     package static let questionsMax = 256
     /// Devices at once; a longer batch comes in several requests.
     package static let devicesMax = 500
+    /// Questions times devices: what one request may have the engine decide.
+    package static let answersMax = 30_000
 
     /// The same for one device of a batch.
     func of(_ device: [String: String]) -> DryRunRequest {
