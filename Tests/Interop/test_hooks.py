@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import xml.etree.ElementTree
 
 from gateway import SLIPWAY
 from test_access import slipway
@@ -195,3 +196,19 @@ def test_webhooks_are_checked_beside_scripts(tmp_path):
     request.write_text('{"parameters": {}}')
     done = tool("hook", "run", tmp_path / "b.webhook.json", "--request", request)
     assert done.returncode == 1 and "describes a webhook" in done.stderr, done
+
+
+def test_a_report_counts_what_it_holds(tmp_path):
+    (tmp_path / "a.lua").write_text(ALLOW)
+    case = {"name": "<open> & \u0001", "request": {"parameters": {}}, "expect": {"allow": False}}
+    (tmp_path / "a.test.json").write_text(json.dumps({"cases": [case]}))
+    (tmp_path / "b.test.json").write_text('{"cases": []}')
+    done = tool("hook", "test", tmp_path, "--format", "junit")
+    assert done.returncode == 1, done
+    report = xml.etree.ElementTree.fromstring(done.stdout)
+    for suite in [report, *report.iter("testsuite")]:
+        for attribute, element in [("tests", "testcase"), ("failures", "failure"),
+                                   ("errors", "error")]:
+            assert int(suite.get(attribute, 0)) == len(list(suite.iter(element))), done.stdout
+    assert next(report.iter("testcase")).get("name") == "<open> & ?"
+    assert tool("hook", "test", tmp_path, "--fail-under", "101").returncode == 64

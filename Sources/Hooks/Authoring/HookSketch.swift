@@ -28,6 +28,7 @@ package struct HookSketch: AllowlistLookup, Sendable {
                 var fields = try HookTestFile.object(
                     thing, at: place, knowing: ["type", "attributes", "version"])
                 fields["name"] = .string(name)
+                try Self.checkThing(fields, at: place)
                 if fields["attributes"] == nil { fields["attributes"] = [:] }
                 if fields["version"] == nil { fields["version"] = 1 }
                 self.things[name] = fields
@@ -43,8 +44,26 @@ package struct HookSketch: AllowlistLookup, Sendable {
         }
         if let reads = object["reads"] {
             var recorded: [HookRead] = []
-            for read in reads.arrayValue ?? [] { recorded.append(try HookRead(json: read)) }
+            guard let list = reads.arrayValue else {
+                throw HookTestFile.wrong("/world/reads", "is a list, not \(reads.kindName)")
+            }
+            for read in list { recorded.append(try HookRead(json: read)) }
             self.reads = recorded
+        }
+    }
+
+    /// As the registry would answer: a type and attributes are texts, a version is a number.
+    private static func checkThing(_ fields: JSONObject, at place: String) throws(FleetError) {
+        _ = try HookTestFile.text(fields["type"], at: "\(place)/type")
+        if let attributes = fields["attributes"] {
+            let place = "\(place)/attributes"
+            for (key, value) in try HookTestFile.object(attributes, at: place).members
+            where value.stringValue == nil {
+                throw HookTestFile.wrong("\(place)/\(key.clipped)", "is a text")
+            }
+        }
+        if let version = fields["version"], (version.intValue ?? 0) < 1 {
+            throw HookTestFile.wrong("\(place)/version", "is a number from 1")
         }
     }
 
@@ -127,6 +146,9 @@ package enum HookRequestFile {
         "claimCertificateId", "certificateId", "certificatePem", "templateArn", "clientId",
         "parameters", "time", "claim",
     ]
+    private static let claimMembers = ["certificateId", "label", "station", "lot"]
+    /// 31 December 9999, 23:59:59, as `time.utc` takes it.
+    private static let timeMax = 253_402_300_799
     /// 1 January 2026, 12:00 UTC: a request that names no time has this one, so that what it comes
     /// to is the same tomorrow.
     private static let time = 1_767_268_800
@@ -139,24 +161,42 @@ package enum HookRequestFile {
         guard let parameters = object["parameters"]?.objectValue else {
             throw HookTestFile.wrong("/parameters", "is an object")
         }
-        let claim = try object["claim"].map { value throws(FleetError) in
-            try HookTestFile.object(value, at: "/claim")
-        }
         let seconds = object["time"]?.intValue ?? Self.time
-        guard object["time"] == nil || object["time"]?.intValue != nil, seconds >= 0 else {
-            throw HookTestFile.wrong("/time", "is a number of whole seconds since 1970")
+        guard object["time"] == nil || object["time"]?.intValue != nil,
+            (0...Self.timeMax).contains(seconds)
+        else {
+            throw HookTestFile.wrong(
+                "/time", "is a number of whole seconds since 1970, up to \(Self.timeMax)")
+        }
+        func text(_ member: String) throws(FleetError) -> String? {
+            try HookTestFile.text(object[member], at: "/\(member)")
         }
         let id = String(repeating: "0", count: 64)
-        let certificate = try CertificateID(object["certificateId"]?.stringValue ?? id)
-        let claimed = try CertificateID(object["claimCertificateId"]?.stringValue ?? id)
-        var facts: JSONObject = ["certificateId": .string(claimed.rawValue)]
-        for (key, value) in claim?.members ?? [] { facts[key] = value }
-        let arn = object["templateArn"]?.stringValue.map { ARN(rawValue: $0) }
+        let certificate = try CertificateID(try text("certificateId") ?? id)
+        let claimed = try CertificateID(try text("claimCertificateId") ?? id)
+        let facts = try Self.facts(object["claim"], certificate: claimed)
+        let arn = try text("templateArn").map { ARN(rawValue: $0) }
         return HookRequest(
             claimCertificateID: claimed, certificateID: certificate,
-            certificatePEM: object["certificatePem"]?.stringValue ?? "",
+            certificatePEM: try text("certificatePem") ?? "",
             templateARN: arn ?? Realm.standard.template(TemplateName(checked: "test")),
-            clientID: object["clientId"]?.stringValue ?? "test",
+            clientID: try text("clientId") ?? "test",
             parameters: parameters, time: UnixTime(seconds: Int64(seconds)), claim: facts)
+    }
+
+    /// What a claim says of itself, and nothing that none would: a hook that reads more finds
+    /// nothing when a device asks.
+    private static func facts(
+        _ value: JSONValue?, certificate: CertificateID
+    ) throws(FleetError) -> JSONObject {
+        var facts: JSONObject = ["certificateId": .string(certificate.rawValue)]
+        guard let value, value != .null else { return facts }
+        for (key, value) in try HookTestFile.object(value, at: "/claim", knowing: Self.claimMembers)
+            .members
+        {
+            _ = try HookTestFile.text(value, at: "/claim/\(key)")
+            facts[key] = value
+        }
+        return facts
     }
 }

@@ -40,6 +40,11 @@ package struct HookTestFile: Sendable {
             do throws(FleetError) {
                 read.append(try Self.read(value, number: index + 1, world: object["world"]))
             } catch { throw Self.wrong("/cases/\(index)", error.message) }
+            guard !read.dropLast().contains(where: { $0.name == read.last?.name }) else {
+                throw Self.wrong(
+                    "/cases/\(index)/name",
+                    "'\((read.last?.name ?? "").clipped)' is the name of a case before it")
+            }
         }
         self.cases = read
     }
@@ -53,8 +58,16 @@ package struct HookTestFile: Sendable {
         guard expected["allow"]?.boolValue != nil else {
             throw Self.wrong("/expect/allow", "is true or false")
         }
+        // What is not understood would be looked at by nobody, and pass.
+        for member in ["denyReason", "cause", "log", "reasonCode"] {
+            _ = try Self.text(expected[member], at: "/expect/\(member)")
+        }
+        for member in ["parameterOverrides", "attributes"] {
+            guard let value = expected[member] else { continue }
+            _ = try Self.object(value, at: "/expect/\(member)")
+        }
         return Case(
-            name: item["name"]?.stringValue ?? "case \(number)",
+            name: try Self.text(item["name"], at: "/name") ?? "case \(number)",
             request: try HookRequestFile.request(item["request"] ?? .null),
             world: try HookSketch(json: item["world"] ?? world), expected: expected)
     }
@@ -88,18 +101,42 @@ package struct HookTestFile: Sendable {
         return object
     }
 
+    /// A text; nil where there is none.
+    static func text(
+        _ value: JSONValue?, at place: String
+    ) throws(FleetError) -> String? {
+        guard let value, value != .null else { return nil }
+        guard let text = value.stringValue else {
+            throw Self.wrong(place, "is a text, not \(value.kindName)")
+        }
+        return text
+    }
+
     static func wrong(_ place: String, _ what: String) -> FleetError {
         FleetError(.invalidRequest, "\(place) \(what)")
     }
 }
 
 extension HookTestFile.Case {
+    /// Why there is no answer; nil where there is one.
+    private static func fault(_ verdict: HookOutcome.Verdict) -> String? {
+        switch verdict {
+        case .allowed, .denied: nil
+        case .timedOut: "it did not answer in time"
+        case .busy: "no worker was free"
+        case .failed(let cause): cause
+        }
+    }
+
     /// What the outcome differs in from what was expected; what is not said is not looked at.
     func failures(of outcome: HookOutcome) -> [String] {
         let said = outcome.json
         var failures: [String] = []
         let allows = outcome.verdict.overrides != nil
-        if expected["allow"] != .bool(allows) {
+        if let fault = Self.fault(outcome.verdict), self.expected["cause"] == nil {
+            // It denies too, but nobody meant it to.
+            failures.append("the hook failed: \(fault)")
+        } else if expected["allow"] != .bool(allows) {
             let why = said["cause"] ?? said["denyReason"] ?? said["verdict"] ?? .null
             failures.append(
                 "allow is \(allows), not \(!allows): \(why.stringValue ?? "")")

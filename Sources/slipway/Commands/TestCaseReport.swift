@@ -93,13 +93,15 @@ struct TestCaseReport {
     var junit: [String] {
         var lines = [
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
-            "<testsuites tests=\"\(self.cases)\" failures=\"\(self.failedCases)\""
+            "<testsuites tests=\"\(self.cases + self.broken)\" failures=\"\(self.failedCases)\""
                 + (self.broken == 0 ? ">" : " errors=\"\(self.broken)\">"),
         ]
         for suite in self.suites {
+            // A file that cannot be run is a case of its own here, which is counted like others.
+            let errors = suite.error == nil ? 0 : 1
             lines.append(
-                "  <testsuite name=\"\(suite.file.xml)\" tests=\"\(suite.cases.count)\" "
-                    + "failures=\"\(suite.failed)\" errors=\"\(suite.error == nil ? 0 : 1)\" "
+                "  <testsuite name=\"\(suite.file.xml)\" tests=\"\(suite.cases.count + errors)\" "
+                    + "failures=\"\(suite.failed)\" errors=\"\(errors)\" "
                     + "skipped=\"0\">")
             if let error = suite.error {
                 lines.append(

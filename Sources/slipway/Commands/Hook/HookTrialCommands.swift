@@ -81,6 +81,15 @@ struct RunHook: AsyncParsableCommand {
     @Option(help: "Milliseconds until the hook is killed") var deadline = 5000
     @Flag(help: "Print JSON") var json = false
 
+    private static let deadlines = 1...3_600_000
+
+    func validate() throws {
+        guard Self.deadlines.contains(self.deadline) else {
+            throw ValidationError(
+                "--deadline is from \(Self.deadlines.lowerBound) to \(Self.deadlines.upperBound)")
+        }
+    }
+
     func run() async throws {
         do {
             let source = try await TextFile.read(self.file)
@@ -154,6 +163,12 @@ struct TestHooks: AsyncParsableCommand {
     @Option(help: "human, json or junit") var format: HookTestFormat = .human
     @Flag(help: "Print JSON; the same as --format json") var json = false
     @Option(help: "Least coverage of each hook, in percent") var failUnder: Int?
+
+    func validate() throws {
+        guard (0...100).contains(self.failUnder ?? 0) else {
+            throw ValidationError("--fail-under is from 0 to 100 percent")
+        }
+    }
 
     func run() async throws {
         do {
