@@ -250,7 +250,7 @@ def test_a_megabyte_costs_no_more_than_fifty(name, tmp_path):
 
 @pytest.mark.parametrize("content, place", [
     (b'{\n "a": "\xff"}', "2:8"), (b"", "1:1"), (b'{"a": 1,\n "a": 2}', "2:2"),
-    (b'\xef\xbb\xbf{}', "1:1"), (b"{\n" + b"[" * 300, "2:192"),
+    (b'\xef\xbb\xbf{}', "1:1"), (b'{"a":\n' + b"[" * 300, "2:192"),
     (b'{"a": "' + b"x" * (2 * MEGABYTE) + b'"}', f"1:{MEGABYTE + 1}"),
     (b"{\n" + b" " * 20_000 + b"}", "2:10239")])
 def test_a_file_that_nobody_can_read_is_one_error_at_its_place(content, place, tmp_path):
@@ -267,7 +267,8 @@ def test_a_file_that_nobody_can_read_is_one_error_at_its_place(content, place, t
 def test_sarif_counts_columns_as_it_says(tmp_path):
     """SARIF's columns are UTF-16 code units: letters beyond ASCII count as they do in an editor."""
     file = tmp_path / "é.json"
-    body = json.dumps(sound({"AttributePayload": {"𝄞é": {"Ref": "Nobody"}}}), ensure_ascii=False)
+    template = {**sound(), "DeviceConfiguration": {"𝄞é": {"Ref": "Nobody"}}}
+    body = json.dumps(template, ensure_ascii=False)
     file.write_text(body)
     done = subprocess.run(
         [str(SLIPWAY), "template", "lint", "--sarif", str(file)], capture_output=True, text=True,
