@@ -76,7 +76,7 @@ final class HookCalls: Sendable {
                 }
                 let expired = state.takeExpired(at: now)
                 guard
-                    let ticket = state.rota.add(call.script.name, until: call.waitsUntil, now: now)
+                    let ticket = state.rota.add(call.script.name, until: call.waitsUntil)
                 else { return (.busy, expired, false) }
                 state.waiting[ticket] = call
                 return (nil, expired, state.mustWake())
