@@ -42,7 +42,9 @@ import Testing
     @Test(arguments: [
         "serial,key\nA,12\n", "serial,mac\nA,02:00\n", "serial,state\nA,provisioned\n",
         "serial,lot,Lot\nA,x,y\n", "serial,serial\nA,B\n", "Serial Number,serial\nA,B\n",
-        "serial,lot\nA,L1,x\n", "lot,model\nA,L1\n", "lot\nA\n", "lot,state,site\nA,held,x\n",
+        "serial,lot\nA,L1,x\n", "lot,model\nA,L1\n",
+        "serial,lot\nA,L\u{1B}[31m\n", "serial,site\nA,a\u{2028}b\n", "lot\nA\n",
+        "lot,state,site\nA,held,x\n",
     ])
     func aFieldThatMakesNoSenseIsABadLine(_ text: String) {
         #expect(Self.serials(text).contains { $0.hasSuffix(":bad") })

@@ -99,6 +99,10 @@ struct AllowlistHeader {
             }
             let text = String(whole.drop { $0 == " " || $0 == "\t" }).trimmedEnd
             guard !text.isEmpty else { continue }
+            guard !text.unicodeScalars.contains(where: \.breaksLines) else {
+                throw FleetError(
+                    .invalidRequest, "has a control character in the field of '\(serial)'")
+            }
             switch column {
             case .serial, .ignored: break
             case .key: facts.key = try PublicKeyFingerprint(text)
