@@ -125,7 +125,13 @@ unsigned char *token_key_sign(
     const EVP_MD *algorithm = EVP_get_digestbyname(digest);
     if (algorithm == NULL || (size_t)EVP_MD_get_size(algorithm) != length) return NULL;
     unsigned char *signature = NULL;
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+    // By the provider that has the key: another can take over but its public half.
+    char query[96] = "";
+    const OSSL_PROVIDER *provider = EVP_PKEY_get0_provider(key);
+    if (provider != NULL) {
+        snprintf(query, sizeof query, "?provider=%s", OSSL_PROVIDER_get0_name(provider));
+    }
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, query);
     if (context != NULL && EVP_PKEY_sign_init(context) == 1
         && (!EVP_PKEY_is_a(key, "RSA")
             || EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1)

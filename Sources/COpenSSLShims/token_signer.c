@@ -115,6 +115,16 @@ static int send_frame(int descriptor, char kind, const section *sections, int co
     return done == position;
 }
 
+// Whether the token refused the PIN. Libraries that are not libcrypto's own number their errors as
+// PKCS#11 does; a TPM speaks of an authorization, in what the provider adds to its error.
+static int speaks_of_pin(unsigned long code, const char *reason, const char *data) {
+    if (ERR_GET_LIB(code) < ERR_LIB_USER) return 0;
+    int number = ERR_GET_REASON(code);
+    int by_number = number >= CKR_PIN_INCORRECT && number <= CKR_PIN_LOCKED;
+    return (by_number && (reason == NULL || strstr(reason, "PIN") != NULL))
+        || strstr(data, "authorization") != NULL;
+}
+
 // What the queue of errors comes to, by reasons alone: what engines add to them is not ours to know
 // free of secrets. The first reason is the cause, the rest is who heard of it.
 static void send_failure(int descriptor, const char *otherwise) {
@@ -122,12 +132,11 @@ static void send_failure(int descriptor, const char *otherwise) {
     const char *sentence = "no reason given";
     unsigned long code;
     int first = 1;
-    while ((code = ERR_get_error()) != 0) {
+    const char *data;
+    int flags;
+    while ((code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0) {
         const char *reason = ERR_reason_error_string(code);
-        int number = ERR_GET_REASON(code);
-        // Libraries that are not libcrypto's own number their errors as PKCS#11 does.
-        int is_pin = ERR_GET_LIB(code) >= ERR_LIB_USER && number >= CKR_PIN_INCORRECT
-            && number <= CKR_PIN_LOCKED && (reason == NULL || strstr(reason, "PIN") != NULL);
+        int is_pin = speaks_of_pin(code, reason, (flags & ERR_TXT_STRING) != 0 ? data : "");
         if (is_pin) word = SLIPWAY_TOKEN_PIN;
         if (reason != NULL && (first || is_pin)) {
             sentence = reason;

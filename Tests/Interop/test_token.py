@@ -489,3 +489,60 @@ def test_a_fleet_by_a_token(make_gateway, token):
     assert len(signers(gateway)) == 1
     assert gateway.stop() == 0
     gateway.check_invariants()
+
+
+@pytest.fixture
+def tpm(tmp_path):
+    """A TPM in software with an EC key that asks for a PIN: how OpenSSL's provider reaches it."""
+    folder = tmp_path / "tpm"
+    folder.mkdir()
+    place = folder / "socket"
+    process = subprocess.Popen(
+        ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}",
+         "--server", f"type=unixio,path={place}", "--ctrl", f"type=unixio,path={place}.ctrl",
+         "--flags", "not-need-init,startup-clear"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    way = f"swtpm:path={place}"
+
+    def tool(name, *words):
+        subprocess.run([f"tpm2_{name}", "-Q", *words], cwd=folder, check=True,
+                       capture_output=True, timeout=60,
+                       env={**os.environ, "TPM2TOOLS_TCTI": way})
+
+    while not (place.exists() and Path(f"{place}.ctrl").exists()):
+        assert process.poll() is None, "swtpm ended"
+    tool("createprimary", "-C", "o", "-c", "primary")
+    tool("create", "-C", "primary", "-G", "ecc256:ecdsa", "-u", "public", "-r", "private", "-p",
+         PIN)
+    tool("flushcontext", "-t")
+    tool("load", "-C", "primary", "-u", "public", "-r", "private", "-c", "key")
+    tool("evictcontrol", "-C", "o", "-c", "key", "0x81000001")
+    tool("flushcontext", "-t")
+    yield way
+    process.terminate()
+    process.wait(timeout=30)
+
+
+def test_a_key_by_a_provider_of_openssl(make_gateway, tpm, tmp_path):
+    """A TPM, which locks itself after three wrong PINs. The fourth request would find it so."""
+    pin = tmp_path / "pin"
+    pin.write_text(PIN)
+    environment = {"TPM2OPENSSL_TCTI": tpm}
+    gateway = make_gateway(settings={
+        "pki-token-providers": "tpm2", "pki-token-environment": "TPM2OPENSSL_TCTI",
+        "pki-token-pin-file": str(pin), "keys-algorithm": "P_256"})
+    gateway.run("ca create token-ca --for devices --key handle:0x81000001?pass",
+                environment=environment)
+    pin.write_text("not-the-pin")
+    gateway.start(environment=environment)
+    for turn in range(4):
+        refused(gateway, f"turn-{turn}")
+    gateway.wait_for_log("the token refused the PIN")
+    pin.write_text(PIN)
+    slipway(gateway, "ca", "reload")
+    answers(gateway, times=2)
+    leaf, key = provisioned(gateway, None, "SN-000001", tmp_path, "by-tpm")
+    assert issuer_of(leaf.read_text()) == "CN=Slipway token-ca"
+    verify(gateway, leaf)
+    assert connects(gateway, (leaf, key))
+    assert gateway.stop() == 0
