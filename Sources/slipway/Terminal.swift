@@ -58,8 +58,10 @@ enum Terminal {
         try? handle.write(contentsOf: Data(text.utf8))
     }
 
-    /// Lines up columns with two spaces between them.
+    /// Lines up columns with two spaces between them. A cell is one line, whatever is in it: a
+    /// message that somebody wrote must not read as a row of its own.
     static func table(_ rows: [[String]]) -> [String] {
+        let rows = rows.map { $0.map(Self.line) }
         var widths: [Int] = []
         for row in rows {
             for (index, cell) in row.enumerated() {

@@ -47,8 +47,10 @@ def test_versions_are_kept_and_come_back(make_gateway, tmp_path):
     gateway = line(make_gateway, hook=ALLOW)
     new = tmp_path / "new.lua"
     new.write_text(DENY)
-    put = json.loads(slipway(gateway, "hook", "put", "test-hook", new, "-m", "Closed", "--json"))
-    assert put["version"] == 2 and put["message"] == "Closed" and put["casesPassed"] == 0
+    put = json.loads(
+        slipway(gateway, "hook", "put", "test-hook", new, "-m", "Closed\n3  true  bob", "--json"))
+    assert "Closed\\n3  true  bob" in slipway(gateway, "hook", "list", "test-hook")
+    assert put["version"] == 2 and put["message"].startswith("Closed") and put["casesPassed"] == 0
     ask(gateway, {"SerialNumber": "one", "Site": "x"}).expect_rejected(403, "AccessDenied")
     listed = slipway(gateway, "hook", "list", "test-hook")
     assert "Closed" in listed and "loaded from its file" in listed
@@ -61,7 +63,8 @@ def test_versions_are_kept_and_come_back(make_gateway, tmp_path):
     ask(gateway, {"SerialNumber": "two", "Site": "x"}).expect_accepted()
     slipway(gateway, "hook", "disable", "test-hook")
     ask(gateway, {"SerialNumber": "three", "Site": "x"}).expect_rejected(403, "AccessDenied")
-    slipway(gateway, "hook", "enable", "test-hook")
+    assert "the hook is disabled" in slipway(gateway, "hook", "put", "test-hook", new)
+    slipway(gateway, "hook", "enable", "test-hook", "1")
     ask(gateway, {"SerialNumber": "three", "Site": "x"}).expect_accepted()
     audited = slipway(gateway, "audit", "list")
     for action in ("PutHook", "EnableHook", "DisableHook"):

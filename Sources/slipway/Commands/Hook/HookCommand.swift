@@ -110,10 +110,12 @@ extension HookCommand {
                     "PutHook", path: try HookCommand.path(self.name), body: .object(body))
                 guard !self.json else { return Terminal.say(answer) }
                 let cases = answer["casesPassed"]?.intValue ?? 0
+                let tested = cases == 0 ? "no tests" : "\(cases) tests passed"
+                let isDisabled = answer["enabled"]?.boolValue == false
                 Terminal.say(
                     "\(self.name) version \(answer["version"]?.intValue ?? 0) has digest "
-                        + "\(answer["digest"]?.stringValue ?? ""); "
-                        + (cases == 0 ? "no tests" : "\(cases) tests passed"))
+                        + "\(answer["digest"]?.stringValue ?? ""); \(tested)"
+                        + (isDisabled ? "; the hook is disabled" : ""))
             } catch { throw Failure.exit(error) }
         }
     }
