@@ -63,6 +63,7 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
         self.scheme = try Self.scheme(onTokenOf: publicKey)
         self.publicKey = publicKey
         self.place = .token(token)
+        token.expect(publicKey)
     }
 
     /// A key on a token that has no certificate yet. Blocks until the token has signed once.

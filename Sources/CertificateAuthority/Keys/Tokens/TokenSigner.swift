@@ -17,6 +17,8 @@ package final class TokenSigner: Sendable {
     package let uri: KeyURI
     private let line: TokenLine
     private let wait: Duration
+    /// SubjectPublicKeyInfo of the certificate's key, where there is a certificate.
+    private let expected = Mutex<[UInt8]?>(nil)
 
     /// Starts the thread; the token is asked for nothing yet.
     init(
@@ -40,10 +42,17 @@ package final class TokenSigner: Sendable {
     /// Kills the process. Calls that run or wait are refused.
     package func close() { self.line.close() }
 
-    /// Has the token opened where it is not, which tells whether it is there.
+    /// Has the token sign something of no worth, which tells whether it would sign a certificate:
+    /// some find out about a wrong PIN no sooner.
     package func probe() async {
-        _ = await self.answer(.publicKey, by: nil)
+        let wish = Self.trial.withUnsafeBufferPointer { TokenWish(.ecdsaSHA256, over: $0) }
+        _ = await self.answer(wish, by: self.expected.withLock { $0 })
     }
+
+    private static let trial = Array("slipway: is the token there".utf8)
+
+    /// The only key that is taken for the one at this place.
+    func expect(_ key: SubjectKey) { self.expected.withLock { $0 = key.der } }
 
     // MARK: Asking
 

@@ -39,7 +39,7 @@ struct TokenThread: ~Copyable {
             guard call.key == nil || call.key == self.key else { throw TokenFailure(.stranger) }
             let answer = try self.fulfil(call.wish, before: deadline)
             self.failure = nil
-            self.line.found(.answers)
+            if case .signature = call.wish { self.line.found(.answers) }
             return .success(answer)
         } catch {
             self.stop()
