@@ -21,7 +21,7 @@ WILLING = "return function() return { allowProvisioning = true } end"
 @pytest.fixture(params=["localhost"])
 def service(request, tmp_path):
     """An HTTPS server that lets in serials that begin with "good"; "break" is an error of it, and
-    "hang" is answered when the test is over."""
+    "hang" is answered when the test is over, as is the rest of what "drip" is answered."""
     key, certificate = tmp_path / "key.pem", tmp_path / "ca.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
@@ -44,6 +44,11 @@ def service(request, tmp_path):
             self.send_response(500 if serial == "break" else 200)
             self.send_header("content-length", str(len(text)))
             self.end_headers()
+            if serial == "drip":
+                # The head and the beginning of an answer, and never the end.
+                self.wfile.write(text[:5])
+                self.wfile.flush()
+                over.wait(60)
             self.wfile.write(text)
 
         def log_message(self, *words):
@@ -124,8 +129,9 @@ def test_a_service_that_does_not_answer_is_waited_for_so_long(make_gateway, tmp_
     port, ca, seen = service
     gateway = line(make_gateway, hook=WILLING)
     put(gateway, tmp_path, port, ca, timeoutMilliseconds=2000)
-    ask(gateway, {"SerialNumber": "hang", "Site": "x"}).expect_rejected(403, "HookTimeout")
-    assert len(seen) == 1
+    for number, serial in enumerate(["hang", "drip"]):
+        ask(gateway, {"SerialNumber": serial, "Site": "x"}).expect_rejected(403, "HookTimeout")
+        assert len(seen) == number + 1
 
 
 def test_a_webhook_in_the_folder_is_loaded_at_start(make_gateway, service):

@@ -106,6 +106,7 @@ final class WebhookCaller: PreProvisioningHook {
         guard self.admit(script) else { return .busy }
         defer { self.lines.withLock { $0[script.digest]?.asking -= 1 } }
         let milliseconds = min(webhook.timeoutMilliseconds, millisecondsMax)
+        let end = ContinuousClock.now + .milliseconds(milliseconds)
         do {
             let reply = try await client.execute(
                 Self.message(webhook, script, body, secret, time),
@@ -114,7 +115,7 @@ final class WebhookCaller: PreProvisioningHook {
                 self.note(script, failed: reply.status.code >= 500)
                 return .failed(cause: "the webhook answered \(reply.status.code)")
             }
-            let bytes = try await reply.body.collect(upTo: HookLimits.answerBytesMax)
+            let bytes = try await Self.body(of: reply, before: end)
             self.note(script, failed: false)
             return .answered(try JSONParser.parse(Array(bytes.readableBytesView)))
         } catch let error as HTTPClientError where error == .deadlineExceeded {
@@ -127,6 +128,24 @@ final class WebhookCaller: PreProvisioningHook {
         } catch {
             self.note(script, failed: true)
             return .failed(cause: "the webhook could not be asked: \("\(error)".clipped)")
+        }
+    }
+
+    /// The deadline of a request ends with the head of its answer, and a body may drip for ever.
+    private static func body(
+        of reply: HTTPClientResponse, before end: ContinuousClock.Instant
+    ) async throws -> ByteBuffer {
+        try await withThrowingTaskGroup(of: ByteBuffer.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { try await reply.body.collect(upTo: HookLimits.answerBytesMax) }
+            group.addTask {
+                try await Task.sleep(until: end, clock: .continuous)
+                throw HTTPClientError.deadlineExceeded
+            }
+            guard let first = try await group.next() else {
+                throw HTTPClientError.deadlineExceeded
+            }
+            return first
         }
     }
 
