@@ -222,6 +222,41 @@ import Testing
         #expect(try Self.rules(resource) == ["reaches-other-things"])
     }
 
+    /// Each entry that a value may choose is looked at, not the first only.
+    @Test(arguments: [
+        #"{"Fn::FindInMap": ["M", {"Ref": "X"}, "t"]}"#,
+        #"{"Fn::FindInMap": ["M", "b", {"Ref": "X"}]}"#,
+        #"{"Fn::Select": [{"Ref": "X"}, ["topic/${iot:ClientId}", "topic/open/*", "x"]]}"#,
+    ])
+    func whatAValueMayChooseIsLookedAtOneByOne(_ chosen: String) throws {
+        let prefix = "arn:aws:iot:local:000000000000:"
+        let resource = #"{"Fn::Join": ["", ["\#(prefix)", \#(chosen)]]}"#
+        let maps = #"""
+            , "Mappings": {"M": {"a": {"t": "topic/${iot:ClientId}"},
+             "b": {"t": "topic/open/*", "u": "topic/${iot:ClientId}"},
+             "c": {"t": "topic/open/*"}}}
+            """#
+        let body = template(
+            thing: #"{"ThingName": {"Fn::Sub": "t-${X}"}}"#,
+            policies: [inlinePolicy(resource: resource)], sections: parametersXY + maps)
+        let found = try TemplateLint.report(of: body).findings
+        #expect(found.filter { $0.rule == .reachesOtherThings }.count == 1, "\(found)")
+    }
+
+    @Test func anEntryThatMakesNoPolicyIsWarnedOf() throws {
+        let maps = #"""
+            , "Mappings": {"M": {"a": {"t": "arn:aws:iot:local:000000000000:topic/x"},
+             "b": {"t": "topic/x"}, "c": {"t": "topic/y"}}}
+            """#
+        let chosen = #"{"Fn::FindInMap": ["M", {"Ref": "X"}, "t"]}"#
+        let body = template(
+            policies: [inlinePolicy(resource: chosen)], sections: parametersXY + maps)
+        let found = try TemplateLint.report(of: body).findings
+        let told = found.filter { $0.rule == .unreadableChoice }
+        #expect(told.map { $0.pointer.tokens.last } == ["Resource"], "\(found)")
+        #expect(found.allSatisfy { $0.rule.severity != .error })
+    }
+
     @Test(arguments: [#"" ""#, #""\t\n""#, #""-""#, #""…""#, "\"\""])
     func aBlankReasonIsNone(_ reason: String) throws {
         let body = template(

@@ -5,20 +5,40 @@ import Policies
 /// The policies of a template, and the claim's by which devices come to it.
 extension TemplateLint {
     mutating func lintPolicies() {
-        let standIn = StandIn(words: self.document, realm: self.context.realm)
+        var standIn = StandIn(words: self.document, realm: self.context.realm)
         for policy in self.document.policies {
             guard case .document(let tree) = policy.source else { continue }
             let place = policy.pointer.appending("PolicyDocument")
-            let (value, findings) = self.reading(of: tree, standIn)
-            // Its faults were told when the template was checked.
-            for finding in findings where finding.rule.severity != .error {
-                self.report(
-                    TemplateFinding(
-                        finding.saying(standIn.readable(finding.fault)), ofDocumentAt: place,
-                        in: self.root))
+            for choice in 0..<standIn.choicesCount(in: tree) {
+                standIn.choice = choice
+                self.lintPolicy(tree, standIn, at: place)
             }
-            self.lintReach(of: value, standIn, at: place)
         }
+    }
+
+    private mutating func lintPolicy(
+        _ tree: TemplateTree, _ standIn: StandIn, at place: JSONPointer
+    ) {
+        let found = PolicyLint.findings(
+            of: JSONPrinter.print(standIn.value(of: tree)), realm: self.context.realm)
+        // Its faults were told when the template was checked, but for those of entries that a value
+        // chooses: some devices would be refused, and others not.
+        for fault in found where fault.rule.severity == .error {
+            guard standIn.isOfChoice(fault, in: tree) else { continue }
+            let told = TemplateFinding(fault, ofDocumentAt: place, in: self.root)
+            self.reportOnce(
+                TemplateFinding(
+                    "an entry that a value may choose makes no policy: \(told.message)",
+                    at: told.pointer, rule: .unreadableChoice))
+        }
+        let (value, findings) = self.reading(of: tree, standIn, found)
+        for finding in findings where finding.rule.severity != .error {
+            self.reportOnce(
+                TemplateFinding(
+                    finding.saying(standIn.readable(finding.fault)), ofDocumentAt: place,
+                    in: self.root))
+        }
+        self.lintReach(of: value, standIn, at: place)
     }
 
     /// What a parameter may be in a condition, or as a whole resource: no word.
@@ -33,12 +53,11 @@ extension TemplateLint {
     /// The document with words in place of its parameters, and what is said of it: with other
     /// texts where it cannot be read so.
     private func reading(
-        of tree: TemplateTree, _ standIn: StandIn
+        of tree: TemplateTree, _ standIn: StandIn, _ found: [PolicyFinding]
     ) -> (value: JSONValue, findings: [PolicyFinding]) {
         var replaced: [JSONPointer: String] = [:]
         var value = standIn.value(of: tree)
-        var findings = PolicyLint.findings(
-            of: JSONPrinter.print(value), realm: self.context.realm)
+        var findings = found
         for text in self.readable {
             let faults = findings.filter { $0.rule.severity == .error }
             guard !faults.isEmpty else { break }
@@ -111,7 +130,7 @@ extension TemplateLint {
         switch ResourceHold(of: name, words: standIn.words) {
         case .closed: break
         case .openEnded:
-            self.report(
+            self.reportOnce(
                 .wildcardBesideValue,
                 "in '\(readable)' a wildcard stands beside the device's own value: where that is "
                     + "'SN-1', the \(kind.reached) of 'SN-10' are reached too", at: place,
@@ -127,14 +146,14 @@ extension TemplateLint {
         case .topic, .topicFilter, .thing:
             let wildcards = kind == .topicFilter ? "*?+#" : "*?"
             guard name.contains(where: wildcards.contains), !Self.isServices(name) else { return }
-            self.report(
+            self.reportOnce(
                 .reachesOtherThings,
                 "nothing in '\(readable)' is the device's own: its wildcards reach other things' "
                     + kind.reached, at: place,
                 expected: "a policy variable such as ${iot:Connection.Thing.ThingName}, or a "
                     + "parameter that is in the thing's name")
         case .client:
-            self.report(
+            self.reportOnce(
                 .sharedClientID,
                 "nothing in '\(readable)' is the device's own: whoever connects last under a "
                     + "client id throws the other out", at: place,

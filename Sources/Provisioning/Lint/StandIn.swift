@@ -15,6 +15,8 @@ struct StandIn {
     }
 
     let words: [Word]
+    /// Which item of a list, or entry of a map, stands where a value chooses.
+    var choice = 0
     private let values: [String: String]
     private let mappings: [String: [String: [String: String]]]
     /// Parameters whose text is anybody's guess: no default of the author's own.
@@ -154,20 +156,86 @@ struct StandIn {
             return joined
         case .select(let index, let list):
             let items = self.texts(list)
-            let position = index.literal.flatMap { Int($0) } ?? 0
+            let position =
+                index.literal.flatMap { Int($0) } ?? min(self.choice, max(items.count - 1, 0))
             return items.indices.contains(position) ? items[position] : items.first ?? .empty
         case .findInMap(let map, let top, let second):
-            let rows = self.mappings[map.literal ?? ""] ?? [:]
-            let row = top.literal.flatMap { rows[$0] } ?? rows.min { $0.key < $1.key }?.value
             return RenderedText(
-                second.literal.flatMap { row?[$0] } ?? "slipwayMapped", isForeign: false)
+                self.entry(map, top, second) ?? "slipwayMapped", isForeign: false)
         }
+    }
+
+    /// nil where there is none, or in a map that a value names.
+    private func entry(
+        _ map: TemplateExpression, _ top: TemplateExpression, _ second: TemplateExpression
+    ) -> String? {
+        let rows = map.literal.flatMap { self.mappings[$0] }
+        let row = rows.flatMap { self.chosen($0, top.literal) }
+        return row.flatMap { self.chosen($0, second.literal) }
+    }
+
+    /// The entry of this key; of no key, the one whose turn it is.
+    private func chosen<Value>(_ entries: [String: Value], _ key: String?) -> Value? {
+        if let key { return entries[key] }
+        guard self.choice > 0 else { return entries.min { $0.key < $1.key }?.value }
+        let keys = entries.keys.sorted()
+        return keys.isEmpty ? nil : entries[keys[min(self.choice, keys.count - 1)]]
     }
 
     private func texts(_ list: TemplateListExpression) -> [RenderedText] {
         switch list {
         case .items(let items): items.map(self.rendered)
         case .split(_, let source): [self.rendered(source)]
+        }
+    }
+
+    // MARK: Choices
+
+    /// In a document that chooses among more, the first stands for all.
+    private static let choicesMax = 64
+
+    /// How many times a document has to be looked at, until each entry that a value may choose
+    /// has stood there.
+    func choicesCount(in tree: TemplateTree) -> Int {
+        let counts = tree.descendants.map { expression -> Int in
+            switch expression.form {
+            case .literal, .reference, .join, .substitution, .select(_, .split): 1
+            case .select(let index, .items(let items)): index.literal == nil ? items.count : 1
+            case .findInMap(let map, let top, let second):
+                self.choicesCount(map.literal, top.literal, second.literal)
+            }
+        }
+        let most = counts.max() ?? 1
+        return most > Self.choicesMax ? 1 : max(1, most)
+    }
+
+    private func choicesCount(_ map: String?, _ top: String?, _ second: String?) -> Int {
+        guard let rows = map.flatMap({ self.mappings[$0] }) else { return 1 }
+        guard second == nil else { return top == nil ? rows.count : 1 }
+        guard let top else { return max(rows.count, rows.values.map(\.count).max() ?? 1) }
+        return rows[top]?.count ?? 1
+    }
+
+    /// Whether a fault comes of an entry that the author wrote out, and a value only chooses.
+    func isOfChoice(_ finding: PolicyFinding, in tree: TemplateTree) -> Bool {
+        guard case .text(let expression) = tree.inner(finding.place.tokens),
+            !self.isSettled(expression), !self.hasFreeText(expression)
+        else { return false }
+        return expression.descendants.allSatisfy { inner in
+            guard case .findInMap(let map, let top, let second) = inner.form else { return true }
+            return self.entry(map, top, second) != nil
+        }
+    }
+
+    /// Whether a value itself goes into the text, rather than only choosing it.
+    private func hasFreeText(_ expression: TemplateExpression) -> Bool {
+        switch expression.form {
+        case .literal, .findInMap: false
+        case .reference(let name): self.free.contains(name)
+        case .substitution(let pieces): pieces.contains(where: self.hasFreeText)
+        case .join(_, .items(let items)), .select(_, .items(let items)):
+            items.contains(where: self.hasFreeText)
+        case .join(_, .split), .select(_, .split): true
         }
     }
 

@@ -133,6 +133,18 @@ package struct TemplateLint {
         self.findings.append(finding)
     }
 
+    /// What is looked at several times is told of once.
+    mutating func reportOnce(_ finding: TemplateFinding) {
+        guard !self.findings.contains(finding) else { return }
+        self.report(finding)
+    }
+
+    mutating func reportOnce(
+        _ rule: TemplateRule, _ message: String, at pointer: JSONPointer, expected: String
+    ) {
+        self.reportOnce(TemplateFinding(message, at: pointer, rule: rule, expected: expected))
+    }
+
     /// Whether certificates' subjects fill the parameters.
     var isJustInTime: Bool {
         if let kind = self.context.kind { return kind == .jitp }

@@ -53,6 +53,9 @@ package struct TemplateRule: Hashable, Sendable {
     package static let wildcardBesideValue = Self(
         "wildcard-beside-value", .warning,
         "A wildcard right beside the device's own value, which reaches longer values of others")
+    package static let unreadableChoice = Self(
+        "unreadable-choice", .warning,
+        "A list's item or a map's entry that makes a policy which cannot be read")
     package static let sharedClientID = Self(
         "shared-client-id", .warning, "Every device connects under the same client id")
 
@@ -79,7 +82,8 @@ package struct TemplateRule: Hashable, Sendable {
             unfillableParameter, subjectLacksAttribute, claimCannotReach, unusedParameter,
             defaultAlways, unreachableMapping, mappingGap, constantThingName, invalidName,
             takesOverThing, packageVersions, reachesOtherThings, wildcardBesideValue,
-            sharedClientID, unknownProfile, nameFromParameter, requiredSubject, unusedException,
+            unreadableChoice, sharedClientID, unknownProfile, nameFromParameter, requiredSubject,
+            unusedException,
         ] + PolicyRule.allCases.map(Self.policy)
 
     package static let ids = Self.all.map(\.id)
