@@ -44,8 +44,8 @@ package struct CertificateQuery: Hashable, Sendable {
             guard next == "and", !words.isEmpty else {
                 throw FleetError(
                     .invalidQuery,
-                    "'\(next.clipped)' in --where: terms are joined by ' and '; a value with spaces "
-                        + "is put in double quotes, lot=\"Lot 7\"")
+                    "'\(next.clipped)' in --where: terms are joined by ' and '; a value with "
+                        + "spaces is put in double quotes, lot=\"Lot 7\"")
             }
         }
         guard self.count > 0 else {

@@ -22,7 +22,8 @@ import Testing
         return fixture
     }
 
-    /// One whose claim is for the serial numbers A1 to A8 and a template that reads them its own way.
+    /// One whose claim is for the serial numbers A1 to A8 and a template that reads them in its
+    /// own way.
     private func fixture(
         _ template: TemplateName, _ body: String
     ) async throws -> ProvisioningFixture {

@@ -3,8 +3,8 @@ import Logging
 import NIOCore
 import NIOSSL
 
-/// HTTP over TLS as Hummingbird has it, but that whoever judges a client's certificate is told where
-/// the client is.
+/// HTTP over TLS as Hummingbird has it, but that whoever judges a client's certificate is told
+/// where the client is.
 struct ESTChannel: ServerChildChannel {
     let base: HTTP1Channel
     let tls: NIOSSLContext
