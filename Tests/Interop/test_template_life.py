@@ -93,6 +93,17 @@ def test_a_difference_for_things_that_exist_is_one(make_gateway, tmp_path):
     assert len(report["settings"]) == 2
 
 
+def test_a_changed_default_is_a_difference_for_who_left_it(make_gateway, tmp_path):
+    gateway = make_gateway().start()
+    subprocess.run(
+        gateway.simulate_arguments("--devices", "1"), check=True, capture_output=True, timeout=120)
+    changed = tmp_path / "changed.json"
+    changed.write_text(
+        slipway(gateway, "template", "export", NAME).replace('"Default": "lab"', '"Default": "hall"'))
+    told = slipway(gateway, "template", "diff", NAME, changed, "--last", "1", code=2)
+    assert "  - thing.attributes.site: lab\n  + thing.attributes.site: hall\n" in told
+
+
 def test_a_template_for_subjects_is_put_as_what_it_is(make_gateway):
     gateway = make_gateway().start()
     file = gateway.directory / "Templates/jitp-subject.json"

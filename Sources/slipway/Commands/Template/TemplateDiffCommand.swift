@@ -123,12 +123,39 @@ struct DiffTemplate: AsyncParsableCommand {
                 .notFound,
                 "no device was registered by template '\(self.name)' yet: give --parameters")
         }
-        return registrations.map { registration in
-            (
-                "certificate \(registration["certificateId"]?.stringValue?.prefix(16) ?? "")…",
-                registration["parameters"]?.objectValue ?? JSONObject()
-            )
+        var defaults: [Int: JSONObject] = [:]
+        var devices: [(label: String, parameters: JSONObject)] = []
+        for registration in registrations {
+            let version = registration["versionId"]?.intValue ?? 0
+            if defaults[version] == nil {
+                defaults[version] = await self.defaults(of: version, access)
+            }
+            // What a device left to a default is kept as that default was; another template may
+            // have another.
+            let sent = (registration["parameters"]?.objectValue ?? [:]).members.filter {
+                $0.value != defaults[version]?[$0.key]
+            }
+            devices.append(
+                (
+                    "certificate \(registration["certificateId"]?.stringValue?.prefix(16) ?? "")…",
+                    JSONObject(sent.map { ($0.key, $0.value) })
+                ))
         }
+        return devices
+    }
+
+    /// Of a version's parameters; none where the version is gone.
+    private func defaults(of version: Int, _ access: ControlAccess) async -> JSONObject {
+        let limits = JSONLimits(
+            bytesMax: TemplateLimits.largest.bodyBytesMax, depthMax: TemplateLimits.depthMax)
+        guard let body = try? await ExportTemplate.body(self.name, version, access),
+            let root = try? JSONParser.parse(body, limits: limits)
+        else { return [:] }
+        let parameters = root["Parameters"]?.objectValue?.members ?? []
+        return JSONObject(
+            parameters.compactMap { name, value in
+                value["Default"].map { (name, $0) }
+            })
     }
 
     private struct Difference {
