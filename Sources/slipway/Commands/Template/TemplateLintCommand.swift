@@ -140,7 +140,11 @@ struct LintTemplates: AsyncParsableCommand {
         guard file.hasSuffix(".json") else { return nil }
         let settings = file.dropLast(".json".count) + ".settings.json"
         guard FileManager.default.fileExists(atPath: String(settings)) else { return nil }
-        return try TemplateSettings(json: try await TextFile.read(String(settings))).kind
+        do throws(FleetError) {
+            return try TemplateSettings(json: try await TextFile.read(String(settings))).kind
+        } catch {
+            throw FleetError(error.code, "'\(settings)', \(error.message)")
+        }
     }
 
     private func templateName(_ file: String) throws(FleetError) -> TemplateName {
