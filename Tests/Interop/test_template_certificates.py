@@ -19,6 +19,8 @@ DEMANDS = {
     "retired": ({"Issuer": "CN=Old CA"}, "InvalidParameters"),
     "foreign": ({"Issuer": "CN=Elsewhere"}, "InvalidParameters"),
     "no-profile": ({"Profile": "nobodys"}, "InternalFailure"),
+    # The profile's CA is retired, and nobody follows it.
+    "no-issuer": ({"Profile": "old"}, "InternalFailure"),
     "other-key": ({"KeyTypes": ["EC-P384"]}, "InvalidCSR"),
     "other-name": ({"Subject": {"CN": {"Ref": "SerialNumber"}}}, "InvalidParameters"),
 }
@@ -42,6 +44,8 @@ def line(tmp_path_factory):
     slipway(instance, "ca", "retire", "old-ca")
     (instance.directory / "pki/profiles/line.yaml").write_text(
         "use: device\nvalidity: 90d\nissuer: line-ca\n")
+    (instance.directory / "pki/profiles/old.yaml").write_text(
+        "use: device\nvalidity: 90d\nissuer: old-ca\n")
     instance.start()
     yield instance
     assert instance.stop() == 0, instance.log_text()
@@ -96,6 +100,8 @@ def test_the_dry_run_says_what_the_device_hears(line, name, tmp_path):
         assert refusal["reasonCode"] == reply.document["reasonCode"]
     if name == "no-profile":
         assert (reply.document["reasonCode"], reply.document["retryable"]) == (4004, True)
+    if name == "no-issuer":
+        assert reply.document["reasonCode"] == 2007
 
 
 def test_a_profile_that_is_not_there_is_warned_of(line):
