@@ -288,3 +288,10 @@ def test_commands_for_what_only_aws_tools_could_do(make_gateway, tmp_path):
             "--parameter", f"CSR={Key('registered').csr}", "--output", csr)
     assert "BEGIN CERTIFICATE" in (tmp_path / "registered.pem").read_text()
     assert iot.describe_thing(thingName="registered")["thingName"] == "registered"
+    for number in range(4):
+        iot.create_thing(thingName=f"room-{number}", attributePayload={
+            "attributes": {"temp": str(number * 10)}})
+    words = ("search", "thingName:room-*", "--statistics", "attributes.temp")
+    found = json.loads(slipway(gateway, *words, "--json"))
+    assert found["statistics"]["maximum"] == 30 and len(found["percentiles"]) == 7
+    assert "average" in slipway(gateway, *words)

@@ -15,6 +15,7 @@ struct SearchCommand: AsyncParsableCommand {
               slipway search 'connectivity.connected:false connectivity.timestamp<1767225600000'
               slipway search 'thingName:press-0? OR attributes.lot:[7 TO 9]' --page-all
               slipway search '*' --count attributes.model
+              slipway search 'thingTypeName:Pump' --statistics attributes.temp
               slipway search --groups 'parentGroupNames:site-a description:"cold store"'
 
             Fields of things:
@@ -31,6 +32,8 @@ struct SearchCommand: AsyncParsableCommand {
     @Flag(help: "Search thing groups instead of things") var groups = false
     @Option(help: "Print the values of a field with their counts, most frequent first")
     var count: String?
+    @Option(help: "Print count, extremes, average and percentiles of a field's numbers")
+    var statistics: String?
     @Option(help: "How many to find at a time") var limit = 100
     @Flag(help: "Go on until everything is found") var pageAll = false
     @Flag(help: "Print JSON") var json = false
@@ -43,6 +46,12 @@ struct SearchCommand: AsyncParsableCommand {
 
     private var index: FleetIndex { self.groups ? .thingGroups : .things }
 
+    func validate() throws {
+        guard self.count == nil || self.statistics == nil else {
+            throw ValidationError("give either --count FIELD or --statistics FIELD")
+        }
+    }
+
     func run() async throws {
         do throws(FleetError) {
             // What is wrong with a query is said before anybody is asked for anything.
@@ -50,6 +59,8 @@ struct SearchCommand: AsyncParsableCommand {
             let access = try await ControlAccess.open(self.settings)
             if let field = self.count {
                 try await self.printCounts(of: field, access)
+            } else if let field = self.statistics {
+                try await self.printStatistics(of: field, access)
             } else {
                 try await self.printFound(access)
             }
@@ -150,5 +161,27 @@ struct SearchCommand: AsyncParsableCommand {
         for line in Terminal.table([["COUNT", field]] + rows + [["\(total)", "in all"]]) {
             Terminal.say(line)
         }
+    }
+
+    // MARK: Statistics
+
+    private func printStatistics(
+        of field: String, _ access: ControlAccess
+    ) async throws(FleetError) {
+        var body = self.body
+        body["aggregationField"] = .string(field)
+        let statistics = try await access.perform("GetStatistics", body: .object(body))
+        let percentiles = try await access.perform("GetPercentiles", body: .object(body))
+        var answer = statistics.objectValue ?? [:]
+        answer["percentiles"] = percentiles["percentiles"]
+        guard !self.json else { return Terminal.say(.object(answer)) }
+        let rows =
+            (statistics["statistics"]?.objectValue?.members ?? []).map { member in
+                [member.key, Details.text(member.value)]
+            }
+            + (percentiles["percentiles"]?.arrayValue ?? []).map { percentile in
+                ["p\(Details.text(percentile["percent"]))", Details.text(percentile["value"])]
+            }
+        for line in Terminal.table(rows) { Terminal.say(line) }
     }
 }
