@@ -146,7 +146,7 @@ def test_what_cannot_be_known_is_said(line, tmp_path):
     assert told["certificate"]["issuer"] == "CN=Line CA"
     assert told["certificate"]["profile"] == "line"
     assert told["certificate"]["madeFor"] == "a claim for this template alone"
-    assert len(told["unknown"]) == 1
+    assert [text for text in told["unknown"] if "certificate" in text] == told["unknown"][:1]
     shown = slipway(
         line, "template", "dry-run", "by-profile", "--parameters", "SerialNumber=SN-1").stdout
     assert "Not looked at" in shown and "issuer" in shown
