@@ -81,8 +81,8 @@ import Testing
         #expect(self.unit(fixture)?.state == .provisioned)
     }
 
-    /// `allowlist.contains` says no of a unit on hold as of an unknown one: a hook that lets both in
-    /// has not been told of the hold, and the list has the word.
+    /// `allowlist.contains` says no of a unit on hold as of an unknown one: a hook that lets both
+    /// in has not been told of the hold, and the list has the word.
     @Test(arguments: [AllowlistStanding.State.held, .blocked], [true, false])
     func aHookThatAskedOnlyWhetherAUnitIsListedCannotLetItIn(
         _ state: AllowlistStanding.State, _ isFoundElsewhere: Bool
@@ -137,8 +137,8 @@ import Testing
         #expect(await fixture.refusal(token)?.reason == .unitHeld)
     }
 
-    /// A hook that was told of another unit's entry judges that one itself; of what it was not told,
-    /// the list speaks.
+    /// A hook that was told of another unit's entry judges that one itself; of what it was not
+    /// told, the list speaks.
     @Test func anotherUnitsEntryIsTheHooksToJudgeWhereItSawIt() async throws {
         let old = AllowlistFacts(
             serial: SerialNumber.sample("OLD"), key: FakeIssuer.fingerprint(Array("k".utf8)),
