@@ -35,9 +35,7 @@ struct TokenThread: ~Copyable {
         guard now < call.waitsUntil else { return .failure(TokenFailure(.busy)) }
         let deadline = now + self.access.deadline
         do throws(TokenFailure) {
-            if self.process == nil { try self.open(before: deadline) }
-            guard call.key == nil || call.key == self.key else { throw TokenFailure(.stranger) }
-            let answer = try self.fulfil(call.wish, before: deadline)
+            let answer = try self.answer(call, before: deadline)
             self.failure = nil
             if case .signature = call.wish { self.line.found(.answers) }
             return .success(answer)
@@ -49,6 +47,21 @@ struct TokenThread: ~Copyable {
             self.line.found(.fails(error))
             return .failure(error)
         }
+    }
+
+    /// A session that the token closed meanwhile, or a process that died, is found out with the
+    /// next call, which has another try for it. One that is late has no time for that.
+    private mutating func answer(
+        _ call: TokenCall, before deadline: ContinuousClock.Instant
+    ) throws(TokenFailure) -> [UInt8] {
+        if self.process != nil {
+            do throws(TokenFailure) { return try self.fulfil(call, before: deadline) } catch {
+                guard error.kind == .failed || error.kind == .lost else { throw error }
+                self.stop()
+            }
+        }
+        try self.open(before: deadline)
+        return try self.fulfil(call, before: deadline)
     }
 
     private mutating func open(before deadline: ContinuousClock.Instant) throws(TokenFailure) {
@@ -68,9 +81,10 @@ struct TokenThread: ~Copyable {
     }
 
     private mutating func fulfil(
-        _ wish: TokenWish, before deadline: ContinuousClock.Instant
+        _ call: TokenCall, before deadline: ContinuousClock.Instant
     ) throws(TokenFailure) -> [UInt8] {
-        switch wish {
+        guard call.key == nil || call.key == self.key else { throw TokenFailure(.stranger) }
+        switch call.wish {
         case .publicKey: return self.key
         case .signature(let digest, let bytes):
             try self.process?.send(
