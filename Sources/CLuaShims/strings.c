@@ -50,7 +50,7 @@ static int string_byte(lua_State *L) {
     const char *text = luaL_checklstring(L, 1, &bytes);
     lua_Integer start = luaL_optinteger(L, 2, 1);
     size_t first = from_start(start, bytes);
-    size_t last = up_to(luaL_optinteger(L, 3, (lua_Integer)first), bytes);
+    size_t last = up_to(luaL_optinteger(L, 3, start), bytes);
     if (first > last) return 0;
     size_t count = last - first + 1;
     if (count > SANDBOX_VALUES_MAX) {

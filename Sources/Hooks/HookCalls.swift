@@ -24,16 +24,33 @@ struct TakenCall: Sendable {
 
 /// What the pool and its threads share: the calls that wait, and the processes that live.
 ///
-/// The threads sleep on a semaphore. Whatever may let a waiting call be served wakes one of them; it
-/// looks, and wakes the next where it took a call and left others. One that could not take any looks
-/// again when time alone may have changed that.
+/// The threads sleep, those of standing workers on one semaphore and those of spare ones on
+/// another, so that a spare is woken only where no standing worker is free. Whatever may let a
+/// waiting call be served wakes a thread; it looks, and wakes the next where it took a call and
+/// left others. One that could not take any looks again when time alone may have changed that.
 final class HookCalls: Sendable {
+    enum Crew: Sendable {
+        /// Threads whose workers live from the start.
+        case standing
+        /// Threads whose workers start when they are needed.
+        case spare
+    }
+
+    /// The threads of a crew that serve no call: that sleep, start a process, or are about to look.
+    private struct Free {
+        var count: Int
+        /// Whether one has been woken that has not looked yet.
+        var isWaking = false
+
+        init(_ count: Int) { self.count = count }
+    }
+
     private struct State {
         var rota: HookRota
         /// Those that wait, by ticket.
         var waiting: [Int: HookCall] = [:]
-        /// Whether the semaphore is up, or a thread has woken that has not looked yet.
-        var isWaking = false
+        var standing: Free
+        var spare: Free
         var closed = false
         /// Each thread's living process. Present means: not reaped, so the id is still its own.
         var processes: [Int: pid_t] = [:]
@@ -41,78 +58,148 @@ final class HookCalls: Sendable {
         var threads: Int
         var closing: [CheckedContinuation<Void, Never>] = []
 
-        /// Whether a thread has to be woken, which is then the caller's to do.
-        mutating func mustWake() -> Bool {
-            guard !self.isWaking, !self.waiting.isEmpty else { return false }
-            self.isWaking = true
-            return true
+        init(_ limits: HookRota.Limits) {
+            self.rota = HookRota(limits)
+            self.standing = Free(limits.workers)
+            self.spare = Free(limits.spares)
+            self.threads = limits.workers + limits.spares
+        }
+
+        subscript(crew: Crew) -> Free {
+            get {
+                switch crew {
+                case .standing: self.standing
+                case .spare: self.spare
+                }
+            }
+            set {
+                switch crew {
+                case .standing: self.standing = newValue
+                case .spare: self.spare = newValue
+                }
+            }
+        }
+
+        /// The crew of which a thread has to be woken, which is then the caller's to do. One that
+        /// does not sleep looks before it does.
+        mutating func crewToWake() -> Crew? {
+            guard !self.waiting.isEmpty else { return nil }
+            let crew = self.standing.count > 0 ? Crew.standing : .spare
+            guard self[crew].count > 0, !self[crew].isWaking else { return nil }
+            self[crew].isWaking = true
+            return crew
         }
 
         mutating func takeExpired(at now: ContinuousClock.Instant) -> [HookCall] {
             self.rota.expire(at: now).compactMap { self.waiting.removeValue(forKey: $0) }
         }
+
+        mutating func take(_ crew: Crew, at now: ContinuousClock.Instant) -> TakenCall? {
+            guard crew == .standing || self.standing.count == 0,
+                let ticket = self.rota.next(at: now),
+                let call = self.waiting.removeValue(forKey: ticket)
+            else { return nil }
+            self[crew].count -= 1
+            return TakenCall(ticket: ticket, call: call)
+        }
     }
 
-    private enum Look {
-        case over
-        case taken(TakenCall)
-        case nothing(until: ContinuousClock.Instant?)
+    /// What a thread found, and what it has to do before it goes on.
+    private struct Look {
+        enum Found {
+            case over
+            case call(TakenCall)
+            case nothing(until: ContinuousClock.Instant?)
+        }
+
+        let found: Found
+        var expired: [HookCall] = []
+        var toWake: Crew?
     }
 
     private let state: Mutex<State>
-    private let available = DispatchSemaphore(value: 0)
+    private let standingWoken = DispatchSemaphore(value: 0)
+    private let spareWoken = DispatchSemaphore(value: 0)
+    private let limits: HookRota.Limits
 
     init(_ limits: HookRota.Limits) {
-        self.state = Mutex(
-            State(rota: HookRota(limits), threads: limits.workers + limits.spares))
+        self.limits = limits
+        self.state = Mutex(State(limits))
+    }
+
+    private func semaphore(_ crew: Crew) -> DispatchSemaphore {
+        switch crew {
+        case .standing: self.standingWoken
+        case .spare: self.spareWoken
+        }
+    }
+
+    private func wake(_ crew: Crew?) {
+        if let crew { self.semaphore(crew).signal() }
     }
 
     /// Queues the call; where it cannot, returns why, and the caller answers it.
-    func add(_ call: HookCall, at now: ContinuousClock.Instant = .now) -> HookOutcome? {
-        let (refusal, expired, mustWake): (HookOutcome?, [HookCall], Bool) =
+    func add(_ call: HookCall) -> HookOutcome? {
+        let now = ContinuousClock.now
+        let (refusal, expired, toWake): (HookOutcome?, [HookCall], Crew?) =
             self.state.withLock { state in
                 guard !state.closed else {
-                    return (.failed("the service is stopping"), [], false)
+                    return (.failed("the service is stopping"), [], nil)
                 }
                 let expired = state.takeExpired(at: now)
                 guard
                     let ticket = state.rota.add(call.script.name, until: call.waitsUntil)
-                else { return (.busy, expired, false) }
+                else { return (.busy, expired, nil) }
                 state.waiting[ticket] = call
-                return (nil, expired, state.mustWake())
+                return (nil, expired, state.crewToWake())
             }
         for late in expired { late.answer.resume(returning: .busy) }
-        if mustWake { self.available.signal() }
+        self.wake(toWake)
         return refusal
     }
 
     /// Blocks the calling thread until there is a call for it; nil once the pool is closed.
-    func next() -> TakenCall? {
-        var deadline = DispatchTime.distantFuture
+    func next(_ crew: Crew) -> TakenCall? {
+        var hasWoken = false
         while true {
-            let hasWoken = self.available.wait(timeout: deadline) == .success
             let now = ContinuousClock.now
-            let (look, expired, mustWake): (Look, [HookCall], Bool) = self.state.withLock { state in
-                if hasWoken { state.isWaking = false }
-                guard !state.closed else { return (.over, [], false) }
-                let expired = state.takeExpired(at: now)
-                guard let ticket = state.rota.next(at: now),
-                    let call = state.waiting.removeValue(forKey: ticket)
-                else { return (.nothing(until: state.rota.nextLook(after: now)), expired, false) }
-                return (.taken(TakenCall(ticket: ticket, call: call)), expired, state.mustWake())
-            }
-            for late in expired { late.answer.resume(returning: .busy) }
-            if mustWake { self.available.signal() }
-            switch look {
+            let look = self.look(crew, hasWoken: hasWoken, at: now)
+            for late in look.expired { late.answer.resume(returning: .busy) }
+            self.wake(look.toWake)
+            switch look.found {
             case .over: return nil
-            case .taken(let taken): return taken
-            case .nothing(until: nil): deadline = .distantFuture
-            case .nothing(until: let until?):
-                // Rounded up: a look that comes early has to come again.
-                let microseconds = max(0, Int((until - now) / .microseconds(1))) + 1
-                deadline = .now() + .microseconds(microseconds)
+            case .call(let taken): return taken
+            case .nothing(let until):
+                hasWoken =
+                    self.semaphore(crew).wait(timeout: Self.deadline(until, now)) == .success
             }
         }
+    }
+
+    private func look(
+        _ crew: Crew, hasWoken: Bool, at now: ContinuousClock.Instant
+    ) -> Look {
+        self.state.withLock { state in
+            if hasWoken { state[crew].isWaking = false }
+            guard !state.closed else { return Look(found: .over) }
+            let expired = state.takeExpired(at: now)
+            if let taken = state.take(crew, at: now) {
+                return Look(found: .call(taken), expired: expired, toWake: state.crewToWake())
+            }
+            // A spare leaves the call to the standing worker that is free.
+            let isLeft = crew == .spare && state.standing.count > 0
+            return Look(
+                found: .nothing(until: isLeft ? nil : state.rota.nextLook(after: now)),
+                expired: expired, toWake: isLeft ? state.crewToWake() : nil)
+        }
+    }
+
+    /// Rounded up: a look that comes early has to come again.
+    private static func deadline(
+        _ until: ContinuousClock.Instant?, _ now: ContinuousClock.Instant
+    ) -> DispatchTime {
+        guard let until else { return .distantFuture }
+        return .now() + .microseconds(max(0, Int((until - now) / .microseconds(1))) + 1)
     }
 
     /// The worker is ready for a call that `next` gave.
@@ -120,13 +207,14 @@ final class HookCalls: Sendable {
         self.state.withLock { $0.rota.began(taken.ticket, at: .now) }
     }
 
-    /// A call that `next` gave is answered.
-    func finished(_ taken: TakenCall) {
-        let mustWake = self.state.withLock { state in
+    /// A call that `next` gave the thread is answered.
+    func finished(_ taken: TakenCall, _ crew: Crew) {
+        let toWake = self.state.withLock { state in
             state.rota.ended(taken.ticket, at: .now)
-            return state.mustWake()
+            state[crew].count += 1
+            return state.crewToWake()
         }
-        if mustWake { self.available.signal() }
+        self.wake(toWake)
     }
 
     /// Blocks the calling thread for `pause`, or until the pool is closed. False once it is.
@@ -185,7 +273,9 @@ final class HookCalls: Sendable {
         for call in waiting {
             call.answer.resume(returning: .failed("the service is stopping"))
         }
-        for _ in 0..<threads { self.available.signal() }
+        guard threads > 0 else { return }
+        for _ in 0..<self.limits.workers { self.standingWoken.signal() }
+        for _ in 0..<self.limits.spares { self.spareWoken.signal() }
     }
 
     func threadEnded() {

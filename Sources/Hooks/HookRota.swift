@@ -5,8 +5,8 @@ import Fleet
 /// First come, first served, but no hook may stand in another's way:
 ///
 /// - One hook has all workers but one at most, and seven eighths of the queue.
-/// - A call that lasts longer than a slice gives its place back. Spare workers take it over, so that
-///   hooks that loop delay an honest one by a slice, and not by their deadline.
+/// - A call that lasts longer than a slice gives its place back. Spare workers take it over, so
+///   that hooks that loop delay an honest one by a slice, and not by their deadline.
 /// - A hook whose call lasted that long is slow until a call of it is quick again. Calls of slow
 ///   hooks have the spare workers only: those that are known to loop delay nobody.
 struct HookRota {

@@ -8,8 +8,8 @@ import Synchronization
 /// the other, and replace it when it is late, lost or worn.
 struct HookThread: ~Copyable {
     private let index: Int
-    /// Whether it has a process from the start and always; a spare has one once it is needed.
-    private let isStanding: Bool
+    /// A standing worker has a process from the start and always; a spare one once it is needed.
+    private let crew: HookCalls.Crew
     private let calls: HookCalls
     private let settings: HookSettings
     private let executable: String
@@ -23,7 +23,7 @@ struct HookThread: ~Copyable {
         index: Int, calls: HookCalls, settings: HookSettings, program: HookPool.Program
     ) {
         self.index = index
-        self.isStanding = index < settings.workers
+        self.crew = index < settings.workers ? .standing : .spare
         self.calls = calls
         self.settings = settings
         self.executable = program.path
@@ -31,12 +31,14 @@ struct HookThread: ~Copyable {
     }
 
     mutating func run() {
-        if self.isStanding { _ = self.start() }
-        while let taken = self.calls.next() {
+        if self.crew == .standing { _ = self.start() }
+        while let taken = self.calls.next(self.crew) {
             taken.call.answer.resume(returning: self.serve(taken))
-            self.calls.finished(taken)
+            self.calls.finished(taken, self.crew)
             // The next device should not wait for the process that this one used up.
-            if self.isStanding, self.process == nil, !self.calls.isClosed { _ = self.start() }
+            if self.crew == .standing, self.process == nil, !self.calls.isClosed {
+                _ = self.start()
+            }
         }
         self.stop()
         self.calls.threadEnded()
