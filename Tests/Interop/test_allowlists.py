@@ -6,6 +6,8 @@ import pytest
 
 from device import Device, Key
 from test_claims import register, slipway
+from test_refusals import ask as open_ask
+from test_refusals import line as open_line
 
 
 @pytest.fixture
@@ -98,3 +100,36 @@ def test_a_key_on_the_list_is_the_only_one(line):
         register(device, "SN-000010").expect_rejected(403, "AccessDenied")
         register(device, "SN-000010", mine).expect_accepted()
     assert unit(line, "SN-000010")["state"] == "provisioned"
+
+
+PERMISSIVE_HOOK = """return function(request)
+    local listed = allowlist.contains("line", request.parameters.SerialNumber)
+    local absent = allowlist.contains("nowhere", request.parameters.SerialNumber)
+    return { allowProvisioning = true }
+end"""
+
+
+def test_a_list_is_heard_whatever_its_hook_makes_of_it(make_gateway):
+    gateway = open_line(make_gateway, hook=PERMISSIVE_HOOK)
+    units = gateway.directory / "units.csv"
+    units.write_text("serial,state\nHELD,held\nBLOCKED,blocked\nFREE,\n")
+    slipway(gateway, "allowlist", "import", "line", str(units))
+    for serial, code, reason in [("HELD", "TooManyRequests", 6202),
+                                 ("BLOCKED", "AccessDenied", 6203)]:
+        reply = open_ask(gateway, {"SerialNumber": serial})
+        reply.expect_rejected(429 if code == "TooManyRequests" else 403, code)
+        assert reply.document["reasonCode"] == reason
+    open_ask(gateway, {"SerialNumber": "FREE"}).expect_accepted()
+    open_ask(gateway, {"SerialNumber": "UNKNOWN"}).expect_accepted()
+    slipway(gateway, "allowlist", "release", "line", "HELD", "--reason", "burn-in passed")
+    open_ask(gateway, {"SerialNumber": "HELD"}).expect_accepted()
+
+
+def test_a_merge_lets_go_of_nothing_that_it_does_not_name(line):
+    path = line.directory / "units.csv"
+    path.write_text(f"serial,key,lot,state\nA,{'ab' * 32},L1,held\nB,,L1,blocked\n")
+    slipway(line, "allowlist", "import", "merged", str(path))
+    path.write_text("serial,lot\nA,L2\nB,L2\n")
+    slipway(line, "allowlist", "import", "merged", str(path))
+    assert slipway(line, "allowlist", "export", "merged").splitlines()[1:] == [
+        f"A,{'ab' * 32},,,L2,held,,,", "B,,,,L2,blocked,,,"]

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from device import CREATE_FROM_CSR, CREATE_KEYS, REGISTER, Device, Key, Refused
-from gateway import SLIPWAY, TEMPLATE
+from gateway import SLIPWAY, TEMPLATE, slipway
 
 FORMS = ["json", "cbor"]
 
@@ -240,6 +240,22 @@ def test_invalid_parameters_name_the_parameter(make_gateway):
     assert "SerialNumber" in missing
     for serial in ("", "a b", "a/b", "ü", '","x":"', "x" * 129):
         ask(gateway, {"SerialNumber": serial}).expect_rejected(400, "InvalidParameters")
+
+
+def test_a_parameters_value_is_told_to_nobody(make_gateway):
+    """It may be a password: the parameter and the rule are told, to the device and to the log."""
+    secret = "s3cr3t! word"
+    gateway = line(make_gateway)
+    reply = ask(gateway, {"SerialNumber": "one", "Site": secret})
+    reply.expect_rejected(400, "InvalidParameters")
+    assert reply.document["parameter"] == "Site"
+    correlation = reply.document["correlationId"]
+    assert gateway.stop() == 0
+    told = [json.dumps(reply.document), gateway.log_text(),
+            slipway(gateway, "trace", correlation), slipway(gateway, "audit", "list", "--json")]
+    told += [path.read_text() for path in (gateway.directory / "var").glob("*.log")]
+    for text in told:
+        assert secret not in text
 
 
 def test_thing_that_is_somebody_elses(make_gateway):
