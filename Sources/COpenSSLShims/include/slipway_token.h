@@ -1,6 +1,6 @@
 // The process that holds a key on a token, for the service that asks it for signatures. In C
-// because what lies behind it is: engines and providers that libcrypto loads, whose faults and waits
-// must stay in a process that can be killed.
+// because what lies behind it is: engines and providers that libcrypto loads, whose faults and
+// waits must stay in a process that can be killed.
 #ifndef SLIPWAY_TOKEN_H
 #define SLIPWAY_TOKEN_H
 
