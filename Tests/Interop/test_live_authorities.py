@@ -46,6 +46,8 @@ def ocsp(gateway, port, issuer, pem, folder):
 def test_rotation_takes_effect_while_the_service_runs(make_gateway, tmp_path):
     port = free_port()
     gateway = make_gateway(settings={"revocation-port": port}).start()
+    # Its port is open a moment after the gateway's.
+    gateway.wait_for_log("CRL and OCSP are served")
     before = provisioned(gateway, None, "SN-000001", tmp_path, "before")
     own = first(gateway.directory / "pki/gateway.pem")
     assert shown(gateway) == own
@@ -121,6 +123,8 @@ def responder_of(gateway, port):
 def test_the_ocsp_responder_follows_its_profile(make_gateway):
     port = free_port()
     gateway = make_gateway(settings={"revocation-port": port}).start()
+    # Its port is open a moment after the gateway's.
+    gateway.wait_for_log("CRL and OCSP are served")
     before = responder_of(gateway, port)
     slipway(gateway, "ca", "reload")
     assert responder_of(gateway, port) == before, "nothing has changed"
