@@ -155,6 +155,17 @@ import Testing
             ], "\(found)")
     }
 
+    @Test func theKeyOfAConditionIsJudgedWhateverItsOperandIs() throws {
+        let statement = #"""
+            {"Effect": "Allow", "Action": "iot:Publish", "Resource": "*",
+             "Condition": {"NumericLessThan": {"iot:x": {"Ref": "X"}}}}
+            """#
+        let found = try TemplateLint.report(
+            of: template(policies: [Self.policy(statement)], sections: parametersXY)
+        ).findings
+        #expect(found.contains { $0.rule.id == "policy-unresolved-variable" }, "\(found)")
+    }
+
     /// What the author wrote is, though a value stands in it.
     @Test(
         arguments: zip(

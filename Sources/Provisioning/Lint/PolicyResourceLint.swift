@@ -69,11 +69,17 @@ extension TemplateLint {
         return (value, findings.filter { !Self.isAboutStandIn($0, replaced) })
     }
 
-    /// Nothing is known of what stands in these places, nor for which actions it would do.
+    /// Nothing is known of a resource that stands in these places, nor for which actions it would
+    /// do. An operand that stands in one says nothing of its key.
     private static func isAboutStandIn(
         _ finding: PolicyFinding, _ replaced: [JSONPointer: String]
     ) -> Bool {
-        guard replaced[finding.place] == nil else { return true }
+        let elements = ["Resource", "NotResource"]
+        if replaced[finding.place] != nil,
+            finding.place.tokens.contains(where: elements.contains)
+        {
+            return true
+        }
         guard [.resourceKind, .subscribeOnTopic, .publishOnTopicFilter].contains(finding.rule)
         else { return false }
         let tokens = finding.place.tokens
