@@ -76,7 +76,7 @@ extension TemplateLint {
     ) -> Bool {
         let elements = ["Resource", "NotResource"]
         if replaced[finding.place] != nil,
-            finding.place.tokens.contains(where: elements.contains)
+            finding.place.tokens.contains(where: { elements.contains($0) })
         {
             return true
         }
