@@ -147,8 +147,8 @@ final class HookCalls: Sendable {
                     return (.failed("the service is stopping"), [], nil)
                 }
                 let expired = state.takeExpired(at: now)
-                guard
-                    let ticket = state.rota.add(call.script.name, until: call.waitsUntil)
+                let hook = HookRota.Hook(name: call.script.name, digest: call.script.digest)
+                guard let ticket = state.rota.add(hook, until: call.waitsUntil)
                 else { return (.busy, expired, nil) }
                 state.waiting[ticket] = call
                 return (nil, expired, state.crewToWake())

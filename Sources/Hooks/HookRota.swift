@@ -10,6 +10,13 @@ import Fleet
 /// - A hook whose call lasted that long is slow until a call of it is quick again. Calls of slow
 ///   hooks have the spare workers only: those that are known to loop delay nobody.
 struct HookRota {
+    /// A text under a name. One that is tried before it is stored has the name and none of the
+    /// blame of the one that judges devices.
+    struct Hook: Hashable {
+        let name: HookName
+        let digest: String
+    }
+
     struct Limits: Hashable {
         let workers: Int
         let spares: Int
@@ -24,25 +31,25 @@ struct HookRota {
 
     private struct Waiting {
         let ticket: Int
-        let hook: HookName
+        let hook: Hook
         let until: ContinuousClock.Instant
     }
 
     private struct Running {
-        let hook: HookName
+        let hook: Hook
         var since: ContinuousClock.Instant
         /// Whether the hook was known to be slow when the call began.
         let isSlow: Bool
     }
 
-    /// Names that are remembered as slow.
+    /// Hooks that are remembered as slow.
     private static let slowMax = 1024
 
     private let limits: Limits
     private var waiting: [Waiting] = []
-    private var waitingOfHook: [HookName: Int] = [:]
+    private var waitingOfHook: [Hook: Int] = [:]
     private var running: [Int: Running] = [:]
-    private var slow: Set<HookName> = []
+    private var slow: Set<Hook> = []
     private var tickets = 0
 
     init(_ limits: Limits) { self.limits = limits }
@@ -50,7 +57,7 @@ struct HookRota {
     var isEmpty: Bool { self.waiting.isEmpty }
 
     /// Lets a call wait; nil where there is no room for it.
-    mutating func add(_ hook: HookName, until: ContinuousClock.Instant) -> Int? {
+    mutating func add(_ hook: Hook, until: ContinuousClock.Instant) -> Int? {
         guard self.waiting.count < self.limits.waitingMax,
             self.waitingOfHook[hook, default: 0] < self.limits.waitingOfHookMax
         else { return nil }
@@ -65,7 +72,7 @@ struct HookRota {
         guard !self.waiting.isEmpty else { return nil }
         let quick = self.running.values.count { self.isInSlice($0, now) }
         let lasting = self.running.count - quick
-        var judged: [HookName: Bool] = [:]
+        var judged: [Hook: Bool] = [:]
         let index = self.waiting.firstIndex { call in
             if let known = judged[call.hook] { return known }
             let ofHook = self.running.values.count { $0.hook == call.hook }
@@ -119,7 +126,7 @@ struct HookRota {
         !call.isSlow && now - call.since < self.limits.slice
     }
 
-    private func isSlow(_ hook: HookName, _ now: ContinuousClock.Instant) -> Bool {
+    private func isSlow(_ hook: Hook, _ now: ContinuousClock.Instant) -> Bool {
         self.slow.contains(hook)
             || self.running.values.contains {
                 $0.hook == hook && now - $0.since >= self.limits.slice

@@ -18,7 +18,8 @@ import Testing
 
         /// The ticket; nil where there is no room.
         mutating func add(_ hook: String, waits: Duration = .seconds(5)) -> Int? {
-            self.rota.add(HookName(checked: hook), until: self.now + waits)
+            self.rota.add(
+                HookRota.Hook(name: HookName(checked: hook), digest: ""), until: self.now + waits)
         }
         mutating func next() -> Int? { self.rota.next(at: self.now) }
         mutating func end(_ ticket: Int?) { self.rota.ended(ticket ?? 0, at: self.now) }

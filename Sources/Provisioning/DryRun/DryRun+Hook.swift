@@ -35,9 +35,14 @@ extension DryRun {
                 "there is no sandbox here to ask hook '\(script.name)' in: ask the running "
                     + "service, give the hook's answer, or leave the hook out")
         }
-        await self.hookGate.enter()
-        let outcome = await askHook(script, self.question(to: script, request, template, standing))
-        self.hookGate.leave()
+        let question = self.question(to: script, request, template, standing)
+        let outcome: HookOutcome
+        if await self.hookGate.enter(waitingMax: Self.hookTrialsWaitingMax) {
+            outcome = await askHook(script, question)
+            self.hookGate.leave()
+        } else {
+            outcome = HookOutcome(verdict: .busy, reads: [], log: [])
+        }
         report.reads = outcome.reads
         report.hookAttributes = outcome.attributes
         report.hook = DryRunReport.Hook(

@@ -27,8 +27,10 @@ package final class DryRun: Sendable {
     /// nil where nobody can list them.
     let names: Names?
     let templates = TemplateCache()
-    /// One hook at a time: workers are there for devices, and whoever tries things can wait.
-    let hookGate = FairGate(places: 1)
+    /// Two hooks at a time: workers are there for devices, and whoever tries things can wait.
+    let hookGate = FairGate(places: 2)
+    /// So many trials wait; one more is told to come back, as a device would be.
+    static let hookTrialsWaitingMax = 16
 
     /// - Parameters:
     ///   - askHook: nil where there is no sandbox to run a script in.
