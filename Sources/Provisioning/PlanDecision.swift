@@ -273,7 +273,9 @@ package struct PlanDecision {
         }
         for name in missing {
             if self.view.thingGroup(name) == nil {
-                throw Self.missing("thing group", name.rawValue, resource.groups)
+                throw Self.missing(
+                    "thing group", name.rawValue,
+                    resource.groups + (resource.groupList?.roots ?? []))
             }
             do throws(FleetError) {
                 try membership.join(ThingGroups.existing(name, in: self.view))

@@ -349,6 +349,33 @@ func render(
             ])
     }
 
+    // MARK: Lists
+
+    private func groups(_ list: String, _ value: String) throws -> [String] {
+        let body = template(
+            thing: #"{"ThingName": "t", "ThingGroups": \#(list)}"#, sections: parametersXY)
+        return try render(body, ["X": value]).groups.map(\.rawValue)
+    }
+
+    @Test func groupsMayBeCutOutOfOneText() throws {
+        let list = #"{"Fn::Split": [",", {"Ref": "X"}]}"#
+        #expect(try self.groups(list, "a,b,a") == ["a", "b"])
+        let many = (0..<11).map { "g\($0)" }.joined(separator: ",")
+        for value in ["", "a,", "a b", many] {
+            let error = #expect(throws: FleetError.self) { try self.groups(list, value) }
+            #expect(error?.code == .invalidParameters)
+        }
+        for wrong in [#"{"Ref": "X"}"#, #"{"Fn::Join": [",", ["a"]]}"#, "{}"] {
+            let found = TemplateChecker.check(
+                template(
+                    thing: #"{"ThingName": "t", "ThingGroups": \#(wrong)}"#,
+                    sections: parametersXY)
+            ).findings
+            #expect(
+                found.map(\.pointer.description) == ["/Resources/thing/Properties/ThingGroups"])
+        }
+    }
+
     // MARK: Fleet templates and operators' templates
 
     @Test(arguments: ["CertificateSigningRequest", "CertificatePem", "CACertificatePem"])

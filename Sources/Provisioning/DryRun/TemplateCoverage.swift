@@ -133,7 +133,10 @@ package struct TemplateCoverage: Sendable {
         let properties: [(String, Bool, TemplateDocument.Override?)] = [
             ("AttributePayload", !thing.attributes.isEmpty, thing.attributesOverride),
             ("ThingTypeName", thing.typeName != nil, thing.typeOverride),
-            ("ThingGroups", !thing.groups.isEmpty, thing.groupsOverride),
+            (
+                "ThingGroups", !thing.groups.isEmpty || thing.groupList != nil,
+                thing.groupsOverride
+            ),
         ]
         return properties.filter { $0.1 || $0.2 == .fail }.map { name, _, override in
             Branch(

@@ -16,7 +16,8 @@ extension TemplateParser {
         var certificates: [TemplateDocument.CertificateResource] = []
         var policies: [TemplateDocument.PolicyResource] = []
         var declared = 0
-        for (name, value) in self.object(value, at: section, allowing: nil)?.members ?? [] {
+        guard let resources = self.object(value, at: section, allowing: nil) else { return nil }
+        for (name, value) in resources.members {
             let place = section.appending(name)
             guard
                 let resource = self.object(
@@ -94,7 +95,12 @@ extension TemplateParser {
         thing.typeName = self.optionalText("ThingTypeName", of: properties, in: inside)
         thing.billingGroup = self.optionalText("BillingGroup", of: properties, in: inside)
         if let groups = properties["ThingGroups"] {
-            thing.groups = self.groups(groups, at: inside.appending("ThingGroups"))
+            let place = inside.appending("ThingGroups")
+            if case .object = groups {
+                thing.groupList = self.expressions.list(groups, at: place)
+            } else {
+                thing.groups = self.groups(groups, at: place)
+            }
         }
         if let packages = properties["PackageVersions"] {
             thing.packageVersions = self.packageVersions(

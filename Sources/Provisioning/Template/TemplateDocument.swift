@@ -59,6 +59,8 @@ package struct TemplateDocument: Hashable, Sendable {
         package var attributes: [Attribute] = []
         package var typeName: TemplateExpression?
         package var groups: [TemplateExpression] = []
+        /// Where the whole list is cut out of one text: `Fn::Split`.
+        package var groupList: TemplateListExpression?
         /// Whether the template speaks of them at all: none that are written down are not the same
         /// as nothing said.
         package var statesAttributes = false
@@ -165,6 +167,7 @@ package struct TemplateDocument: Hashable, Sendable {
     package var expressions: [TemplateExpression] {
         var roots = [self.thing.name] + self.thing.attributes.map(\.value) + self.thing.groups
         roots += [self.thing.typeName, self.thing.billingGroup].compactMap { $0 }
+        roots += self.thing.groupList?.roots ?? []
         roots += self.thing.packageVersions.map(\.version)
         roots += self.deviceConfiguration.map(\.value)
         roots += self.certificateDemands?.expressions ?? []

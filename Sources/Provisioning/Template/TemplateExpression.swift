@@ -95,6 +95,14 @@ package indirect enum TemplateListExpression: Hashable, Sendable {
         }
     }
 
+    /// What it is made of.
+    var roots: [TemplateExpression] {
+        switch self {
+        case .items(let items): items
+        case .split(_, let source): [source]
+        }
+    }
+
     package var descendants: [TemplateExpression] {
         switch self {
         case .items(let items): items.flatMap(\.descendants)

@@ -53,11 +53,7 @@ package struct TemplateRenderer {
 
     private func rendered() throws(FleetError) -> RenderedTemplate {
         let thing = self.document.thing
-        var groups: [ThingGroupName] = []
-        for expression in thing.groups {
-            let group = try self.name(ThingGroupName.self, expression)
-            if !groups.contains(group) { groups.append(group) }
-        }
+        let groups = try self.groups()
         let policies = try self.policies()
         var configuration = JSONObject()
         for member in self.document.deviceConfiguration {
@@ -77,6 +73,31 @@ package struct TemplateRenderer {
             packageVersions: try self.packageVersions(), policies: policies.choices,
             policyNames: policies.names, deviceConfiguration: configuration,
             certificateDemands: try self.demands())
+    }
+
+    /// Each once.
+    private func groups() throws(FleetError) -> [ThingGroupName] {
+        var groups: [ThingGroupName] = []
+        for expression in self.document.thing.groups {
+            let group = try self.name(ThingGroupName.self, expression)
+            if !groups.contains(group) { groups.append(group) }
+        }
+        guard let list = self.document.thing.groupList, let source = list.roots.first else {
+            return groups
+        }
+        for text in try self.list(list) {
+            guard let group = try? ThingGroupName(text.plain) else {
+                throw self.refused(
+                    "no list of thing groups: \(ThingGroupName.rule)", source)
+            }
+            if !groups.contains(group) { groups.append(group) }
+        }
+        guard groups.count <= TemplateLimits.groupsMax else {
+            throw self.refused(
+                "a list of \(groups.count) thing groups; at most \(TemplateLimits.groupsMax)",
+                source)
+        }
+        return groups
     }
 
     private func packageVersions() throws(FleetError) -> [RenderedTemplate.PackageVersion] {
