@@ -24,6 +24,12 @@ TEMPLATE = json.dumps({
 NEEDS_COUNTRY = TEMPLATE.replace(
     '"Parameters": {', '"Parameters": {"AWS::IoT::Certificate::Country": {"Type": "String"}, ')
 
+HAS_COUNTRY = NEEDS_COUNTRY.replace(
+    '"AWS::IoT::Certificate::Country": {"Type": "String"}',
+    '"AWS::IoT::Certificate::Country": {"Type": "String", "Default": "ZZ"}').replace(
+    '"ThingName":',
+    '"AttributePayload": {"country": {"Ref": "AWS::IoT::Certificate::Country"}}, "ThingName":')
+
 
 @pytest.fixture(scope="module")
 def iot(control):
@@ -176,6 +182,14 @@ def test_template_that_fails_leaves_the_certificate_waiting(control, iot, tmp_pa
     listed = iot.list_certificates_by_ca(caCertificateId=authority)["certificates"]
     assert [one["status"] for one in listed] == ["PENDING_ACTIVATION"]
     assert "{Ref=AWS::IoT::Certificate::Country}" in control.log_text()
+
+
+def test_a_default_stands_for_what_the_subject_lacks(control, iot, tmp_path):
+    ca, _ = registered(
+        iot, tmp_path, "own-default", automatic=True, config={"templateBody": HAS_COUNTRY})
+    done = publish(control, leaf(tmp_path, ca, "by-default"), "by-default")
+    assert done.returncode == 0, done.stderr
+    assert iot.describe_thing(thingName="by-default")["attributes"] == {"country": "ZZ"}
 
 
 def test_inactive_ca_brings_in_nobody(control, iot, tmp_path):

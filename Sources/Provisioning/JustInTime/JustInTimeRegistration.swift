@@ -142,7 +142,7 @@ package struct JustInTimeRegistration: ClientTrust {
             RegistrationOrder(
                 template: template,
                 parameters: try JustInTimeParameters.values(
-                    of: inspected, declared: template.document.parameters.map(\.name))),
+                    of: inspected, declared: template.document.parameters)),
             by: actor)
     }
 
@@ -202,17 +202,21 @@ enum JustInTimeParameters {
         "CommonName": "CommonName", "SerialNumber": "SerialNumber",
     ]
 
-    /// - Throws: `FleetError.invalidRequest` for a declared parameter that the subject lacks; AWS
-    ///   wants all of them there.
+    /// What the subject lacks and the template has a default for is left out; AWS wants all of
+    /// them there (provisioning specification, 7, complaint 12).
+    ///
+    /// - Throws: `FleetError.invalidRequest` for a declared parameter that neither fills.
     static func values(
-        of certificate: InspectedCertificate, declared: [String]
+        of certificate: InspectedCertificate, declared: [TemplateDocument.Parameter]
     ) throws(FleetError) -> [String: String] {
         var values = [PseudoParameter.certificateID.rawValue: certificate.id.rawValue]
-        for name in declared where name.hasPrefix(Self.prefix) {
+        for parameter in declared where parameter.name.hasPrefix(Self.prefix) {
+            let name = parameter.name
             guard values[name] == nil else { continue }
             let value = Self.attributes[String(name.dropFirst(Self.prefix.count))]
                 .flatMap { certificate.subjectAttributes[$0]?.first }
             guard let value else {
+                guard parameter.defaultValue == nil else { continue }
                 throw FleetError(
                     .invalidRequest,
                     "Invalid registration template. Cannot resolve reference value: "
