@@ -145,6 +145,9 @@ class Gateway:
             try:
                 for port in (self.port, self.api_port):
                     socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                # Commands are served a moment after devices.
+                with socket.socket(socket.AF_UNIX) as control:
+                    control.connect(str(self.directory / "var/control.sock"))
                 return
             except OSError:
                 time.sleep(0.05)
