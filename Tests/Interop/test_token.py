@@ -14,9 +14,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 import aws
+import est
 from device import Device, Key, Refused
 from gateway import SLIPWAY, free_port
 from test_ca_commands import digest, parsed, slipway
+from test_est import client as est_client
 from test_hierarchy import connects, issuer_of, provisioned
 from test_reason_codes import told
 
@@ -233,6 +235,30 @@ def test_revocations_hold_while_the_token_is_lost(make_gateway, token, tmp_path)
     answers(gateway, times=2)
     assert listed()
     assert gateway.stop() == 0
+
+
+def test_every_way_in_is_told_of_a_lost_token(make_gateway, token, tmp_path):
+    """Beside MQTT: EST with when to come again, and AWS's clients with what they retry."""
+    gateway = with_token_ca(
+        make_gateway, token, **{"est-enabled": "true", "est-port": "0",
+                                "est-template": "demo-sensor"})
+    token.lose()
+    gateway.start(environment=token.environment)
+    _, csr = est.request(tmp_path, "unit", "/serialNumber=SN-000001")
+    answer = est_client(gateway).ask("simpleenroll", gateway.claim, csr).expect(500)
+    assert int(answer.headers["retry-after"]) > 0
+    assert "reason 9007 authorityKeyUnavailable" in answer.text
+    iot = aws.client(gateway)
+    with pytest.raises(iot.exceptions.InternalFailureException) as failed:
+        iot.create_keys_and_certificate(setAsActive=True)
+    assert failed.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    assert "no such module, token or key" in failed.value.response["Error"]["Message"]
+    assert gateway.query("SELECT count(*) FROM certificates WHERE kind = 'device'") == [(0,)]
+    token.put_back()
+    answers(gateway)
+    est_client(gateway).ask("simpleenroll", gateway.claim, csr).expect(200)
+    assert gateway.stop() == 0
+    gateway.check_invariants()
 
 
 def test_a_stuck_token_holds_up_nobody_else(make_gateway, token, tmp_path):
