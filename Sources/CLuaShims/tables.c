@@ -1,5 +1,6 @@
 // The table library. It reads and writes tables directly, never through metamethods: a loop whose
-// length a script can lie about is not a loop one can pay for. Each step costs one.
+// length a script can lie about is not a loop one can pay for. Each step costs as much as an
+// instruction does: to find an element Lua may have to pass all others that share its place.
 #include "sandbox.h"
 
 #include <limits.h>
@@ -18,6 +19,7 @@ static int table_concat(lua_State *L) {
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
     while (index <= last) {
+        sandbox_charge(L, sandbox_price(L));
         lua_rawgeti(L, 1, index);
         if (!lua_isstring(L, -1)) {
             return luaL_error(
@@ -46,7 +48,7 @@ static int table_insert(lua_State *L) {
         luaL_argcheck(
             L, position >= 1 && position <= place, 2, "position out of bounds");
         for (; place > position; place -= 1) {
-            sandbox_charge(L, 1);
+            sandbox_charge(L, sandbox_price(L));
             lua_rawgeti(L, 1, place - 1);
             lua_rawseti(L, 1, place);
         }
@@ -68,7 +70,7 @@ static int table_remove(lua_State *L) {
     }
     lua_rawgeti(L, 1, position);
     for (; position < count; position += 1) {
-        sandbox_charge(L, 1);
+        sandbox_charge(L, sandbox_price(L));
         lua_rawgeti(L, 1, position + 1);
         lua_rawseti(L, 1, position);
     }
@@ -91,7 +93,7 @@ static int table_move(lua_State *L) {
         luaL_argcheck(L, to <= LUA_MAXINTEGER - count + 1, 4, "destination wrap around");
         bool upwards = to > last || to <= from || target != 1;
         for (lua_Integer done = 0; done < count; done += 1) {
-            sandbox_charge(L, 1);
+            sandbox_charge(L, sandbox_price(L));
             lua_Integer offset = upwards ? done : count - 1 - done;
             lua_rawgeti(L, 1, from + offset);
             lua_rawseti(L, target, to + offset);
@@ -122,7 +124,7 @@ static int table_unpack(lua_State *L) {
     }
     int values = (int)(last - first) + 1;
     luaL_checkstack(L, values, NULL);
-    sandbox_charge(L, (uint64_t)values / SANDBOX_VALUES_PER_STEP);
+    sandbox_charge(L, (uint64_t)values * sandbox_price(L) / SANDBOX_VALUES_PER_STEP);
     for (int index = 0; index < values; index += 1) lua_rawgeti(L, 1, first + index);
     return values;
 }
@@ -147,7 +149,7 @@ static bool is_before(lua_State *L, int source, lua_Integer left, lua_Integer ri
 }
 
 static void copy(lua_State *L, int source, lua_Integer from, int target, lua_Integer to) {
-    sandbox_charge(L, 1);
+    sandbox_charge(L, sandbox_price(L));
     lua_rawgeti(L, source, from);
     lua_rawseti(L, target, to);
 }

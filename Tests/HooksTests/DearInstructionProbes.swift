@@ -54,6 +54,19 @@ extension HostileScriptTests {
             "pairs of entries behind each other",
             "local t = {} for i = 1, 16000 do t[i * 16383] = i end "
                 + "while true do for k in pairs(t) do end end"),
+        Probe(
+            "moves of entries behind each other",
+            "local t, u = {}, {} for i = 1, 3000 do t[i * 4095] = i end "
+                + "while true do table.move(t, 4095, 4095 * 20, 1, u) end"),
+        Probe(
+            "unpack of entries behind each other",
+            "local t = {} for i = 1, 3000 do t[i * 4095] = i end "
+                + "while true do table.unpack(t, 4096, 4300) end"),
+        Probe(
+            "concat of entries behind each other",
+            "local t = {} for i = 1, 3000 do t[i * 4095] = 'x' end "
+                + "for i = 4096, 4300 do t[i] = 'x' end "
+                + "while true do table.concat(t, '', 4095, 4300) end"),
         // Chains.
         Probe("__call in a circle", "local t = {} setmetatable(t, {__call = t}) return t()"),
         Probe(
