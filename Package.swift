@@ -79,7 +79,7 @@ let package = Package(
             swiftSettings: swift),
         .target(
             name: "Provisioning",
-            dependencies: ["Fleet", "JSON", "Policies", "Registry", crypto],
+            dependencies: ["Fleet", "JSON", "MQTT", "Policies", "Registry", crypto],
             swiftSettings: swift),
 
         // Adapters: each touches one foreign thing, none touches another.

@@ -39,6 +39,7 @@ final class BrokerEnvironment: Sendable {
     let settings: BrokerSettings
     let store: any FleetStore
     let reserved: ReservedTopics
+    private let services: [any ReservedTopicService]
     let connectionSettings: ConnectionSettings
     let clock: any WallClock
     let entropy: any Entropy
@@ -61,6 +62,7 @@ final class BrokerEnvironment: Sendable {
         self.settings = settings
         self.store = dependencies.store
         self.reserved = ReservedTopics(services: dependencies.services)
+        self.services = dependencies.services
         self.connectionSettings = ConnectionSettings(settings)
         self.clock = dependencies.clock
         self.entropy = dependencies.entropy
@@ -75,6 +77,11 @@ final class BrokerEnvironment: Sendable {
             store: dependencies.store, meter: self.meter, logger: dependencies.logger)
         self.connectivity = ConnectivityRecorder(
             store: dependencies.connectivity, meter: self.meter, logger: dependencies.logger)
+    }
+
+    /// The service that answers publishes to `topic`.
+    func service(for topic: TopicName) -> (any ReservedTopicService)? {
+        self.services.first { $0.isRequest(topic: topic.text) }
     }
 
     /// Counts one more open connection in, unless there are too many.

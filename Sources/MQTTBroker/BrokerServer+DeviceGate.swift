@@ -62,7 +62,7 @@ extension BrokerServer: DeviceGate {
                 .because(.accessDenied)
         }
         let names = try topics.map { (topic) throws(FleetError) in try Self.name(topic) }
-        let mayHaveEnded = names.allSatisfy(environment.reserved.isOpenToEnded)
+        let mayHaveEnded = names.allSatisfy { environment.reserved.isOpenToEnded(topic: $0.text) }
         let now = environment.clock.now
         let refusal = record.refusal(
             at: now,

@@ -7,16 +7,16 @@ package struct ProvisioningService: ReservedTopicService {
 
     package init(provisioner: Provisioner) { self.provisioner = provisioner }
 
-    package func isRequest(topic: String) -> Bool { ProvisioningTopic(topic) != nil }
+    private let names = ProvisioningTopicNames()
 
-    package func isReply(filter: String) -> Bool { ProvisioningTopic.isReply(filter: filter) }
+    package func isRequest(topic: String) -> Bool { self.names.isRequest(topic: topic) }
 
-    package func isOpenToEnded(topic: String) -> Bool {
-        ProvisioningTopic(topic)?.request == .renewCertificate
-    }
+    package func isReply(filter: String) -> Bool { self.names.isReply(filter: filter) }
+
+    package func isOpenToEnded(topic: String) -> Bool { self.names.isOpenToEnded(topic: topic) }
 
     package func isOpenToEnded(filter: String) -> Bool {
-        ProvisioningTopic.isRenewalReply(filter: filter)
+        self.names.isOpenToEnded(filter: filter)
     }
 
     package func replyTooLarge(to topic: String) -> ReservedReply? {

@@ -1,3 +1,5 @@
+package import Fleet
+
 /// The reserved topics of the dialogue (AWS: device provisioning MQTT API). The format is part of
 /// the topic and rules request and reply alike.
 package struct ProvisioningTopic: Hashable, Sendable {
@@ -107,5 +109,22 @@ package struct ProvisioningTopic: Hashable, Sendable {
 
     private static func isWildcard(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: "+") || byte == UInt8(ascii: "#")
+    }
+}
+
+/// The dialogue's topics, told without the dialogue.
+package struct ProvisioningTopicNames: ReservedTopicNames {
+    package init() {}
+
+    package func isRequest(topic: String) -> Bool { ProvisioningTopic(topic) != nil }
+
+    package func isReply(filter: String) -> Bool { ProvisioningTopic.isReply(filter: filter) }
+
+    package func isOpenToEnded(topic: String) -> Bool {
+        ProvisioningTopic(topic)?.request == .renewCertificate
+    }
+
+    package func isOpenToEnded(filter: String) -> Bool {
+        ProvisioningTopic.isRenewalReply(filter: filter)
     }
 }

@@ -21,7 +21,7 @@ import Testing
         "Policies": ["Fleet", "JSON"],
         "Registry": ["Fleet", "JSON", "Policies", "Crypto"],
         "Provisioning": [
-            "Fleet", "JSON", "Policies", "Registry", "Crypto", "Synchronization",
+            "Fleet", "JSON", "MQTT", "Policies", "Registry", "Crypto", "Synchronization",
         ],
         "CertificateAuthority": Self.platform.union(Self.crypto).union([
             "Fleet", "JSON", "COpenSSL", "COpenSSLShims", "SwiftASN1",

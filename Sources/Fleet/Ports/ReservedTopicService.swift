@@ -51,9 +51,8 @@ package struct Handout: Hashable, Sendable {
     }
 }
 
-/// A dialogue that lives under a `$aws/` prefix. The broker has authorized the publish before it
-/// calls, and delivers the replies to the publisher's own session whether or not it subscribed.
-package protocol ReservedTopicService: Sendable {
+/// The topics that a dialogue under a `$aws/` prefix is held on.
+package protocol ReservedTopicNames: Sendable {
     /// Whether a publish to `topic` is a request to this service.
     func isRequest(topic: String) -> Bool
     /// Whether a client may hold a subscription to `filter` here; replies still go to the
@@ -63,6 +62,11 @@ package protocol ReservedTopicService: Sendable {
     func isOpenToEnded(topic: String) -> Bool
     /// The same for a subscription.
     func isOpenToEnded(filter: String) -> Bool
+}
+
+/// Such a dialogue. The broker has authorized the publish before it calls, and delivers the replies
+/// to the publisher's own session whether or not it subscribed.
+package protocol ReservedTopicService: ReservedTopicNames {
     /// What a publisher hears in place of a reply that its own Maximum Packet Size (MQTT 5,
     /// 3.1.2.11.4) keeps from it; nil for nothing.
     func replyTooLarge(to topic: String) -> ReservedReply?
@@ -74,9 +78,12 @@ package protocol ReservedTopicService: Sendable {
     ) async -> [ReservedReply]
 }
 
-extension ReservedTopicService {
+extension ReservedTopicNames {
     package func isOpenToEnded(topic: String) -> Bool { false }
     package func isOpenToEnded(filter: String) -> Bool { false }
+}
+
+extension ReservedTopicService {
     package func replyTooLarge(to topic: String) -> ReservedReply? { nil }
     package func withdraw(_ handout: Handout, from publisher: Publisher) async {}
 }

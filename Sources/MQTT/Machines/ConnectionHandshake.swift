@@ -47,9 +47,7 @@ extension ConnectionMachine {
                     .invalidClientID,
                     "CONNECT: an empty client identifier needs Clean Session")
             }
-        } else if let fault = ClientIDRule.fault(
-            connect.clientID, bytesMax: self.settings.clientIDBytesMax)
-        {
+        } else if let fault = self.settings.clientIDFault(connect.clientID) {
             throw MQTTError(.invalidClientID, "CONNECT: \(fault)")
         }
     }
@@ -65,7 +63,7 @@ extension ConnectionMachine {
             throw MQTTError(  // [MQTT-3.2.2-13]
                 .retainNotSupported, "CONNECT: Will Retain is set; messages are not retained here")
         }
-        if let fault = self.topicFault(
+        if let fault = self.settings.sizeFault(
             bytes: will.topic.byteCount, levels: will.topic.levelCount)
         {
             throw MQTTError(.invalidTopicName, "CONNECT: the will topic \(fault)")

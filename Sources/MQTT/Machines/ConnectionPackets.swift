@@ -60,7 +60,9 @@ extension ConnectionMachine {
                 .retainNotSupported, "PUBLISH: RETAIN is set; messages are not retained here")
         }
         let resolved = try self.aliases.resolve(publish)
-        try self.checkTopic(resolved.topic)
+        if let fault = self.settings.publishFault(resolved.topic) {
+            throw MQTTError(.invalidTopicName, "PUBLISH: \(fault)")
+        }
         guard resolved.payload.readableBytes <= self.settings.payloadBytesMax else {
             throw MQTTError(
                 .packetTooLarge,
@@ -80,22 +82,6 @@ extension ConnectionMachine {
             return .send(
                 .puback(PublishAck(packetID: packetID, reason: .packetIdentifierInUse)))
         }
-    }
-
-    private func checkTopic(_ topic: TopicName) throws(MQTTError) {
-        if let fault = self.topicFault(bytes: topic.byteCount, levels: topic.levelCount) {
-            throw MQTTError(.invalidTopicName, "PUBLISH: the topic name \(fault)")
-        }
-    }
-
-    func topicFault(bytes: Int, levels: Int) -> String? {
-        if bytes > self.settings.topicBytesMax {
-            return "has \(bytes) bytes; at most \(self.settings.topicBytesMax)"
-        }
-        if levels > self.settings.topicLevelsMax {
-            return "has \(levels) levels; at most \(self.settings.topicLevelsMax)"
-        }
-        return nil
     }
 
     private mutating func receivedSubscribe(
@@ -130,32 +116,10 @@ extension ConnectionMachine {
     private func line(_ subscription: Subscription) -> SubscribeRequest.Line {
         var options = subscription.options
         options.qos = min(options.qos, self.settings.maximumQoS)
-        var shared: SharedSubscription?
-        var refusal: (ReasonCode, String)?
-        do throws(MQTTError) {
-            let named: TopicFilter
-            switch subscription.filter {
-            case .filter(let filter): named = filter
-            case .malformed(_, let error): throw error
-            }
-            shared = try SharedSubscription(named)
-            // The share's name and its two slashes do not count (AWS: shared subscriptions).
-            let filter = shared?.filter ?? named
-            if shared != nil, !self.settings.sharedSubscriptionsAvailable {
-                refusal = (
-                    .sharedSubscriptionsNotSupported, "shared subscriptions are not available"
-                )
-            } else if let fault = self.topicFault(
-                bytes: filter.byteCount, levels: filter.levelCount)
-            {
-                refusal = (.topicFilterInvalid, "the topic filter \(fault)")
-            }
-        } catch {
-            refusal = (.topicFilterInvalid, error.message)
-        }
+        let judged = self.settings.judge(subscription.filter)
         return SubscribeRequest.Line(
-            filter: subscription.filter, options: options, refusal: refusal?.0,
-            refusalReason: refusal?.1, shared: shared)
+            filter: subscription.filter, options: options, refusal: judged.refusal?.reason,
+            refusalReason: judged.refusal?.message, shared: judged.shared)
     }
 
     private func receivedUnsubscribe(_ unsubscribe: Unsubscribe) -> ConnectionAction {

@@ -50,7 +50,7 @@ extension ConnectionHandler {
 
     /// What waited may have waited past a change of policy. Replies are no deliveries.
     private func mayStillReceive(_ publish: Publish) -> Bool {
-        if publish.topic.isReserved, !self.environment.reserved.isAnnouncement(publish.topic) {
+        if publish.topic.isReserved, !self.environment.reserved.isAnnouncement(publish.topic.text) {
             return true
         }
         return self.authority?.receive(publish.topic, at: self.environment.clock.now).isAllowed

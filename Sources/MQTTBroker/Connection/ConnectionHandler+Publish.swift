@@ -65,13 +65,13 @@ extension ConnectionHandler {
     // MARK: Reserved topics
 
     private func receivedReserved(_ publish: Publish) {
-        guard let service = self.environment.reserved.service(for: publish.topic) else {
+        guard let service = self.environment.service(for: publish.topic) else {
             self.logRefusal(
                 "publish to a reserved topic refused",
                 [
                     "topic": "\(publish.topic.text.clipped)",
-                    "explanation": "no service answers there",
-                ], kept: self.refusal(publish.topic, "no service answers there"))
+                    "explanation": "\(ReservedTopics.nobodyAnswers)",
+                ], kept: self.refusal(publish.topic, ReservedTopics.nobodyAnswers))
             return self.refuse(
                 publish, .topicNameInvalid,
                 cause: "no service answers at \(publish.topic.text.clipped)")

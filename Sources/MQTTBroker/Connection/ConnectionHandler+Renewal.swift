@@ -16,10 +16,10 @@ extension ConnectionHandler {
     }
 
     func isOpenToRenewal(_ topic: TopicName) -> Bool {
-        !self.isRenewalOnly || self.environment.reserved.isOpenToEnded(topic)
+        !self.isRenewalOnly || self.environment.reserved.isOpenToEnded(topic: topic.text)
     }
 
     func isOpenToRenewal(_ filter: TopicFilter) -> Bool {
-        !self.isRenewalOnly || self.environment.reserved.isOpenToEnded(filter)
+        !self.isRenewalOnly || self.environment.reserved.isOpenToEnded(filter: filter.text)
     }
 }

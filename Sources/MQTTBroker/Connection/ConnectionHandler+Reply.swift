@@ -10,7 +10,7 @@ extension ConnectionHandler {
         guard let topic = self.topic(of: reply) else { return }
         if self.takes(reply, on: topic) { return self.pass(reply, on: topic) }
         self.noteUnsent(topic, "the client's Maximum Packet Size is below the reply's")
-        guard let service = self.environment.reserved.service(for: request) else { return }
+        guard let service = self.environment.service(for: request) else { return }
         if let handout = reply.handsOut, let publisher = self.publisher {
             // Not one of the connection's own requests: it is done whether or not that lives on.
             Task { await service.withdraw(handout, from: publisher) }

@@ -16,8 +16,7 @@ extension ConnectionHandler {
             self.logSubscribeRefusal(line.filter.text, line.refusalReason ?? "\(refusal)")
             return refusal
         }
-        if filter.isReserved, !self.environment.reserved.mayHold(filter) {
-            let hint = self.environment.reserved.hint(forRefused: filter)
+        if let hint = self.environment.reserved.subscribeFault(filter.text) {
             self.logSubscribeRefusal(
                 filter.text, hint,
                 kept: self.refusal(

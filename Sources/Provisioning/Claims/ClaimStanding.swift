@@ -47,7 +47,8 @@ struct ClaimStanding {
     /// The standing of a dry run, which comes by the newest certificate that the claim has.
     /// - Parameters:
     ///   - certificates: the claim's.
-    ///   - view: holds `.claimTerms(terms.name)`, and of `certificates` the records and the claims.
+    ///   - view: holds `.claimTerms(terms.name)`, and of `certificates` the records, the claims and
+    ///     how many of theirs are pending.
     init(
         trying terms: ClaimTerms, by certificates: [CertificateID], from address: String?,
         in view: RegistryView
@@ -61,9 +62,12 @@ struct ClaimStanding {
         self.terms = terms
         self.certificate = newest
         self.termsSeen = view.asSeen(.claimTerms(terms.name))
-        self.pending = nil
+        self.pending = newest.map { view.count(.pendingOfClaim($0.id)) }
         self.isAnywhere = address == nil
     }
+
+    /// The networks that nobody has been held against; empty where there are none.
+    var networksNotAsked: [String] { self.isAnywhere ? self.terms?.networks ?? [] : [] }
 
     var station: String? { self.terms.map(\.station) ?? self.claim?.station }
     var lot: String? { self.terms.map(\.lot) ?? self.claim?.lot }

@@ -16,7 +16,10 @@ extension DryRun {
         }
         let certificates = first.certificates(ofClaim: name)
         let view = try await self.load(
-            keys.union(certificates.flatMap { [RecordKey.certificate($0), .claim($0)] }))
+            keys.union(
+                certificates.flatMap {
+                    [RecordKey.certificate($0), .claim($0), .pendingOfClaim($0)]
+                }))
         guard let terms = view.claimTerms(name) else {
             throw FleetError(.conflict, "claim '\(name)' was taken away meanwhile")
         }
@@ -29,8 +32,11 @@ extension DryRun {
 
     /// Whether the claim may be used at all, and for the template.
     func check(_ standing: ClaimStanding?, _ template: Template) throws(FleetError) {
+        guard let standing else { return }
+        // The certificate comes first, and a device that brings its own needs no claim.
+        try standing.checkCreation(at: self.clock.now)
         // A body that came along is no template yet that a claim could be bound to.
-        guard let standing, let template = template.source.template else { return }
+        guard let template = template.source.template else { return }
         try standing.checkRegistration(by: template, at: self.clock.now)
     }
 
@@ -38,20 +44,33 @@ extension DryRun {
     func doubts(
         _ standing: ClaimStanding?, _ template: Template
     ) async throws(FleetError) -> [String] {
-        guard let standing, let claim = standing.terms?.name else { return [] }
+        guard let standing, let terms = standing.terms else { return [] }
+        let claim = terms.name
+        var doubts: [String] = []
+        if !standing.networksNotAsked.isEmpty {
+            doubts.append(
+                "where a device asks from (--source-address): claim '\(claim)' may be used from "
+                    + standing.networksNotAsked.joined(separator: ", ") + " alone")
+        }
+        if let pace = terms.perMinute {
+            doubts.append(
+                "how many certificates claim '\(claim)' was given within this minute (at most "
+                    + "\(pace)): the service counts that where a device asks for one")
+        }
         guard standing.publisher.principal != Self.standInCertificate else {
-            return [
+            return doubts + [
                 "how a device would connect: claim '\(claim)' has no certificate that is active"
             ]
         }
-        guard let template = template.source.template else { return [] }
+        guard let template = template.source.template else { return doubts }
         let target = PolicyTarget.certificate(standing.publisher.principal)
         let names = try await self.load([.policiesOfTarget(target)]).policiesOfTarget(target)
         let found = try await self.load(Set(names.map { .policy($0) }))
         let policies = names.compactMap { found.policy($0) }.map { CompiledPolicy($0) }
-        return try ClaimReach.problems(of: policies, for: template, in: self.realm).map {
-            "how a device would get as far: claim '\(claim)' \($0)"
+        for problem in try ClaimReach.problems(of: policies, for: template, in: self.realm) {
+            doubts.append("how a device would get as far: claim '\(claim)' \(problem)")
         }
+        return doubts
     }
 
     /// There is no record of that name, and perhaps one that is spelt nearly like it.

@@ -19,37 +19,30 @@ extension DryRun {
             } ?? view.policy(planned.name)
         }
         let clientID = request.clientID ?? plan.thing.name.rawValue
-        var connection = PolicyVariables(clientID: clientID, now: now)
+        var variables = PolicyVariables(
+            clientID: clientID, sourceIP: request.sourceAddress, now: now)
         let expected = report.certificate?.expected
         let subject = request.subject ?? expected?.subject
         // Whoever issued a certificate that is brought along is not ours to foresee.
-        connection.certificateFields = CertificateFields.of(
-            subject: subject, issuer: request.isJustInTime ? nil : expected?.issuer)
-        // As the gateway has it: a connection that speaks for no thing has no group's policies.
-        let attached = plan.certificate.map { [$0.exclusivity] } ?? []
-        let speaksForThing =
-            ThingPrincipal.associated(among: attached, clientID: clientID) {
-                (plan.thing.name, $0)
-            } != nil
-        if speaksForThing {
-            connection.thing = PolicyVariables.AssociatedThing(
-                name: plan.thing.name, typeName: plan.thing.typeName,
-                attributes: plan.thing.attributes)
-            for (group, policy) in try await self.groupPolicies(plan, in: view) {
-                report.groupPolicies.append((group, policy.name))
-                if !policies.contains(where: { $0.name == policy.name }) { policies.append(policy) }
-            }
-        }
+        let issuer = request.isJustInTime ? nil : expected?.issuer
+        variables.certificateFields = CertificateFields.of(subject: subject, issuer: issuer)
         var values = plan.parameters.texts
         values["iot:ClientId"] = clientID
         values["iot:Connection.Thing.ThingName"] = plan.thing.name.rawValue
+        let questions = trial.questions.map { $0.about(values, in: self.realm) }
+        let rules = GatewayRules(
+            realm: self.realm, status: plan.certificate?.status ?? .pendingActivation)
+        let connections = DryRunConnections(
+            policies: policies, groupPolicies: try await self.groupPolicies(plan, in: view),
+            thing: plan.thing, exclusivity: plan.certificate?.exclusivity, variables: variables)
+        report.groupPolicies = connections.groupPolicies(as: clientID).map { ($0, $1.name) }
+        policies = connections.policies(as: clientID)
         report.policies = DryRunPolicies(
-            policies, for: connection,
-            questions: trial.questions.map { $0.about(values, in: self.realm) },
-            isWhole: !isBrief)
-        if subject == nil, let unseen = Self.unseenFields(of: policies) {
-            report.unknown.append(unseen)
-        }
+            connections, as: clientID, questions: questions, under: rules, isWhole: !isBrief)
+        report.unknown += UnseenVariables(
+            hasAddress: request.sourceAddress != nil, hasSubject: subject != nil,
+            hasIssuer: issuer != nil
+        ).doubts(of: policies)
     }
 
     /// Each policy once, with the group that it comes by first.
@@ -71,16 +64,5 @@ extension DryRun {
             policies.append((group, policy))
         }
         return policies
-    }
-
-    /// A certificate that is not there yet has no fields that a policy could read.
-    private static func unseenFields(of policies: [Policy]) -> String? {
-        let readers = policies.filter {
-            $0.defaultVersion?.document.contains("iot:Certificate.") == true
-        }
-        guard !readers.isEmpty else { return nil }
-        return "what policies make of the certificate's fields (iot:Certificate…), which "
-            + readers.map { "'\($0.name)'" }.joined(separator: ", ")
-            + " read: there is no signing request (--csr) and no subject (--subject)"
     }
 }

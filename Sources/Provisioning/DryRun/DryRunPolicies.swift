@@ -44,6 +44,8 @@ package struct DryRunPolicies: Sendable {
         package let resource: String
         package let decision: String
         package let statement: String?
+        /// Why the gateway refuses it whatever policies say.
+        package let refusal: String?
 
         var json: JSONValue {
             var object: JSONObject = [
@@ -51,9 +53,13 @@ package struct DryRunPolicies: Sendable {
                 "decision": .string(self.decision),
             ]
             object["statement"] = self.statement.map { .string($0) }
+            object["refusal"] = self.refusal.map { .string($0) }
             return .object(object)
         }
     }
+
+    /// The decision where no policy is asked.
+    static let refused = "REFUSED"
 
     /// The answer to one question.
     package struct Answer: Hashable, Sendable {
@@ -89,48 +95,67 @@ package struct DryRunPolicies: Sendable {
     }
 
     /// - Parameters:
-    ///   - policies: all that count for the connection.
-    ///   - context: the connection.
+    ///   - connections: those of the device.
+    ///   - rules: what the gateway refuses before any policy is asked.
     ///   - isWhole: whether more is said than the answers.
     init(
-        _ policies: [Policy], for context: PolicyVariables, questions: [Question], isWhole: Bool
+        _ connections: DryRunConnections, as clientID: String, questions: [Question],
+        under rules: GatewayRules, isWhole: Bool
     ) {
-        let compiled = policies.map { CompiledPolicy($0) }
-        let documents = (isWhole ? policies : []).compactMap { policy in
+        let documents = (isWhole ? connections.policies(as: clientID) : []).compactMap { policy in
             policy.defaultVersion.flatMap {
                 try? PolicyDocument.parse($0.document, dialect: .device)
             }
         }
+        let usual = connections.connection(as: clientID)
         self.effective = PolicyMatrix.columns(of: documents).compactMap { column in
-            Self.line(column, compiled, context)
+            Self.line(column, usual, rules)
         }
         self.answers = questions.map { asked in
             let request = asked.question.request
-            let decision = PolicyEvaluator.decide(
-                policies: compiled, request: request, context: context)
-            return Answer(
-                question: asked.text,
-                about: asked.question.words == asked.text ? nil : asked.question.words,
-                isAllowed: decision.isAllowed, decision: decision.word,
-                statement: decision.statement?.description,
-                explanation: Explanation(
-                    principal: nil, request: request, decision: decision, policies: compiled,
-                    context: context
-                ).description)
+            // Whoever connects under another name is asked about as that one.
+            let connection =
+                rules.client(in: request).map { connections.connection(as: $0) } ?? usual
+            return Self.answer(asked, connection, rules.refusal(of: request))
         }
     }
 
+    private static func answer(
+        _ asked: Question, _ connection: DryRunConnections.Connection, _ refusal: String?
+    ) -> Answer {
+        let request = asked.question.request
+        let about = asked.question.words == asked.text ? nil : asked.question.words
+        if let refusal {
+            return Answer(
+                question: asked.text, about: about, isAllowed: false, decision: Self.refused,
+                statement: nil, explanation: "refused whatever policies say: \(refusal)")
+        }
+        let decision = connection.decide(request)
+        return Answer(
+            question: asked.text, about: about, isAllowed: decision.isAllowed,
+            decision: decision.word, statement: decision.statement?.description,
+            explanation: Explanation(
+                principal: nil, request: request, decision: decision,
+                policies: connection.policies, context: connection.variables
+            ).description)
+    }
+
     private static func line(
-        _ column: PolicyMatrix.Column, _ policies: [CompiledPolicy], _ context: PolicyVariables
+        _ column: PolicyMatrix.Column, _ connection: DryRunConnections.Connection,
+        _ rules: GatewayRules
     ) -> Line? {
-        guard case .pattern(let action, _) = column, let request = column.example(in: context),
-            let resource = column.resolvedText(in: context)
+        guard case .pattern(let action, _) = column,
+            let request = column.example(in: connection.variables),
+            let resource = column.resolvedText(in: connection.variables)
         else { return nil }
-        let decision = PolicyEvaluator.decide(
-            policies: policies, request: request, context: context)
+        // Of a pattern the gateway may refuse some, and not others.
+        let isPattern = resource.contains("*") || resource.contains("?")
+        let refusal = isPattern ? rules.refusal : rules.refusal(of: request)
+        let decision = connection.decide(request)
         return Line(
             action: Self.word(action), resource: Self.name(in: resource),
-            decision: decision.word, statement: decision.statement?.description)
+            decision: refusal == nil ? decision.word : Self.refused,
+            statement: refusal == nil ? decision.statement?.description : nil, refusal: refusal)
     }
 
     private static func word(_ action: PolicyAction) -> String {

@@ -1,5 +1,6 @@
 package import Fleet
 package import JSON
+import Policies
 
 /// What a dry run is asked for, as the control plane and the command line say it in JSON.
 package struct DryRunRequest: Sendable {
@@ -49,7 +50,7 @@ package struct DryRunRequest: Sendable {
     package let clientID: String?
     /// Whose terms are applied; nil for nobody's.
     package let claim: ClaimName?
-    /// Where the claim would be used from; nil for wherever it may.
+    /// Where the claim would be used from, and the device connect from; nil for wherever it may.
     package let sourceAddress: String?
     /// `publish devices/x`, each answered by the policies that the device would have.
     package let questions: [String]
@@ -86,6 +87,9 @@ package struct DryRunRequest: Sendable {
         self.clientID = try Self.text(object, "clientId")
         self.claim = try Self.text(object, "claimName").map(ClaimName.init)
         self.sourceAddress = try Self.text(object, "sourceAddress")
+        if let address = self.sourceAddress, IPNetwork(address: address) == nil {
+            throw Self.wrong("/sourceAddress", "is an IP address, not '\(address.clipped)'")
+        }
         let against = try Self.text(object, "against") ?? Registry.database.rawValue
         guard let registry = Registry(rawValue: against) else {
             throw Self.wrong(

@@ -14,6 +14,7 @@ package struct TemplateTestFile: Sendable {
         /// The subject of the certificate that a device brings, for just-in-time provisioning.
         package let subject: String?
         package let clientID: String?
+        package let sourceAddress: String?
         package let registry: RegistrySketch
         package let expectation: Expectation
     }
@@ -47,8 +48,8 @@ package struct TemplateTestFile: Sendable {
 
     private static let members = ["template", "registry", "cases"]
     private static let caseMembers = [
-        "name", "parameters", "hook", "hookFile", "csr", "subject", "clientId", "registry", "plan",
-        "wholePlan", "difference", "certificate", "may", "mayNot", "refused",
+        "name", "parameters", "hook", "hookFile", "csr", "subject", "clientId", "sourceAddress",
+        "registry", "plan", "wholePlan", "difference", "certificate", "may", "mayNot", "refused",
     ]
     /// Cases in one file.
     private static let casesMax = 10_000
@@ -119,6 +120,7 @@ package struct TemplateTestFile: Sendable {
             hook: item["hook"], hookFile: item["hookFile"]?.stringValue,
             csr: item["csr"]?.stringValue, subject: item["subject"]?.stringValue,
             clientID: item["clientId"]?.stringValue,
+            sourceAddress: item["sourceAddress"]?.stringValue,
             registry: try RegistrySketch(json: item["registry"] ?? shared),
             expectation: expectation)
     }
@@ -177,6 +179,7 @@ extension TemplateTestFile.Case {
         request["csr"] = self.csr.map { .string($0) }
         request["subject"] = self.subject.map { .string($0) }
         request["clientId"] = self.clientID.map { .string($0) }
+        request["sourceAddress"] = self.sourceAddress.map { .string($0) }
         return try DryRunRequest(json: .object(request))
     }
 }

@@ -215,7 +215,8 @@ struct DryRunText {
                 [
                     row["decision"]?.stringValue == "ALLOWED" ? "may" : "may not",
                     self.text(row["action"]), self.text(row["resource"]),
-                    row["statement"].map { "by \(self.text($0))" } ?? "",
+                    row["statement"].map { "by \(self.text($0))" }
+                        ?? row["refusal"].map { self.text($0) } ?? "",
                 ]
             })
     }

@@ -26,7 +26,9 @@ struct DryRunTemplate: AsyncParsableCommand {
             that one has spent is not there for the next.
 
             --can may name parameters, 'devices/sensor-${SerialNumber}/t', and \
-            ${iot:Connection.Thing.ThingName} and ${iot:ClientId}.
+            ${iot:Connection.Thing.ThingName} and ${iot:ClientId}. What the gateway refuses \
+            whatever policies say (a reserved topic, a topic that is none or too long, anything \
+            of a certificate that is not ACTIVE) is a no.
 
             The certificate is the one that a claim for this template alone would be given, or \
             that --claim would; with --csr for that request. What cannot be known is said.
@@ -49,7 +51,8 @@ struct DryRunTemplate: AsyncParsableCommand {
     var parameters: [String] = []
     @Option(help: "A version of the stored template; else its default") var version: Int?
     @Option(help: "A claim whose terms are applied") var claim: String?
-    @Option(help: "The address that --claim would be used from") var sourceAddress: String?
+    @Option(help: "The address that --claim would be used from, and the device connect from")
+    var sourceAddress: String?
     @Option(help: "A stored hook's name, a .lua file, or none; else the template's own")
     var hook: String?
     @Option(help: #"What the hook says: {"allowProvisioning": true, "parameterOverrides": {}}"#)
@@ -90,9 +93,6 @@ struct DryRunTemplate: AsyncParsableCommand {
         guard self.csr == nil || self.serials == nil else {
             throw ValidationError(
                 "--csr is one device's key, and --serials are many: a key is for one thing")
-        }
-        guard self.sourceAddress == nil || self.claim != nil else {
-            throw ValidationError("--source-address is where --claim would be used from")
         }
         guard self.hook == nil || self.hookAnswer == nil else {
             throw ValidationError("--hook and --hook-answer exclude each other")

@@ -1,0 +1,80 @@
+import Fleet
+import MQTT
+import Policies
+
+/// What the gateway refuses a device whatever its policies say, by the very rules that the gateway
+/// goes by: no name that is none, none that is too long or too deep, no reserved topic where no
+/// service answers, and nothing at all for a certificate that is not ACTIVE.
+struct GatewayRules: Sendable {
+    /// No setting changes what these say of names.
+    private static let settings = ConnectionSettings()
+    private static let reserved = ReservedTopics(services: [ProvisioningTopicNames()])
+
+    let realm: Realm
+    /// As the registration leaves it.
+    let status: Certificate.Status
+
+    /// Why nobody of this certificate may do anything; nil where it depends.
+    var refusal: String? {
+        self.status == .active
+            ? nil
+            : "the certificate's status will be \(self.status.rawValue), and the gateway refuses "
+                + "its every connection"
+    }
+
+    /// Why the request is refused, or nil where policies decide.
+    func refusal(of request: AuthorizationRequest) -> String? {
+        if let refusal = self.refusal { return refusal }
+        switch request.action {
+        case .connect: return self.name(in: request, self.realm.client("")).flatMap(Self.connect)
+        case .publish: return self.name(in: request, self.realm.topic("")).flatMap(Self.publish)
+        case .retainPublish:
+            return "no message is retained here: over MQTT 5 the publish is refused, over MQTT "
+                + "3.1.1 it is a publish like any other"
+        case .subscribe:
+            return self.name(in: request, self.realm.topicFilter("")).flatMap(Self.subscribe)
+        case .receive: return self.name(in: request, self.realm.topic("")).flatMap(Self.receive)
+        case nil, .deleteConnection, .getConnection, .listSubscriptions, .sendDirectMessage,
+            .getRetainedMessage, .listRetainedMessages, .getThingShadow, .updateThingShadow,
+            .deleteThingShadow, .listNamedShadowsForThing, .assumeRoleWithCertificate,
+            .describeJobExecution, .getPendingJobExecutions, .updateJobExecution,
+            .startNextPendingJobExecution:
+            return nil
+        }
+    }
+
+    /// The client that a question is about; nil where it is about none.
+    func client(in request: AuthorizationRequest) -> String? {
+        request.action == .connect ? self.name(in: request, self.realm.client("")) : nil
+    }
+
+    /// What a device would send; nil for a resource that no device can name.
+    private func name(in request: AuthorizationRequest, _ prefix: ARN) -> String? {
+        let resource = request.resource.rawValue.utf8
+        guard resource.starts(with: prefix.rawValue.utf8) else { return nil }
+        return String(Substring(resource.dropFirst(prefix.rawValue.utf8.count)))
+    }
+
+    private static func connect(_ clientID: String) -> String? {
+        Self.settings.clientIDFault(clientID)
+    }
+
+    private static func publish(_ text: String) -> String? {
+        Self.topicFault(text) ?? Self.reserved.publishFault(text)
+    }
+
+    private static func receive(_ text: String) -> String? {
+        Self.topicFault(text) ?? Self.reserved.receiveFault(text)
+    }
+
+    private static func topicFault(_ text: String) -> String? {
+        do throws(MQTTError) { return Self.settings.publishFault(try TopicName(text)) } catch {
+            return error.message
+        }
+    }
+
+    private static func subscribe(_ text: String) -> String? {
+        Self.settings.judge(NamedFilter(text)).refusal?.message
+            ?? Self.reserved.subscribeFault(text)
+    }
+}
