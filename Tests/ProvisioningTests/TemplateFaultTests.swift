@@ -126,8 +126,6 @@ import Testing
 
     /// What only a value could make right or wrong is not the author's fault.
     @Test(arguments: [
-        #""Resource": {"Ref": "X"}"#,
-        #""Resource": {"Fn::Split": [",", {"Ref": "X"}]}"#,
         #""Resource": {"Fn::Select": [{"Ref": "X"}, ["no ARN", "nor this"]]}"#,
         #""Resource": {"Fn::FindInMap": ["M", {"Ref": "X"}, "b"]}"#,
         #""Resource": "*", "Condition": {"IpAddress": {"aws:SourceIp": {"Ref": "X"}}}"#,
@@ -142,17 +140,63 @@ import Testing
         #expect(found.allSatisfy { $0.rule.severity != .error }, "\(found)")
     }
 
-    /// Nor is it warned of: only of the rest of the document.
-    @Test func aResourceThatOnlyAValueMakesIsNotJudged() throws {
-        let statement =
-            #"{"Effect": "Allow", "Action": ["iot:Connect", "iot:*"], "Resource": {"Ref": "X"}}"#
-        let found = try TemplateLint.report(
-            of: template(policies: [Self.policy(statement)], sections: parametersXY)
-        ).findings.filter { $0.pointer.description.hasPrefix(Self.document) }
+    /// Nor does an author's list become a device's by being cut, or chosen by a value.
+    @Test(arguments: [
+        #"{"Fn::Split": [",", {"Fn::FindInMap": ["M", {"Ref": "X"}, "t"]}]}"#,
+        #"{"Fn::FindInMap": ["M", {"Ref": "X"}, "t"]}"#,
+        #"{"Fn::Sub": "arn:aws:iot:${AWS::Region}:${AWS::AccountId}:topic/${X}"}"#,
+        #"{"Fn::Sub": ["${T}/${X}", {"T": {"Fn::FindInMap": ["M", {"Ref": "Y"}, "t"]}}]}"#,
+        #"{"Fn::Select": ["0", {"Fn::Split": [",", {"Fn::Sub": "arn:aws:iot:l:1:topic/${X}"}]}]}"#,
+    ])
+    func anAuthorsBeginningIsNoDevices(_ resource: String) {
+        #expect(Self.rules(Self.choosing(resource)) == [])
+    }
+
+    /// A device would give itself what rights it likes.
+    @Test(arguments: [
+        #"{"Ref": "X"}"#, #"{"Ref": "Z"}"#, #"["arn:aws:iot:l:1:topic/a", {"Fn::Sub": "${X}"}]"#,
+        #"{"Fn::Split": [",", {"Ref": "X"}]}"#,
+        #"{"Fn::Split": [",", {"Fn::Sub": "arn:aws:iot:l:1:topic/${X}"}]}"#,
+        #"{"Fn::Select": ["1", {"Fn::Split": [",", {"Fn::Sub": "arn:aws:iot:l:1:topic/${X}"}]}]}"#,
+        #"{"Fn::Select": [{"Ref": "Y"}, ["arn:aws:iot:l:1:topic/a", {"Ref": "X"}]]}"#,
+        #"{"Fn::Sub": ["${E}${X}", {"E": {"Fn::FindInMap": ["M", {"Ref": "Y"}, "e"]}}]}"#,
+        #"{"Fn::Sub": "arn:aws:iot:l:1:${W}/x"}"#,
+    ])
+    func aDeviceChoosesNoWholeResource(_ resource: String) {
+        let found = TemplateChecker.check(Self.choosing(resource)).findings
+        #expect(found.map(\.rule) == [.grammar], "\(found)")
         #expect(
-            found.map { "\($0.rule.id) \($0.pointer)" } == [
-                "policy-wildcard-action \(Self.document)/Statement/0/Action/1"
-            ], "\(found)")
+            found.first?.pointer.description.hasPrefix(
+                "\(Self.document)/Statement/0/Resource") == true)
+        #expect(found.first?.message.contains("a device would choose the resource") == true)
+        #expect(
+            Self.rules(Self.choosing(resource, element: "NotResource"))
+                .allSatisfy { $0.hasPrefix("grammar ") })
+    }
+
+    @Test func aDocumentThatIsTextIsLookedAtToo() {
+        let text =
+            #"{\"Version\": \"2012-10-17\", \"Statement\": {\"Effect\": \"Allow\", "#
+            + #"\"Action\": \"iot:Publish\", \"Resource\": \"${X}\"}}"#
+        let body = template(
+            policies: [#"{"PolicyDocument": {"Fn::Sub": "\#(text)"}}"#], sections: parametersXY)
+        #expect(Self.rules(body) == ["grammar \(Self.document)/Fn::Sub"])
+    }
+
+    private static func choosing(_ resource: String, element: String = "Resource") -> String {
+        let parameters = #"""
+            , "Parameters": {"X": {"Type": "String"}, "Y": {"Type": "String"},
+             "Z": {"Type": "String", "Default": "arn:aws:iot:l:1:topic/z"},
+             "W": {"Type": "String", "Default": "topic"}},
+             "Mappings": {"M": {
+             "a": {"t": "arn:aws:iot:l:1:topic/m", "e": "arn:aws:iot:l:1:topic/"},
+             "b": {"t": "arn:aws:iot:l:1:topic/n", "e": ""}}}
+            """#
+        return template(
+            policies: [
+                Self.policy(
+                    #"{"Effect": "Allow", "Action": "iot:Publish", "\#(element)": \#(resource)}"#)
+            ], sections: parameters)
     }
 
     @Test func theKeyOfAConditionIsJudgedWhateverItsOperandIs() throws {

@@ -41,7 +41,7 @@ extension TemplateLint {
         self.lintReach(of: value, standIn, at: place)
     }
 
-    /// What a parameter may be in a condition, or as a whole resource: no word.
+    /// What a parameter may be in a condition, or an entry that it chooses as a resource: no word.
     private var readable: [String] {
         let realm = self.context.realm
         return [

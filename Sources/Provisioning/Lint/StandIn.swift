@@ -141,8 +141,7 @@ struct StandIn {
         switch expression.form {
         case .literal(let text): return RenderedText(text, isForeign: false)
         case .reference(let name):
-            return RenderedText(
-                self.values[name] ?? Self.unknown, isForeign: self.free.contains(name))
+            return RenderedText(self.standing(for: name), isForeign: self.free.contains(name))
         case .join(let separator, let list):
             var joined = RenderedText.empty
             for (index, item) in self.texts(list).enumerated() {
@@ -165,8 +164,11 @@ struct StandIn {
         }
     }
 
+    /// What stands for a parameter.
+    func standing(for name: String) -> String { self.values[name] ?? Self.unknown }
+
     /// nil where there is none, or in a map that a value names.
-    private func entry(
+    func entry(
         _ map: TemplateExpression, _ top: TemplateExpression, _ second: TemplateExpression
     ) -> String? {
         let rows = map.literal.flatMap { self.mappings[$0] }

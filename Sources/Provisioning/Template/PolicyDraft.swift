@@ -35,12 +35,18 @@ struct PolicyDraft {
         }
         // Several strings of a document that is text have one place in the template.
         let choosing = Set(self.tree.texts.lazy.filter(standIn.choosesVariable).map(\.pointer))
-        return faults.map { TemplateFinding($0, ofDocumentAt: self.place, in: root) }
-            + choosing.map {
-                TemplateFinding(
-                    "a parameter stands inside a policy variable", at: $0,
-                    expected: "the variable's name written out")
-            }
+        let said = Set(faults.map(\.place))
+        let chosen = ResourceBeginning.findings(in: self, standIn).filter { found in
+            !said.contains(found.place) && !choosing.contains(found.finding.pointer)
+        }
+        var findings = faults.map { TemplateFinding($0, ofDocumentAt: self.place, in: root) }
+        findings += choosing.map {
+            TemplateFinding(
+                "a parameter stands inside a policy variable", at: $0,
+                expected: "the variable's name written out")
+        }
+        findings += Set(chosen.map(\.finding))
+        return findings
     }
 
     /// Whether something is said of the place already, or of what holds it.
