@@ -55,6 +55,18 @@ extension DryRun {
         return view.assuming(missing.records)
     }
 
+    /// Whether the key may have a certificate: that is asked for, and refused, before anything is
+    /// registered.
+    func checkKey(_ key: PublicKeyFingerprint?) async throws(FleetError) {
+        guard let key else { return }
+        let keys = KeyReuse.keys(of: key)
+        let others = try await self.load(keys).certificatesWithKey(key)
+        let view = try await self.load(keys.union(KeyReuse.keys(ofOthers: others)))
+        do throws(FleetError) { _ = try KeyReuse.check(key, as: .invalidCSR, in: view) } catch {
+            throw error.because(.keyNotFree)
+        }
+    }
+
     /// Registration's own judgement, of which nothing is kept.
     ///
     /// A claim that nobody names may be at the station where the serial was seen last or at any
@@ -85,6 +97,11 @@ extension DryRun {
             report.unknown.append(doubt)
         } else if serial.finding != .first {
             report.verdicts.append(serial)
+        }
+        if self.surroundings.isBesideService, !report.verdicts.isEmpty {
+            report.unknown.append(
+                "whether the service was started with other settings than this command's for what "
+                    + "was seen before (enrolment.…): ask it (--against LIVE)")
         }
         for verdict in report.verdicts {
             if let stop = verdict.stop { throw stop }

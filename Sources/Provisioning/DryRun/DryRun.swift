@@ -26,6 +26,7 @@ package final class DryRun: Sendable {
     let enrolment: EnrolmentSettings
     /// nil where nobody can list them.
     let names: Names?
+    let surroundings: Surroundings
     let templates = TemplateCache()
     /// Two hooks at a time: workers are there for devices, and whoever tries things can wait.
     let hookGate = FairGate(places: 2)
@@ -40,7 +41,8 @@ package final class DryRun: Sendable {
         load: @escaping Load, askHook: AskHook?, foresee: Foresee?, clock: any WallClock,
         realm: Realm, requiresHookApproval: Bool = false,
         templateLimits: TemplateLimits = .standard, registry: DryRunRequest.Registry = .database,
-        enrolment: EnrolmentSettings = EnrolmentSettings(), names: Names? = nil
+        enrolment: EnrolmentSettings = EnrolmentSettings(), names: Names? = nil,
+        surroundings: Surroundings = Surroundings()
     ) {
         self.load = load
         self.askHook = askHook
@@ -52,6 +54,20 @@ package final class DryRun: Sendable {
         self.registry = registry
         self.enrolment = enrolment
         self.names = names
+        self.surroundings = surroundings
+    }
+
+    /// What a dry run has to know of where it is carried out.
+    package struct Surroundings: Sendable {
+        /// Whether a script is a webhook: a service of somebody's own, which takes each question in
+        /// earnest, and so is asked only where its name was given.
+        package var isWebhook: @Sendable (HookScript) -> Bool = { _ in false }
+        /// Only the running service has what webhooks are asked with.
+        package var asksWebhooks = false
+        /// The database may be that of a service with other settings.
+        package var isBesideService = false
+
+        package init() {}
     }
 
     /// The certificate that a device would hold; it does not exist.
@@ -117,6 +133,12 @@ package final class DryRun: Sendable {
             certificate = .success(foreseen)
         } catch { certificate = .failure(error) }
         doubts += try await self.doubts(standing, template)
+        doubts += try await self.hookDoubts(request, template)
+        if request.isJustInTime, template.document.certificateDemands != nil {
+            doubts.append(
+                "what the template asks of the certificate (Slipway.Certificate): it is there "
+                    + "already, and of it only the subject is known")
+        }
         return Trial(
             template: template, standing: standing, questions: questions,
             certificate: certificate, doubts: doubts)
@@ -146,11 +168,15 @@ package final class DryRun: Sendable {
         let template = trial.template
         let standing = trial.standing
         try ParameterRules.check(request.parameters)
+        if !request.isJustInTime { try GatewayRules.checkSize(of: request.parameters) }
         try RegistrationRendering.check(request.parameters, for: template.document)
         try self.check(standing, template)
         switch trial.certificate {
         case .success(let certificate): report.certificate = certificate
         case .failure(let error): throw error
+        }
+        if request.registry == .database, !request.isJustInTime {
+            try await self.checkKey(report.certificate?.publicKey)
         }
         let overrides = try await self.overrides(request, template, standing, into: &report)
         // What there is of values is worth saying also where it is not enough.

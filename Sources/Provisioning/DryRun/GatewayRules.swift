@@ -1,4 +1,5 @@
 import Fleet
+import JSON
 import MQTT
 import Policies
 
@@ -41,6 +42,21 @@ struct GatewayRules: Sendable {
             .startNextPendingJobExecution:
             return nil
         }
+    }
+
+    /// A registration's payload holds its parameters, and something more.
+    /// - Throws: `FleetError.invalidParameters` for what no message can hold. A device hears nothing
+    ///   at all: its connection ends.
+    static func checkSize(of parameters: [String: String]) throws(FleetError) {
+        let json = JSONObject(parameters.map { ($0.key, JSONValue.string($0.value)) })
+        let bytes = JSONPrinter.print(.object(json)).utf8.count
+        guard bytes > Self.settings.payloadBytesMax else { return }
+        throw FleetError(
+            .invalidParameters,
+            "parameters: \(bytes) bytes; an MQTT message has at most "
+                + "\(Self.settings.payloadBytesMax), and the gateway ends a connection that "
+                + "sends more"
+        ).because(.parametersTooLarge, parameter: "parameters")
     }
 
     /// The client that a question is about; nil where it is about none.

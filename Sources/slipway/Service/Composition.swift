@@ -342,6 +342,9 @@ struct Composition: Sendable {
         }
         let store = self.store
         let foresight = CertificateForesight(self.settings, issuer: self.issuer)
+        var surroundings = DryRun.Surroundings()
+        surroundings.isWebhook = { Webhook.describes($0) }
+        surroundings.asksWebhooks = true
         services.trial = DryRun(
             load: { keys async throws(FleetError) in try await store.load(keys) },
             askHook: { await webhooks.run($0, request: $1) },
@@ -349,7 +352,8 @@ struct Composition: Sendable {
             clock: self.clock,
             realm: self.realm, requiresHookApproval: self.settings.flag("rights.fourEyes"),
             templateLimits: self.settings.templateLimits,
-            enrolment: EnrolmentParts.settings(self.settings), names: DryRun.names(in: store))
+            enrolment: EnrolmentParts.settings(self.settings), names: DryRun.names(in: store),
+            surroundings: surroundings)
         services.serialParameter = self.settings.text("enrolment.serialParameter")
         services.reloadAuthorities = { actor async throws(FleetError) in
             try await live.reload(by: actor)

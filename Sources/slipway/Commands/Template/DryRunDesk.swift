@@ -35,6 +35,10 @@ enum DryRunDesk: Sendable {
         case .empty: return try Self.sketch(registry ?? RegistrySketch(), settings, installation)
         case nil:
             if let registry { return try Self.sketch(registry, settings, installation) }
+            // Whoever names a service means that one, and no database of this machine.
+            if options.endpointURL != nil {
+                return .service(try await ControlAccess.openRunning(options))
+            }
             if let client = await ControlClient.connect(socket: installation.controlSocket) {
                 return .service(.service(client))
             }
@@ -55,7 +59,8 @@ enum DryRunDesk: Sendable {
                 foresee: { enquiry throws(FleetError) in try foresight.certificate(enquiry) },
                 clock: SystemClock(), realm: (try? installation.realm) ?? .standard,
                 templateLimits: settings.templateLimits, registry: .empty,
-                enrolment: EnrolmentParts.settings(settings)), hooks)
+                enrolment: EnrolmentParts.settings(settings),
+                surroundings: Self.surroundings(isBesideService: false)), hooks)
     }
 
     private static func database(
@@ -79,8 +84,16 @@ enum DryRunDesk: Sendable {
                 clock: SystemClock(), realm: try installation.realm,
                 requiresHookApproval: settings.flag("rights.fourEyes"),
                 templateLimits: settings.templateLimits,
-                enrolment: EnrolmentParts.settings(settings), names: DryRun.names(in: store)),
+                enrolment: EnrolmentParts.settings(settings), names: DryRun.names(in: store),
+                surroundings: Self.surroundings(isBesideService: true)),
             hooks)
+    }
+
+    private static func surroundings(isBesideService: Bool) -> DryRun.Surroundings {
+        var surroundings = DryRun.Surroundings()
+        surroundings.isWebhook = { Webhook.describes($0) }
+        surroundings.isBesideService = isBesideService
+        return surroundings
     }
 
     func run(_ request: JSONObject) async throws(FleetError) -> JSONValue {
