@@ -226,6 +226,50 @@ import Testing
         #expect(changed.output.contains("reportEverySeconds"))
     }
 
+    /// A golden file and its test name the same cases, whatever comes of them.
+    @Test func aGoldenFileHasEachCaseAndNoOther() async throws {
+        let workshop = try Workshop()
+        func test(_ cases: String...) throws -> String {
+            try workshop.write(
+                "Templates/demo-sensor.test.json",
+                #"{"cases": [\#(cases.joined(separator: ","))]}"#)
+        }
+        let one = #"{"name": "one", "parameters": {"SerialNumber": "S1"}}"#
+        let refused = #"{"name": "refused", "parameters": {"SerialNumber": "a b"}}"#
+        let expecting =
+            #"{"name": "b", "parameters": {"SerialNumber": "a b"}, "refused": "InvalidParameters"}"#
+        let both = try test(one, refused)
+        #expect(try await Program.run("template", "test", both, "--golden").status == 0)
+        #expect(try await Program.run("template", "test", both).status == 0)
+        let unknown = try await Program.run("template", "test", try test(one, refused, expecting))
+        #expect(unknown.status == 1)
+        #expect(unknown.output.contains("the golden file does not know this case"))
+        let fewer = try await Program.run("template", "test", try test(one))
+        #expect(fewer.status == 1)
+        #expect(fewer.output.contains("the golden file has this case, and the test has not"))
+        // What the test itself says is wrong is nothing to hold it to.
+        let wrong = #"{"name": "w", "parameters": {"SerialNumber": "S1"}, "refused": 5002}"#
+        let failing = try await Program.run("template", "test", try test(wrong), "--golden")
+        #expect(failing.status == 1)
+        #expect(failing.output.contains("expected a refusal"))
+        let golden = try String(
+            contentsOfFile: "\(workshop.path)/Templates/demo-sensor.golden.json", encoding: .utf8)
+        #expect(golden.contains("\"refused\"") && !golden.contains("\"w\""))
+    }
+
+    @Test func aRefusedDeviceIsAskedNothing() async throws {
+        let workshop = try Workshop()
+        for question in ["may", "mayNot"] {
+            let test = try workshop.write(
+                "Templates/demo-sensor.test.json",
+                #"{"cases": [{"parameters": {"SerialNumber": "a b"}, "refused": 5002, "#
+                    + #""\#(question)": ["publish x"]}]}"#)
+            let result = try await Program.run("template", "test", test)
+            #expect(result.status == 1, "\(result.output)")
+            #expect(result.output.contains("a device that is refused has no policies"))
+        }
+    }
+
     @Test func aDryRunSaysNoAndWhy() async throws {
         let workshop = try Workshop()
         let registry = try workshop.write(

@@ -18,7 +18,8 @@ struct TestTemplates: AsyncParsableCommand {
             what is in the registry before, and what must come of it \
             (Documentation/template-authoring.md). It needs no service. --golden writes what \
             every case comes to into NAME.golden.json, for somebody to read; from then on a case \
-            must come to that.
+            must come to that. Where a case fails by what the test itself expects, nothing of its \
+            file is written.
 
             A file that cannot be run is told beside the others. Exit code: 0 all passed, 1 some \
             failed or cannot be run, 2 all passed and a template \
@@ -72,8 +73,10 @@ struct TestTemplates: AsyncParsableCommand {
         }
     }
 
-    private func writeGolden(_ runs: [TemplateTestRun]) throws(FleetError) {
-        for run in runs {
+    /// What a file's cases come to is not written where one of them fails by its own words.
+    private func writeGolden(_ runs: [TemplateTestRun]) throws {
+        let failing = runs.filter { !$0.outcomes.allSatisfy(\.failures.isEmpty) }
+        for run in runs where run.outcomes.allSatisfy(\.failures.isEmpty) {
             let path =
                 String(run.file.dropLast(TemplateTestFiles.suffix.count)) + ".golden.json"
             let text = JSONPrinter.print(.object(run.results), style: .pretty) + "\n"
@@ -84,5 +87,11 @@ struct TestTemplates: AsyncParsableCommand {
             }
             Terminal.say("\(path): \(run.outcomes.count) results to read")
         }
+        guard !failing.isEmpty else { return }
+        for line in TemplateTestReport(runs: failing, broken: []).lines(.human) {
+            Terminal.say(line)
+        }
+        Terminal.complain("slipway: no results are written of a test with a case that fails")
+        throw ExitCode(1)
     }
 }

@@ -60,26 +60,36 @@ struct TemplateTestRun: Sendable {
                 report = try await Self.report(item, body, hookSource, settings)
             } catch { throw FleetError(error.code, "'\(path)', \(item.name): \(error.message)") }
             run.coverage.add(report)
-            run.results[item.name] = TemplateTestJudge.golden(report)
+            let result = TemplateTestJudge.golden(report)
+            run.results[item.name] = result
+            // What is about to be written is what somebody is going to look at.
+            let expected = ignoringGolden ? result : golden?[item.name]
+            var failures = TemplateTestJudge.failures(
+                of: report, expecting: item.expectation, golden: expected)
+            if golden != nil, expected == nil {
+                failures = [
+                    "the golden file does not know this case: look at it, and write it again"
+                ]
+            }
             let elapsed = ContinuousClock.now - started
             run.outcomes.append(
-                Outcome(
-                    name: item.name,
-                    failures: Self.failures(report, item, golden: golden),
-                    seconds: elapsed / .seconds(1)))
+                Outcome(name: item.name, failures: failures, seconds: elapsed / .seconds(1)))
         }
+        run.outcomes += Self.left(in: golden, of: test)
         return run
     }
 
-    private static func failures(
-        _ report: DryRunReport, _ item: TemplateTestFile.Case, golden: JSONValue?
-    ) -> [String] {
-        let expected = golden?[item.name]
-        if golden != nil, expected == nil, item.expectation.isEmpty {
-            return ["the golden file does not know this case: look at it, and write it again"]
+    /// What the golden file has and no case comes to: one that was taken away, or renamed.
+    private static func left(
+        in golden: JSONValue?, of test: TemplateTestFile
+    ) -> [Outcome] {
+        let names = Set(test.cases.map(\.name))
+        return (golden?.objectValue?.keys ?? []).filter { !names.contains($0) }.map {
+            Outcome(
+                name: $0,
+                failures: ["the golden file has this case, and the test has not: write it again"],
+                seconds: 0)
         }
-        return TemplateTestJudge.failures(
-            of: report, expecting: item.expectation, golden: expected)
     }
 
     private static func report(
