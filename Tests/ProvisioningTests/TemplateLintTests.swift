@@ -276,7 +276,70 @@ private func findings(
         context.claim = ([compiled], TemplateName(checked: "pump"))
         #expect(
             try findings(soundTemplate(), context).filter { $0.rule == .claimCannotReach }.count
-                == 4)
+                == 5)
+    }
+
+    private static func claim(
+        connect: String = #""*""#, publish: [String], subscribe: [String]
+    ) throws -> [TemplateFinding] {
+        func list(_ kind: String, _ topics: [String]) -> String {
+            topics.map { "\"arn:aws:iot:local:000000000000:\(kind)/$aws/\($0)\"" }
+                .joined(separator: ",")
+        }
+        let document = try PolicyDocument.parse(
+            #"""
+            {"Version": "2012-10-17", "Statement": [
+             {"Effect": "Allow", "Action": "iot:Connect", "Resource": \#(connect)},
+             {"Effect": "Allow", "Action": "iot:Publish",
+              "Resource": [\#(list("topic", publish))]},
+             {"Effect": "Allow", "Action": "iot:Subscribe",
+              "Resource": [\#(list("topicfilter", subscribe))]}]}
+            """#)
+        var context = TemplateLint.Context()
+        context.claim = (
+            [CompiledPolicy(document, name: PolicyName(checked: "claim"), version: 1)],
+            TemplateName(checked: "pump")
+        )
+        return try findings(soundTemplate(), context).filter {
+            $0.rule == .claimCannotReach || $0.rule == .claimWithoutRequests
+        }
+    }
+
+    private static let registration = "provisioning-templates/pump/provision"
+
+    /// The answer comes in the form, and to the topic, of the request.
+    @Test func aClaimHearsTheAnswersOfWhatItAsks() throws {
+        let found = try Self.claim(
+            publish: ["certificates/create/json", "\(Self.registration)/cbor"],
+            subscribe: [
+                "certificates/create-from-csr/json/accepted",
+                "\(Self.registration)/json/accepted",
+            ])
+        #expect(found.map(\.rule) == [.claimCannotReach, .claimCannotReach], "\(found)")
+        #expect(found.allSatisfy { $0.message.contains("and subscribe only") })
+    }
+
+    @Test(
+        arguments: zip(
+            [
+                #""*""#, #""arn:aws:iot:local:000000000000:client/line-*""#,
+                #""arn:aws:iot:local:000000000000:client/${iot:ClientId}""#,
+                #""arn:aws:iot:local:000000000000:*""#,
+                #""arn:aws:iot:local:000000000000:client/${iot:Connection.Thing.ThingName}""#,
+                #""arn:aws:iot:local:000000000000:topic/x""#,
+                #""arn:aws:iot:elsewhere:000000000000:client/*""#,
+            ], [true, true, true, true, true, false, false]))
+    func aClaimConnectsAsSomebody(_ clients: String, _ isRight: Bool) throws {
+        let found = try Self.claim(
+            connect: clients, publish: ["certificates/*", "\(Self.registration)/*"],
+            subscribe: ["certificates/*", "\(Self.registration)/*"])
+        #expect(found.map(\.rule) == (isRight ? [] : [.claimCannotReach]), "\(found)")
+    }
+
+    @Test func aClaimWithoutSigningRequestsIsNoted() throws {
+        let topics = ["certificates/create/*", "\(Self.registration)/*"]
+        let found = try Self.claim(publish: topics, subscribe: topics)
+        #expect(found.map(\.rule) == [.claimWithoutRequests], "\(found)")
     }
 
     /// Line and column, found, expected and the nearest name.

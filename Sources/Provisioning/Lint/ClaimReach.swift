@@ -11,9 +11,11 @@ package enum ClaimReach {
     }
 
     private static var creation: [String] {
-        Self.formats.flatMap {
-            ["$aws/certificates/create/\($0)", "$aws/certificates/create-from-csr/\($0)"]
-        }
+        Self.formats.map { "$aws/certificates/create/\($0)" } + Self.requests
+    }
+
+    private static var requests: [String] {
+        Self.formats.map { "$aws/certificates/create-from-csr/\($0)" }
     }
 
     /// Whether a device may ask to be registered by the template at all.
@@ -27,21 +29,60 @@ package enum ClaimReach {
     package static func problems(
         of policies: [CompiledPolicy], for template: TemplateName, in realm: Realm
     ) throws(FleetError) -> [String] {
-        let topics = Self.topics(of: template)
-        let steps: [(verb: String, topics: [String], purpose: String)] = [
-            ("publish", topics, "register by this template"),
-            ("subscribe", topics.map { $0 + "/accepted" }, "hear that it is registered"),
-            ("publish", Self.creation, "get its certificate"),
-            ("subscribe", Self.creation.map { $0 + "/accepted" }, "hear of its certificate"),
-        ]
         var problems: [String] = []
-        for step in steps
-        where try Self.may(step.verb, one: step.topics, policies, realm) == false {
-            problems.append(
-                "does not let a device \(step.purpose): it may \(step.verb) none of "
-                    + step.topics.joined(separator: ", "))
+        if !ConnectingClients.exist(for: policies, in: realm) {
+            problems.append("does not let a device connect: it allows iot:Connect as no client")
+        }
+        let steps = [
+            (Self.topics(of: template), "register by this template", "its registration"),
+            (Self.creation, "get its certificate", "its certificate"),
+        ]
+        for (topics, purpose, answer) in steps {
+            problems += try Self.problems(
+                of: policies, asking: topics, to: purpose, hearing: answer, in: realm)
         }
         return problems
+    }
+
+    /// An answer comes to the topic of its own request, in the form that the request has.
+    private static func problems(
+        of policies: [CompiledPolicy], asking topics: [String], to purpose: String,
+        hearing answer: String, in realm: Realm
+    ) throws(FleetError) -> [String] {
+        var asked: [String] = []
+        var heard: [String] = []
+        for topic in topics {
+            if try Self.may("publish", one: [topic], policies, realm) { asked.append(topic) }
+            if try Self.may("subscribe", one: [topic + "/accepted"], policies, realm) {
+                heard.append(topic)
+            }
+        }
+        var problems: [String] = []
+        if asked.isEmpty {
+            problems.append(
+                "does not let a device \(purpose): it may publish none of "
+                    + topics.joined(separator: ", "))
+        }
+        if heard.isEmpty {
+            problems.append(
+                "does not let a device hear of \(answer): it may subscribe none of "
+                    + topics.map { $0 + "/accepted" }.joined(separator: ", "))
+        }
+        guard problems.isEmpty, !asked.contains(where: heard.contains) else { return problems }
+        return [
+            "does not let a device hear of \(answer): it may publish "
+                + asked.joined(separator: ", ") + ", and subscribe only "
+                + heard.map { $0 + "/accepted" }.joined(separator: ", ")
+        ]
+    }
+
+    /// Whether a device that brings its own signing request is left outside, though another gets
+    /// in: which of the two a device does is decided by its software, not by its operator.
+    package static func lacksRequests(
+        _ policies: [CompiledPolicy], in realm: Realm
+    ) throws(FleetError) -> Bool {
+        guard try Self.may("publish", one: Self.creation, policies, realm) else { return false }
+        return try !Self.may("publish", one: Self.requests, policies, realm)
     }
 
     /// One of the topics is enough.

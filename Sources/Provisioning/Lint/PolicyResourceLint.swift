@@ -199,5 +199,12 @@ extension TemplateLint {
         for problem in problems {
             self.report(.claimCannotReach, "the claim policy \(problem)", at: .root)
         }
+        guard problems.isEmpty,
+            try ClaimReach.lacksRequests(claim.policies, in: self.context.realm)
+        else { return }
+        self.report(
+            .claimWithoutRequests,
+            "the claim policy lets no device bring its own key: it may not publish "
+                + "$aws/certificates/create-from-csr/json, which some clients do", at: .root)
     }
 }

@@ -66,6 +66,8 @@ package struct TemplateRule: Hashable, Sendable {
         "name-from-parameter", .note, "A value that a device may send makes the name invalid")
     package static let requiredSubject = Self(
         "required-subject", .note, "A certificate without this attribute is not registered")
+    package static let claimWithoutRequests = Self(
+        "claim-without-csr", .note, "The claim policy lets no device bring its own key")
     package static let unusedException = Self(
         "unused-exception", .note, "An exception that nothing needs")
 
@@ -83,7 +85,7 @@ package struct TemplateRule: Hashable, Sendable {
             defaultAlways, unreachableMapping, mappingGap, constantThingName, invalidName,
             takesOverThing, packageVersions, reachesOtherThings, wildcardBesideValue,
             unreadableChoice, sharedClientID, unknownProfile, nameFromParameter, requiredSubject,
-            unusedException,
+            claimWithoutRequests, unusedException,
         ] + PolicyRule.allCases.map(Self.policy)
 
     package static let ids = Self.all.map(\.id)
