@@ -82,8 +82,8 @@ extension HookCommand {
                 slipway hook put line-3 Hooks/line-3.lua -m "Only hardware B from today"
 
                 The service loads the text and runs the tests that lie beside the file \
-                (line-3.test.json); a text that fails one is not stored. The new version is in \
-                force at once; 'slipway hook enable NAME VERSION' goes back to an earlier one.
+                (line-3.test.json); a text that fails one is not stored. What 'slipway hook check' \
+                finds in it is told on the way. The new version is in force at once; 'slipway hook enable NAME VERSION' goes back to an earlier one.
 
                 Exit code: 0 stored, 1 refused.
                 """)
@@ -100,6 +100,10 @@ extension HookCommand {
         func run() async throws {
             do throws(FleetError) {
                 let source = try await TextFile.read(self.file)
+                // Said and not refused: what a check finds may be meant, and the tests decide.
+                for finding in HookFiles.findings(self.file, source) {
+                    Terminal.complain("slipway: \(self.file):\(finding.text)")
+                }
                 var body: JSONObject = ["source": .string(source)]
                 body["message"] = self.message.map { .string($0) }
                 if let tests = self.tests ?? HookFiles.tests(beside: self.file) {
