@@ -83,6 +83,12 @@ def test_a_put_runs_the_tests_first(make_gateway, tmp_path):
         capture_output=True, text=True, timeout=120)
     assert done.returncode == 1 and "open: allow is false" in done.stderr, done.stderr
     slipway(gateway, "hook", "show", "door", code=1)
+    hook.write_text("return function()\n  return nil\nend\n")
+    done = subprocess.run(
+        [SLIPWAY, "hook", "put", "door", hook, "--directory", gateway.directory],
+        capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and f"{hook}:2: missingReturn" in done.stderr, done.stderr
+    assert "the hook failed: " in done.stderr
     hook.write_text(ALLOW)
     assert "1 tests passed" in slipway(gateway, "hook", "put", "door", hook)
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import ControlPlane
 import Fleet
 import Foundation
+import Hooks
 import JSON
 
 struct HookCommand: AsyncParsableCommand {
@@ -83,7 +84,8 @@ extension HookCommand {
 
                 The service loads the text and runs the tests that lie beside the file \
                 (line-3.test.json); a text that fails one is not stored. What 'slipway hook check' \
-                finds in it is told on the way. The new version is in force at once; 'slipway hook enable NAME VERSION' goes back to an earlier one.
+                finds in it is told on the way. The new version is in force at once; \
+                'slipway hook enable NAME VERSION' goes back to an earlier one.
 
                 Exit code: 0 stored, 1 refused.
                 """)
