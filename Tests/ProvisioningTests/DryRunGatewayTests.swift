@@ -98,7 +98,7 @@ private let long = String(repeating: "t", count: 256)
         #expect(answers.allSatisfy { $0.explanation.contains("status will be INACTIVE") })
         let lines = report.policies?.effective ?? []
         #expect(!lines.isEmpty && lines.allSatisfy { $0.decision == "REFUSED" })
-        #expect(report.json["effectivePolicy"]?[0]?["refusal"]?.stringValue?.isEmpty == false)
+        #expect(report.json["effectivePolicy"]?.arrayValue?.first?["refusal"]?.stringValue?.isEmpty == false)
     }
 
     /// The gateway judges a connection by the name that it has, not by another.
@@ -132,7 +132,7 @@ private let long = String(repeating: "t", count: 256)
         }
         let nowhere = try await Self.ask(fixture, body, ["publish a"])
         #expect(nowhere.policies?.answers.map(\.isAllowed) == [false])
-        let told = nowhere.json["unknown"]?[0]?.stringValue
+        let told = nowhere.json["unknown"]?.arrayValue?.first?.stringValue
         #expect(told?.contains("(aws:SourceIp), which") == true)
         #expect(throws: FleetError.self) {
             try DryRunRequest(json: ["templateName": "t", "sourceAddress": "192.0.2.300"])
@@ -152,7 +152,7 @@ private let long = String(repeating: "t", count: 256)
             Self.body(
                 #""Action": "iot:*", "Resource": "*", "Condition": {"\#(test)": \#(condition)}"#),
             [])
-        #expect(report.json["unknown"]?[0]?.stringValue?.contains(words) == true)
+        #expect(report.json["unknown"]?.arrayValue?.first?.stringValue?.contains(words) == true)
     }
 
     @Test func aClaimsPaceAndItsNetworksAreTold() async throws {

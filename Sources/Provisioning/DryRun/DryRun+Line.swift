@@ -100,13 +100,15 @@ extension DryRun {
     /// Whether budget and list have room for the device.
     func pass(
         _ rendering: RegistrationRendering, of sent: [String: String],
-        _ standing: ClaimStanding?, into report: inout DryRunReport
+        _ standing: ClaimStanding?, after earlier: EarlierDevices,
+        into report: inout DryRunReport
     ) async throws(FleetError) {
         let thing = rendering.rendered.thing
         let texts = rendering.parameters.texts
-        let station = ThingRegistration.station(standing, report.hookAttributes, texts)
+        let station = report.station
         if let standing, let terms = standing.terms {
-            let view = try await self.load(standing.keysToSpend(on: thing))
+            let view = earlier.over(
+                try await self.load(standing.keysToSpend(on: thing)), ofClaim: terms.name, thing)
             report.claim = DryRunReport.ClaimUse(
                 name: terms.name, spent: view.count(.claimSpent(terms.name)), budget: terms.budget,
                 isRepeat: view.count(.claimUnit(terms.name, thing)) > 0)

@@ -73,8 +73,8 @@ extension DryRun {
     /// other one. Where that makes a difference, it is said and not decided.
     /// - Throws: what a device would be told by the verdict's policy.
     func judge(
-        _ rendering: RegistrationRendering, _ standing: ClaimStanding?, in view: RegistryView,
-        into report: inout DryRunReport
+        _ rendering: RegistrationRendering, _ standing: ClaimStanding?,
+        after earlier: EarlierDevices, in view: RegistryView, into report: inout DryRunReport
     ) throws(FleetError) {
         let thing = rendering.rendered.thing
         let key = report.certificate?.publicKey
@@ -90,15 +90,19 @@ extension DryRun {
             EnrolmentVerdict.Arrival(
                 certificate: Self.standInCertificate, key: key,
                 claim: standing?.publisher.principal ?? Self.standInCertificate,
-                station: ThingRegistration.station(
-                    standing, report.hookAttributes, rendering.parameters.texts)),
+                station: report.station),
             in: view, settings: self.enrolment, at: now)
         if let doubt = self.doubt(serial, standing) {
             report.unknown.append(doubt)
         } else if serial.finding != .first {
             report.verdicts.append(serial)
         }
-        if self.surroundings.isBesideService, !report.verdicts.isEmpty {
+        if let again = earlier.verdict(
+            serial, station: report.station, settings: self.enrolment)
+        {
+            report.verdicts.append(again)
+        }
+        if self.surroundings.isBesideService, copy != nil || serial.finding != .first {
             report.unknown.append(
                 "whether the service was started with other settings than this command's for what "
                     + "was seen before (enrolment.…): ask it (--against LIVE)")

@@ -99,8 +99,13 @@ package final class DryRun: Sendable {
         let trial = try await self.prepare(request)
         var answer = JSONObject()
         var reports: [JSONValue] = []
+        var earlier = EarlierDevices()
         for device in devices {
-            let report = await self.report(request.of(device), trial)
+            let report = await self.report(request.of(device), trial, after: earlier)
+            if report.isAccepted, let plan = report.plan {
+                earlier.add(
+                    plan, groups: report.groupsAfter, station: report.station, at: self.clock.now)
+            }
             if reports.isEmpty { answer = report.head }
             reports.append(report.brief)
         }
@@ -144,7 +149,9 @@ package final class DryRun: Sendable {
             certificate: certificate, doubts: doubts)
     }
 
-    private func report(_ request: DryRunRequest, _ trial: Trial) async -> DryRunReport {
+    private func report(
+        _ request: DryRunRequest, _ trial: Trial, after earlier: EarlierDevices = EarlierDevices()
+    ) async -> DryRunReport {
         let template = trial.template
         var report = DryRunReport(
             source: template.source,
@@ -152,7 +159,7 @@ package final class DryRun: Sendable {
         report.document = template.document
         report.doubts = trial.doubts
         do throws(FleetError) {
-            try await self.decide(request, trial, into: &report)
+            try await self.decide(request, trial, after: earlier, into: &report)
         } catch {
             report.refusal = error
         }
@@ -163,7 +170,8 @@ package final class DryRun: Sendable {
     }
 
     private func decide(
-        _ request: DryRunRequest, _ trial: Trial, into report: inout DryRunReport
+        _ request: DryRunRequest, _ trial: Trial, after earlier: EarlierDevices,
+        into report: inout DryRunReport
     ) async throws(FleetError) {
         let template = trial.template
         let standing = trial.standing
@@ -187,12 +195,17 @@ package final class DryRun: Sendable {
             sent: request.parameters, overrides: overrides, document: template.document,
             certificate: Self.standInCertificate, realm: self.realm)
         report.rendered = rendering.rendered
-        let view = try await self.view(rendering, request, report.certificate, standing)
         let thing = rendering.rendered.thing
+        let view = earlier.over(
+            try await self.view(rendering, request, report.certificate, standing), of: thing)
+        report.station = ThingRegistration.station(
+            standing, report.hookAttributes, rendering.parameters.texts)
         report.thingBefore = view.thing(thing)
         report.groupsBefore = view.groupRecordsOfThing(thing).map(\.name)
         // A certificate that is brought along is its device's own, whoever was seen before.
-        if !request.isJustInTime { try self.judge(rendering, standing, in: view, into: &report) }
+        if !request.isJustInTime {
+            try self.judge(rendering, standing, after: earlier, in: view, into: &report)
+        }
         if let key = report.certificate?.publicKey {
             try KeyOwnership.checkNotRevoked(view.certificatesWithKey(key), in: view)
             try KeyOwnership.checkNotSpent(key, in: view)
@@ -205,8 +218,9 @@ package final class DryRun: Sendable {
             template.document, from: template.source, certificate: Self.standInCertificate,
             newThingID: .unknown, in: view, at: self.clock.now)
         try await self.pass(
-            rendering, of: request.parameters, standing, into: &report)
+            rendering, of: request.parameters, standing, after: earlier, into: &report)
         report.plan = plan
+        report.groupsAfter = plan.groupsAfter(in: view)
         try await self.explainPolicies(of: plan, in: view, request, trial, into: &report)
     }
 

@@ -37,6 +37,10 @@ package struct DryRunReport: Sendable {
     package var parameters: ResolvedParameters?
     package var plan: ProvisioningPlan?
     package var groupsBefore: [ThingGroupName] = []
+    /// For the devices after it in a batch.
+    var groupsAfter: [ThingGroup] = []
+    /// Where the registration happens, as far as anybody says so.
+    var station: String?
     package var policies: DryRunPolicies?
     /// The policies that count by way of the thing's groups, each with the group it hangs on.
     package var groupPolicies: [(group: ThingGroupName, policy: PolicyName)] = []

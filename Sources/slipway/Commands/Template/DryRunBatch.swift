@@ -47,8 +47,10 @@ struct DryRunBatch {
 
     private var rows: [Row] = []
     private var counts: [String: Int] = [:]
-    /// Things that a line before has made, or would have changed.
-    private var seen: Set<String> = []
+    /// The lines that were let in, by the thing that each makes or changes.
+    private var seen: [String: [DryRunFile.Line]] = [:]
+    /// Things that the budget had no room for.
+    private var unpaid: Set<String> = []
     /// Units of the claim's budget that the lines before would have spent.
     private var spent = 0
     private let questions: [String]
@@ -71,14 +73,7 @@ struct DryRunBatch {
         while !rest.isEmpty {
             let lines = Self.next(&rest)
             var request = request
-            request["devices"] = .array(
-                lines.map { line in
-                    .object(
-                        JSONObject(
-                            line.parameters.sorted { $0.key < $1.key }.map {
-                                ($0.key, .string($0.value))
-                            }))
-                })
+            request["devices"] = Self.devices(lines)
             let answer = try await desk.run(request)
             let reports = answer["devices"]?.arrayValue ?? []
             guard reports.count == lines.count else {
@@ -87,8 +82,16 @@ struct DryRunBatch {
                     "\(lines.count) devices were asked about, and \(reports.count) answered")
             }
             batch.unknown = Self.texts(answer["unknown"])
+            let earlier = batch.seen
             for (line, report) in zip(lines, reports) {
-                let row = batch.row(line.number, report)
+                var report = report
+                // The service knows the lines of one request, and of those before it none.
+                if let name = report["plan"]?["thing"]?["name"]?.stringValue,
+                    earlier[name] != nil, let others = batch.seen[name]
+                {
+                    report = try await Self.report(line, after: others, request, desk)
+                }
+                let row = batch.row(line, report)
                 batch.add(row)
                 bar.step()
             }
@@ -101,6 +104,31 @@ struct DryRunBatch {
 
     private static func texts(_ value: JSONValue?) -> [String] {
         (value?.arrayValue ?? []).compactMap(\.stringValue)
+    }
+
+    private static func devices(_ lines: [DryRunFile.Line]) -> JSONValue {
+        .array(
+            lines.map { line in
+                .object(
+                    JSONObject(
+                        line.parameters.sorted { $0.key < $1.key }.map {
+                            ($0.key, .string($0.value))
+                        }))
+            })
+    }
+
+    /// What becomes of a line after others for the same thing.
+    private static func report(
+        _ line: DryRunFile.Line, after others: [DryRunFile.Line], _ request: JSONObject,
+        _ desk: DryRunDesk
+    ) async throws(FleetError) -> JSONValue {
+        var rest = ([line] + others.reversed())[...]
+        var request = request
+        request["devices"] = Self.devices(Self.next(&rest).reversed())
+        guard let report = try await desk.run(request)["devices"]?.arrayValue?.last else {
+            throw FleetError(.internalFailure, "one device was asked about, and none answered")
+        }
+        return report
     }
 
     /// Takes the lines of one request off `rest`.
@@ -116,9 +144,9 @@ struct DryRunBatch {
         return lines
     }
 
-    /// The second line that makes the same thing would meet it as the first left it, and what a
-    /// line before would spend is not there for this one.
-    private mutating func row(_ line: Int, _ report: JSONValue) -> Row {
+    /// What a line before would spend is not there for this one.
+    private mutating func row(_ device: DryRunFile.Line, _ report: JSONValue) -> Row {
+        let line = device.number
         let thing = report["plan"]?["thing"]
         let name = thing?["name"]?.stringValue
         guard report["accepted"]?.boolValue == true, let name else {
@@ -134,7 +162,8 @@ struct DryRunBatch {
                 line: line, thing: name, outcome: "refused", code: refusal.errorCode,
                 reasonCode: refusal.reason.rawValue, message: refusal.errorMessage)
         }
-        let isNew = self.seen.insert(name).inserted
+        let isNew = self.seen[name] == nil
+        self.seen[name, default: []].append(device)
         var answers: [(question: String, isAllowed: Bool)] = []
         for answer in report["answers"]?.arrayValue ?? [] {
             let question = answer["question"]?.stringValue ?? ""
@@ -149,13 +178,14 @@ struct DryRunBatch {
 
     /// - Returns: the refusal where the lines before have spent what was left.
     private mutating func spend(_ claim: JSONValue?, on thing: String) -> Rejection? {
-        guard let claim, claim["spends"]?.intValue == 1, !self.seen.contains(thing) else {
-            return nil
-        }
+        guard let claim, self.seen[thing] == nil,
+            claim["spends"]?.intValue == 1 || self.unpaid.contains(thing)
+        else { return nil }
         if let budget = claim["budget"]?.intValue, let spent = claim["spent"]?.intValue,
             spent + self.spent >= budget
         {
             let name = claim["name"]?.stringValue ?? ""
+            self.unpaid.insert(thing)
             return Rejection(
                 FleetError(
                     .claimRefused,
