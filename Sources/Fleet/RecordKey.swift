@@ -68,6 +68,8 @@ package enum RecordKey: Hashable, Sendable {
     case versionsInUse(TemplateName)
     /// The digest of the file that was last loaded into a template that is deleted.
     case fileOfDeletedTemplate(TemplateName)
+    /// Counter: the number of the last version that a deleted template had.
+    case lastVersionOfDeletedTemplate(TemplateName)
     /// Counter: units spent under the claim's name.
     case claimSpent(ClaimName)
     /// Counter: how often the claim has paid for the thing.
@@ -95,7 +97,7 @@ package enum RecordKey: Hashable, Sendable {
             .anyThingOfType, .certificatesWithKey, .authoritiesWithKey, .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .versionsInUse,
-            .fileOfDeletedTemplate, .claimSpent,
+            .fileOfDeletedTemplate, .lastVersionOfDeletedTemplate, .claimSpent,
             .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry,
             .allowlistUnit:
             false

@@ -95,7 +95,9 @@ extension Templates {
 
         /// What `submit` has to see besides the template's versions.
         package var keys: Set<RecordKey> {
-            var keys: Set<RecordKey> = [.template(self.name)]
+            var keys: Set<RecordKey> = [
+                .template(self.name), .lastVersionOfDeletedTemplate(self.name),
+            ]
             if let hook = self.hook { keys.insert(.hook(hook)) }
             return keys
         }

@@ -36,7 +36,9 @@ package struct TemplateSubmission: Hashable, Sendable {
     package var key: RecordKey { .template(self.name) }
 
     /// The same for `Templates.load`.
-    package var fileKeys: Set<RecordKey> { [self.key, .fileOfDeletedTemplate(self.name)] }
+    package var fileKeys: Set<RecordKey> {
+        [self.key, .fileOfDeletedTemplate(self.name), .lastVersionOfDeletedTemplate(self.name)]
+    }
 
     /// What a file says: of its body and of its settings.
     package var fileDigest: String {
@@ -113,9 +115,11 @@ package enum Templates {
     private static func create(
         _ submission: TemplateSubmission, digest: String, in view: RegistryView, at now: UnixTime
     ) -> ChangeSet {
+        // Certificates may name the versions of one that was deleted.
+        let id = view.count(.lastVersionOfDeletedTemplate(submission.name)) + 1
         let template = ProvisioningTemplate(
             name: submission.name, kind: submission.kind, summary: submission.summary,
-            enabled: submission.enabled, defaultVersionID: 1, latestVersionID: 1,
+            enabled: submission.enabled, defaultVersionID: id, latestVersionID: id,
             hook: submission.hook, createdAt: now, lastModifiedAt: now,
             labels: submission.labels)
         return ChangeSet(
@@ -125,10 +129,10 @@ package enum Templates {
                 .putTemplate(template),
                 .putTemplateVersion(
                     TemplateVersion(
-                        template: submission.name, id: 1, body: submission.body, digest: digest,
+                        template: submission.name, id: id, body: submission.body, digest: digest,
                         createdAt: now, author: submission.author, message: submission.message)),
             ],
-            detail: ["version": 1, "digest": .string(digest)])
+            detail: ["version": .int(id), "digest": .string(digest)])
     }
 
     private static func update(

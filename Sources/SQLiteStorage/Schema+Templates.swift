@@ -12,4 +12,18 @@ extension Schema {
             name TEXT NOT NULL PRIMARY KEY, loaded_digest TEXT NOT NULL
         ) STRICT;
         """
+
+    /// The number of the last version that each deleted template had: no other body gets it. Of
+    /// templates that were deleted before this was kept, the certificates say what they know.
+    static let deletedTemplateVersions = """
+        CREATE TABLE deleted_template_versions (
+            name TEXT NOT NULL PRIMARY KEY, latest INTEGER NOT NULL
+        ) STRICT;
+        INSERT INTO deleted_template_versions (name, latest)
+            SELECT template, max(json_extract(provenance, '$.registration.templateVersion'))
+            FROM certificates
+            WHERE template IS NOT NULL
+                AND json_extract(provenance, '$.registration.templateVersion') IS NOT NULL
+            GROUP BY template;
+        """
 }

@@ -25,6 +25,7 @@ enum Schema {
         Self.certificateProviders,
         Self.deletedTemplates,
         Self.customerVersions,
+        Self.deletedTemplateVersions,
     ]
 
     static var version: Int { Self.steps.count }

@@ -250,7 +250,7 @@ struct ProvisioningFixture {
             enabled: enabled, hook: try hook.map { try HookName($0) })
         let submission = try settings.submission(name: name, body: body)
         let first = try await self.store.load([submission.key])
-        let keys = first.template(name).map(Templates.keys) ?? [submission.key]
+        let keys = first.template(name).map(Templates.keys) ?? submission.fileKeys
         let set = try Templates.put(
             submission, in: try await self.store.load(keys), at: self.clock.now)
         if !set.changesNothing { _ = try await self.store.commit(set, by: .service("test")) }

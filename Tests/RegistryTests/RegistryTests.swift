@@ -150,7 +150,7 @@ let denyConnect = """
             let submission = TemplateSubmission(
                 name: name, summary: "s", enabled: enabled, hook: nil, body: body)
             let first = try await self.fixture.store.load([submission.key])
-            let keys = first.template(name).map(Templates.keys) ?? [submission.key]
+            let keys = first.template(name).map(Templates.keys) ?? submission.fileKeys
             return try await self.fixture.apply(keys) {
                 try Templates.put(submission, in: $0, at: self.fixture.clock.now)
             }

@@ -13,6 +13,7 @@ struct FleetTables {
     private(set) var records: [RecordKey: RegistryView.Entry] = [:]
     private(set) var groups: [ThingName: Set<ThingGroupName>] = [:]
     private var filesOfDeletedTemplates: [TemplateName: String] = [:]
+    private var lastVersionsOfDeletedTemplates: [TemplateName: Int] = [:]
     private(set) var policies: [PolicyTarget: Set<PolicyName>] = [:]
     private(set) var principals: [ThingName: [CertificateID: ThingPrincipal]] = [:]
     private var things: [CertificateID: Set<ThingName>] = [:]
@@ -83,6 +84,10 @@ extension FleetTables {
         case .fileOfDeletedTemplate(let name):
             self.filesOfDeletedTemplates[name].map {
                 RegistryView.Entry(record: .loadedDigest($0), revision: 0)
+            }
+        case .lastVersionOfDeletedTemplate(let name):
+            self.lastVersionsOfDeletedTemplates[name].map {
+                RegistryView.Entry(record: .count($0), revision: 0)
             }
         case .policiesOfTarget(let target):
             Self.set(self.policies[target]) { .policies($0) }
@@ -271,10 +276,11 @@ extension FleetTables {
                 self.filesOfDeletedTemplates[template.name] = nil
             }
         case .deleteTemplate(let name):
-            if case .template(let template)? = self.records[.template(name)]?.record,
-                let digest = template.loadedDigest
-            {
-                self.filesOfDeletedTemplates[name] = digest
+            if case .template(let template)? = self.records[.template(name)]?.record {
+                self.filesOfDeletedTemplates[name] =
+                    template.loadedDigest ?? self.filesOfDeletedTemplates[name]
+                let last = self.lastVersionsOfDeletedTemplates[name] ?? 0
+                self.lastVersionsOfDeletedTemplates[name] = max(last, template.latestVersionID)
             }
             for version in self.versions(of: name) {
                 self.records[.templateVersion(name, version.id)] = nil

@@ -110,6 +110,20 @@ extension StorageConformance {
             try await store.make(.deleteTemplate(name))
             #expect(try await store.record(key) == .loadedDigest("ef"))
         },
+        StorageConformance(name: "aDeletedTemplateLeavesTheNumberOfItsLastVersion") { store in
+            let name = TemplateName(checked: "line")
+            let key = RecordKey.lastVersionOfDeletedTemplate(name)
+            var template = Samples.template()
+            template.latestVersionID = 7
+            try await store.make(.putTemplate(template))
+            #expect(try await store.record(key) == nil)
+            try await store.make(.deleteTemplate(name))
+            #expect(try await store.record(key) == .count(7))
+            template.latestVersionID = 9
+            try await store.make(.putTemplate(template))
+            try await store.make(.deleteTemplate(name))
+            #expect(try await store.record(key) == .count(9))
+        },
         StorageConformance(name: "templatesKnowTheVersionsInUse") { store in
             let name = TemplateName(checked: "line")
             func certificate(

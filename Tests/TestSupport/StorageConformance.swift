@@ -395,6 +395,7 @@ extension StorageConformance {
             .versionsOfTemplate(TemplateName(checked: "line")),
             .versionsInUse(TemplateName(checked: "line")),
             .fileOfDeletedTemplate(TemplateName(checked: "line")),
+            .lastVersionOfDeletedTemplate(TemplateName(checked: "line")),
             .attachment(Samples.thingName(1), Samples.certificateID(1)),
             .anyOtherThing(Samples.certificateID(1), besides: Samples.thingName(1)),
             .certificatesWithKey(Samples.fingerprint(1)),

@@ -61,16 +61,17 @@ package enum TemplateOperations {
                 hookTarget: hook?.target, hookPayloadVersion: hook?.payloadVersion),
             author: request.actor.identity)
         let tags = try TagShape.tags(request)
-        var keys: Set<RecordKey> = [.template(name)]
+        var keys: Set<RecordKey> = [.template(name), .lastVersionOfDeletedTemplate(name)]
         if let hook { keys.insert(.hook(hook.name)) }
-        _ = try await services.decide(keys, by: request.actor) { view, now throws(FleetError) in
+        let decided = try await services.decide(keys, by: request.actor) {
+            view, now throws(FleetError) in
             var set = try Templates.createNew(submission, in: view, at: now)
             set.changes += try Tags.initial(tags, of: .template(name))
             return set
         }
         return [
             "templateArn": .arn(services.realm.template(name)), "templateName": .name(name),
-            "defaultVersionId": 1,
+            "defaultVersionId": decided.set.detail["version"] ?? 1,
         ]
     }
 

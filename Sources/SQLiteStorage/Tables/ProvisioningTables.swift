@@ -47,13 +47,20 @@ enum ProvisioningTables {
         try db.run("DELETE FROM deleted_templates WHERE name = ?", template.name.rawValue)
     }
 
-    /// What file it came from outlives it: an unchanged file does not bring it back.
+    /// What file it came from outlives it: an unchanged file does not bring it back. So does the
+    /// number of its last version, which certificates may name: no other body gets it.
     static func deleteTemplate(_ name: TemplateName, _ db: Database) throws {
         try db.run(
             """
             INSERT OR REPLACE INTO deleted_templates (name, loaded_digest)
             SELECT name, loaded_digest FROM templates
             WHERE name = ? AND loaded_digest IS NOT NULL
+            """, name.rawValue)
+        try db.run(
+            """
+            INSERT INTO deleted_template_versions (name, latest)
+            SELECT name, latest_version FROM templates WHERE name = ?
+            ON CONFLICT (name) DO UPDATE SET latest = max(latest, excluded.latest)
             """, name.rawValue)
         try db.run("DELETE FROM templates WHERE name = ?", name.rawValue)
         try db.run("DELETE FROM template_versions WHERE template = ?", name.rawValue)

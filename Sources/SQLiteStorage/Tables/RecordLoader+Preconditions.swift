@@ -93,7 +93,7 @@ extension RecordLoader {
             .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .versionsInUse,
-            .fileOfDeletedTemplate, .claimSpent,
+            .fileOfDeletedTemplate, .lastVersionOfDeletedTemplate, .claimSpent,
             .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry,
             .allowlistUnit:
             try self.set(key).map { _ in 0 }

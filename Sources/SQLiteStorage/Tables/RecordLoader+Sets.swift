@@ -65,6 +65,11 @@ extension RecordLoader {
                 "SELECT loaded_digest FROM deleted_templates WHERE name = ?", name.rawValue,
                 of: "deleted_templates"
             ) { .loadedDigest(try $0.text()) }
+        case .lastVersionOfDeletedTemplate(let name):
+            try self.db.first(
+                "SELECT latest FROM deleted_template_versions WHERE name = ?", name.rawValue,
+                of: "deleted_template_versions"
+            ) { .count(try $0.int()) }
         case .claimSpent, .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistUnit:
             try self.counted(key)
         case .allowlistEntry(let list, let serial): try self.entry(serial, of: list)

@@ -76,7 +76,7 @@ struct RecordLoader {
             .authoritiesWithSubject,
             .policiesOfTarget, .anyTargetOfPolicy, .principalsOfThing, .thingsOfCertificate,
             .attachment, .anyOtherThing, .versionsOfTemplate, .versionsInUse,
-            .fileOfDeletedTemplate, .claimSpent,
+            .fileOfDeletedTemplate, .lastVersionOfDeletedTemplate, .claimSpent,
             .claimUnit, .pendingOfClaim, .certificatesOfClaim, .allowlistEntry,
             .allowlistUnit:
             try self.set(key).map { RegistryView.Entry(record: $0, revision: 0) }
