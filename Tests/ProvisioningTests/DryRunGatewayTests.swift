@@ -98,7 +98,8 @@ private let long = String(repeating: "t", count: 256)
         #expect(answers.allSatisfy { $0.explanation.contains("status will be INACTIVE") })
         let lines = report.policies?.effective ?? []
         #expect(!lines.isEmpty && lines.allSatisfy { $0.decision == "REFUSED" })
-        #expect(report.json["effectivePolicy"]?.arrayValue?.first?["refusal"]?.stringValue?.isEmpty == false)
+        let refusal = report.json["effectivePolicy"]?.arrayValue?.first?["refusal"]?.stringValue
+        #expect(refusal?.isEmpty == false)
     }
 
     /// The gateway judges a connection by the name that it has, not by another.
