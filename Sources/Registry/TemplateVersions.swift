@@ -134,9 +134,21 @@ extension Templates {
             detail: ["version": .int(id), "digest": .string(digest)])
     }
 
-    /// AWS: DeleteProvisioningTemplateVersion. The default version stays.
+    /// What deleting a template, or one of its versions, has to see besides that itself.
+    package static func keysOfUse(_ name: TemplateName) -> Set<RecordKey> {
+        [.template(name), .versionsInUse(name)]
+    }
+
+    /// AWS: DeleteProvisioningTemplateVersion. The default version stays, and so does, unlike at
+    /// AWS, one that a living certificate names: nobody could say any more what its device was
+    /// registered by.
+    ///
+    /// - Parameters:
+    ///   - force: takes the latter too; the audit record says so.
+    ///   - view: holds `keysOfUse` and the version.
     package static func deleteVersion(
-        _ id: Int, of name: TemplateName, in view: RegistryView
+        _ id: Int, of name: TemplateName, force: Bool = false, in view: RegistryView,
+        at now: UnixTime
     ) throws(FleetError) -> ChangeSet {
         let template = try Self.existing(name, in: view)
         guard view.templateVersion(name, id) != nil else { throw Self.missing(name, id) }
@@ -146,18 +158,28 @@ extension Templates {
                 "version \(id) is the default of template '\(name)'; make another the default "
                     + "first", resource: name.rawValue)
         }
+        let living = Self.living(name, in: view, at: now).filter { $0 == id }
+        guard force || living.isEmpty else {
+            throw Self.inUse("version \(id) of template '\(name)'", name)
+        }
         return ChangeSet(
             action: "DeleteProvisioningTemplateVersion",
             preconditions: [
                 view.asSeen(.template(name)), view.asSeen(.templateVersion(name, id)),
             ],
-            changes: [.deleteTemplateVersion(name, id)])
+            changes: [.deleteTemplateVersion(name, id)], detail: Self.detail(ofDeleted: living))
     }
 
-    /// AWS: DeleteProvisioningTemplate, with all versions.
-    /// - Parameter users: the authorities whose devices are registered by it.
+    /// AWS: DeleteProvisioningTemplate, with all versions. Unlike at AWS, one that living
+    /// certificates name stays.
+    ///
+    /// - Parameters:
+    ///   - users: the authorities whose devices are registered by it.
+    ///   - force: takes it though certificates name it; the audit record says so.
+    ///   - view: holds `keysOfUse`.
     package static func delete(
-        _ name: TemplateName, usedBy users: [CertificateID], in view: RegistryView
+        _ name: TemplateName, usedBy users: [CertificateID], force: Bool = false,
+        in view: RegistryView, at now: UnixTime
     ) throws(FleetError) -> ChangeSet {
         _ = try Self.existing(name, in: view)
         if let user = users.first {
@@ -166,9 +188,30 @@ extension Templates {
                 "template '\(name)' is what CA certificate \(user) registers devices by",
                 resource: name.rawValue)
         }
+        let living = Self.living(name, in: view, at: now)
+        guard force || living.isEmpty else { throw Self.inUse("template '\(name)'", name) }
         return ChangeSet(
             action: "DeleteProvisioningTemplate", preconditions: [view.asSeen(.template(name))],
-            changes: [.deleteTemplate(name)])
+            changes: [.deleteTemplate(name)], detail: Self.detail(ofDeleted: living))
+    }
+
+    /// Versions by which certificates were registered that are neither revoked nor expired.
+    private static func living(
+        _ name: TemplateName, in view: RegistryView, at now: UnixTime
+    ) -> [Int] {
+        view.versionsInUse(name).filter { $0.value > now }.keys.sorted()
+    }
+
+    private static func inUse(_ what: String, _ name: TemplateName) -> FleetError {
+        FleetError(
+            .deleteConflict,
+            "\(what) is what certificates were registered by that are neither revoked nor expired; "
+                + "'slipway template delete --even-if-used' takes it all the same",
+            resource: name.rawValue)
+    }
+
+    private static func detail(ofDeleted living: [Int]) -> JSONObject {
+        living.isEmpty ? [:] : ["deletedInUse": .array(living.map { .int($0) })]
     }
 
     package static func existing(

@@ -24,7 +24,9 @@ import Testing
 
     private func delete(_ store: InMemoryFleetStore) async throws {
         _ = try await store.commit(
-            try Templates.delete(self.name, usedBy: [], in: self.view(store)),
+            try Templates.delete(
+                self.name, usedBy: [], in: store.view(Templates.keysOfUse(self.name)),
+                at: self.now),
             by: .service("test"))
     }
 
@@ -205,5 +207,37 @@ import Testing
         let late = try prune(at: Samples.time.advanced(bySeconds: 86_400 * 366))
         #expect(late.gone == [1, 2, 3, 4, 5])
         #expect(late.detail["deletedInUse"] == nil && late.detail["keptInUse"] == nil)
+    }
+
+    /// A template in use does not vanish, whoever asks for it.
+    @Test func whatLivingCertificatesNameIsDeletedByForceAlone() async throws {
+        let store = InMemoryFleetStore(clock: ManualClock())
+        for number in 1...3 { _ = try await self.submit("{\(number)}", store) }
+        _ = try await store.commit(
+            ChangeSet(
+                action: "test",
+                changes: [
+                    .putCertificate(
+                        Samples.registered(1, status: .active, by: self.name, version: 1)),
+                    .putCertificate(
+                        Samples.registered(2, status: .revoked, by: self.name, version: 2)),
+                ]), by: .service("test"))
+        var keys = Templates.keysOfUse(self.name)
+        keys.formUnion([.templateVersion(self.name, 1), .templateVersion(self.name, 2)])
+        let view = store.view(keys)
+        func deleteVersion(_ id: Int, force: Bool = false) throws -> ChangeSet {
+            try Templates.deleteVersion(
+                id, of: self.name, force: force, in: view, at: Samples.time)
+        }
+        func delete(force: Bool = false, at now: UnixTime = Samples.time) throws -> ChangeSet {
+            try Templates.delete(self.name, usedBy: [], force: force, in: view, at: now)
+        }
+        #expect(throws: FleetError.self) { _ = try deleteVersion(1) }
+        #expect(try deleteVersion(1, force: true).detail["deletedInUse"] == [1])
+        #expect(try deleteVersion(2).changes == [.deleteTemplateVersion(self.name, 2)])
+        #expect(throws: FleetError.self) { _ = try delete() }
+        #expect(try delete(force: true).detail["deletedInUse"] == [1])
+        let late = Samples.time.advanced(bySeconds: 86_400 * 366)
+        #expect(try delete(at: late).detail["deletedInUse"] == nil)
     }
 }

@@ -29,8 +29,10 @@ package enum TemplateOperations {
             target: Self.template, handle: Self.update),
         Operation(
             "DeleteProvisioningTemplate", .delete, "/provisioning-templates/{templateName}",
-            summary: "Takes a template away with all its versions", target: Self.template,
-            handle: Self.delete),
+            query: ["force"],
+            summary: "Takes a template away with all its versions, unless it is in use",
+            differences: "refused while a certificate that is neither revoked nor expired was "
+                + "registered by it", target: Self.template, handle: Self.delete),
         Operation(
             "ListProvisioningTemplates", .get, "/provisioning-templates",
             query: Pagination.tokenQuery, summary: "Every template, in pages",
@@ -181,9 +183,10 @@ package enum TemplateOperations {
         let name: TemplateName = try request.name("templateName")
         let users = try await services.store.authorities()
             .filter { $0.registration.config?.templateName == name }.map(\.id)
-        _ = try await services.decide([.template(name)], by: request.actor) {
-            view, _ throws(FleetError) in
-            try Templates.delete(name, usedBy: users, in: view)
+        let force = try request.queryFlag("force")
+        _ = try await services.decide(Templates.keysOfUse(name), by: request.actor) {
+            view, now throws(FleetError) in
+            try Templates.delete(name, usedBy: users, force: force, in: view, at: now)
         }
         return .null
     }

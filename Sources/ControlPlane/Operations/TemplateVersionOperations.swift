@@ -24,8 +24,10 @@ package enum TemplateVersionOperations {
             target: TemplateOperations.template, handle: Self.list),
         Operation(
             "DeleteProvisioningTemplateVersion", .delete,
-            "/provisioning-templates/{templateName}/versions/{versionId}",
-            summary: "Takes away a version that is not the default",
+            "/provisioning-templates/{templateName}/versions/{versionId}", query: ["force"],
+            summary: "Takes away a version that is not the default, unless it is in use",
+            differences: "refused while a certificate that is neither revoked nor expired was "
+                + "registered by it",
             target: TemplateOperations.template, handle: Self.delete),
     ]
 
@@ -99,10 +101,10 @@ package enum TemplateVersionOperations {
     ) async throws(FleetError) -> JSONValue {
         let name: TemplateName = try request.name("templateName")
         let id = try Self.versionID(request)
-        _ = try await services.decide(
-            [.template(name), .templateVersion(name, id)], by: request.actor
-        ) { view, _ throws(FleetError) in
-            try Templates.deleteVersion(id, of: name, in: view)
+        let force = try request.queryFlag("force")
+        let keys = Templates.keysOfUse(name).union([.templateVersion(name, id)])
+        _ = try await services.decide(keys, by: request.actor) { view, now throws(FleetError) in
+            try Templates.deleteVersion(id, of: name, force: force, in: view, at: now)
         }
         return .null
     }

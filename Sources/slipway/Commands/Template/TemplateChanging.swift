@@ -162,7 +162,8 @@ struct DeleteTemplate: ControlCommand {
             while the template is enabled and while a CA registers its devices by it. \
             Unless --even-if-used also while a claim's policy lets devices register by it, and \
             while a certificate was: certificates keep the template's name, version and digest, \
-            but nobody can read the body any more.
+            but nobody can read the body any more. A version is refused while a certificate that \
+            was registered by it is neither revoked nor expired.
             """)
 
     @Argument(help: "The template's name") var name: String
@@ -174,7 +175,8 @@ struct DeleteTemplate: ControlCommand {
         var path = try TemplateCommand.path(self.name)
         if let version = self.version {
             path["versionId"] = String(version)
-            return ControlCall("DeleteProvisioningTemplateVersion", path: path)
+            return ControlCall(
+                "DeleteProvisioningTemplateVersion", path: path, query: self.force)
         }
         let template = try await access.perform("DescribeProvisioningTemplate", path: path)
         guard template["enabled"]?.boolValue != true else {
@@ -188,8 +190,10 @@ struct DeleteTemplate: ControlCommand {
                 try await access.perform(
                     "DescribeTemplateUse", path: path, query: ["registrations": "1"]))
         }
-        return ControlCall("DeleteProvisioningTemplate", path: path)
+        return ControlCall("DeleteProvisioningTemplate", path: path, query: self.force)
     }
+
+    private var force: [String: String?] { ["force": self.evenIfUsed ? "true" : nil] }
 
     func tell(_ answer: JSONValue) {
         let version = self.version.map { "version \($0) of " } ?? ""
