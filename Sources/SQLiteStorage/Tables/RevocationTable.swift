@@ -142,6 +142,18 @@ extension SQLiteFleetStore: RevocationStore {
         }
     }
 
+    /// nil where it is not revoked. The certificate itself may be gone.
+    package func revocation(
+        of certificate: CertificateID
+    ) async throws(FleetError) -> Revocation? {
+        try await self.readBriefly { db in
+            try db.first(
+                "SELECT \(RevocationTable.columns) FROM revocations WHERE certificate = ?",
+                certificate.rawValue, of: "revocations"
+            ) { try RevocationTable.revocation(&$0) }
+        }
+    }
+
     package func takeListNumber(
         of issuer: CertificateID, at now: UnixTime
     ) async throws(FleetError) -> RevocationListNumber {

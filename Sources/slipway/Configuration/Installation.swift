@@ -68,6 +68,8 @@ struct Installation: Sendable {
     var attemptLog: String { "\(self.data)/attempts.log" }
     /// What the gateway refused beside the dialogue.
     var connectionLog: String { "\(self.data)/connections.log" }
+    /// Every revocation, for a database that is restored and lacks the newest.
+    var revocationJournal: String { "\(self.data)/revocations.log" }
     var registrationTasks: String { "\(self.data)/tasks" }
     var demoSerials: String { "\(self.data)/demo-serials.txt" }
     var demoDevices: String { "\(self.data)/demo-devices" }

@@ -296,6 +296,11 @@ struct Composition: Sendable {
         return broker
     }
 
+    var revocationJournal: RevocationJournal {
+        RevocationJournal(
+            path: self.installation.revocationJournal, store: self.store, logger: self.logger)
+    }
+
     /// The reverse of making, once the gateway and the socket are closed.
     func close() async {
         await self.webhooks.shutdown()

@@ -26,8 +26,12 @@ struct ServiceRun: Sendable {
         let identity = try APIEndpoint.identity(composition.installation)
         let trust = try ESTTrust(composition.installation)
         let live = try LiveAuthorities(composition, identity: identity, trust: trust)
-        // Before the first handshake shows one that has ended while nothing ran.
+        // Before the first handshake shows one that has ended while nothing ran, and before a
+        // device is let in that a restored database takes for a good one.
         await live.keepGateway()
+        let journal = composition.revocationJournal
+        let recording = RevocationRecording(
+            journal: journal, start: try await journal.restore(at: composition.clock.now))
         let address = try await self.takePorts()
         let startedAt = composition.clock.now
         let place = APIPlace()
@@ -47,6 +51,7 @@ struct ServiceRun: Sendable {
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
         if let est { services.append(.init(service: ESTService(endpoint: est))) }
         services += self.inner(live)
+        services.append(.init(service: recording))
         services += [
             .init(
                 service: ControlSocket(server: control, composition: composition) {
@@ -67,10 +72,12 @@ struct ServiceRun: Sendable {
             configuration: .init(services: services, logger: Self.quiet()))
         do { try await group.run() } catch {
             await composition.broker.shutdown(graceSeconds: grace)
+            await journal.catchUp()
             await composition.close()
             if let error = error as? FleetError { throw error }
             throw FleetError(.serviceUnavailable, "the service stopped: \(error)")
         }
+        await journal.catchUp()
         await composition.close()
         unlink(composition.installation.controlSocket)
     }

@@ -1,0 +1,279 @@
+import Fleet
+import Foundation
+import Logging
+import SQLiteStorage
+import ServiceLifecycle
+
+/// Every revocation a second time, in a file beside the database. A database that is restored from
+/// a backup knows nothing of what was revoked since, and nothing that was revoked and is unexpired
+/// may leave the next CRL: what it lacks comes back from here before a device can connect.
+///
+/// One line each, behind the number of the commit that it came with. Only ever appended to.
+struct RevocationJournal: Sendable {
+    /// Read from the end first: whether its last revocation is in the database tells whether all are.
+    private static let tailOctets: UInt64 = 64 << 10
+    /// A line with a number alone is written so often, so that the next start need not read the
+    /// audit log further back.
+    private static let commitsUnmarkedMax: Commit.Sequence = 10_000
+    private static let commitsPerRead = 1_000
+    /// Activated with each measurement, and never on hold.
+    private static let canary = Actor.service("canary")
+
+    let path: String
+    let store: SQLiteFleetStore
+    let logger: Logger
+
+    // MARK: Reading
+
+    private enum Line {
+        case revoked(Revocation)
+        case released(CertificateID)
+        case mark
+    }
+
+    /// nil where the file is not there.
+    private func text(tail: Bool) throws -> (text: String, isWhole: Bool)? {
+        guard FileManager.default.fileExists(atPath: self.path) else { return nil }
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: self.path))
+        defer { try? file.close() }
+        let end = try file.seekToEnd()
+        let start = tail && end > Self.tailOctets ? end - Self.tailOctets : 0
+        try file.seek(toOffset: start)
+        let data = try file.readToEnd() ?? Data()
+        return (String(decoding: data, as: UTF8.self), start == 0)
+    }
+
+    /// What a power failure tore, and the beginning of a tail, is no line.
+    private static func line(_ text: Substring) -> (Commit.Sequence, Line)? {
+        let words = text.split(separator: " ").map { String($0) }
+        guard words.count >= 3, words.last == ".", let sequence = Int64(words[0]) else {
+            return nil
+        }
+        switch (words[1], words.count) {
+        case ("read", 3): return (sequence, .mark)
+        case ("released", 4):
+            guard let id = try? CertificateID(words[2]) else { return nil }
+            return (sequence, .released(id))
+        case ("revoked", 9):
+            guard let id = try? CertificateID(words[2]), let notAfter = Int64(words[5]),
+                let reason = RevocationReason(rawValue: words[6]), let time = Int64(words[7])
+            else { return nil }
+            return (
+                sequence,
+                .revoked(
+                    Revocation(
+                        certificate: id, issuerID: try? CertificateID(words[3]),
+                        serialNumber: words[4],
+                        notAfter: UnixTime(milliseconds: notAfter), reason: reason,
+                        revokedAt: UnixTime(milliseconds: time)))
+            )
+        default: return nil
+        }
+    }
+
+    private struct Contents {
+        var last: Commit.Sequence = 0
+        /// What holds still, by certificate.
+        var revocations: [CertificateID: Revocation] = [:]
+        /// The last of them that was written.
+        var newest: CertificateID?
+
+        mutating func take(_ text: String) {
+            for part in text.split(separator: "\n") {
+                guard let (sequence, line) = RevocationJournal.line(part) else { continue }
+                self.last = sequence
+                switch line {
+                case .mark: break
+                case .revoked(let revocation):
+                    self.revocations[revocation.certificate] = revocation
+                    self.newest = revocation.certificate
+                case .released(let id):
+                    guard self.revocations[id]?.reason == .certificateHold else { break }
+                    self.revocations[id] = nil
+                    if self.newest == id { self.newest = nil }
+                }
+            }
+        }
+    }
+
+    // MARK: Restoring
+
+    /// - Returns: where in the audit log this file ends.
+    func restore(at now: UnixTime) async throws(FleetError) -> Commit.Sequence {
+        let latest = try await self.store.latestSequence()
+        var contents = Contents()
+        do {
+            guard let (text, isWhole) = try self.text(tail: true) else { return 0 }
+            contents.take(text)
+            if let newest = contents.newest.flatMap({ contents.revocations[$0] }) {
+                if try await self.isKnown(newest) { return self.end(of: contents, latest) }
+            } else if isWhole, contents.revocations.isEmpty {
+                return self.end(of: contents, latest)
+            }
+            if !isWhole, let (text, _) = try self.text(tail: false) {
+                contents = Contents()
+                contents.take(text)
+            }
+        } catch let error as FleetError { throw error } catch {
+            throw FleetError(
+                .internalFailure,
+                "'\(self.path)' cannot be read, and may know of revocations that the database "
+                    + "lacks: \(error.localizedDescription)")
+        }
+        var count = 0
+        let byTime = contents.revocations.values.sorted { $0.revokedAt < $1.revokedAt }
+        for revocation in byTime {
+            guard try await !self.isKnown(revocation) else { continue }
+            try await self.bringBack(revocation, at: now)
+            count += 1
+        }
+        if count > 0 {
+            self.logger.critical(
+                "certificates revoked before the database was restored are revoked again",
+                metadata: ["certificates": "\(count)", "journal": "\(self.path)"])
+        }
+        return self.end(of: contents, latest)
+    }
+
+    /// The commits of a database that was restored are counted anew from where it is.
+    private func end(of contents: Contents, _ latest: Commit.Sequence) -> Commit.Sequence {
+        guard contents.last > latest else { return contents.last }
+        self.append(Self.row(latest, "read"))
+        return latest
+    }
+
+    private func isKnown(_ revocation: Revocation) async throws(FleetError) -> Bool {
+        guard let known = try await self.store.revocation(of: revocation.certificate) else {
+            return false
+        }
+        return known.reason != .certificateHold || revocation.reason == .certificateHold
+    }
+
+    /// As it was: its time and its reason have been told to whoever read the list.
+    private func bringBack(
+        _ revocation: Revocation, at now: UnixTime
+    ) async throws(FleetError) {
+        let id = revocation.certificate
+        let view = try await self.store.load([.certificate(id)])
+        var set = ChangeSet(
+            action: "RestoreRevocation", preconditions: [view.asSeen(.certificate(id))],
+            detail: [
+                "certificateId": .string(id.rawValue),
+                "reason": .string(revocation.reason.rawValue),
+            ])
+        let status: Certificate.Status =
+            revocation.reason == .certificateHold ? .inactive : .revoked
+        // The backup may be older than the certificate.
+        if let certificate = view.certificate(id), certificate.status != status,
+            certificate.status.canBecome(status)
+        {
+            set.changes.append(
+                .setCertificateStatus(
+                    id, status, reason: "revoked before the database was restored", at: now))
+        }
+        set.changes.append(.putRevocation(revocation))
+        _ = try await self.store.commit(set, by: .service("revocation-journal"))
+    }
+
+    // MARK: Writing
+
+    /// Writes down what was committed, until the task is cancelled.
+    func follow(after start: Commit.Sequence) async {
+        var written = start
+        for await commit in self.store.changes(after: start) {
+            written = await self.note(commit, after: written)
+        }
+    }
+
+    /// What was committed last, while nobody followed any more.
+    func catchUp() async {
+        do {
+            var contents = Contents()
+            if let (text, _) = try self.text(tail: true) { contents.take(text) }
+            var after = contents.last
+            while true {
+                let page = try await self.store.page(
+                    ListQuery(.commits, after: String(after), limit: Self.commitsPerRead))
+                var written = after
+                for case .commit(let commit) in page.records {
+                    written = await self.note(commit, after: written)
+                    after = commit.sequence
+                }
+                guard page.next != nil else { return }
+            }
+        } catch { self.complain("\(error)") }
+    }
+
+    /// - Returns: the number that the file ends with then.
+    private func note(
+        _ commit: Commit, after written: Commit.Sequence
+    ) async -> Commit.Sequence {
+        var lines: [String] = []
+        guard commit.outcome == .committed else { return written }
+        for change in commit.changes {
+            switch change {
+            case .putRevocation(let revocation): lines.append(Self.words(revocation))
+            case .setCertificateStatus(let id, .revoked, _, _):
+                // The reason is in the database, or in another change of this commit.
+                do throws(FleetError) {
+                    if let known = try await self.store.revocation(of: id) {
+                        lines.append(Self.words(known))
+                    }
+                } catch { self.complain(error.message) }
+            case .releaseHold(let id) where commit.actor != Self.canary:
+                lines.append("released \(id)")
+            default: break
+            }
+        }
+        if lines.isEmpty {
+            guard commit.sequence - written >= Self.commitsUnmarkedMax else { return written }
+            lines = ["read"]
+        }
+        self.append(lines.map { Self.row(commit.sequence, $0) }.joined())
+        return commit.sequence
+    }
+
+    /// The point tells that it is whole.
+    private static func row(_ sequence: Commit.Sequence, _ words: String) -> String {
+        "\(sequence) \(words) .\n"
+    }
+
+    private static func words(_ revocation: Revocation) -> String {
+        [
+            "revoked", revocation.certificate.rawValue, revocation.issuerID?.rawValue ?? "-",
+            revocation.serialNumber, "\(revocation.notAfter.milliseconds)",
+            revocation.reason.rawValue, "\(revocation.revokedAt.milliseconds)",
+        ].joined(separator: " ")
+    }
+
+    /// In the kernel's hands when this returns; a power failure that takes it leaves the database,
+    /// from which the next start writes it again.
+    private func append(_ text: String) {
+        let descriptor = open(
+            self.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, PrivateFile.fileMode)
+        guard descriptor >= 0 else {
+            return self.complain(String(cString: strerror(errno)))
+        }
+        defer { close(descriptor) }
+        // A line that was torn ends here; an empty one is none.
+        let octets = Array("\n\(text)".utf8)
+        let count = octets.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        if count != octets.count { self.complain(String(cString: strerror(errno))) }
+    }
+
+    private func complain(_ why: String) {
+        self.logger.error(
+            "revocations are missing from the journal, and would be lost with the database",
+            metadata: ["journal": "\(self.path)", "why": "\(why)"])
+    }
+}
+
+/// Keeps the journal while the service runs.
+struct RevocationRecording: Service {
+    let journal: RevocationJournal
+    let start: Commit.Sequence
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await self.journal.follow(after: self.start) }
+    }
+}
