@@ -12,12 +12,7 @@ package enum HookScripts {
         _ name: HookName, source: String, by author: String, message: String? = nil,
         in view: RegistryView, at now: UnixTime
     ) throws(FleetError) -> ChangeSet {
-        guard (message ?? "").count <= Templates.messageCharactersMax else {
-            throw FleetError(
-                .invalidRequest,
-                "the message has \((message ?? "").count) characters; at most "
-                    + "\(Templates.messageCharactersMax)")
-        }
+        try Templates.check(message: message)
         guard source.utf8.count <= Limits.hookSourceBytesMax else {
             throw FleetError(
                 .invalidRequest,

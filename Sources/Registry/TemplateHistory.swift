@@ -73,6 +73,22 @@ extension Templates {
 
     // MARK: Versions
 
+    /// Of a version of a template or a hook. It stands on one line of a list, and what breaks lines
+    /// could forge another.
+    static func check(message: String?) throws(FleetError) {
+        let message = message ?? ""
+        guard message.count <= Self.messageCharactersMax else {
+            throw FleetError(
+                .invalidRequest,
+                "the message has \(message.count) characters; at most "
+                    + "\(Self.messageCharactersMax)")
+        }
+        guard !message.unicodeScalars.contains(where: \.breaksLines) else {
+            throw FleetError(
+                .invalidRequest, "the message holds a control character or the end of a line")
+        }
+    }
+
     /// A body as an author hands it in, already checked by whoever understands bodies.
     package struct Revision: Hashable, Sendable {
         package let name: TemplateName
@@ -113,12 +129,7 @@ extension Templates {
         _ revision: Revision, in view: RegistryView, at now: UnixTime,
         versionsMax: Int = Self.versionsMax
     ) throws(FleetError) -> ChangeSet {
-        guard (revision.message ?? "").count <= Self.messageCharactersMax else {
-            throw FleetError(
-                .invalidRequest,
-                "the message has \((revision.message ?? "").count) characters; at most "
-                    + "\(Self.messageCharactersMax)")
-        }
+        try Self.check(message: revision.message)
         if let hook = revision.hook, view.hook(hook) == nil {
             throw FleetError(
                 .invalidRequest, "there is no hook '\(hook)'", resource: hook.rawValue)

@@ -264,6 +264,37 @@ private func findings(
         #expect(try findings(body, context).contains { $0.rule == .unknownProfile } == false)
     }
 
+    @Test func aDefaultThatIsNoRowIsAGap() throws {
+        func found(_ text: String) throws -> [TemplateFinding] {
+            try findings(
+                soundTemplate(
+                    parameters: #""X": {"Type": "String"}, "#
+                        + #""L": {"Type": "String", "Default": "\#(text)"}"#,
+                    sections: #"""
+                        , "Mappings": {"M": {"aa": {"s": "1"}, "bb": {"s": "2"}}},
+                        "DeviceConfiguration": {"s": {"Fn::FindInMap": ["M", {"Ref": "L"}, "s"]}}
+                        """#)
+            ).filter { $0.rule == .mappingGap }
+        }
+        #expect(try found("aa") == [])
+        let gap = try found("ab")
+        #expect(gap.map(\.pointer.description) == ["/Parameters/L/Default"], "\(gap)")
+    }
+
+    @Test func aNameThatAValueOnlyChoosesIsOneForMany() throws {
+        func rules(_ name: String) throws -> [String] {
+            try findings(
+                soundTemplate(
+                    name: name,
+                    sections: #", "Mappings": {"M": {"a": {"n": "t-1"}, "b": {"n": "t-2"}}}"#)
+            ).filter { $0.rule == .constantThingName }.map(\.pointer.description)
+        }
+        let chosen = #"{"Fn::FindInMap": ["M", {"Ref": "X"}, "n"]}"#
+        #expect(try rules(chosen) == ["/Resources/thing/Properties/ThingName"])
+        #expect(try rules(#"{"Fn::Join": ["", [\#(chosen), {"Ref": "X"}]]}"#) == [])
+        #expect(try rules(#"{"Ref": "AWS::IoT::Certificate::Id"}"#) == [])
+    }
+
     @Test func aClaimThatCannotReachTheTemplateIsNamed() throws {
         var context = TemplateLint.Context()
         let document = try PolicyDocument.parse(

@@ -7,6 +7,7 @@ import Testing
     @Test(arguments: [
         (#"{"may": ["publish a"], "mayNot": ["publish a"]}"#, "/cases/0 /mayNot names"),
         (#"{"may": ["publish a", "publish a"]}"#, "/cases/0 /may asks the same twice"),
+        (#"{"parametrs": {}}"#, "/cases/0/parametrs is not understood"),
     ])
     func aQuestionIsAskedOnce(_ item: String, _ complaint: String) throws {
         let json = try JSONParser.parse("{\"cases\": [\(item)]}")

@@ -149,6 +149,17 @@ import Testing
         }
     }
 
+    /// It would look like another version in a list of them.
+    @Test(arguments: ["x\n9 *  forged", "x\u{1B}[2K", "x\u{2028}y"])
+    func aMessageIsOneLine(_ message: String) async throws {
+        let store = InMemoryFleetStore(clock: ManualClock())
+        var revision = Templates.Revision(name: self.name, body: "{1}", author: "ada")
+        revision.message = message
+        #expect(throws: FleetError.self) {
+            _ = try Templates.submit(revision, in: self.view(store), at: self.now)
+        }
+    }
+
     @Test func pruningKeepsTheNewestAndTheDefault() async throws {
         let store = InMemoryFleetStore(clock: ManualClock())
         for number in 1...1200 { _ = try await self.submit("{\(number)}", store) }

@@ -113,6 +113,37 @@ import Testing
         #expect(nothing.output.contains("[unreadable]"))
     }
 
+    @Test func optionsThatDenyEachOtherAreRefused() async throws {
+        let file = "\(Self.templates)/demo-sensor.json"
+        let lints = [
+            ["--json", "--sarif"], ["--type", "JITP", "--claim-policy", "claim.json"],
+            ["--type", "FLEET_PROVISIONING", "--subject", "CN=x"], ["--type", "jitp"],
+        ]
+        for options in lints {
+            let result = try await Program.run(["template", "lint", file] + options)
+            #expect(result.status == 2 && result.output.isEmpty, "\(options): \(result)")
+        }
+        for options in [["--json", "--format", "tap"], ["--fail-under", "101"]] {
+            let result = try await Program.run(["template", "test", file] + options)
+            #expect(result.status != 0 && result.output.isEmpty, "\(options): \(result)")
+        }
+    }
+
+    /// What is wrong with one file keeps nothing back about the others.
+    @Test func brokenSettingsAreAFindingOfTheirTemplate() async throws {
+        let workshop = try Workshop()
+        let body = try String(
+            contentsOfFile: "\(Self.templates)/demo-sensor.json", encoding: .utf8)
+        let broken = try workshop.write("a.json", body)
+        _ = try workshop.write("a.settings.json", "{")
+        let other = try workshop.write("b.json", "[]")
+        let linted = try await Program.run("template", "lint", "--json", broken, other)
+        #expect(linted.status == 2)
+        let found = try JSONParser.parse(linted.output).arrayValue ?? []
+        #expect(found.compactMap { $0["file"]?.stringValue } == [broken, other], "\(found)")
+        #expect(linted.output.contains("a.settings.json"))
+    }
+
     @Test func aTemplateThatIsNotUTF8GetsOneClearError() async throws {
         let workshop = try Workshop()
         let file = "\(workshop.path)/pump.json"

@@ -1,5 +1,6 @@
 package import Fleet
 package import JSON
+import Policies
 
 /// `NAME.test.json`: what a template must do, case by case.
 package struct TemplateTestFile: Sendable {
@@ -132,9 +133,10 @@ package struct TemplateTestFile: Sendable {
             throw Self.wrong(place, "is an object, not \(value.kindName)")
         }
         for key in object.keys where !known.contains(key) {
+            let nearest = NearestName.of(key, among: known).map { "; did you mean '\($0)'?" }
             throw Self.wrong(
                 "\(place)/\(key.clipped)",
-                "is not understood; known are \(known.joined(separator: ", "))")
+                "is not understood; known are \(known.joined(separator: ", "))" + (nearest ?? ""))
         }
         return object
     }

@@ -14,6 +14,11 @@ extension TemplateLint {
                 .constantThingName,
                 "no parameter is in the name: every device registers as the same thing",
                 at: thing.name.pointer, expected: "a name with a parameter in it")
+        } else if !thing.name.holdsText(of: Set(free)) {
+            self.report(
+                .constantThingName,
+                "a value only chooses the name: all devices of one choice register as the same "
+                    + "thing", at: thing.name.pointer, expected: "a name with a parameter in it")
         }
         self.lintName(ThingName.self, thing.name)
         if let type = thing.typeName { self.lintName(ThingTypeName.self, type) }

@@ -93,6 +93,7 @@ extension TemplateLint {
             guard let name = map.literal else { return }
             lookups[name, default: []].append(Lookup(top: top, second: second))
         }
+        self.lintDefaults(of: lookups)
         let section = JSONPointer(tokens: ["Mappings"])
         for (name, rows) in self.document.mappings.sorted(by: { $0.key < $1.key }) {
             let place = section.appending(name)
@@ -104,6 +105,26 @@ extension TemplateLint {
             }
             for (row, cells) in rows.sorted(by: { $0.key < $1.key }) {
                 self.lintRow(row, cells, asking, at: place.appending(row))
+            }
+        }
+    }
+
+    /// A default by which a row is looked up, and that is none.
+    private mutating func lintDefaults(of lookups: [String: [Lookup]]) {
+        for (map, asking) in lookups.sorted(by: { $0.key < $1.key }) {
+            for case .reference(let name) in asking.map(\.top.form) {
+                guard let rows = self.document.mappings[map],
+                    let text = self.document.parameters.first(where: { $0.name == name })?
+                        .defaultValue, rows[text] == nil
+                else { continue }
+                self.reportOnce(
+                    TemplateFinding(
+                        "map '\(map.clipped)' has no row '\(text.clipped)', the default by which "
+                            + "one is looked up: a device that sends no '\(name.clipped)' is "
+                            + "refused",
+                        at: JSONPointer(tokens: ["Parameters", name, "Default"]),
+                        rule: .mappingGap,
+                        nearest: NearestName.of(text, among: rows.keys.sorted())))
             }
         }
     }

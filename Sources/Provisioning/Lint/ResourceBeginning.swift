@@ -183,13 +183,24 @@ extension ResourceBeginning {
 
 extension TemplateExpression {
     /// The first parameter whose own text goes into this one, rather than only choosing it.
-    fileprivate var sent: String? {
+    fileprivate var sent: String? { self.firstText(where: ResourceBeginning.isSent) }
+
+    /// Whether the text of one of these goes into this one, rather than only choosing it.
+    func holdsText(of names: Set<String>) -> Bool {
+        self.firstText(where: names.contains) != nil
+    }
+
+    private func firstText(where isWanted: (String) -> Bool) -> String? {
         switch self.form {
-        case .literal, .findInMap: nil
-        case .reference(let name): ResourceBeginning.isSent(name) ? name : nil
+        case .literal, .findInMap: return nil
+        case .reference(let name): return isWanted(name) ? name : nil
         case .substitution(let items), .join(_, .items(let items)), .select(_, .items(let items)):
-            items.lazy.compactMap(\.sent).first
-        case .join(_, .split(_, let source)), .select(_, .split(_, let source)): source.sent
+            for item in items {
+                if let name = item.firstText(where: isWanted) { return name }
+            }
+            return nil
+        case .join(_, .split(_, let source)), .select(_, .split(_, let source)):
+            return source.firstText(where: isWanted)
         }
     }
 }

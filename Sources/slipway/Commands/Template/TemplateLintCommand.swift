@@ -57,13 +57,18 @@ struct LintTemplates: AsyncParsableCommand {
     }
 
     private func lintAll() async throws(FleetError) -> Int32 {
+        try self.requireOneMeaning()
         var files: [String] = []
         for file in self.files { files += try Self.below(file) }
         files = files.filter { file in
             !Self.companions.contains { file.hasSuffix(".\($0).json") }
         }
         guard !files.isEmpty else {
-            throw FleetError(.invalidRequest, "say which templates")
+            throw FleetError(
+                .invalidRequest,
+                self.files.isEmpty
+                    ? "say which templates"
+                    : "there is no template in '" + self.files.joined(separator: "', '") + "'")
         }
         let settings = try await self.settings.resolve()
         var shared = TemplateLint.Context()
@@ -83,6 +88,28 @@ struct LintTemplates: AsyncParsableCommand {
             Terminal.complain(report.summary)
         }
         return report.exitCode
+    }
+
+    /// Options of which one says what another denies.
+    private func requireOneMeaning() throws(FleetError) {
+        guard !self.json || !self.sarif else {
+            throw FleetError(.invalidRequest, "--json and --sarif are two forms: say one")
+        }
+        guard let type = self.type else { return }
+        guard let kind = ProvisioningTemplate.Kind(rawValue: type) else {
+            throw FleetError(
+                .invalidRequest, "--type is FLEET_PROVISIONING or JITP, not '\(type.clipped)'")
+        }
+        guard kind != .jitp || self.claimPolicy == nil else {
+            throw FleetError(
+                .invalidRequest, "--claim-policy goes with FLEET_PROVISIONING: JITP has no claims")
+        }
+        guard kind == .jitp || self.subject == nil else {
+            throw FleetError(
+                .invalidRequest,
+                "--subject goes with JITP: no certificate's subject fills the parameters of a "
+                    + "template of type \(type)")
+        }
     }
 
     /// The file itself, or every `.json` of a folder in the order of their names.
@@ -116,8 +143,11 @@ struct LintTemplates: AsyncParsableCommand {
         var context = shared
         context.realm = try Realm(region: self.region, account: self.account)
         context.subject = self.subject
-        context.kind = try await self.kind(beside: file)
-        if let path = self.claimPolicy {
+        do throws(FleetError) { context.kind = try await self.kind(beside: file) } catch {
+            // The other files have findings of their own.
+            return (TemplateLint.Report(unreadable: error, at: nil), body)
+        }
+        if let path = self.claimPolicy, context.kind != .jitp {
             let policy = try await PolicyFile(path: path).document(.device)
             let compiled = CompiledPolicy(
                 policy, name: PolicyName(checked: "claim"), version: 1)
@@ -129,14 +159,7 @@ struct LintTemplates: AsyncParsableCommand {
     private func kind(
         beside file: String
     ) async throws(FleetError) -> ProvisioningTemplate.Kind? {
-        if let type = self.type {
-            guard let kind = ProvisioningTemplate.Kind(rawValue: type) else {
-                throw FleetError(
-                    .invalidRequest,
-                    "--type is FLEET_PROVISIONING or JITP, not '\(type.clipped)'")
-            }
-            return kind
-        }
+        if let kind = self.type.flatMap(ProvisioningTemplate.Kind.init(rawValue:)) { return kind }
         guard file.hasSuffix(".json") else { return nil }
         let settings = file.dropLast(".json".count) + ".settings.json"
         guard FileManager.default.fileExists(atPath: String(settings)) else { return nil }

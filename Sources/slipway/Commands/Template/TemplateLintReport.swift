@@ -81,8 +81,12 @@ struct TemplateLintReport {
         var results: [JSONValue] = []
         for file in self.files {
             let all = file.report.findings + file.report.ignored.map(\.finding)
-            let columns = JSONSourceMap.Position.utf16Columns(
-                of: all.compactMap(\.position), in: file.text)
+            // A file that is no text has no columns but its bytes.
+            let columns: [JSONSourceMap.Position: Int] =
+                file.text.isEmpty
+                ? [:]
+                : JSONSourceMap.Position.utf16Columns(
+                    of: all.compactMap(\.position), in: file.text)
             for finding in file.report.findings {
                 results.append(.object(Self.result(file.path, finding, columns)))
             }

@@ -35,6 +35,7 @@ struct TestTemplates: AsyncParsableCommand {
 
     func run() async throws {
         do {
+            try self.requireOneMeaning()
             let settings = try await self.settings.resolve()
             var files: [String] = []
             // A file that is named beside its folder is one file.
@@ -71,6 +72,15 @@ struct TestTemplates: AsyncParsableCommand {
         } catch let error as FleetError {
             throw Failure.exit(error)
         }
+    }
+
+    private func requireOneMeaning() throws(FleetError) {
+        guard !self.json || self.format == .human || self.format == .json else {
+            throw FleetError(
+                .invalidRequest, "--json and --format \(self.format) are two forms: say one")
+        }
+        guard let least = self.failUnder, !(0...100).contains(least) else { return }
+        throw FleetError(.invalidRequest, "--fail-under is a percentage, 0 to 100, not \(least)")
     }
 
     /// What a file's cases come to is not written where one of them fails by its own words.
