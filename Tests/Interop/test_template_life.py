@@ -4,6 +4,8 @@ was registered by can be read."""
 import json
 import subprocess
 
+import pytest
+
 import aws
 from gateway import run_slipway, slipway
 
@@ -46,6 +48,20 @@ def test_a_deleted_template_stays_deleted(make_gateway):
     assert slipway(gateway, "template", "export", "assembly-line") == mine.read_text()
 
 
+def test_what_says_nothing_is_told(make_gateway):
+    """Settings without a template, a folder, and a name that is nobody's."""
+    gateway = make_gateway().start()
+    folder = gateway.directory / "Templates"
+    (folder / "orphan.settings.json").write_text("{}")
+    (folder / "more").mkdir()
+    restart(gateway)
+    for name in ("orphan.settings.json", "more"):
+        gateway.wait_for_log(f"(?m)^(?=.*nothing is loaded of this)(?=.*file=.*/{name}).*$")
+    for words in (["show", "gatewey"], ["versions", "gatewey"], ["default", "gatewey", "1"]):
+        refused = run_slipway(gateway, "template", *words, code=1)
+        assert "did you mean 'gateway'?" in refused.stderr, refused.stderr
+
+
 def test_a_version_that_a_living_device_names_stays(make_gateway, tmp_path):
     gateway = make_gateway().start()
     subprocess.run(
@@ -56,6 +72,14 @@ def test_a_version_that_a_living_device_names_stays(make_gateway, tmp_path):
         changed = tmp_path / f"{number}.json"
         changed.write_text(body + "\n" * (number + 1))
         slipway(gateway, "template", "put", changed, "--name", NAME)
+    # Whoever asks: the version, and the template.
+    kept = run_slipway(gateway, "template", "delete", NAME, "--version", "1", code=1)
+    assert "--even-if-used" in kept.stderr
+    iot = aws.client(gateway)
+    for call, more in ((iot.delete_provisioning_template_version, {"versionId": 1}),
+                       (iot.delete_provisioning_template, {})):
+        with pytest.raises(iot.exceptions.DeleteConflictException):
+            call(templateName=NAME, **more)
     told = slipway(gateway, "template", "prune", NAME, "--keep", "1")
     assert told.splitlines() == [
         f"{NAME}: 2 versions are gone",

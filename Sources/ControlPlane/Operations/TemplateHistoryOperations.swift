@@ -87,8 +87,7 @@ package enum TemplateHistoryOperations {
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
         let name: TemplateName = try request.name("templateName")
-        let template = try Templates.existing(
-            name, in: try await services.store.load([.template(name)]))
+        let template = try await TemplateOperations.existing(name, services)
         let page = try await services.store.page(
             ListQuery(.versionsOfTemplate(name), after: request.query["after"]))
         let versions = page.records.compactMap { record -> JSONValue? in

@@ -1,6 +1,7 @@
 import Fleet
 import HTTPTypes
 import JSON
+import Policies
 import Provisioning
 import Registry
 
@@ -77,6 +78,27 @@ package enum TemplateOperations {
         ]
     }
 
+    /// A template that is there.
+    /// - Throws: `FleetError.notFound`, which names the one that was meant, where one is spelt
+    ///   nearly like it.
+    static func existing(
+        _ name: TemplateName, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> ProvisioningTemplate {
+        do throws(FleetError) {
+            return try Templates.existing(
+                name, in: try await services.store.load([.template(name)]))
+        } catch {
+            guard error.code == .notFound else { throw error }
+            let page = try await services.store.page(ListQuery(.templates))
+            let names = page.records.compactMap { record -> String? in
+                if case .template(let template) = record { template.name.rawValue } else { nil }
+            }
+            guard let nearest = NearestName.of(name.rawValue, among: names) else { throw error }
+            throw FleetError(
+                .notFound, "\(error.message); did you mean '\(nearest)'?", resource: error.resource)
+        }
+    }
+
     /// Every body that is handed in, by AWS's operations as by ours: errors of the lint refuse it.
     /// Its warnings and notes are for whoever asks; AWS's answers have no place for them.
     static func admit(
@@ -141,8 +163,7 @@ package enum TemplateOperations {
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
         let name: TemplateName = try request.name("templateName")
-        let template = try Templates.existing(
-            name, in: try await services.store.load([.template(name)]))
+        let template = try await Self.existing(name, services)
         let key = RecordKey.templateVersion(name, template.defaultVersionID)
         let view = try await services.store.load([key])
         return .object(
@@ -169,6 +190,7 @@ package enum TemplateOperations {
                 .invalidRequest,
                 "preProvisioningHook and removePreProvisioningHook exclude one another")
         }
+        _ = try await Self.existing(name, services)
         let wanted = update
         _ = try await services.decide(Templates.keys(of: name, wanted), by: request.actor) {
             view, now throws(FleetError) in

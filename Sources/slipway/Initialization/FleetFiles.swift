@@ -16,6 +16,9 @@ struct FleetFiles: Sendable {
         var changes: [String] = []
         /// Templates that are deleted, and whose files are as they were then.
         var leftDeleted: [String] = []
+        /// What lies in the templates' folder and says nothing: settings without a template, and
+        /// folders.
+        var passedOver: [String] = []
     }
 
     /// A lost race is decided afresh, this often.
@@ -34,6 +37,7 @@ struct FleetFiles: Sendable {
         let submissions = try self.readTemplates(templates, hooks: Set(hookFiles.map(\.name)))
         for file in hookFiles { try await self.refuseBroken(file, by: actor) }
         var report = Report()
+        report.passedOver = Self.passedOver(templates)
         for file in hookFiles {
             let changed = try await self.commit(by: actor) { () async throws(FleetError) in
                 try HookScripts.load(
@@ -165,6 +169,20 @@ extension FleetFiles {
                     message: "loaded from \(file)"))
         }
         return submissions
+    }
+
+    private static func passedOver(_ folder: String) -> [String] {
+        let suffix = ".settings.json"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.filter { name in
+            guard !name.hasPrefix(".") else { return false }
+            if name.hasSuffix(suffix) {
+                return !names.contains(String(name.dropLast(suffix.count)) + Self.templateSuffix)
+            }
+            var isFolder: ObjCBool = false
+            return FileManager.default.fileExists(
+                atPath: "\(folder)/\(name)", isDirectory: &isFolder) && isFolder.boolValue
+        }.sorted()
     }
 
     /// Without the file, the template is loaded but not enabled: nobody has said that it may run.

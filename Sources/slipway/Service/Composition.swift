@@ -134,6 +134,14 @@ struct Composition: Sendable {
         let report = try await files.load(
             templates: installation.templates, hooks: installation.hooks, by: .service("serve"))
         for change in report.changes { logger.notice("loaded", metadata: ["what": "\(change)"]) }
+        for name in report.passedOver {
+            logger.warning(
+                """
+                nothing is loaded of this: settings stand beside a template of their name, and \
+                templates in no folder of their own
+                """,
+                metadata: ["file": "\(installation.templates)/\(name)"])
+        }
         for name in report.leftDeleted {
             logger.notice(
                 """

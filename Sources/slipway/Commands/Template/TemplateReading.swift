@@ -26,8 +26,10 @@ struct ListTemplates: ListingCommand {
 
 struct ShowTemplate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "One template: its state, its versions, who uses it.",
+        commandName: "show", abstract: "One template: its state, who uses it.",
         discussion: """
+            Its versions: slipway template versions NAME.
+
             slipway template show demo-sensor
             slipway template show demo-sensor --registrations 100 --json
             """)
