@@ -55,6 +55,11 @@ private func findings(
             soundTemplate(parameters: #""X": {"Type": "String"}, "Y": {"Type": "String"}"#)
         ),
         Broken(
+            "unused-parameter", "/DeviceConfiguration/k/Fn::Sub/1/V",
+            soundTemplate(
+                sections: #", "DeviceConfiguration": {"k": {"Fn::Sub": ["a", {"V": "v"}]}}"#)
+        ),
+        Broken(
             "undeclared-parameter", "/Resources/thing/Properties/ThingName",
             soundTemplate(name: #"{"Ref": "XX"}"#)
         ),

@@ -78,6 +78,31 @@ extension TemplateLint {
         }
     }
 
+    /// Variables that a `Fn::Sub` gives its text, and the text does not use.
+    mutating func lintVariables(in value: JSONValue, at place: JSONPointer) {
+        switch value {
+        case .array(let elements):
+            for (index, element) in elements.enumerated() {
+                self.lintVariables(in: element, at: place.appending(index))
+            }
+        case .object(let object):
+            for (key, inner) in object.members {
+                let place = place.appending(key)
+                if key == "Fn::Sub", let arguments = inner.arrayValue, arguments.count == 2,
+                    let text = arguments[0].stringValue, let variables = arguments[1].objectValue
+                {
+                    for name in variables.keys where !text.contains("${\(name)}") {
+                        self.report(
+                            .unusedParameter, "the text uses no '${\(name.clipped)}'",
+                            at: place.appending(1).appending(name), isAboutKey: true)
+                    }
+                }
+                self.lintVariables(in: inner, at: place)
+            }
+        case .null, .bool, .number, .string: break
+        }
+    }
+
     // MARK: Mappings
 
     private struct Lookup {

@@ -92,6 +92,7 @@ package struct TemplateLint {
         }
         var lint = TemplateLint(document: document, root: checked.root, context: context)
         try lint.lintParameters()
+        lint.lintVariables(in: lint.root, at: .root)
         lint.lintMappings()
         lint.lintNames()
         lint.lintTakeover()
