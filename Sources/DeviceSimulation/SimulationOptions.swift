@@ -63,10 +63,10 @@ package struct SimulationOptions: Sendable {
     /// The chance, in percent, that a boot of a device ends in a power cut.
     package var powerCutPercent = 0
     /// How many of a hundred devices carry the serial number of the device before them, as a label
-    /// that was scanned twice gives it.
+    /// that was scanned twice gives it: so many percent of whatever there are, one at least.
     package var doubleScanPercent = 0
     /// How many of a hundred devices carry the flash image of the device before them: its key
-    /// under a serial of their own first, and then its certificate beside it.
+    /// under a serial of their own first, and then its certificate beside it. Counted likewise.
     package var clonePercent = 0
     /// Units that the claim may still register, where the run is to prove that it is just so many.
     package var budget: Int?
@@ -121,12 +121,20 @@ package struct SimulationOptions: Sendable {
         guard (0...100).contains(self.powerCutPercent) else {
             throw SimulationError("the power cut chance is a percentage, 0 to 100")
         }
-        guard self.doubleScanPercent >= 0, self.clonePercent >= 0,
+        guard (0...50).contains(self.doubleScanPercent), (0...50).contains(self.clonePercent),
             self.doubleScanPercent + self.clonePercent <= 50
         else {
             throw SimulationError(
                 "double scans and clones are percentages, together 0 to 50: each needs a device "
                     + "before it")
+        }
+        let mix = AccidentMix(self)
+        guard self.doubleScanPercent == 0 || mix.doubleScans > 0,
+            self.clonePercent == 0 || mix.clones > 0
+        else {
+            throw SimulationError(
+                "\(self.devices) devices have no room for a pair of each kind that goes wrong: "
+                    + "two devices for double scans, and two for clones")
         }
         guard self.clonePercent == 0 || self.flow != .keys else {
             throw SimulationError(

@@ -36,6 +36,29 @@ import Testing
         }
     }
 
+    /// Percent are of whatever devices there are, and what was asked for is played.
+    @Test(arguments: [
+        (40, 0, 20, 0, 8), (60, 10, 0, 6, 0), (60, 0, 10, 0, 6), (10, 0, 1, 0, 1),
+        (2, 1, 0, 1, 0), (3, 0, 50, 0, 1), (4, 49, 1, 1, 1), (10, 25, 25, 3, 2),
+        (250, 5, 2, 13, 5), (99, 20, 30, 20, 29),
+    ])
+    func fewDevicesHaveTheirShareToo(
+        devices: Int, scans: Int, clones: Int, scanned: Int, copied: Int
+    ) throws {
+        let options = try self.options(devices: devices, scans: scans, clones: clones)
+        try options.validate()
+        let roles = self.roles(options)
+        #expect(roles.count { $0 == .scannedAgain } == scanned)
+        #expect(roles.count { $0 == .copy } == copied)
+        #expect(roles.count { $0 == .original } == scanned + copied)
+    }
+
+    @Test(arguments: [(1, 1, 0), (1, 0, 1), (2, 1, 1), (3, 25, 25)])
+    func aRunTooSmallForWhatWasAskedIsRefused(devices: Int, scans: Int, clones: Int) throws {
+        let options = try self.options(devices: devices, scans: scans, clones: clones)
+        #expect(throws: SimulationError.self) { try options.validate() }
+    }
+
     @Test func theLastDeviceHasNoneAfterIt() throws {
         let options = try self.options(devices: 1, scans: 50)
         #expect(self.roles(options) == [.honest])
