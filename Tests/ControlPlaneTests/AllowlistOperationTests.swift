@@ -43,6 +43,19 @@ import Testing
         #expect(found["count"] == 2)
     }
 
+    /// Two units, as their labels are scanned: what is canonically equivalent is not the same.
+    @Test func serialsThatOnlyLookAlikeAreTwo() async throws {
+        let report = try await self.perform(
+            "ImportAllowlist", list: "a", chunks: ["cafe\u{301}\ncaf\u{E9}\n"])
+        #expect(report["added"] == 2)
+        #expect(report["duplicateCount"] == 0)
+        for serial in ["cafe\u{301}", "caf\u{E9}"] {
+            let found = try await self.perform(
+                "DescribeAllowlist", list: "a", query: ["serial": serial])
+            #expect(found["listed"] == true)
+        }
+    }
+
     @Test func aBadLinePublishesNothing() async throws {
         let report = try await self.perform(
             "ImportAllowlist", list: "a", chunks: ["S-1\n\u{1}\n"])

@@ -118,6 +118,16 @@ import Testing
         #expect(breaks.isEmpty)
         #expect("a\r\nb".clipped == "a\u{FFFD}\u{FFFD}b")
     }
+
+    /// What a scanner reads is bytes; canonical equivalence (UAX 15) is a reader's affair.
+    @Test func serialNumbersAreTheirBytes() throws {
+        let composed = try SerialNumber("caf\u{E9}")
+        let decomposed = try SerialNumber("cafe\u{301}")
+        #expect(composed != decomposed)
+        #expect(Set([composed, decomposed, composed]).count == 2)
+        #expect(decomposed < composed && !(composed < decomposed))
+        #expect(try SerialNumber("S-1") < SerialNumber("S-2"))
+    }
 }
 
 @Suite struct ARNTests {

@@ -212,6 +212,23 @@ import Testing
         await pool.shutdown()
     }
 
+    /// Lists and recorded reads tell serial numbers apart by their bytes, as the service does.
+    @Test func aSketchTellsEquivalentSerialsApart() async throws {
+        let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+        let list = AllowlistName(checked: "demo")
+        let world = try HookSketch(json: ["allowlists": ["demo": [.string(composed)]]])
+        #expect(try await world.contains(list, composed).found)
+        #expect(try await !world.contains(list, decomposed).found)
+        let reads = [(composed, false), (decomposed, true)].map { serial, found in
+            HookRead(
+                question: .allowlistContains(list: "demo", serial: serial), answer: .bool(found),
+                version: 1)
+        }
+        let recorded = try HookSketch(json: ["reads": .array(reads.map(\.json))])
+        #expect(try await !recorded.contains(list, composed).found)
+        #expect(try await recorded.contains(list, decomposed).found)
+    }
+
     /// A hook that is right in its tests is right at the service.
     @Test func aSketchedUnitThatIsHeldIsNotContained() async throws {
         let world = try HookSketch(

@@ -39,6 +39,25 @@ import Testing
             .allowlistUnit(self.list, self.serial)
     }
 
+    /// A hook that asks of two spellings has asked of two units, and each list entry has its word.
+    @Test func spellingsThatAreEquivalentAreTwoEntries() throws {
+        let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+        let passage = AllowlistPassage(
+            [
+                .init(list: self.list, serial: decomposed, version: 1, found: true),
+                .init(list: self.list, serial: composed, version: 1, found: false),
+            ], of: [decomposed])
+        #expect(passage?.keys.count == 2)
+        // A parent's entry that the hook was told of is none of the unit's own.
+        let parents = AllowlistPassage(
+            [
+                .init(list: self.list, serial: decomposed, version: 1, found: true),
+                .init(list: self.list, serial: composed, version: 1, found: true),
+            ], of: [decomposed])
+        #expect(
+            parents?.keys == [.allowlistUnit(self.list, try SerialNumber(decomposed))])
+    }
+
     @Test func aUnitIsProvisionedInTheCommitThatRegistersIt() async throws {
         let fixture = try await self.fixture()
         let before = try await fixture.store.latestSequence()

@@ -246,5 +246,14 @@ package struct SerialNumber: Hashable, Sendable, CustomStringConvertible, Compar
     }
 
     package var description: String { self.rawValue }
-    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+
+    /// Byte by byte, as the store and a hook tell serial numbers apart. Swift holds texts that are
+    /// canonically equivalent (Unicode, UAX 15) for one, and a unit would be taken for another.
+    package static func == (left: Self, right: Self) -> Bool {
+        left.rawValue == right.rawValue && left.rawValue.utf8.elementsEqual(right.rawValue.utf8)
+    }
+
+    package static func < (left: Self, right: Self) -> Bool {
+        left.rawValue.utf8.lexicographicallyPrecedes(right.rawValue.utf8)
+    }
 }

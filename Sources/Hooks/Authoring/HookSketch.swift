@@ -4,7 +4,8 @@ package import JSON
 /// A world as somebody describes it in a few lines of JSON, for a hook to be tried in: lists,
 /// things, counts, or the reads that another run recorded.
 package struct HookSketch: AllowlistLookup, Sendable {
-    private var lists: [String: [String: JSONObject]] = [:]
+    /// By the bytes of serial numbers, as the service tells them apart.
+    private var lists: [String: [[UInt8]: JSONObject]] = [:]
     private var things: [String: JSONObject] = [:]
     private var counts: [String: Int] = [:]
     private var reads: [HookRead]?
@@ -71,19 +72,19 @@ package struct HookSketch: AllowlistLookup, Sendable {
         guard let value else { return }
         for (name, body) in try HookTestFile.object(value, at: "/world/allowlists").members {
             let place = "/world/allowlists/\(name.clipped)"
-            var entries: [String: JSONObject] = [:]
+            var entries: [[UInt8]: JSONObject] = [:]
             if let serials = body.arrayValue {
                 for serial in serials {
                     guard let serial = serial.stringValue else {
                         throw HookTestFile.wrong(place, "is a list of serial numbers in quotes")
                     }
-                    entries[serial] = ["serial": .string(serial)]
+                    entries[Array(serial.utf8)] = ["serial": .string(serial)]
                 }
             } else {
                 for (serial, entry) in try HookTestFile.object(body, at: place).members {
                     var fields = try HookTestFile.object(entry, at: "\(place)/\(serial.clipped)")
                     if fields["serial"] == nil { fields["serial"] = .string(serial) }
-                    entries[serial] = fields
+                    entries[Array(serial.utf8)] = fields
                 }
             }
             self.lists[name] = entries
@@ -97,10 +98,11 @@ package struct HookSketch: AllowlistLookup, Sendable {
         if let read = try self.recorded(asked) { return (read.answer == true, read.version) }
         guard let entries = self.lists[list.rawValue] else { return (false, nil) }
         // As a list of the service answers of a unit that it does not let in.
-        let state = entries[serial]?["state"]?.stringValue.flatMap {
+        let entry = entries[Array(serial.utf8)]
+        let state = entry?["state"]?.stringValue.flatMap {
             AllowlistStanding.State(rawValue: $0)
         }
-        return (entries[serial] != nil && state != .held && state != .blocked, 1)
+        return (entry != nil && state != .held && state != .blocked, 1)
     }
 
     package func entry(
@@ -109,7 +111,7 @@ package struct HookSketch: AllowlistLookup, Sendable {
         let asked = HookQuestion.allowlistGet(list: list.rawValue, serial: serial)
         if let read = try self.recorded(asked) { return (read.answer.objectValue, read.version) }
         guard let entries = self.lists[list.rawValue] else { return (nil, nil) }
-        return (entries[serial], 1)
+        return (entries[Array(serial.utf8)], 1)
     }
 
     package func thing(_ name: ThingName) async throws(FleetError) -> JSONObject? {
@@ -130,7 +132,11 @@ package struct HookSketch: AllowlistLookup, Sendable {
     private func recorded(_ question: HookQuestion) throws(FleetError) -> HookRead? {
         guard let reads = self.reads else { return nil }
         let arguments = question.arguments.map { JSONPrinter.print($0) }
-        guard let read = reads.first(where: { $0.question == question }) else {
+        let asked = JSONPrinter.bytes(.array(question.arguments))
+        let found = reads.first {
+            $0.question == question && JSONPrinter.bytes(.array($0.question.arguments)) == asked
+        }
+        guard let read = found else {
             throw FleetError(
                 .notFound,
                 "\(question.function)(\(arguments.joined(separator: ", "))) is not among the "

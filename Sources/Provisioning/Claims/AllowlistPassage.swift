@@ -32,7 +32,7 @@ struct AllowlistPassage {
     /// In the order of the hook's questions.
     private let entries: [Entry]
     /// What the unit is called.
-    private let serials: Set<String>
+    private let serials: Set<SerialNumber>
 
     /// An entry of another unit, a parent's perhaps, that the hook was told of is the hook's to
     /// judge; one that it was not told of is nobody's but the list's.
@@ -45,10 +45,12 @@ struct AllowlistPassage {
     init?(_ reads: [HookOutcome.AllowlistRead], of serials: [String]) {
         let first = reads.first(where: \.found) ?? reads.first
         guard let first else { return nil }
-        let own = Set(serials).union([first.serial])
+        let own = Set((serials + [first.serial]).compactMap { try? SerialNumber($0) })
         var entries: [Entry] = []
-        for read in reads where !read.found || own.contains(read.serial) {
-            guard let entry = Entry(read), !entries.contains(entry) else { continue }
+        for read in reads {
+            guard let entry = Entry(read), !read.found || own.contains(entry.serial),
+                !entries.contains(entry)
+            else { continue }
             entries.append(entry)
         }
         self.found = first.found ? Entry(first) : nil
@@ -124,7 +126,7 @@ struct AllowlistPassage {
         if let unit = units.first(where: { $0.state == .held }) {
             throw Self.held(unit.facts.serial)
         }
-        for unit in units where self.serials.contains(unit.facts.serial.rawValue) {
+        for unit in units where self.serials.contains(unit.facts.serial) {
             try Self.check(unit, device, at: now)
         }
     }

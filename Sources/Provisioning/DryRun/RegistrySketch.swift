@@ -12,7 +12,7 @@ package struct RegistrySketch: Sendable {
     private var policies: [PolicyName: Policy] = [:]
     private var policiesOfGroup: [ThingGroupName: [PolicyName]] = [:]
     /// Serial numbers by list.
-    package private(set) var allowlists: [AllowlistName: Set<String>] = [:]
+    package private(set) var allowlists: [AllowlistName: Set<SerialNumber>] = [:]
 
     private static let start = UnixTime(milliseconds: 0)
     private static let members = [
@@ -190,8 +190,9 @@ package struct RegistrySketch: Sendable {
     private mutating func readAllowlists(_ value: JSONValue?) throws(FleetError) {
         guard let value else { return }
         for (name, serials) in try Self.object(value, at: "/registry/allowlists").members {
+            let names = try Self.names(serials, at: "/registry/allowlists/\(name.clipped)")
             self.allowlists[try AllowlistName(name)] = Set(
-                try Self.names(serials, at: "/registry/allowlists/\(name.clipped)"))
+                names.compactMap { try? SerialNumber($0) })
         }
     }
 
@@ -240,6 +241,8 @@ extension RegistrySketch: AllowlistLookup {
         _ list: AllowlistName, _ serial: String
     ) async throws(FleetError) -> (found: Bool, version: Int?) {
         guard let serials = self.allowlists[list] else { return (false, nil) }
+        // What can be no serial number is on no list.
+        guard let serial = try? SerialNumber(serial) else { return (false, 1) }
         return (serials.contains(serial), 1)
     }
 }
