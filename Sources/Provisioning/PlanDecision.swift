@@ -15,14 +15,17 @@ package struct PlanDecision {
         package let id: CertificateID
         package let status: Certificate.Status?
         package let exclusivity: ThingPrincipal.Exclusivity
+        /// Where it is INACTIVE it may be on hold, and is on the CRL then.
+        package let wasInactive: Bool
 
         package init(
             id: CertificateID, status: Certificate.Status?,
-            exclusivity: ThingPrincipal.Exclusivity
+            exclusivity: ThingPrincipal.Exclusivity, wasInactive: Bool = false
         ) {
             self.id = id
             self.status = status
             self.exclusivity = exclusivity
+            self.wasInactive = wasInactive
         }
 
         /// As the resource says, whatever it was.

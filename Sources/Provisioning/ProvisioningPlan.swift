@@ -103,6 +103,10 @@ package struct ProvisioningPlan: Hashable, Sendable {
                 .setCertificateStatus(
                     certificate.id, status,
                     reason: "registered as \(self.thing.name) \(self.source.phrase)", at: now))
+            // The gateway and the CRL say the same of it.
+            if certificate.wasInactive, status == .active {
+                changes.append(.releaseHold(certificate.id))
+            }
         }
         return changes
     }

@@ -137,6 +137,24 @@ def test_a_hold_is_released_and_a_deleted_certificate_stays_revoked(line):
     until(lambda: "certificate revoked" in line.verify(path, line.crl(shard)).stderr)
 
 
+def test_a_registration_that_makes_it_active_takes_the_hold_back(line):
+    """AWS: RegisterThing gives a certificate the template's status. The list then says the same
+    as the gateway."""
+    identity, path = line.certificate("held-and-registered")
+    line.slipway("cert", "revoke", identity, "--reason", "certificateHold")
+    until(lambda: ": revoked" in line.ocsp(path).stdout)
+    body = {
+        "Resources": {
+            "thing": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": "held-before"}},
+            "certificate": {"Type": "AWS::IoT::Certificate", "Properties": {
+                "CertificateId": identity, "Status": "ACTIVE"}},
+        }}
+    aws.cli(line.gateway, "iot", "register-thing", "--template-body", json.dumps(body))
+    assert json.loads(line.slipway("cert", "show", identity, "--json").stdout)["status"] == "ACTIVE"
+    assert ": good" in line.ocsp(path).stdout
+    assert line.verify(path, line.crl(line.shard(path))).returncode == 0
+
+
 def test_numbers_rise_and_every_list_says_when_the_next_comes(line):
     numbers = []
     for _ in range(3):

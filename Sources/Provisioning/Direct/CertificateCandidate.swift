@@ -92,7 +92,8 @@ struct CertificateJudgement {
         }
         return CertificateJudgement(
             planned: PlanDecision.PlannedCertificate(
-                id: candidate.id, status: status, exclusivity: resource.exclusivity),
+                id: candidate.id, status: status, exclusivity: resource.exclusivity,
+                wasInactive: view.certificate(candidate.id)?.status == .inactive),
             created: created, preconditions: preconditions)
     }
 
