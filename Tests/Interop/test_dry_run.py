@@ -212,3 +212,123 @@ def test_a_file_of_devices_as_spreadsheets_write_them(line, tmp_path):
     assert [one["line"] for one in report["lines"]] == [2, 4]
     assert report["lines"][0]["reasonCode"] == 5002
     assert report["lines"][1]["thing"] == "sensor-2"
+
+
+REALM = "arn:aws:iot:local:000000000000"
+LONG = "t" * 256
+DEEP = "a/b/c/d/e/f/g/h"
+FAILURE = 0x80
+
+
+def put(line, tmp_path, name, *statements, status="ACTIVE"):
+    """The demo's template with another policy."""
+    body = template()
+    for resource in body["Resources"].values():
+        if resource["Type"] == "AWS::IoT::Policy":
+            resource["Properties"] = {"PolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", **one} for one in statements]}}
+        if resource["Type"] == "AWS::IoT::Certificate":
+            resource["Properties"]["Status"] = status
+    file = tmp_path / f"{name}.json"
+    file.write_text(json.dumps(body))
+    slipway(line, "template", "put", file, "--enable")
+
+
+def device_of(line, tmp_path, name):
+    key = Key()
+    made, reply = register(line, claim(line, name, name), name, "SN-1", key)
+    reply.expect_accepted()
+    return store(tmp_path, f"{name}-unit", made["certificatePem"], key.pem)
+
+
+def may(line, credentials, verb, topic, thing="sensor-SN-1"):
+    try:
+        with Device(line, credentials, client_id=topic if verb == "connect" else thing) as device:
+            if verb == "connect":
+                return True
+            code = device.publish(topic) if verb == "publish" else device.subscribe(topic)[0]
+            return code < FAILURE
+    except Refused:
+        return False
+
+
+def told(line, name, verb, topic, allowed, *words):
+    report = dry_run(
+        line, name, "SN-1", "--can", verb, topic, *words, code=0 if allowed else 1)
+    assert report["accepted"] and report["answers"][0]["allowed"] == allowed, report["answers"]
+    return report
+
+
+def test_what_the_gateway_refuses_is_a_no(line, tmp_path):
+    put(line, tmp_path, "open", {"Action": "iot:*", "Resource": "*"})
+    credentials = device_of(line, tmp_path, "open")
+    questions = {
+        "publish": {
+            "$aws/foo": False, "$aws/things/sensor-SN-1/shadow/update": False, "$SYS/x": False,
+            "$share/g/a": False, f"{DEEP}/i": False, DEEP: True, f"{LONG}t": False, LONG: True},
+        "subscribe": {
+            "$share/g/a/#": False, "$SYS/#": False, f"{DEEP}/#": False, f"{LONG}t": False,
+            LONG: True, "#": True, "$aws/certificates/create/json": False,
+            "$aws/certificates/create/json/accepted": True},
+        "connect": {"sensor-SN-1": True, "another": True, "$x": False, LONG: False},
+    }
+    for verb, topics in questions.items():
+        for topic, allowed in topics.items():
+            assert may(line, credentials, verb, topic) == allowed, (verb, topic)
+            told(line, "open", verb, topic, allowed)
+
+
+def test_a_certificate_that_is_not_active_may_nothing(line, tmp_path):
+    put(line, tmp_path, "shut", {"Action": "iot:*", "Resource": "*"}, status="INACTIVE")
+    credentials = device_of(line, tmp_path, "shut")
+    assert not may(line, credentials, "connect", "sensor-SN-1")
+    report = told(line, "shut", "connect", "sensor-SN-1", False)
+    assert "INACTIVE" in report["answers"][0]["explanation"]
+    assert {one["decision"] for one in report["effectivePolicy"]} <= {"REFUSED"}
+
+
+def test_the_address_that_a_device_comes_from_counts(line, tmp_path):
+    here = {"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}
+    put(line, tmp_path, "near", {"Action": "iot:Connect", "Resource": "*"},
+        {"Action": "iot:Publish", "Resource": f"{REALM}:topic/a", "Condition": here})
+    credentials = device_of(line, tmp_path, "near")
+    assert may(line, credentials, "publish", "a")
+    told(line, "near", "publish", "a", True, "--source-address", "127.0.0.1")
+    told(line, "near", "publish", "a", False, "--source-address", "192.0.2.1")
+    report = told(line, "near", "publish", "a", False)
+    assert any("aws:SourceIp" in text for text in report["unknown"])
+
+
+def test_a_claim_with_too_many_pending_is_refused_in_both(line):
+    credentials = claim(line, "busy", "plain", "--pending-max", "1", "--per-minute", "1000")
+    assert dry_run(line, "plain", "SN-3", "--claim", "busy")["unknown"]
+    with Device(line, credentials, client_id="nest") as device:
+        device.subscribe_to_replies("plain")
+        device.create_from_csr(Key()).expect_accepted()
+        refused = device.create_from_csr(Key())
+    report = dry_run(line, "plain", "SN-3", "--claim", "busy", code=1)
+    for member in ("statusCode", "errorCode", "reasonCode"):
+        assert report["refusal"][member] == refused.document[member], member
+
+
+def test_a_second_line_for_a_thing_is_refused_as_the_second_device_is(line, tmp_path):
+    claim(line, "once", "plain", "--registrations-per-unit", "1")
+    serials = [f"SN-{number:04}" for number in range(150)]
+    file = tmp_path / "made-today.txt"
+    # The service is asked about some hundred lines at a time: one comes again at once, one later.
+    file.write_text("\n".join(["SN-0000", *serials, "SN-0001"]) + "\n")
+    for words, refused in [((), []), (("--claim", "once"), [2, 152])]:
+        report = json.loads(slipway(
+            line, "template", "dry-run", "plain", "--serials", file, "--json", *words,
+            code=2 if refused else 0))
+        assert [one["line"] for one in report["lines"] if one["outcome"] == "refused"] == refused
+        again = {one["line"]: one["outcome"] for one in report["lines"]}
+        assert {again[2], again[152]} == {"refused" if refused else "repeated"}
+
+
+def test_a_named_service_is_the_one_that_is_asked(line):
+    done = run_slipway(
+        line, "template", "dry-run", "plain", "--parameters", "SerialNumber=1", "--endpoint-url",
+        "http://127.0.0.1:1", code=1)
+    assert "ACCEPTED" not in done.stdout, done
