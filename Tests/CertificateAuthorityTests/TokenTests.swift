@@ -1,5 +1,6 @@
 import Fleet
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import CertificateAuthority
@@ -77,6 +78,37 @@ import Testing
         }
         for _ in 0..<3 { #expect(try await self.kind(tokens) == .lost) }
         #expect(told.withLock { $0.count } == 1)
+    }
+
+    /// A token with a fault, or a module that lies: it answers, and is of no use.
+    @Test func aTokenWhoseSignaturesDoNotVerifyIsNotSaidToAnswer() async throws {
+        let publicKey = try Deployment.shared.get().openIssuing().key.publicKey
+        let folder = try TemporaryFolder()
+        var answers = TokenFrame.encoded(75, [publicKey.der])
+        for _ in 0..<4 { answers += TokenFrame.encoded(71, [[0x30, 0]]) }
+        let frames = try folder.write(answers, to: "frames")
+        let tokens = self.tokens(
+            "/bin/sh", ["-c", "cat '\(frames)' >&3; exec cat <&3 >/dev/null"])
+        let signer = try tokens.signer(for: KeyURI(Self.uri))
+        let key = try SigningKey(on: signer, publicKey: publicKey)
+        await signer.probe()
+        #expect(signer.condition == .answers)
+        do throws(FleetError) {
+            _ = try await key.signSuspending(
+                StatusStatement(octets: [0x30, 0], start: 0, trailer: []))
+            Issue.record("it was signed")
+        } catch { #expect(error.reason == .authorityKeyUnavailable) }
+        for _ in 0..<2 {
+            guard case .fails(let failure) = signer.condition else {
+                Issue.record("it is \(signer.condition)")
+                return
+            }
+            #expect(failure.kind == .failed)
+            // What a probe has signed is verified by nobody.
+            await signer.probe()
+        }
+        signer.judged(nil)
+        #expect(signer.condition == .answers)
     }
 
     @Test(arguments: [

@@ -292,7 +292,7 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
         let wish = statement.withSigned { TokenWish(scheme, over: $0) }
         let signature = try await token.fulfil(wish, by: publicKey.der)
         try statement.withSigned { octets throws(FleetError) in
-            try Self.check(signature, over: octets, by: publicKey, scheme)
+            try Self.check(signature, over: octets, by: publicKey, scheme, from: token)
         }
         return statement.sealed(algorithm: algorithm, signature: signature)
     }
@@ -315,7 +315,7 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
         case .token(let token):
             let signature = try token.fulfilBlocking(
                 TokenWish(scheme, over: bytes), by: publicKey.der)
-            try Self.check(signature, over: bytes, by: publicKey, scheme)
+            try Self.check(signature, over: bytes, by: publicKey, scheme, from: token)
             return signature
         }
     }
@@ -329,7 +329,7 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
         let wish = bytes.withUnsafeBufferPointer { TokenWish(scheme, over: $0) }
         let signature = try await token.fulfil(wish, by: publicKey.der)
         try bytes.withUnsafeBufferPointer { bytes throws(FleetError) in
-            try Self.check(signature, over: bytes, by: publicKey, scheme)
+            try Self.check(signature, over: bytes, by: publicKey, scheme, from: token)
         }
         return signature
     }
@@ -338,14 +338,17 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
     /// that a fault in the token spoilt, which may tell its key to whoever reads it.
     private static func check(
         _ signature: [UInt8], over bytes: UnsafeBufferPointer<UInt8>, by publicKey: SubjectKey,
-        _ scheme: SignatureScheme
+        _ scheme: SignatureScheme, from token: TokenSigner
     ) throws(FleetError) {
         do throws(SignatureCheck.Refusal) {
             try SignatureCheck(scheme)
                 .verify(signature[...], over: ArraySlice(bytes), by: publicKey)
         } catch {
-            throw TokenFailure(.failed, error.reason).asFleetError
+            let failure = TokenFailure(.failed, error.reason)
+            token.judged(failure)
+            throw failure.asFleetError
         }
+        token.judged(nil)
     }
 
     private static func signature(

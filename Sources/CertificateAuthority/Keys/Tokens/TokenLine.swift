@@ -29,12 +29,19 @@ struct TokenCall: Sendable {
 /// What a token's thread and everybody else share: the calls that wait, the process that lives, and
 /// how the token was found.
 final class TokenLine: Sendable {
-    private struct State {
+    private struct State: Sendable {
         var waiting: [TokenCall] = []
         var isClosed = false
         /// The living process. Present means: not reaped, so the id is still its own.
         var process: pid_t?
         var condition = TokenCondition.untried
+        /// Where what it signed last did not verify, why; until something does.
+        var spoilt: TokenFailure?
+
+        var told: TokenCondition {
+            if let spoilt, self.condition == .answers { return .fails(spoilt) }
+            return self.condition
+        }
     }
 
     private let state = Mutex(State())
@@ -90,14 +97,20 @@ final class TokenLine: Sendable {
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
     }
 
-    var condition: TokenCondition { self.state.withLock { $0.condition } }
+    var condition: TokenCondition { self.state.withLock { $0.told } }
 
-    func found(_ condition: TokenCondition) {
-        let isNews = self.state.withLock { state in
-            defer { state.condition = condition }
-            return state.condition != condition && !state.isClosed
+    func found(_ condition: TokenCondition) { self.change { $0.condition = condition } }
+
+    /// - Parameter failure: why its last signature did not verify; nil where it did.
+    func judged(_ failure: TokenFailure?) { self.change { $0.spoilt = failure } }
+
+    private func change(_ body: (inout State) -> Void) {
+        let news: TokenCondition? = self.state.withLock { state in
+            let before = state.told
+            body(&state)
+            return state.told != before && !state.isClosed ? state.told : nil
         }
-        if isNews { self.observe(condition) }
+        if let news { self.observe(news) }
     }
 
     /// Refuses the calls that wait, kills the process and lets the thread end.

@@ -54,6 +54,10 @@ package final class TokenSigner: Sendable {
     /// The only key that is taken for the one at this place.
     func expect(_ key: SubjectKey) { self.expected.withLock { $0 = key.der } }
 
+    /// Whoever has verified a signature says what came of it: a token that signs what nobody can
+    /// verify is none that answers.
+    func judged(_ failure: TokenFailure?) { self.line.judged(failure) }
+
     // MARK: Asking
 
     /// - Parameter key: the only key that may fulfil it, SubjectPublicKeyInfo; nil: any.
