@@ -1,5 +1,6 @@
 import Fleet
 import Foundation
+import JSON
 import Logging
 import SQLiteStorage
 import ServiceLifecycle
