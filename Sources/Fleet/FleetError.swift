@@ -74,6 +74,9 @@ package struct FleetError: Error, Hashable, Sendable, CustomStringConvertible {
     package var parameter: String?
     /// The word of a pre-provisioning hook for why it refused, where it gave one.
     package var hookReasonCode: String?
+    /// What went wrong where the message tells a device nothing of it, as with a hook that failed:
+    /// for the log, the trace and the audit log.
+    package var cause: String?
 
     package init(_ code: Code, _ message: String, resource: String? = nil) {
         self.code = code

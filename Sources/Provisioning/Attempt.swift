@@ -16,6 +16,7 @@ package final class Attempt: Sendable {
     /// A hook may look at many entries; a trace shows the first of them.
     static let hookReadsMax = 32
     static let hookLinesMax = 16
+    static let hookLineScalarsMax = 256
 
     private struct State {
         var steps: [JSONValue] = []
@@ -137,7 +138,9 @@ package final class Attempt: Sendable {
         facts["reasonCode"] = outcome.reasonCode.map { .string($0) }
         if !outcome.log.isEmpty {
             facts["log"] = .array(
-                outcome.log.prefix(Self.hookLinesMax).map { .string($0.clipped) })
+                outcome.log.prefix(Self.hookLinesMax).map {
+                    .string($0.clipped(to: Self.hookLineScalarsMax))
+                })
         }
         self.note(.hook, facts)
         for read in outcome.reads.prefix(Self.hookReadsMax) {

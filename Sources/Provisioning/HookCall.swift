@@ -40,29 +40,19 @@ extension Provisioner {
         switch template.hook {
         case nil: return nil
         case .missing(let name):
-            self.announce(.hookLogged(name, ["the script is missing; every device is refused"]))
-            throw HookVerdict.refused(nil).because(.hookFailed)
+            throw HookVerdict.failed(
+                "the script '\(name)' is missing; every device is refused")
         case .script(let found): script = found
         }
         guard script.enabled else {
-            self.announce(
-                .hookLogged(
-                    script.name,
-                    [
-                        "the hook is disabled; every device is refused until somebody enables it: "
-                            + "slipway hook enable \(script.name)"
-                    ]))
-            throw HookVerdict.refused(nil).because(.hookFailed)
+            throw HookVerdict.failed(
+                "it is disabled; every device is refused until somebody enables it: "
+                    + "slipway hook enable \(script.name)")
         }
         if self.settings.requiresHookApproval, script.approval == nil {
-            self.announce(
-                .hookLogged(
-                    script.name,
-                    [
-                        "the script has not been approved; every device is refused until somebody "
-                            + "other than its author does: slipway hook approve \(script.name)"
-                    ]))
-            throw HookVerdict.refused(nil).because(.hookFailed)
+            throw HookVerdict.failed(
+                "the script has not been approved; every device is refused until somebody "
+                    + "other than its author does: slipway hook approve \(script.name)")
         }
         if let memo, memo.outcome.script.digest == script.digest,
             memo.templateDigest == template.version.digest
@@ -77,36 +67,24 @@ extension Provisioner {
             time: self.ports.clock.now, claim: HookCall.facts(publisher, claim))
         let answer = await self.ports.hook.run(script, request: question)
         let trace = HookTrace(script: script, request: question, outcome: answer)
-        self.announce(.hookAnswered(trace))
-        Attempt.current?.asked(script, answer)
-        if !answer.log.isEmpty { self.announce(.hookLogged(script.name, answer.log)) }
+        let attempt = Attempt.current
+        self.announce(.hookAnswered(trace, attempt: attempt?.id))
+        attempt?.asked(script, answer)
+        if !answer.log.isEmpty {
+            self.announce(.hookLogged(script.name, answer.log, attempt: attempt?.id))
+        }
         let asked = AllowlistRefusal.keys(of: answer)
         if !asked.isEmpty {
             try AllowlistRefusal.check(answer, in: try await self.ports.store.load(asked))
         }
-        let overrides = try self.overrides(answer, by: script)
+        let overrides = try HookVerdict.overrides(
+            answer.verdict, saying: answer.reasonCode, by: script.name)
         let outcome = HookCall.Outcome(
             script: script, overrides: overrides,
             allowlist: answer.reads.first(where: \.found) ?? answer.reads.first,
             trace: trace)
         memo = HookCall(outcome: outcome, templateDigest: template.version.digest)
         return outcome
-    }
-
-    private func overrides(
-        _ answer: HookOutcome, by script: HookScript
-    ) throws(FleetError) -> [String: String] {
-        switch answer.verdict {
-        case .allowed(let overrides):
-            if let problem = ParameterRules.problem(in: overrides) {
-                self.announce(.hookLogged(script.name, ["parameterOverrides: \(problem)"]))
-            }
-        case .failed(let cause):
-            self.announce(.hookLogged(script.name, ["failed: \(cause)"]))
-        case .denied, .timedOut, .busy: break
-        }
-        return try HookVerdict.overrides(
-            answer.verdict, saying: answer.reasonCode, by: script.name)
     }
 }
 

@@ -113,7 +113,7 @@ package final class Provisioner: Sendable {
                 .refused(
                     .init(
                         operation: operation, template: template, error: error, cause: nil,
-                        publisher: publisher)))
+                        publisher: publisher, attempt: Attempt.current?.id)))
             throw error
         }
         defer { self.leave() }
@@ -156,13 +156,14 @@ package final class Provisioner: Sendable {
         _ error: FleetError, _ operation: ProvisioningOperation, template: String?,
         _ publisher: Publisher
     ) -> FleetError {
-        let told = self.toldToDevice(error)
-        let cause = told != error ? error.description : nil
+        var told = self.toldToDevice(error)
+        let cause = error.cause ?? (told != error ? error.description : nil)
+        told.cause = nil
         self.observe(
             .refused(
                 .init(
                     operation: operation, template: template, error: told, cause: cause,
-                    publisher: publisher)))
+                    publisher: publisher, attempt: Attempt.current?.id)))
         Attempt.current?.refused(told, cause: cause)
         var detail: JSONObject = ["clientId": .string(publisher.clientID)]
         detail["reasonCode"] = .int(told.explainedReason.rawValue)

@@ -19,10 +19,10 @@ package enum ProvisioningEvent: Sendable {
     /// Its reply could not be sent; with the error where the store did not let it go.
     case certificateWithdrawn(CertificateID, Publisher, FleetError?)
     case refused(Refused)
-    /// Lines that a hook wrote with `log`.
-    case hookLogged(HookName, [String])
+    /// Lines that a hook wrote with `log`, and the correlation id of the request it judged.
+    case hookLogged(HookName, [String], attempt: String?)
     /// What a hook was asked, what it said, and what that cost.
-    case hookAnswered(HookTrace)
+    case hookAnswered(HookTrace, attempt: String?)
     /// The audit queue was full, and this many refusals are in the log only.
     case refusalsNotAudited(Int)
     /// A serial number came with a certificate while another speaks for its thing.
@@ -56,5 +56,7 @@ package enum ProvisioningEvent: Sendable {
         /// What the device is not told.
         package let cause: String?
         package let publisher: Publisher
+        /// The correlation id, as the device is told it too.
+        package let attempt: String?
     }
 }

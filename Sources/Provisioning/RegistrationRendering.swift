@@ -79,6 +79,8 @@ enum TemplateGate {
 enum HookVerdict {
     /// What a hook may say to a device.
     private static let denyReasonCharactersMax = 512
+    /// Of an error that a script raised.
+    private static let causeScalarsMax = 1024
 
     /// - Parameter word: the hook's own `reasonCode`.
     /// - Throws: `.accessDenied`, `.hookTimeout`, or `.tooManyRequests` for one that was not asked.
@@ -87,8 +89,8 @@ enum HookVerdict {
     ) throws(FleetError) -> [String: String] {
         switch verdict {
         case .allowed(let overrides):
-            guard ParameterRules.problem(in: overrides) == nil else {
-                throw Self.refused(nil).because(.hookFailed)
+            if let problem = ParameterRules.problem(in: overrides) {
+                throw Self.failed("parameterOverrides: \(problem)")
             }
             return overrides
         case .denied(let reason): throw Self.refused(reason, saying: word)
@@ -102,8 +104,15 @@ enum HookVerdict {
                 .tooManyRequests,
                 "too many devices ask the hook at once; retry after \(seconds) seconds"
             ).because(.hookBusy)
-        case .failed: throw Self.refused(nil).because(.hookFailed)
+        case .failed(let cause): throw Self.failed(cause)
         }
+    }
+
+    /// What a device hears of a hook that gave no answer: nothing of why, which is for the log.
+    static func failed(_ cause: String) -> FleetError {
+        var error = Self.refused(nil).because(.hookFailed)
+        error.cause = "the hook failed: " + cause.clipped(to: Self.causeScalarsMax)
+        return error
     }
 
     static func refused(_ reason: String?, saying word: String? = nil) -> FleetError {

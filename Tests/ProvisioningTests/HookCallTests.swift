@@ -1,6 +1,7 @@
 import Fleet
 import JSON
 import Provisioning
+import Registry
 import TestSupport
 import Testing
 
@@ -170,6 +171,76 @@ import Testing
         fixture.store.failNextCommits(FleetError(.conflict, "lost"))
         _ = try await fixture.register(token)
         #expect(fixture.hook.requests.count == 1)
+    }
+
+    private func provision(_ fixture: ProvisioningFixture, _ token: String) async -> [UInt8] {
+        let replies = await fixture.service.handle(
+            topic: "$aws/provisioning-templates/sensor/provision/json",
+            payload: JSONPrinter.bytes([
+                "certificateOwnershipToken": .string(token),
+                "parameters": ["SerialNumber": "A7"],
+            ]), from: fixture.claim)
+        guard case .open(let bytes)? = replies.first?.payload else { return [] }
+        return bytes
+    }
+
+    /// Why a hook failed is in the trace, in the log's line of the refusal and in the audit log,
+    /// under one correlation id; the device hears that it was refused.
+    @Test(arguments: [
+        (
+            HookOutcome.Verdict.failed(cause: "gate:1: boom"), "the hook failed: gate:1: boom"
+        ),
+        (
+            .allowed(parameterOverrides: ["": "boom"]),
+            "the hook failed: parameterOverrides: the name '' has 0 characters; 1 to 2048"
+        ),
+    ])
+    func whyAHookFailedIsToldToAllButTheDevice(
+        _ verdict: HookOutcome.Verdict, _ cause: String
+    ) async throws {
+        let fixture = try await self.fixture()
+        fixture.hook.answer(verdict)
+        let (_, token) = try await fixture.create()
+        let recording = Task { await fixture.provisioner.recordRefusals() }
+        let reply = await self.provision(fixture, token)
+        fixture.provisioner.stopRecordingRefusals()
+        await recording.value
+        let told = try JSONParser.parse(reply)
+        #expect(told["reasonCode"] == .int(RefusalReason.hookFailed.rawValue))
+        #expect(told["errorMessage"] == "the pre-provisioning hook refused this device")
+        #expect(told["cause"] == nil)
+        #expect(fixture.store.refusals.last?.detail["cause"] == .string(cause))
+        let id = try #require(told["correlationId"]?.stringValue)
+        var causes: [String?] = []
+        for event in fixture.events.all {
+            switch event {
+            case .attempted(let attempt):
+                #expect(attempt.object["id"] == .string(id))
+                causes.append(attempt.object["cause"]?.stringValue)
+            case .refused(let refused):
+                #expect(refused.attempt == id)
+                causes.append(refused.cause)
+            case .hookAnswered(_, let attempt): #expect(attempt == id)
+            default: break
+            }
+        }
+        #expect(causes == [cause, cause])
+    }
+
+    @Test(arguments: [("absent", "is missing"), ("gate", "is disabled")])
+    func aTraceTellsOfAHookThatIsNotAsked(_ hook: String, _ cause: String) async throws {
+        let fixture = try await self.fixture()
+        try await fixture.put(template: ProvisioningFixture.body, hook: hook)
+        let gate = HookName(checked: "gate")
+        let disabled = try HookScripts.disable(gate, in: fixture.store.view([.hook(gate)]))
+        _ = try await fixture.store.commit(disabled, by: .service("test"))
+        let (_, token) = try await fixture.create()
+        _ = await self.provision(fixture, token)
+        let causes = fixture.events.all.compactMap { event in
+            if case .attempted(let attempt) = event { attempt.object["cause"] } else { nil }
+        }
+        #expect(causes.count == 1)
+        #expect(causes.first?.stringValue?.contains(cause) == true)
     }
 
     /// A trace shows all that the hook's word rests on.

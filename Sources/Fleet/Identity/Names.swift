@@ -64,12 +64,15 @@ func isAlphanumeric(_ byte: UInt8) -> Bool {
 extension String {
     /// Foreign text quoted in a message or a log: short, and on one line. Counted in scalars: a
     /// single character may be a letter under a hundred thousand accents.
-    package var clipped: String {
-        var rest = self.unicodeScalars[...]
+    package var clipped: String { self.clipped(to: 64) }
+
+    /// The same for what is worth more room.
+    package func clipped(to scalarsMax: Int) -> String {
+        let scalars = self.unicodeScalars
         let clean = String(
-            String.UnicodeScalarView(rest.prefix(64).map { $0.breaksLines ? "\u{FFFD}" : $0 }))
-        rest = rest.dropFirst(64)
-        return rest.isEmpty ? clean : clean + "…"
+            String.UnicodeScalarView(
+                scalars.prefix(scalarsMax).map { $0.breaksLines ? "\u{FFFD}" : $0 }))
+        return scalars.dropFirst(scalarsMax).isEmpty ? clean : clean + "…"
     }
 }
 

@@ -24,7 +24,7 @@ extension DryRun {
         } else if let cause = self.obstacle(script) {
             report.hook = DryRunReport.Hook(
                 name: script.name, digest: script.digest, verdict: .failed(cause: cause), log: [])
-            throw HookVerdict.refused(nil).because(.hookFailed)
+            throw HookVerdict.failed(cause)
         }
         if self.surroundings.isWebhook(script) {
             // What it is not asked is told: see `hookDoubts`.
@@ -69,7 +69,7 @@ extension DryRun {
         guard let script = try await self.load([.hook(name)]).hook(name) else {
             report.hook = DryRunReport.Hook(
                 name: name, digest: nil, verdict: .failed(cause: "there is no such hook"), log: [])
-            throw HookVerdict.refused(nil).because(.hookFailed)
+            throw HookVerdict.failed("there is no such hook")
         }
         return script
     }

@@ -8,6 +8,9 @@ struct ProvisioningLog: Sendable {
     let logger: Logger
     let attempts: AttemptLog
 
+    /// A line that a hook wrote may be long; a hook that raises tells where and what.
+    private static let hookLineScalarsMax = 1024
+
     func note(_ event: ProvisioningEvent) {
         switch event {
         case .certificateCreated(let id, let origin):
@@ -39,12 +42,16 @@ struct ProvisioningLog: Sendable {
         case .certificateWithdrawn(let id, let publisher, let error):
             self.log(withdrawn: id, publisher, error)
         case .refused(let refused): self.log(refused)
-        case .hookLogged(let hook, let lines):
+        case .hookLogged(let hook, let lines, let attempt):
             for line in lines {
                 self.logger.info(
-                    "hook", metadata: ["hook": "\(hook)", "line": "\(line.clipped)"])
+                    "hook",
+                    metadata: [
+                        "hook": "\(hook)", "line": "\(line.clipped(to: Self.hookLineScalarsMax))",
+                        "correlationId": "\(attempt ?? "-")",
+                    ])
             }
-        case .hookAnswered(let trace): self.log(trace)
+        case .hookAnswered(let trace, let attempt): self.log(trace, attempt)
         case .serialSeenAgain(let verdict, let publisher):
             self.logger.warning(
                 "a serial number is seen again",
@@ -89,6 +96,7 @@ extension ProvisioningLog {
                 "claim": "\(refused.publisher.principal)",
                 "client": "\(refused.publisher.clientID.clipped)",
                 "source": "\(refused.publisher.sourceAddress)",
+                "correlationId": "\(refused.attempt ?? "-")",
             ])
     }
 
@@ -112,7 +120,7 @@ extension ProvisioningLog {
     }
 
     /// One line for each call of a hook, with its cost; a call that came to no end has none.
-    private func log(_ trace: HookTrace) {
+    private func log(_ trace: HookTrace, _ attempt: String?) {
         let outcome = trace.outcome
         self.logger.info(
             "hook answered",
@@ -123,6 +131,7 @@ extension ProvisioningLog {
                 "instructions": "\(outcome.cost.map { "\($0.instructions)" } ?? "-")",
                 "bytes": "\(outcome.cost.map { "\($0.bytes)" } ?? "-")",
                 "microseconds": "\(outcome.cost.map { "\($0.microseconds)" } ?? "-")",
+                "correlationId": "\(attempt ?? "-")",
             ])
     }
 }

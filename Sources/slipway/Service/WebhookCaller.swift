@@ -127,7 +127,7 @@ final class WebhookCaller: PreProvisioningHook {
             return .timedOut(log: ["the webhook's service cannot be reached"])
         } catch {
             self.note(script, failed: true)
-            return .failed(cause: "the webhook could not be asked: \("\(error)".clipped)")
+            return .failed(cause: "the webhook could not be asked: \("\(error)".clipped(to: 256))")
         }
     }
 
