@@ -51,6 +51,15 @@ package enum HookContract {
         case .failure(let wrong): return .failed(wrong.cause)
         case .success(let texts): answer.attributes = texts
         }
+        // They stand where a claim's own do.
+        for name in ["station", "lot"] {
+            guard let label = answer.attributes[name], !label.isEmpty else { continue }
+            guard ClaimTerms.isLabel(label) else {
+                return .failed(
+                    "attributes: '\(name)' has more than \(ClaimTerms.labelBytesMax) bytes or "
+                        + "control characters")
+            }
+        }
         return answer
     }
 

@@ -137,6 +137,8 @@ struct ThingRegistration {
             thing: plan.thing.name,
             AllowlistPassage.Device(
                 key: certificate.publicKey, station: provenance.station,
+                vouchedStation: Self.vouchedStation(
+                    self.standing, self.hook?.trace.outcome.attributes ?? [:]),
                 parameters: self.rendering.parameters.texts,
                 claim: certificate.provenance?.origin.claim), in: view, at: self.at)
         changes += passage?.changes ?? []
@@ -182,7 +184,18 @@ struct ThingRegistration {
     static func station(
         _ standing: ClaimStanding?, _ kept: [String: String], _ texts: [String: String]
     ) -> String? {
-        standing?.station ?? kept["station"] ?? texts["Station"] ?? texts["station"]
+        Self.vouchedStation(standing, kept) ?? Self.label(["Station", "station"], in: texts)
+    }
+
+    /// The same without the device's own word, which opens nothing: whoever holds a claim's key
+    /// can name any station.
+    static func vouchedStation(_ standing: ClaimStanding?, _ kept: [String: String]) -> String? {
+        standing?.station ?? kept["station"]
+    }
+
+    /// What a device says, where it is fit to stand in tables and reports.
+    private static func label(_ names: [String], in texts: [String: String]) -> String? {
+        names.lazy.compactMap { texts[$0] }.first(where: ClaimTerms.isLabel)
     }
 
     /// - Parameter old: the certificate that this one takes over from: what let that one in is
@@ -213,7 +226,7 @@ struct ThingRegistration {
                 allowlistVersion: self.hook?.allowlist?.version,
                 clientID: self.publisher.clientID, sourceAddress: self.publisher.sourceAddress,
                 station: Self.station(self.standing, kept, texts) ?? before?.station,
-                lot: self.standing.lot ?? kept["lot"] ?? texts["Lot"] ?? texts["lot"]
+                lot: self.standing.lot ?? kept["lot"] ?? Self.label(["Lot", "lot"], in: texts)
                     ?? before?.lot,
                 parameters: texts, registeredAt: before?.registration?.registeredAt ?? self.at),
             renewal: old.map { Provenance.Renewal(of: $0) })

@@ -66,6 +66,25 @@ import Testing
         #expect(!cause.isEmpty)
     }
 
+    /// They stand in tables and reports, as a claim's own station and lot do.
+    @Test(arguments: [
+        ("st\nFORGED", false), ("\u{1B}[31mred", false), ("x\u{0}", false), ("\u{9B}1m", false),
+        (String(repeating: "x", count: 129), false), (String(repeating: "x", count: 128), true),
+        ("Halle 4, Süd", true), ("", true),
+    ])
+    func stationAndLotAreLabels(_ text: String, _ isFit: Bool) throws {
+        for name in ["station", "lot"] {
+            let answer = HookContract.answer([
+                "allowProvisioning": true, "attributes": [name: .string(text)],
+            ])
+            if isFit {
+                #expect(answer.attributes == [name: text])
+            } else {
+                #expect(answer.verdict.cause?.contains("'\(name)'") == true)
+            }
+        }
+    }
+
     @Test func overridesAreBounded() throws {
         func verdict(count: Int, valueLength: Int) -> HookOutcome.Verdict {
             var overrides = JSONObject()

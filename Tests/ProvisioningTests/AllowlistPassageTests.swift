@@ -213,6 +213,34 @@ import Testing
         _ = try await fixture.register(token)
     }
 
+    /// A claim's key may be in wrong hands, and they can name any station; a hook's word counts.
+    @Test func aDeviceDoesNotNameTheStationOfALease() async throws {
+        let fixture = try await self.fixture(
+            nil,
+            AllowlistStanding(
+                state: .leased, since: ManualClock.start, station: "nest-3",
+                until: ManualClock.start.advanced(bySeconds: 60)))
+        try await fixture.put(
+            template: ProvisioningFixture.body.replacing(
+                "\"Site\": {", with: "\"Station\": {\"Type\": \"String\"}, \"Site\": {"),
+            hook: "gate")
+        try await fixture.put([
+            .putClaim(
+                Claim(
+                    certificate: fixture.claim.principal, label: "line", station: nil, lot: nil,
+                    createdAt: fixture.clock.now))
+        ])
+        let (id, token) = try await fixture.create()
+        let sent = ["SerialNumber": "A7", "Station": "nest-3"]
+        #expect(await fixture.refusal(token, sent)?.reason == .unitLeased)
+        fixture.hook.answer(
+            .allowed(parameterOverrides: [:]),
+            reads: [.init(list: self.list, serial: "A7", version: 1, found: true)],
+            attributes: ["station": "nest-3"])
+        _ = try await fixture.register(token, sent)
+        #expect(fixture.certificate(id)?.provenance?.station == "nest-3")
+    }
+
     @Test func stepsWantAReasonAndASensibleState() async throws {
         let fixture = try await self.fixture()
         func step(
@@ -231,6 +259,7 @@ import Testing
         await #expect(throws: FleetError.self) { _ = try await step(.release) }
         await #expect(throws: FleetError.self) { _ = try await step(.block, reason: "") }
         await #expect(throws: FleetError.self) { _ = try await step(.lease) }
+        await #expect(throws: FleetError.self) { _ = try await step(.lease, station: "a\nb") }
         #expect(try await step(.hold) == 1)
         #expect(try await step(.hold) == 0)
         // No reason is lost for the state being there before.

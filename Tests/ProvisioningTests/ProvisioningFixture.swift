@@ -151,12 +151,12 @@ final class FakeHook: PreProvisioningHook {
 
     func answer(
         _ verdict: HookOutcome.Verdict, reads: [HookOutcome.AllowlistRead] = [],
-        questions: [HookRead] = [], reasonCode: String? = nil
+        questions: [HookRead] = [], reasonCode: String? = nil, attributes: [String: String] = [:]
     ) {
         self.outcome.withLock {
             $0 = HookOutcome(
                 verdict: verdict, reads: reads, log: [], questions: questions,
-                reasonCode: reasonCode)
+                reasonCode: reasonCode, attributes: attributes)
         }
     }
 

@@ -3,7 +3,7 @@ import HTTPTypes
 import JSON
 import Registry
 
-/// The row by which a trusted user gets a claim for one device.
+/// The row by which a trusted user gets a claim that ends within minutes.
 package enum ClaimOperations {
     package static let all: [Operation] = [
         Operation(

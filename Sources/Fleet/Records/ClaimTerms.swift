@@ -18,6 +18,15 @@ package struct ClaimTerms: Hashable, Sendable {
     /// provision others.
     package static let pendingWithoutTerms = 10_000
 
+    /// Of a station or a lot, whoever names it.
+    package static let labelBytesMax = 128
+
+    /// Whether a station or a lot may be called so: it stands in tables, logs and reports.
+    package static func isLabel(_ text: String) -> Bool {
+        (1...Self.labelBytesMax).contains(text.utf8.count)
+            && !text.unicodeScalars.contains(where: \.breaksLines)
+    }
+
     package let name: ClaimName
     package var status: Status
     package var statusReason: String?

@@ -106,7 +106,11 @@ struct AllowlistPassage {
     struct Device {
         /// nil for a dry run that has none.
         let key: PublicKeyFingerprint?
+        /// Where it is registered, as the history tells.
         let station: String?
+        /// Where it is for certain: what claim or hook say, and never the device, which could name
+        /// any station that a unit is leased to.
+        let vouchedStation: String?
         let parameters: [String: String]
         var claim: CertificateID?
     }
@@ -144,7 +148,7 @@ struct AllowlistPassage {
         _ unit: AllowlistUnit, _ device: Device, at now: UnixTime
     ) throws(FleetError) {
         if let standing = unit.standing, standing.state == .leased, let until = standing.until,
-            now < until, standing.station != device.station
+            now < until, standing.station != device.vouchedStation
         {
             throw FleetError(
                 .resourceConflict,

@@ -127,7 +127,9 @@ extension DryRun {
         report.unit = passage.shown(in: view)
         try passage.check(
             AllowlistPassage.Device(
-                key: report.certificate?.publicKey, station: station, parameters: texts),
+                key: report.certificate?.publicKey, station: station,
+                vouchedStation: ThingRegistration.vouchedStation(standing, report.hookAttributes),
+                parameters: texts),
             in: view, at: self.clock.now)
     }
 }

@@ -83,6 +83,12 @@ package enum AllowlistStates {
         guard let station = request.station, !station.isEmpty else {
             throw FleetError(.invalidRequest, "/station is missing: a lease is for one")
         }
+        guard ClaimTerms.isLabel(station) else {
+            throw FleetError(
+                .invalidRequest,
+                "/station must have 1 to \(ClaimTerms.labelBytesMax) bytes and no control "
+                    + "characters: no claim has such a station")
+        }
         if let seconds = request.seconds, !(1...Self.leaseSecondsMax).contains(seconds) {
             throw FleetError(
                 .invalidRequest, "/seconds is \(seconds); it must be 1 to \(Self.leaseSecondsMax)")

@@ -57,10 +57,10 @@ package enum Claims {
         }
         for (name, label) in [("station", terms.station), ("lot", terms.lot)] {
             guard let label else { continue }
-            guard (1...128).contains(label.utf8.count),
-                label.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
-            else {
-                throw refuse("/\(name) must have 1 to 128 bytes and no control characters")
+            guard ClaimTerms.isLabel(label) else {
+                throw refuse(
+                    "/\(name) must have 1 to \(ClaimTerms.labelBytesMax) bytes and no control "
+                        + "characters")
             }
         }
     }

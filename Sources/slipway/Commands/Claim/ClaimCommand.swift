@@ -319,7 +319,7 @@ enum ClaimFiles {
         answer["certificatePem"] = nil
         guard !options.json else { return Terminal.say(.object(answer)) }
         Terminal.say(
-            "claim \(answer["name"]?.stringValue ?? "for one device"): certificate "
+            "claim \(answer["name"]?.stringValue ?? "for minutes"): certificate "
                 + "\(answer["certificateId"]?.stringValue ?? "") in \(output).pem, its key in "
                 + "\(output).key")
     }

@@ -6,9 +6,12 @@ extension ClaimCommand {
     /// AWS: CreateProvisioningClaim.
     struct Temporary: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "A claim for one device, which ends by itself within minutes.",
+            abstract: "A claim for one template, which ends by itself within minutes.",
             discussion: """
                 slipway claim temporary assembly-line --output bench-7
+
+                Whoever holds it can register any number of devices until it ends; a claim with \
+                --budget 1 ('slipway claim create') is for one.
 
                 Needs the running service, which signs. NAME.pem, NAME.key and NAME.pub are made, \
                 which must not be there; the private key is handed out this once.
