@@ -60,11 +60,7 @@ enum TokenJudgement {
             throw Self.refused(
                 "the certificate of this ownership token is gone", .tokenUnknown)
         }
-        if EnrolmentMark.state(of: certificate) == .refused {
-            throw FleetError(
-                .resourceConflict, "somebody decided that this device is not to be enrolled"
-            ).because(.enrolmentRefused)
-        }
+        try Self.checkNotRefused(certificate)
         guard certificate.status == .pendingActivation else {
             throw Self.refused(
                 "the certificate of this ownership token is \(certificate.status.rawValue) and "
@@ -73,13 +69,32 @@ enum TokenJudgement {
         return .pending(Pending(token: token, certificate: certificate))
     }
 
+    private static func checkNotRefused(_ certificate: Certificate) throws(FleetError) {
+        guard EnrolmentMark.state(of: certificate) == .refused else { return }
+        throw FleetError(
+            .resourceConflict, "somebody decided that this device is not to be enrolled"
+        ).because(.enrolmentRefused)
+    }
+
     /// An answer that was given before stands as long as its certificate does: a device that
-    /// enrolled again meanwhile must not go on with the pair that was superseded.
+    /// enrolled again meanwhile must not go on with the pair that was superseded, nor believe that
+    /// it belongs to the fleet with one that was revoked. One that is merely inactive may be active
+    /// again tomorrow.
     static func checkStands(_ certificate: Certificate?) throws(FleetError) {
-        guard let certificate, EnrolmentMark.isSuperseded(certificate) else { return }
-        throw Self.refused(
-            "a newer certificate of this device has superseded the one of this ownership token",
-            .certificateSuperseded)
+        guard let certificate else {
+            throw Self.refused("the certificate of this ownership token is gone", .tokenUnknown)
+        }
+        guard !EnrolmentMark.isSuperseded(certificate) else {
+            throw Self.refused(
+                "a newer certificate of this device has superseded the one of this ownership "
+                    + "token", .certificateSuperseded)
+        }
+        try Self.checkNotRefused(certificate)
+        guard certificate.status != .revoked else {
+            throw Self.refused(
+                "the certificate of this ownership token has been revoked",
+                .certificateNotPending)
+        }
     }
 
     private static let expired = Self.refused(

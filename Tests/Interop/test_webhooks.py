@@ -41,7 +41,7 @@ def service(request, tmp_path):
             answer = {"allowProvisioning": serial.startswith("good"), "reasonCode": "asked",
                       **({} if serial.startswith("good") else {"denyReason": "not good"})}
             text = json.dumps(answer).encode()
-            self.send_response(500 if serial == "break" else 200)
+            self.send_response({"break": 500, "restart": 503}.get(serial, 200))
             self.send_header("content-length", str(len(text)))
             self.end_headers()
             if serial == "drip":
@@ -113,6 +113,15 @@ def test_a_service_that_fails_is_left_alone(make_gateway, tmp_path, service):
         ask(gateway, {"SerialNumber": "break", "Site": "x"}).expect_rejected(403, "AccessDenied")
     ask(gateway, {"SerialNumber": "good-1", "Site": "x"}).expect_rejected(429, "TooManyRequests")
     assert len(seen) == 5
+
+
+def test_a_service_that_starts_anew_is_worth_another_try(make_gateway, tmp_path, service):
+    port, ca, _ = service
+    gateway = line(make_gateway, hook=WILLING)
+    put(gateway, tmp_path, port, ca)
+    told = ask(gateway, {"SerialNumber": "restart", "Site": "x"})
+    told.expect_rejected(403, "HookTimeout")
+    assert told.document["retryable"] is True
 
 
 @pytest.mark.parametrize("service", ["other.example"], indirect=True)

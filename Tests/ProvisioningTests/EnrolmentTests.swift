@@ -39,6 +39,25 @@ import Testing
         #expect(late?.reason == .certificateSuperseded)
     }
 
+    /// The answer of a registration that stands is given again; one whose certificate is revoked
+    /// does not, and a device that is inactive for now is part of the fleet still.
+    @Test(
+        arguments: [(.active, nil), (.inactive, nil), (.revoked, .certificateNotPending)]
+            as [(Certificate.Status, RefusalReason?)])
+    func aRepeatIsAnsweredAsLongAsItsCertificateStands(
+        _ status: Certificate.Status, _ reason: RefusalReason?
+    ) async throws {
+        let fixture = try await ProvisioningFixture()
+        let (id, token) = try await fixture.create()
+        _ = try await fixture.register(token)
+        try await fixture.put([
+            .setCertificateStatus(id, status, reason: "lost", at: fixture.clock.now)
+        ])
+        let refusal = await fixture.refusal(token)
+        #expect(refusal?.reason == reason)
+        #expect((refusal == nil) == (reason == nil))
+    }
+
     @Test func theSameKeyAgainEndsWithOneActiveCertificateHoweverOften() async throws {
         let fixture = try await ProvisioningFixture()
         var last: CertificateID?

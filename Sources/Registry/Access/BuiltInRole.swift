@@ -90,6 +90,7 @@ package enum BuiltInRole: String, CaseIterable, Sendable {
     private static let manufacturing = [
         "slipway:*Allowlist*", "slipway:*Claim*", "slipway:DescribeService",
         "slipway:DescribeCertificate*", "slipway:ListCertificate*", "slipway:SearchCertificates*",
+        "slipway:ListEnrolments", "slipway:DescribeEnrolment",
         "iot:CreateProvisioningClaim", "iot:RegisterThing", "iot:*ThingRegistrationTask*",
         "iot:DescribeEndpoint", "iot:DescribeThing", "iot:ListThings", "iot:ListThingPrincipals*",
         "iot:ListPrincipalThings*", "iot:DescribeCertificate", "iot:ListCertificates*",

@@ -33,6 +33,10 @@ final class WebhookCaller: PreProvisioningHook {
     /// Questions to one webhook that are under way at once. One more is told to come back: a
     /// service that hangs is no queue for the whole fleet.
     private static let askingMax = 256
+    /// Statuses that say "not now" (RFC 9110, 15.6; RFC 6585, 4).
+    private static let passing: Set<HTTPResponseStatus> = [
+        .tooManyRequests, .badGateway, .serviceUnavailable, .gatewayTimeout,
+    ]
     private static let secretBytesMin = 16
     private static let secretBytesMax = 4096
 
@@ -113,6 +117,10 @@ final class WebhookCaller: PreProvisioningHook {
                 deadline: .now() + .milliseconds(Int64(milliseconds)))
             guard reply.status == .ok else {
                 self.note(script, failed: reply.status.code >= 500)
+                // What stands before a service says so while that starts anew or is overrun.
+                if Self.passing.contains(reply.status) {
+                    return .timedOut(log: ["the webhook answered \(reply.status.code)"])
+                }
                 return .failed(cause: "the webhook answered \(reply.status.code)")
             }
             let bytes = try await Self.body(of: reply, before: end)

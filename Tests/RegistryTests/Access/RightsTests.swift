@@ -46,6 +46,8 @@ import Testing
         ("slipway:ImportAllowlist", "af"), ("slipway:DescribeAllowlist", "astfu"),
         ("slipway:PutHook", "at"), ("slipway:ApproveHook", "ast"),
         ("slipway:ListCommits", "asu"), ("slipway:ListCertificateRecords", "asfud"),
+        ("slipway:ListEnrolments", "asfu"), ("slipway:DescribeEnrolment", "asfu"),
+        ("slipway:DecideEnrolment", "a"),
         ("slipway:DescribeCertificateRecord", "asfud"), ("slipway:CreateSession", "a"),
         ("slipway:CreateAccessKey", "a"), ("slipway:RotateAccessKey", "a"),
         ("slipway:SetAccessKeyRoles", "a"), ("slipway:PutRole", "a"), ("slipway:DeleteRole", "a"),
