@@ -48,9 +48,11 @@ struct HookThread: ~Copyable {
         guard ContinuousClock.now < taken.call.waitsUntil else {
             return .busy
         }
-        if self.process == nil, let cause = self.start() { return .failed(cause) }
+        if self.process == nil, let cause = self.start() {
+            return Self.notStarted(cause, taken.call)
+        }
         self.calls.began(taken)
-        let outcome = self.converse(taken.call)
+        let outcome = self.ask(taken.call)
         self.callsServed += 1
         self.microsecondsUsed += max(0, min(outcome.cost?.microseconds ?? 0, 1_000_000_000))
         if self.callsServed >= HookLimits.workerCallsMax
@@ -59,6 +61,24 @@ struct HookThread: ~Copyable {
             self.stop()
         }
         return outcome
+    }
+
+    /// Asks the script, and once more where the process ended under it: something else may have
+    /// killed that, idle or not, and a hook only reads. The script has one deadline for both.
+    private mutating func ask(_ call: HookCall) -> HookOutcome {
+        let whole = Duration.milliseconds(self.settings.deadlineMilliseconds)
+        let begun = ContinuousClock.now
+        let first = self.converse(call, until: begun + whole)
+        guard first.isLost else { return first.outcome }
+        let spent = ContinuousClock.now - begun
+        if let cause = self.start() { return Self.notStarted(cause, call) }
+        return self.converse(call, until: .now + max(.zero, whole - spent)).outcome
+    }
+
+    /// That there is no process is no script's fault, and no device's: it may come again.
+    private static func notStarted(_ cause: String, _ call: HookCall) -> HookOutcome {
+        call.request == nil
+            ? .failed(cause) : HookOutcome(verdict: .busy, reads: [], log: [cause])
     }
 
     /// Starts a process, at the pace that is allowed; returns why it could not.
@@ -92,9 +112,13 @@ struct HookThread: ~Copyable {
         self.process = nil
     }
 
+    /// What came of a call, and whether the process ended before its script did.
+    private typealias Conversation = (outcome: HookOutcome, isLost: Bool)
+
     /// One call, from the request to its end, with the look-ups between.
-    private mutating func converse(_ call: HookCall) -> HookOutcome {
-        let deadline = ContinuousClock.now + .milliseconds(self.settings.deadlineMilliseconds)
+    private mutating func converse(
+        _ call: HookCall, until deadline: ContinuousClock.Instant
+    ) -> Conversation {
         var reads: [HookRead] = []
         var unanswered: String?
         let frame = WorkerCall(
@@ -102,7 +126,9 @@ struct HookThread: ~Copyable {
             traced: call.lines != nil
         ).frame
         guard let bytes = frame.encoded() else {
-            return .failed("the request is larger than \(HookLimits.frameBytesMax) bytes")
+            return (
+                .failed("the request is larger than \(HookLimits.frameBytesMax) bytes"), false
+            )
         }
         do throws(WorkerProcess.Failure) {
             try self.process?.send(bytes, before: deadline)
@@ -120,8 +146,9 @@ struct HookThread: ~Copyable {
                         WorkerAnswer((try? answer.get())?.answer).frame, before: deadline)
                 case .ended(let result)?:
                     call.lines?(result.lines)
-                    return Self.outcome(
+                    let outcome = Self.outcome(
                         result, isCheck: call.request == nil, reads: reads, unanswered: unanswered)
+                    return (outcome, false)
                 case .ready?, nil: throw .lost
                 }
             }
@@ -131,8 +158,9 @@ struct HookThread: ~Copyable {
             let verdict: HookOutcome.Verdict =
                 error == .timedOut
                 ? .timedOut : .failed(cause: "the hook worker ended during the call")
-            return HookOutcome(
+            let outcome = HookOutcome(
                 verdict: verdict, reads: reads.compactMap(\.allowlist), log: [], questions: reads)
+            return (outcome, error == .lost)
         }
     }
 

@@ -17,10 +17,12 @@ package final class Attempt: Sendable {
     static let hookReadsMax = 32
     static let hookLinesMax = 16
     static let hookLineScalarsMax = 256
+    static let overridesMax = 16
 
     private struct State {
         var steps: [JSONValue] = []
         var serial: String?
+        var registeredSerial: String?
         var certificate: CertificateID?
         var thing: String?
         var error: FleetError?
@@ -75,6 +77,15 @@ package final class Attempt: Sendable {
     /// What the device calls itself, as it says: what a trace is found by, never what it is
     /// judged by.
     func names(serial: String?) { self.state.withLock { $0.serial = serial?.clipped } }
+
+    /// What the hook and the template's defaults made of that: a person looks for what is on the
+    /// list and on the label, and finds the attempt by either.
+    func registers(serial: String?) {
+        self.state.withLock { state in
+            let text = serial?.clipped
+            state.registeredSerial = text == state.serial ? nil : text
+        }
+    }
 
     /// - Parameter provider: who signed, where it was not this service.
     func created(_ certificate: Certificate, by provider: CertificateProviderName?) {
@@ -136,6 +147,11 @@ package final class Attempt: Sendable {
             facts["microseconds"] = .int(cost.microseconds)
         }
         facts["reasonCode"] = outcome.reasonCode.map { .string($0) }
+        // Names alone: a value may be a secret.
+        if let overrides = outcome.verdict.overrides, !overrides.isEmpty {
+            facts["overrides"] = .array(
+                overrides.keys.sorted().prefix(Self.overridesMax).map { .string($0.clipped) })
+        }
         if !outcome.log.isEmpty {
             facts["log"] = .array(
                 outcome.log.prefix(Self.hookLinesMax).map {
@@ -221,6 +237,7 @@ package final class Attempt: Sendable {
             ]
             object["template"] = self.template.map { .string($0.clipped) }
             object["serial"] = state.serial.map { .string($0) }
+            object["registeredSerial"] = state.registeredSerial.map { .string($0) }
             object["certificate"] = state.certificate.map { .string($0.rawValue) }
             object["thing"] = state.thing.map { .string($0) }
             object["outcome"] = state.error == nil ? "accepted" : "refused"

@@ -84,6 +84,7 @@ extension Provisioner {
             sent: request.parameters, overrides: outcome?.overrides ?? [:],
             document: template.document, certificate: contents.certificate,
             realm: self.settings.realm)
+        Attempt.current?.registers(serial: self.serial(in: rendering.parameters.texts))
         let registration = ThingRegistration(
             request: request, publisher: publisher, pending: pending, template: template,
             hook: outcome, rendering: rendering, start: view.registry,

@@ -227,6 +227,23 @@ import Testing
         #expect(causes == [cause, cause])
     }
 
+    /// A person looks for the serial that the hook gave the unit, too.
+    @Test func aTraceHasTheSerialAsTheHookHasIt() async throws {
+        let fixture = try await self.fixture()
+        fixture.hook.answer(.allowed(parameterOverrides: ["SerialNumber": "Z9", "Site": "lab"]))
+        let (_, token) = try await fixture.create()
+        _ = await self.provision(fixture, token)
+        let attempts = fixture.events.all.compactMap { event -> JSONObject? in
+            if case .attempted(let attempt) = event { return attempt.object }
+            return nil
+        }
+        let attempt = try #require(attempts.last)
+        #expect(attempt["serial"] == "A7")
+        #expect(attempt["registeredSerial"] == "Z9")
+        let steps = attempt["steps"]?.arrayValue ?? []
+        #expect(steps.compactMap { $0["overrides"] } == [["SerialNumber", "Site"]])
+    }
+
     @Test(arguments: [("absent", "is missing"), ("gate", "is disabled")])
     func aTraceTellsOfAHookThatIsNotAsked(_ hook: String, _ cause: String) async throws {
         let fixture = try await self.fixture()

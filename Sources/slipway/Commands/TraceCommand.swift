@@ -74,7 +74,8 @@ struct TraceCommand: AsyncParsableCommand {
         }
         var head = "\(text("at"))  \(text("operation"))  \(text("outcome"))  id \(text("id"))"
         for (key, word) in [
-            ("serial", "serial"), ("clientId", "client"), ("source", "from"),
+            ("serial", "serial"), ("registeredSerial", "registered as"), ("clientId", "client"),
+            ("source", "from"),
         ] where attempt[key] != nil { head += "  \(word) \(text(key))" }
         if attempt["tookMs"] != nil { head += "  \(text("tookMs")) ms" }
         var lines = [head]

@@ -93,7 +93,9 @@ struct AttemptArchive {
         }
         switch question {
         case .id(let text): return self.story(around: named("id", text))
-        case .serial(let text): return self.story(around: named("serial", text))
+        case .serial(let text):
+            let found = named("serial", text) + named("registeredSerial", text)
+            return self.story(around: found)
         case .certificate(let text): return named("certificate", text)
         case .clientID(let text): return named("clientId", text)
         case .refusedConnections:
