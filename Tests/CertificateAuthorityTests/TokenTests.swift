@@ -1,6 +1,5 @@
 import Fleet
 import Synchronization
-import TestSupport
 import Testing
 
 @testable import CertificateAuthority
@@ -83,12 +82,13 @@ import Testing
     /// A token with a fault, or a module that lies: it answers, and is of no use.
     @Test func aTokenWhoseSignaturesDoNotVerifyIsNotSaidToAnswer() async throws {
         let publicKey = try Deployment.shared.get().openIssuing().key.publicKey
-        let folder = try TemporaryFolder()
         var answers = TokenFrame.encoded(75, [publicKey.der])
         for _ in 0..<4 { answers += TokenFrame.encoded(71, [[0x30, 0]]) }
-        let frames = try folder.write(answers, to: "frames")
+        let octal = answers.map { byte in
+            "\\" + String(String(Int(byte) + 0o1000, radix: 8).suffix(3))
+        }.joined()
         let tokens = self.tokens(
-            "/bin/sh", ["-c", "cat '\(frames)' >&3; exec cat <&3 >/dev/null"])
+            "/bin/sh", ["-c", "printf '\(octal)' >&3; exec cat <&3 >/dev/null"])
         let signer = try tokens.signer(for: KeyURI(Self.uri))
         let key = try SigningKey(on: signer, publicKey: publicKey)
         await signer.probe()
