@@ -17,6 +17,8 @@ struct RevocationJournal: Sendable {
     /// audit log further back.
     private static let commitsUnmarkedMax: Commit.Sequence = 10_000
     private static let commitsPerRead = 1_000
+    /// By one commit, so that no device waits for a million of them.
+    private static let broughtBackAtOnce = 500
     /// Activated with each measurement, and never on hold.
     private static let canary = Actor.service("canary")
 
@@ -121,17 +123,21 @@ struct RevocationJournal: Sendable {
                 "'\(self.path)' cannot be read, and may know of revocations that the database "
                     + "lacks: \(error.localizedDescription)")
         }
-        var count = 0
+        var missing: [Revocation] = []
         let byTime = contents.revocations.values.sorted { $0.revokedAt < $1.revokedAt }
         for revocation in byTime {
             guard try await !self.isKnown(revocation) else { continue }
-            try await self.bringBack(revocation, at: now)
-            count += 1
+            missing.append(revocation)
         }
-        if count > 0 {
+        var rest = missing[...]
+        while !rest.isEmpty {
+            try await self.bringBack(Array(rest.prefix(Self.broughtBackAtOnce)), at: now)
+            rest = rest.dropFirst(Self.broughtBackAtOnce)
+        }
+        if !missing.isEmpty {
             self.logger.critical(
                 "certificates revoked before the database was restored are revoked again",
-                metadata: ["certificates": "\(count)", "journal": "\(self.path)"])
+                metadata: ["certificates": "\(missing.count)", "journal": "\(self.path)"])
         }
         return self.end(of: contents, latest)
     }
@@ -150,29 +156,29 @@ struct RevocationJournal: Sendable {
         return known.reason != .certificateHold || revocation.reason == .certificateHold
     }
 
-    /// As it was: its time and its reason have been told to whoever read the list.
+    /// As they were: time and reason have been told to whoever read the list.
     private func bringBack(
-        _ revocation: Revocation, at now: UnixTime
+        _ revocations: [Revocation], at now: UnixTime
     ) async throws(FleetError) {
-        let id = revocation.certificate
-        let view = try await self.store.load([.certificate(id)])
+        let keys = revocations.map { RecordKey.certificate($0.certificate) }
+        let view = try await self.store.load(Set(keys))
         var set = ChangeSet(
-            action: "RestoreRevocation", preconditions: [view.asSeen(.certificate(id))],
-            detail: [
-                "certificateId": .string(id.rawValue),
-                "reason": .string(revocation.reason.rawValue),
-            ])
-        let status: Certificate.Status =
-            revocation.reason == .certificateHold ? .inactive : .revoked
-        // The backup may be older than the certificate.
-        if let certificate = view.certificate(id), certificate.status != status,
-            certificate.status.canBecome(status)
-        {
-            set.changes.append(
-                .setCertificateStatus(
-                    id, status, reason: "revoked before the database was restored", at: now))
+            action: "RestoreRevocation", preconditions: keys.map { view.asSeen($0) },
+            detail: ["certificates": .int(revocations.count)])
+        for revocation in revocations {
+            let id = revocation.certificate
+            let status: Certificate.Status =
+                revocation.reason == .certificateHold ? .inactive : .revoked
+            // The backup may be older than the certificate.
+            if let certificate = view.certificate(id), certificate.status != status,
+                certificate.status.canBecome(status)
+            {
+                set.changes.append(
+                    .setCertificateStatus(
+                        id, status, reason: "revoked before the database was restored", at: now))
+            }
+            set.changes.append(.putRevocation(revocation))
         }
-        set.changes.append(.putRevocation(revocation))
         _ = try await self.store.commit(set, by: .service("revocation-journal"))
     }
 
@@ -211,11 +217,14 @@ struct RevocationJournal: Sendable {
     ) async -> Commit.Sequence {
         var lines: [String] = []
         guard commit.outcome == .committed else { return written }
+        var told: Set<CertificateID> = []
+        for case .putRevocation(let revocation) in commit.changes {
+            told.insert(revocation.certificate)
+        }
         for change in commit.changes {
             switch change {
             case .putRevocation(let revocation): lines.append(Self.words(revocation))
-            case .setCertificateStatus(let id, .revoked, _, _):
-                // The reason is in the database, or in another change of this commit.
+            case .setCertificateStatus(let id, .revoked, _, _) where !told.contains(id):
                 do throws(FleetError) {
                     if let known = try await self.store.revocation(of: id) {
                         lines.append(Self.words(known))
