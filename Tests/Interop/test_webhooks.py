@@ -97,6 +97,27 @@ def test_a_webhook_is_asked_and_its_question_is_signed(make_gateway, tmp_path, s
     assert SECRET not in gateway.log_text()
 
 
+def test_a_dry_run_asks_it_only_by_its_name(make_gateway, tmp_path, service):
+    """A service cannot tell a dry run from a device, and may count what it is asked."""
+    port, ca, seen = service
+    gateway = line(make_gateway, hook=WILLING)
+    put(gateway, tmp_path, port, ca)
+
+    def dry_run(*words, code=0):
+        return json.loads(slipway(
+            gateway, "template", "dry-run", "demo-sensor", "--parameters", "SerialNumber=bad-1",
+            "Site=x", "--json", *words, code=code))
+
+    for against in ("LIVE", "DATABASE"):
+        told = dry_run("--against", against)
+        assert told["accepted"] and any("it is not asked" in text for text in told["unknown"])
+    alone = dry_run("--hook", "test-hook", "--against", "DATABASE", code=1)
+    assert "running service alone" in alone["refusal"]["message"] and not seen
+    named = dry_run("--hook", "test-hook", code=1)
+    assert named["refusal"]["message"] == "not good" and len(seen) == 1
+    assert any("in earnest" in text for text in named["unknown"])
+
+
 def test_a_stranger_s_certificate_is_not_trusted(make_gateway, tmp_path, service):
     port, _, seen = service
     gateway = line(make_gateway, hook=WILLING)
