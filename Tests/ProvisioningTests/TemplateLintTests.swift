@@ -33,7 +33,13 @@ private func findings(
 @Suite struct TemplateLintTests {
     @Test func aSoundTemplateHasNotesOnly() throws {
         let found = try findings(soundTemplate())
-        #expect(found.map(\.rule.id) == ["name-from-parameter"], "\(found)")
+        #expect(found.map(\.rule.id) == ["no-policy", "name-from-parameter"], "\(found)")
+    }
+
+    /// Groups may have policies of their own.
+    @Test func aTemplateWithAGroupMayGoWithoutAPolicy() throws {
+        let found = try findings(soundTemplate(thing: #", "ThingGroups": ["field"]"#))
+        #expect(found.allSatisfy { $0.rule != .noPolicy }, "\(found)")
     }
 
     struct Broken: Sendable {

@@ -34,8 +34,8 @@ package enum ClaimReach {
             problems.append("does not let a device connect: it allows iot:Connect as no client")
         }
         let steps = [
-            (Self.topics(of: template), "register by this template", "its registration"),
-            (Self.creation, "get its certificate", "its certificate"),
+            (Self.topics(of: template), "register by this template", "that it is registered"),
+            (Self.creation, "get its certificate", "of its certificate"),
         ]
         for (topics, purpose, answer) in steps {
             problems += try Self.problems(
@@ -65,12 +65,12 @@ package enum ClaimReach {
         }
         if heard.isEmpty {
             problems.append(
-                "does not let a device hear of \(answer): it may subscribe none of "
+                "does not let a device hear \(answer): it may subscribe none of "
                     + topics.map { $0 + "/accepted" }.joined(separator: ", "))
         }
         guard problems.isEmpty, !asked.contains(where: heard.contains) else { return problems }
         return [
-            "does not let a device hear of \(answer): it may publish "
+            "does not let a device hear \(answer): it may publish "
                 + asked.joined(separator: ", ") + ", and subscribe only "
                 + heard.map { $0 + "/accepted" }.joined(separator: ", ")
         ]

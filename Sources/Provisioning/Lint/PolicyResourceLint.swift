@@ -5,6 +5,14 @@ import Policies
 /// The policies of a template, and the claim's by which devices come to it.
 extension TemplateLint {
     mutating func lintPolicies() {
+        let thing = self.document.thing
+        if self.document.policies.isEmpty, thing.groups.isEmpty, thing.groupList == nil {
+            self.report(
+                .noPolicy,
+                "no policy and no group is given to a device: it may not even connect until "
+                    + "somebody attaches one", at: JSONPointer(tokens: ["Resources"]),
+                isAboutKey: true)
+        }
         var standIn = StandIn(words: self.document, realm: self.context.realm)
         for policy in self.document.policies {
             guard case .document(let tree) = policy.source else { continue }

@@ -66,6 +66,8 @@ package struct TemplateRule: Hashable, Sendable {
         "name-from-parameter", .note, "A value that a device may send makes the name invalid")
     package static let requiredSubject = Self(
         "required-subject", .note, "A certificate without this attribute is not registered")
+    package static let noPolicy = Self(
+        "no-policy", .note, "A template that gives its devices no policy")
     package static let claimWithoutRequests = Self(
         "claim-without-csr", .note, "The claim policy lets no device bring its own key")
     package static let unusedException = Self(
@@ -85,7 +87,7 @@ package struct TemplateRule: Hashable, Sendable {
             defaultAlways, unreachableMapping, mappingGap, constantThingName, invalidName,
             takesOverThing, packageVersions, reachesOtherThings, wildcardBesideValue,
             unreadableChoice, sharedClientID, unknownProfile, nameFromParameter, requiredSubject,
-            claimWithoutRequests, unusedException,
+            noPolicy, claimWithoutRequests, unusedException,
         ] + PolicyRule.allCases.map(Self.policy)
 
     package static let ids = Self.all.map(\.id)
