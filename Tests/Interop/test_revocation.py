@@ -155,6 +155,22 @@ def test_a_registration_that_makes_it_active_takes_the_hold_back(line):
     assert line.verify(path, line.crl(line.shard(path))).returncode == 0
 
 
+def test_who_revokes_a_compromised_key_is_told_where_else_it_is(line, tmp_path):
+    request = tmp_path / "twice.csr"
+    request.write_text(Key("twice").csr)
+    first, second = [
+        aws.cli(line.gateway, "iot", "create-certificate-from-csr", "--set-as-active",
+                "--certificate-signing-request", f"file://{request}")["certificateId"]
+        for _ in range(2)]
+    other = line.slipway("cert", "revoke", first, "--reason", "superseded").stdout
+    assert "same key" not in other
+    said = line.slipway("cert", "revoke", first, "--reason", "keyCompromise").stdout
+    key = json.loads(line.slipway("cert", "show", second, "--json").stdout)["publicKeySHA256"]
+    assert "1 more of the same key is not revoked" in said and f"'key={key}'" in said
+    said = line.slipway("cert", "revoke", second, "--reason", "keyCompromise").stdout
+    assert "same key" not in said
+
+
 def test_numbers_rise_and_every_list_says_when_the_next_comes(line):
     numbers = []
     for _ in range(3):

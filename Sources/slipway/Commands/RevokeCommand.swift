@@ -80,6 +80,25 @@ extension CertCommand {
             }
             meter.clear()
             self.tell(ids.count, changed, of: ids.first, reason)
+            guard reason == .keyCompromise, !self.json else { return }
+            for id in ids { await self.tellOfTheSameKey(as: id, access) }
+        }
+
+        /// A key that a stranger has is his in every certificate, such as that of a renewal which
+        /// kept it. Whoever may not look is not told; what was asked for is done.
+        private func tellOfTheSameKey(as id: CertificateID, _ access: ControlAccess) async {
+            let certificate = try? await access.perform(
+                "DescribeCertificateRecord", path: ["certificateId": id.rawValue])
+            guard let key = certificate?["publicKeySHA256"]?.stringValue,
+                let others = try? await access.perform(
+                    "PlanRevocation", body: ["where": .string("key=\(key)")])
+            else { return }
+            let count =
+                (others["count"]?.intValue ?? 0) - (others["revokedAlready"]?.intValue ?? 0)
+            guard count > 0 else { return }
+            Terminal.say(
+                "\(count) more of the same key \(count == 1 ? "is" : "are") not revoked: "
+                    + "slipway cert revoke --where 'key=\(key)' --reason keyCompromise")
         }
 
         /// Stage by stage; where it is broken off, the same command goes on.
