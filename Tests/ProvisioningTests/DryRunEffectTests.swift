@@ -341,7 +341,7 @@ import Testing
         }
         #expect(try await unknown("paper").count == 1)
         #expect(try await unknown("paper").first?.contains("no certificate that is active") == true)
-        #expect(try await unknown("line").count == 4)
+        #expect(try await unknown("line").count == 5)
         #expect(try await unknown("line").first?.contains("does not let a device") == true)
         try await fixture.put([
             .attachPolicy(open, .certificate(fixture.claim.principal)),

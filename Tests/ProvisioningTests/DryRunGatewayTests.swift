@@ -188,6 +188,8 @@ private let long = String(repeating: "t", count: 256)
             _ = try await fixture.create(key: "another")
         }
         #expect(report.refusal?.code == .claimBusy)
-        #expect(report.refusal?.code == live?.code)
+        let told = report.json["refusal"]
+        #expect(told?["errorCode"]?.stringValue == live.map { Rejection($0).errorCode })
+        #expect(told?["reason"] == live.flatMap { Rejection($0).explanation["reason"] })
     }
 }

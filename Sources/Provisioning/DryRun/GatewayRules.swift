@@ -45,8 +45,8 @@ struct GatewayRules: Sendable {
     }
 
     /// A registration's payload holds its parameters, and something more.
-    /// - Throws: `FleetError.invalidParameters` for what no message can hold. A device hears nothing
-    ///   at all: its connection ends.
+    /// - Throws: `FleetError.invalidParameters` for what no message can hold. A device hears
+    ///   nothing at all: its connection ends.
     static func checkSize(of parameters: [String: String]) throws(FleetError) {
         let json = JSONObject(parameters.map { ($0.key, JSONValue.string($0.value)) })
         let bytes = JSONPrinter.print(.object(json)).utf8.count
