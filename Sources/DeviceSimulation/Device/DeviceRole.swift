@@ -39,7 +39,8 @@ enum DeviceRole: Hashable, Sendable {
 }
 
 /// How many accidents a run has: as many percent as was asked for of the devices there are, and one
-/// at least of each kind that was asked for, so that no small run says that all went well of nothing.
+/// at least of each kind that was asked for, so that no small run says that all went well of
+/// nothing.
 struct AccidentMix: Hashable, Sendable {
     let pairs: Int
     let doubleScans: Int

@@ -11,7 +11,8 @@ import ServiceLifecycle
 ///
 /// One line each, behind the number of the commit that it came with. Only ever appended to.
 struct RevocationJournal: Sendable {
-    /// Read from the end first: whether its last revocation is in the database tells whether all are.
+    /// Read from the end first: whether its last revocation is in the database tells whether all
+    /// are.
     private static let tailOctets: UInt64 = 64 << 10
     /// A line with a number alone is written so often, so that the next start need not read the
     /// audit log further back.
