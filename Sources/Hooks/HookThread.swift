@@ -71,7 +71,9 @@ struct HookThread: ~Copyable {
         let first = self.converse(call, until: begun + whole)
         guard first.isLost else { return first.outcome }
         let spent = ContinuousClock.now - begun
-        if let cause = self.start() { return Self.notStarted(cause, call) }
+        if let cause = self.start() {
+            return self.calls.isClosed ? first.outcome : Self.notStarted(cause, call)
+        }
         return self.converse(call, until: .now + max(.zero, whole - spent)).outcome
     }
 
