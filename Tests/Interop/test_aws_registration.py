@@ -376,19 +376,17 @@ def test_killed_again_and_again_a_task_does_every_line_once(make_gateway, tmp_pa
     gateway.settings["bulk-line-workers"] = "2"
     gateway.start()
     task = start(aws.client(gateway), "lines", FAIL_IF_THERE)
-    deaths = 0
     for _ in range(6):
+        # A task that is asked after first has that long to come to its end on a busy machine.
         time.sleep(chance.uniform(0.02, 0.25))
+        gateway.kill()
+        gateway.start()
         done = aws.client(gateway).describe_thing_registration_task(taskId=task)
         if done["status"] != "InProgress":
             break
-        gateway.kill()
-        deaths += 1
-        gateway.start()
     iot = aws.client(gateway)
     done = wait(iot, task)
     assert (done["status"], done["successCount"]) == ("Completed", count), done
-    assert deaths > 0
     check_whole(gateway, iot, task, count)
     assert gateway.stop() == 0
     gateway.check_invariants()
