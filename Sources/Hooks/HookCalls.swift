@@ -49,6 +49,8 @@ final class HookCalls: Sendable {
         var rota: HookRota
         /// Those that wait, by ticket.
         var waiting: [Int: HookCall] = [:]
+        /// Tickets of calls that workers are at.
+        var begun: Set<Int> = []
         var standing: Free
         var spare: Free
         var closed = false
@@ -204,13 +206,21 @@ final class HookCalls: Sendable {
 
     /// The worker is ready for a call that `next` gave.
     func began(_ taken: TakenCall) {
-        self.state.withLock { $0.rota.began(taken.ticket, at: .now) }
+        self.state.withLock { state in
+            state.begun.insert(taken.ticket)
+            state.rota.began(taken.ticket, at: .now)
+        }
     }
 
     /// A call that `next` gave the thread is answered.
     func finished(_ taken: TakenCall, _ crew: Crew) {
         let toWake = self.state.withLock { state in
-            state.rota.ended(taken.ticket, at: .now)
+            // One that had no worker in time says nothing of its hook.
+            if state.begun.remove(taken.ticket) != nil {
+                state.rota.ended(taken.ticket, at: .now)
+            } else {
+                state.rota.dropped(taken.ticket)
+            }
             state[crew].count += 1
             return state.crewToWake()
         }

@@ -122,6 +122,9 @@ struct HookRota {
         }
     }
 
+    /// The call was not served, which tells nothing of its hook.
+    mutating func dropped(_ ticket: Int) { self.running[ticket] = nil }
+
     private func isInSlice(_ call: Running, _ now: ContinuousClock.Instant) -> Bool {
         !call.isSlow && now - call.since < self.limits.slice
     }

@@ -14,12 +14,11 @@ package struct Webhook: Hashable, Sendable {
     package let caFile: String?
 
     package static func describes(_ script: HookScript) -> Bool {
-        Self.describes(source: script.source)
+        script.isWebhook
     }
 
-    /// No Lua text begins with a brace.
     package static func describes(source: String) -> Bool {
-        source.first { !$0.isWhitespace } == "{"
+        HookScript.isWebhook(source: source)
     }
 
     /// - Throws: `FleetError.invalidRequest`, naming what is wrong.

@@ -110,7 +110,8 @@ extension Provisioner {
     private func ask(
         _ provider: CertificateProvider, _ csr: String, for publisher: Publisher
     ) async throws(FleetError) -> ProvidedCertificate {
-        // A request that this service would refuse is not handed on.
+        // What is no request, or has a key that is no good, is not handed on. What the template
+        // asks of the certificate is judged when the device registers.
         let wanted = try self.ports.issuer.identity(ofCSR: csr)
         guard let signing = self.ports.signing else {
             throw Self.failed(provider, "this service has nobody to ask it")

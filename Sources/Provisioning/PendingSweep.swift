@@ -118,6 +118,7 @@ package struct PendingSweep: Sendable {
     }
 
     /// The record goes; what it said stays in the audit log, for whoever finds the certificate.
+    /// Attaching writes no revision of the certificate, so that its sets are relied on too.
     private static func deletion(
         _ action: String, of certificate: Certificate, token: OwnershipToken,
         in view: RegistryView
@@ -126,6 +127,8 @@ package struct PendingSweep: Sendable {
             action: action,
             preconditions: [
                 view.asSeen(.ownershipToken(token.hash)), view.asSeen(.certificate(certificate.id)),
+                view.asSeen(.thingsOfCertificate(certificate.id)),
+                view.asSeen(.policiesOfTarget(.certificate(certificate.id))),
             ],
             changes: [
                 .deleteCertificate(certificate.id), .deleteOwnershipToken(token.hash),

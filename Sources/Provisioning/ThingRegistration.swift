@@ -190,10 +190,10 @@ struct ThingRegistration {
     /// The same without the device's own word, which opens nothing: whoever holds a claim's key
     /// can name any station.
     static func vouchedStation(_ standing: ClaimStanding?, _ kept: [String: String]) -> String? {
-        standing?.station ?? kept["station"]
+        standing?.station ?? Self.label(["station"], in: kept)
     }
 
-    /// What a device says, where it is fit to stand in tables and reports.
+    /// What a hook or a device says, where it is fit to stand in tables and reports.
     private static func label(_ names: [String], in texts: [String: String]) -> String? {
         names.lazy.compactMap { texts[$0] }.first(where: ClaimTerms.isLabel)
     }
@@ -226,8 +226,8 @@ struct ThingRegistration {
                 allowlistVersion: self.hook?.allowlist?.version,
                 clientID: self.publisher.clientID, sourceAddress: self.publisher.sourceAddress,
                 station: Self.station(self.standing, kept, texts) ?? before?.station,
-                lot: self.standing.lot ?? kept["lot"] ?? Self.label(["Lot", "lot"], in: texts)
-                    ?? before?.lot,
+                lot: self.standing.lot ?? Self.label(["lot"], in: kept)
+                    ?? Self.label(["Lot", "lot"], in: texts) ?? before?.lot,
                 parameters: texts, registeredAt: before?.registration?.registeredAt ?? self.at),
             renewal: old.map { Provenance.Renewal(of: $0) })
     }

@@ -190,9 +190,12 @@ extension Templates {
         }
         let living = Self.living(name, in: view, at: now)
         guard force || living.isEmpty else { throw Self.inUse("template '\(name)'", name) }
-        return ChangeSet(
+        var set = ChangeSet(
             action: "DeleteProvisioningTemplate", preconditions: [view.asSeen(.template(name))],
             changes: [.deleteTemplate(name)], detail: Self.detail(ofDeleted: living))
+        // Registering changes nothing of the template: the first device might come meanwhile.
+        if !force { set.preconditions.append(view.asSeen(.versionsInUse(name))) }
+        return set
     }
 
     /// Versions by which certificates were registered that are neither revoked nor expired.

@@ -116,7 +116,8 @@ package enum Templates {
         _ submission: TemplateSubmission, digest: String, in view: RegistryView, at now: UnixTime
     ) -> ChangeSet {
         // Certificates may name the versions of one that was deleted.
-        let id = view.count(.lastVersionOfDeletedTemplate(submission.name)) + 1
+        let last = RecordKey.lastVersionOfDeletedTemplate(submission.name)
+        let id = view.count(last) + 1
         let template = ProvisioningTemplate(
             name: submission.name, kind: submission.kind, summary: submission.summary,
             enabled: submission.enabled, defaultVersionID: id, latestVersionID: id,
@@ -124,7 +125,7 @@ package enum Templates {
             labels: submission.labels)
         return ChangeSet(
             action: "CreateProvisioningTemplate",
-            preconditions: [view.asSeen(.template(submission.name))],
+            preconditions: [view.asSeen(.template(submission.name)), view.asSeen(last)],
             changes: [
                 .putTemplate(template),
                 .putTemplateVersion(

@@ -154,6 +154,20 @@ import Testing
         }
     }
 
+    /// Who has the key by now is not looked at, and the service that is asked goes on.
+    @Test func aNewThingsKeyIsNewWhoeverHasIt() async throws {
+        let fixture = try await ProvisioningFixture()
+        let (_, token) = try await fixture.create(key: "k1")
+        _ = try await fixture.register(token)
+        let report = try await Self.run(
+            fixture,
+            [
+                "templateName": "sensor", "parameters": ["SerialNumber": "B8"],
+                "csr": "CSR k1", "against": "NEW_THING",
+            ])
+        #expect(report.isAccepted)
+    }
+
     @Test func aUnitThatIsHeldElsewhereIsHeldInTheDryRun() async throws {
         let fixture = try await ProvisioningFixture()
         try await fixture.put([

@@ -15,7 +15,6 @@ import Testing
         let store = fixture.store
         let hook = fixture.hook
         var surroundings = DryRun.Surroundings()
-        surroundings.isWebhook = { $0.source.hasPrefix("{") }
         surroundings.asksWebhooks = asksWebhooks
         return DryRun(
             load: { keys async throws(FleetError) in try await store.load(keys) },

@@ -126,6 +126,19 @@ extension RevocationAuthority {
         if let responder = self.responder, responder.certificate.notAfter.seconds > needed {
             return responder
         }
+        // One for all who ask: a token that is slow is not kept from issuing by a thousand of them.
+        if let making = self.makingResponder { return try await making.value.get() }
+        let task = Task { () -> Result<StatusResponder, FleetError> in
+            defer { self.makingResponder = nil }
+            do throws(FleetError) {
+                return .success(try await self.makeResponder(at: now))
+            } catch { return .failure(error) }
+        }
+        self.makingResponder = task
+        return try await task.value.get()
+    }
+
+    private func makeResponder(at now: UnixTime) async throws(FleetError) -> StatusResponder {
         let key: SigningKey
         do { key = try SigningKey() } catch { throw error.asFleetError }
         let wanted = self.wantedResponder
@@ -135,10 +148,6 @@ extension RevocationAuthority {
         let issued = try await authority.signSuspending(
             authority.prepare(
                 profile, subject: nil, key: key.publicKey, at: now, entropy: self.entropy))
-        // Another question may have had one made while a token was at work on this.
-        if let responder = self.responder, responder.certificate.notAfter.seconds > needed {
-            return responder
-        }
         let made = StatusResponder(
             key: key, certificate: try CertificateFacts(pem: issued.pem), profile: wanted)
         self.responder = made

@@ -39,6 +39,8 @@ package actor RevocationAuthority: RevocationPublisher {
     private var lists: [RevocationListName: Kept] = [:]
     var answers = StatusAnswerCache(answersMax: RevocationAuthority.answersKeptMax)
     var responder: StatusResponder?
+    /// One that is being made, for all who ask meanwhile.
+    var makingResponder: Task<Result<StatusResponder, FleetError>, Never>?
     /// What the responder's certificate is to be like.
     private let responderProfile: Mutex<CertificateProfile>
     /// OCSP requests that are being answered.

@@ -137,7 +137,11 @@ package enum BillingGroupOperations {
             in: try await services.store.load([.billingGroup(name)]))
         try await GroupDissolution.empty(
             .thingsInBillingGroup(name), by: request.actor, services
-        ) { BillingGroups.removal(of: $0, from: name) }
+        ) { things async throws(FleetError) in
+            BillingGroups.removal(
+                of: things, from: name,
+                in: try await services.store.load(Set(things.map { .thing($0) })))
+        }
         _ = try await services.decide([.billingGroup(name)], by: request.actor) {
             view, _ throws(FleetError) in
             try BillingGroups.delete(name, expectedVersion: version, in: view)

@@ -36,9 +36,7 @@ extension CheckedName {
             candidate.utf8.allSatisfy(Self.allows)
         else {
             throw FleetError(
-                .invalidRequest,
-                "'\(candidate.clipped)' is no \(Self.noun): 1 to \(Self.charactersMax) of "
-                    + Self.allowedDescription)
+                .invalidRequest, "'\(candidate.clipped)' is no \(Self.noun): \(Self.rule)")
         }
         guard !Self.refused.contains(candidate) else {
             throw FleetError(

@@ -32,7 +32,10 @@ package protocol CertificateSigner: Sendable {
 }
 
 extension HookScript {
-    /// Whether its text describes somebody's own service: JSON, and no Lua text begins with a
-    /// brace.
-    package var isWebhook: Bool { self.source.first { !$0.isWhitespace } == "{" }
+    package var isWebhook: Bool { Self.isWebhook(source: self.source) }
+
+    /// Whether a text describes somebody's own service: JSON, and no Lua text begins with a brace.
+    package static func isWebhook(source: String) -> Bool {
+        source.first { !$0.isWhitespace } == "{"
+    }
 }

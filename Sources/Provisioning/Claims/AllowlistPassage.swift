@@ -187,14 +187,16 @@ enum AllowlistRefusal {
     }
 
     /// A device that its hook refused because a list it asked does not let it in yet is told to
-    /// come again; one that is on no list is not.
+    /// come again; one that is on no list is not, nor one that is blocked on any.
     /// - Parameter view: holds `keys(of: answer)`.
     /// - Throws: `FleetError.tooManyRequests` for a unit on hold.
     static func check(_ answer: HookOutcome, in view: RegistryView) throws(FleetError) {
         guard case .denied = answer.verdict else { return }
-        for entry in answer.reads.compactMap(AllowlistPassage.Entry.init)
-        where view.allowlistUnit(entry.list, entry.serial)?.state == .held {
-            throw AllowlistPassage.held(entry.serial)
+        let units = answer.reads.compactMap(AllowlistPassage.Entry.init)
+            .compactMap { view.allowlistUnit($0.list, $0.serial) }
+        guard !units.contains(where: { $0.state == .blocked }) else { return }
+        if let unit = units.first(where: { $0.state == .held }) {
+            throw AllowlistPassage.held(unit.facts.serial)
         }
     }
 }

@@ -26,7 +26,7 @@ extension DryRun {
                 name: script.name, digest: script.digest, verdict: .failed(cause: cause), log: [])
             throw HookVerdict.failed(cause)
         }
-        if self.surroundings.isWebhook(script) {
+        if script.isWebhook {
             // What it is not asked is told: see `hookDoubts`.
             guard case .stored = request.hook else { return [:] }
             guard self.surroundings.asksWebhooks else {
@@ -101,7 +101,7 @@ extension DryRun {
             else { return [] }
             script = found
         }
-        guard !self.surroundings.isWebhook(script) else {
+        guard !script.isWebhook else {
             return [
                 isNamed
                     ? "what webhook '\(script.name)' does with the question: it was asked in "

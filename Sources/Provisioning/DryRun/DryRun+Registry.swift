@@ -24,7 +24,8 @@ extension DryRun {
         switch request.registry {
         case .database: break
         case .empty: return RegistryView(keys: keys, entries: [:])
-        case .newThing: return try await self.viewOfNewThing(rendered, keys)
+        case .newThing:
+            return try await self.viewOfNewThing(rendered, keys, certificate?.publicKey)
         }
         for _ in 0..<Self.looksMax {
             let view = try await self.load(keys)
@@ -38,13 +39,15 @@ extension DryRun {
     }
 
     private func viewOfNewThing(
-        _ rendered: RenderedTemplate, _ keys: Set<RecordKey>
+        _ rendered: RenderedTemplate, _ keys: Set<RecordKey>, _ key: PublicKeyFingerprint?
     ) async throws(FleetError) -> RegistryView {
         let found = try await self.load(keys)
-        let ownKeys: Set<RecordKey> = [
+        var ownKeys: Set<RecordKey> = [
             .thing(rendered.thing), .groupRecordsOfThing(rendered.thing),
             .principalsOfThing(rendered.thing),
         ]
+        // A new thing's key is new too: the certificates that have it are not looked at.
+        if let key { ownKeys.formUnion([.certificatesWithKey(key), .knownKey(key)]) }
         var entries: [RecordKey: RegistryView.Entry] = [:]
         for key in keys.subtracting(ownKeys) { entries[key] = found.entry(key) }
         let view = RegistryView(keys: keys, entries: entries)

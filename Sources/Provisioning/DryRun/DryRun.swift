@@ -59,10 +59,8 @@ package final class DryRun: Sendable {
 
     /// What a dry run has to know of where it is carried out.
     package struct Surroundings: Sendable {
-        /// Whether a script is a webhook: a service of somebody's own, which takes each question in
-        /// earnest, and so is asked only where its name was given.
-        package var isWebhook: @Sendable (HookScript) -> Bool = { _ in false }
-        /// Only the running service has what webhooks are asked with.
+        /// Only the running service has what webhooks are asked with. A webhook takes each question
+        /// in earnest, and so is asked only where its name was given.
         package var asksWebhooks = false
         /// The database may be that of a service with other settings.
         package var isBesideService = false

@@ -4,19 +4,19 @@ package import Policies
 /// Whether the policies of a claim let a device go through the whole dialogue of a template: a
 /// missing right shows on the line as a connection that is closed, or an answer that never comes.
 package enum ClaimReach {
-    private static let formats = ["json", "cbor"]
+    private static func topics(of request: ProvisioningTopic.Request) -> [String] {
+        ProvisioningTopic.Format.allCases.map { ProvisioningTopic(request, $0).text }
+    }
 
     private static func topics(of template: TemplateName) -> [String] {
-        Self.formats.map { "$aws/provisioning-templates/\(template)/provision/\($0)" }
+        Self.topics(of: .registerThing(template: template.rawValue))
     }
 
     private static var creation: [String] {
-        Self.formats.map { "$aws/certificates/create/\($0)" } + Self.requests
+        Self.topics(of: .createKeysAndCertificate) + Self.requests
     }
 
-    private static var requests: [String] {
-        Self.formats.map { "$aws/certificates/create-from-csr/\($0)" }
-    }
+    private static var requests: [String] { Self.topics(of: .createCertificateFromCSR) }
 
     /// Whether a device may ask to be registered by the template at all.
     package static func reaches(

@@ -45,7 +45,8 @@ struct PolicyDraft {
                 "a parameter stands inside a policy variable", at: $0,
                 expected: "the variable's name written out")
         }
-        findings += Set(chosen.map(\.finding))
+        // A set has no order, and what is told of one place keeps the one it is given here.
+        findings += Set(chosen.map(\.finding)).sorted { $0.message < $1.message }
         return findings
     }
 

@@ -81,12 +81,17 @@ package enum BillingGroups {
     }
 
     /// Takes things out of a group that is about to be deleted, where they are too many for one
-    /// commit.
-    package static func removal(of things: [ThingName], from name: BillingGroupName) -> ChangeSet {
-        ChangeSet(
+    /// commit. One that is in another group by now stays there.
+    /// - Parameter view: holds the things.
+    package static func removal(
+        of things: [ThingName], from name: BillingGroupName, in view: RegistryView
+    ) -> ChangeSet {
+        let members = things.filter { view.thing($0)?.billingGroup == name }
+        return ChangeSet(
             action: "DeleteBillingGroup",
-            preconditions: [.present(.billingGroup(name))] + things.map { .present(.thing($0)) },
-            changes: things.map { .setBillingGroup($0, nil) })
+            preconditions: [.present(.billingGroup(name))]
+                + members.map { view.asSeen(.thing($0)) },
+            changes: members.map { .setBillingGroup($0, nil) })
     }
 
     // MARK: Things in them

@@ -97,14 +97,18 @@ struct AuthorityWorkshop: Sendable {
         at uri: KeyURI, for name: String, in manifest: AuthorityManifest
     ) throws(FleetError) -> SigningKey {
         let key = try SigningKey(asking: self.folder.token(at: uri))
-        for entry in manifest.roots + manifest.issuing where entry.name != name {
-            guard try self.folder.certificate(entry).publicKey != key.publicKey.fingerprint else {
-                throw FleetError(
-                    .alreadyExists,
-                    "the key at '\(uri)' is that of '\(entry.name)': make another on the token")
-            }
-        }
+        try self.refuseSameKey(key.publicKey.fingerprint, in: manifest, except: name)
         return key
+    }
+
+    private func refuseSameKey(
+        _ key: PublicKeyFingerprint, in manifest: AuthorityManifest, except name: String
+    ) throws(FleetError) {
+        for entry in manifest.roots + manifest.issuing where entry.name != name {
+            guard try self.folder.certificate(entry).publicKey == key else { continue }
+            throw FleetError(
+                .alreadyExists, "its key is that of '\(entry.name)': each has one of its own")
+        }
     }
 
     private func keep(
@@ -186,6 +190,7 @@ struct AuthorityWorkshop: Sendable {
         let entry = try self.awaited(certificate, in: manifest)
         try Self.checkIssuing(certificate, at: self.clock.now)
         try self.refuseSameSubject(certificate.subject, in: manifest, except: entry.name)
+        try self.refuseSameKey(certificate.publicKey, in: manifest, except: entry.name)
         var newRoot: String?
         let root: CertificateFacts
         if let known = try self.knownRoots(manifest).first(where: { certificate.isSigned(by: $0) })

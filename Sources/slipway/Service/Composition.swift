@@ -356,7 +356,6 @@ struct Composition: Sendable {
         let store = self.store
         let foresight = CertificateForesight(self.settings, issuer: self.issuer)
         var surroundings = DryRun.Surroundings()
-        surroundings.isWebhook = { Webhook.describes($0) }
         surroundings.asksWebhooks = true
         services.trial = DryRun(
             load: { keys async throws(FleetError) in try await store.load(keys) },

@@ -9,7 +9,7 @@ import ServiceLifecycle
 /// a backup knows nothing of what was revoked since, and nothing that was revoked and is unexpired
 /// may leave the next CRL: what it lacks comes back from here before a device can connect.
 ///
-/// One line each, behind the number of the commit that it came with. Only ever appended to.
+/// One line each, the last of a commit behind its number. Only ever appended to.
 struct RevocationJournal: Sendable {
     /// Read from the end first: whether its last revocation is in the database tells whether all
     /// are.
@@ -20,6 +20,8 @@ struct RevocationJournal: Sendable {
     private static let commitsPerRead = 1_000
     /// By one commit, so that no device waits for a million of them.
     private static let broughtBackAtOnce = 500
+    /// Until what could not be written is tried again.
+    private static let pause = Duration.seconds(5)
     /// Activated with each measurement, and never on hold.
     private static let canary = Actor.service("canary")
 
@@ -110,7 +112,12 @@ struct RevocationJournal: Sendable {
             guard let (text, isWhole) = try self.text(tail: true) else { return 0 }
             contents.take(text)
             if let newest = contents.newest.flatMap({ contents.revocations[$0] }) {
-                if try await self.isKnown(newest) { return self.end(of: contents, latest) }
+                // Word for word: a hold that the backup has may have been released and put anew
+                // after others, and then tells nothing of them.
+                let known = try await self.store.revocation(of: newest.certificate)
+                if known?.revokedAt == newest.revokedAt, known?.reason == newest.reason {
+                    return self.end(of: contents, latest)
+                }
             } else if isWhole, contents.revocations.isEmpty {
                 return self.end(of: contents, latest)
             }
@@ -130,6 +137,10 @@ struct RevocationJournal: Sendable {
             guard try await !self.isKnown(revocation) else { continue }
             missing.append(revocation)
         }
+        // Last, whatever the clock said: while it is missing, the next start looks for all again.
+        if let index = missing.firstIndex(where: { $0.certificate == contents.newest }) {
+            missing.append(missing.remove(at: index))
+        }
         var rest = missing[...]
         while !rest.isEmpty {
             try await self.bringBack(Array(rest.prefix(Self.broughtBackAtOnce)), at: now)
@@ -146,7 +157,7 @@ struct RevocationJournal: Sendable {
     /// The commits of a database that was restored are counted anew from where it is.
     private func end(of contents: Contents, _ latest: Commit.Sequence) -> Commit.Sequence {
         guard contents.last > latest else { return contents.last }
-        self.append(Self.row(latest, "read"))
+        _ = self.append(Self.row(latest, "read"))
         return latest
     }
 
@@ -188,8 +199,13 @@ struct RevocationJournal: Sendable {
     /// Writes down what was committed, until the task is cancelled.
     func follow(after start: Commit.Sequence) async {
         var written = start
-        for await commit in self.store.changes(after: start) {
-            written = await self.note(commit, after: written)
+        while !Task.isCancelled {
+            for await commit in self.store.changes(after: written) {
+                guard let end = await self.note(commit, after: written) else { break }
+                written = end
+            }
+            // Read again from what was written last: a later line would hide what is missing.
+            try? await Task.sleep(for: Self.pause)
         }
     }
 
@@ -199,12 +215,13 @@ struct RevocationJournal: Sendable {
             var contents = Contents()
             if let (text, _) = try self.text(tail: true) { contents.take(text) }
             var after = contents.last
+            var written = after
             while true {
                 let page = try await self.store.page(
                     ListQuery(.commits, after: String(after), limit: Self.commitsPerRead))
-                var written = after
                 for case .commit(let commit) in page.records {
-                    written = await self.note(commit, after: written)
+                    guard let end = await self.note(commit, after: written) else { return }
+                    written = end
                     after = commit.sequence
                 }
                 guard page.next != nil else { return }
@@ -212,10 +229,10 @@ struct RevocationJournal: Sendable {
         } catch { self.complain("\(error)") }
     }
 
-    /// - Returns: the number that the file ends with then.
+    /// - Returns: the number that the file ends with then; nil where the commit is not in it.
     private func note(
         _ commit: Commit, after written: Commit.Sequence
-    ) async -> Commit.Sequence {
+    ) async -> Commit.Sequence? {
         var lines: [String] = []
         guard commit.outcome == .committed else { return written }
         var told: Set<CertificateID> = []
@@ -230,7 +247,10 @@ struct RevocationJournal: Sendable {
                     if let known = try await self.store.revocation(of: id) {
                         lines.append(Self.words(known))
                     }
-                } catch { self.complain(error.message) }
+                } catch {
+                    self.complain(error.message)
+                    return nil
+                }
             case .releaseHold(let id) where commit.actor != Self.canary:
                 lines.append("released \(id)")
             default: break
@@ -240,8 +260,11 @@ struct RevocationJournal: Sendable {
             guard commit.sequence - written >= Self.commitsUnmarkedMax else { return written }
             lines = ["read"]
         }
-        self.append(lines.map { Self.row(commit.sequence, $0) }.joined())
-        return commit.sequence
+        // Only the last bears the number: of a commit that is torn, none is taken for written.
+        let rows =
+            lines.dropLast().map { Self.row(written, $0) }
+            + lines.suffix(1).map { Self.row(commit.sequence, $0) }
+        return self.append(rows.joined()) ? commit.sequence : nil
     }
 
     /// The point tells that it is whole.
@@ -259,17 +282,23 @@ struct RevocationJournal: Sendable {
 
     /// In the kernel's hands when this returns; a power failure that takes it leaves the database,
     /// from which the next start writes it again.
-    private func append(_ text: String) {
+    /// - Returns: false where it is not there whole, which the log says.
+    private func append(_ text: String) -> Bool {
         let descriptor = open(
             self.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, PrivateFile.fileMode)
         guard descriptor >= 0 else {
-            return self.complain(String(cString: strerror(errno)))
+            self.complain(String(cString: strerror(errno)))
+            return false
         }
         defer { close(descriptor) }
         // A line that was torn ends here; an empty one is none.
         let octets = Array("\n\(text)".utf8)
         let count = octets.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        if count != octets.count { self.complain(String(cString: strerror(errno))) }
+        guard count == octets.count else {
+            self.complain(count < 0 ? String(cString: strerror(errno)) : "no room for a whole line")
+            return false
+        }
+        return true
     }
 
     private func complain(_ why: String) {

@@ -38,23 +38,32 @@ package struct TokenAccess: Sendable {
 final class TokenPIN: Sendable {
     private struct State {
         var secret: Secret<WipedBytes>?
-        var isRefused = false
+        /// Counts the PINs that were given.
+        var number = 0
+        /// The last that a token refused.
+        var refused: Int?
     }
 
     private let state: Mutex<State>
 
     init(_ secret: Secret<WipedBytes>?) { self.state = Mutex(State(secret: secret)) }
 
-    var secret: Secret<WipedBytes>? { self.state.withLock { $0.secret } }
-    var isRefused: Bool { self.state.withLock { $0.isRefused } }
+    /// The PIN, and which one it is.
+    var present: (secret: Secret<WipedBytes>?, number: Int) {
+        self.state.withLock { ($0.secret, $0.number) }
+    }
+    var isRefused: Bool { self.state.withLock { $0.refused == $0.number } }
 
-    func wasRefused() { self.state.withLock { $0.isRefused = true } }
+    /// A token's answer may come when another PIN has been given: that one is still to be tried.
+    func wasRefused(_ number: Int) {
+        self.state.withLock { $0.refused = max(number, $0.refused ?? number) }
+    }
 
     /// Another from now on; whatever is given is tried.
     func use(_ secret: Secret<WipedBytes>?) {
         self.state.withLock { state in
             state.secret = secret
-            state.isRefused = false
+            state.number += 1
         }
     }
 }

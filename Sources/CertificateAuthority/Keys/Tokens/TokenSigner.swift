@@ -133,7 +133,7 @@ private final class TokenAnswer: Sendable {
         self.arrived.signal()
     }
 
-    /// Every call is answered, by the deadline at the latest.
+    /// Every call is answered: it waits for one deadline at most, and is served within another.
     func wait() -> Result<[UInt8], TokenFailure> {
         self.arrived.wait()
         return self.value.withLock { $0 }

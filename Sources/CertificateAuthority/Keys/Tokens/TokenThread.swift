@@ -12,6 +12,8 @@ struct TokenThread: ~Copyable {
     private var process: TokenProcess?
     /// SubjectPublicKeyInfo of what the process has opened.
     private var key: [UInt8] = []
+    /// Which PIN was offered last.
+    private var offered = 0
     /// What the token is left alone for, and until when.
     private var failure: TokenFailure?
     private var restsUntil = ContinuousClock.now
@@ -41,7 +43,7 @@ struct TokenThread: ~Copyable {
             return .success(answer)
         } catch {
             self.stop()
-            if error.kind == .pin { self.pin.wasRefused() }
+            if error.kind == .pin { self.pin.wasRefused(self.offered) }
             self.failure = error
             self.restsUntil = ContinuousClock.now + self.access.pause
             self.line.found(.fails(error))
@@ -70,7 +72,8 @@ struct TokenThread: ~Copyable {
             self.access.program, environment: self.access.environment)
         self.line.started(process.pid)
         self.process = consume process
-        let secret = self.pin.secret
+        let (secret, number) = self.pin.present
+        self.offered = number
         let count = secret?.expose { $0.count } ?? 0
         let sections = [self.uri.text, self.access.module, self.access.providers]
         try self.process?.send(

@@ -91,7 +91,6 @@ enum DryRunDesk: Sendable {
 
     private static func surroundings(isBesideService: Bool) -> DryRun.Surroundings {
         var surroundings = DryRun.Surroundings()
-        surroundings.isWebhook = { Webhook.describes($0) }
         surroundings.isBesideService = isBesideService
         return surroundings
     }
