@@ -54,6 +54,7 @@ struct ClockWatching: Service {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 self.provisioner.watchClock()
+                // Only a stop cuts the sleep short, and ends the loop with it.
                 try? await Task.sleep(for: Self.pause)
             }
         }
