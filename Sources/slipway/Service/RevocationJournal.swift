@@ -204,8 +204,8 @@ struct RevocationJournal: Sendable {
                 guard let end = await self.note(commit, after: written) else { break }
                 written = end
             }
-            // Read again from what was written last: a later line would hide what is missing. Only a
-            // stop cuts the sleep short, and ends the loop with it.
+            // Read again from what was written last: a later line would hide what is missing.
+            // Only a stop cuts the sleep short, and ends the loop with it.
             try? await Task.sleep(for: Self.pause)
         }
     }
