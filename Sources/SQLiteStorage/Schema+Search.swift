@@ -35,4 +35,24 @@ extension Schema {
             revision INTEGER NOT NULL
         ) STRICT;
         """
+
+    /// An attribute's values in the order in which searches compare them, so that a range of them
+    /// is one of an index, however many other attributes have such values; and clients in the
+    /// order of their names, by what they are found by.
+    static let foldedAttributes = """
+        CREATE TABLE folded_attributes (
+            name TEXT NOT NULL, value TEXT NOT NULL COLLATE NOCASE, thing TEXT NOT NULL,
+            number REAL, PRIMARY KEY (name, value, thing)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO folded_attributes (name, value, thing, number)
+            SELECT name, value, thing, number FROM thing_attributes
+            ORDER BY name, value COLLATE NOCASE, thing;
+        DROP TABLE thing_attributes;
+        ALTER TABLE folded_attributes RENAME TO thing_attributes;
+        CREATE INDEX thing_attributes_by_value ON thing_attributes (value, name, thing);
+        CREATE INDEX thing_attributes_by_number ON thing_attributes (name, number, thing)
+            WHERE number IS NOT NULL;
+        DROP INDEX connectivity_by_state;
+        CREATE INDEX connectivity_by_state ON connectivity (connected, reason, client);
+        """
 }

@@ -26,6 +26,7 @@ enum Schema {
         Self.deletedTemplates,
         Self.customerVersions,
         Self.deletedTemplateVersions,
+        Self.foldedAttributes,
     ]
 
     static var version: Int { Self.steps.count }

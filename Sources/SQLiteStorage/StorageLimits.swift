@@ -17,6 +17,11 @@ package enum StorageLimits {
     static let draftRowsPerRequestMax = 4096
     /// What indexes may give for a search before looking at every thing in turn is the better way.
     static let searchCandidatesMax = 20_000
+    /// What an index has in the order of names is counted as far as this: beyond, only as much of
+    /// it is read as a page needs.
+    static let searchProbedMax = 1000
+    /// Names of types, groups or beginnings of things that one term of a search is looked up by.
+    static let searchNamesMax = 32
     /// Look-ups along indexes that one search is put together from.
     static let searchStatementsMax = 100
     /// Things that one read of a search looks at where no index serves it: a fraction of a second.

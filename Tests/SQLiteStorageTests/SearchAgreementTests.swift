@@ -80,6 +80,11 @@ import Testing
             SearchBudget(candidatesMax: -1, thingsMax: 7, groupsMax: 1)
         ),
         ("by few candidates", SearchBudget(candidatesMax: 20, statementsMax: 6, thingsMax: 50)),
+        ("along what is in order", SearchBudget(candidatesMax: 20, probedMax: 2)),
+        (
+            "three in order at a time",
+            SearchBudget(candidatesMax: 150, probedMax: 0, namesMax: 2, thingsMax: 3)
+        ),
     ]
 
     @Test(arguments: FleetIndex.allCases, [1, 2, 3] as [UInt64])

@@ -12,13 +12,16 @@ import Testing
     private typealias Ran = (sql: String, plan: String)
 
     /// Runs a page of `query` on an empty fleet: every index gives little enough there.
+    /// - Parameter filled: whether there are the type, the groups and a thing that terms name.
     private func plans(
-        _ expression: QueryExpression, _ budget: SearchBudget = SearchBudget()
+        _ expression: QueryExpression, _ budget: SearchBudget = SearchBudget(),
+        filled: Bool = false
     ) throws -> [Ran] {
         let queue = try DatabaseQueue()
         return try queue.writeWithoutTransaction { db in
             for step in Schema.steps { try db.execute(sql: step) }
             SearchFunctions.add(to: db)
+            if filled { try db.execute(sql: Self.named) }
             let statements = Mutex<[String]>([])
             db.trace { event in
                 if case .statement(let statement) = event {
@@ -34,6 +37,15 @@ import Testing
             }
         }
     }
+
+    private static let named = """
+        INSERT INTO thing_types (name, created_at, revision) VALUES ('A1', 1, 1);
+        INSERT INTO thing_groups (name, path, created_at, revision) VALUES ('A1', '/A1/', 1, 1);
+        INSERT INTO billing_groups (name, id, version, created_at, revision)
+            VALUES ('a1', '', 1, 1, 1);
+        INSERT INTO things (name, attributes, version, created_at, revision)
+            VALUES ('a12', '{}', 1, 1, 1);
+        """
 
     private static func text(_ field: QueryField) -> QueryExpression {
         .field(field, .text("A1"))
@@ -61,7 +73,16 @@ import Testing
                 .thingName,
                 .texts(QueryRange(lower: .init("a", isIncluded: true), upper: nil))),
             .any([text(.thingName), text(.attribute("x"))]),
+            .field(.thingGroupNames, .present), .field(.disconnectReason, .text("THROTTLED")),
+            .field(.connected, .present), .field(.connected, .flag(false)),
         ]
+
+    private static let inOrder: [QueryExpression] = [
+        text(.attribute("x")), text(.thingTypeName), text(.thingGroupNames),
+        text(.billingGroupName), prefix(.thingName), .field(.connected, .flag(true)),
+        .field(.disconnectReason, .text("throttled")), .field(.thingGroupNames, .present),
+        .any([text(.thingTypeName), text(.attribute("x")), .field(.connected, .flag(true))]),
+    ]
 
     private func expectSearches(_ plans: [Ran]) {
         for (sql, plan) in plans {
@@ -104,6 +125,38 @@ import Testing
         #expect(
             page.plan.hasPrefix("SEARCH t USING INDEX sqlite_autoindex_things_1"),
             "\(page.plan): \(page.sql)")
+    }
+
+    /// Values alone are no range of the index: other attributes, of all things maybe, have such
+    /// values too.
+    @Test func aRangeOfAnAttributeIsOneOfThatAttributeAlone() throws {
+        let range = FieldTest.texts(
+            QueryRange(lower: .init("1", isIncluded: true), upper: .init("2", isIncluded: true)))
+        for expression in [Self.prefix(.attribute("x")), .field(.attribute("x"), range)] {
+            let plans = try self.plans(expression).filter { $0.sql.contains("value >=") }
+            #expect(!plans.isEmpty)
+            for (sql, plan) in plans {
+                let isBounded =
+                    plan.contains("(name=? AND value>? AND value<?)") || plan.contains("SCAN f")
+                #expect(isBounded, "\(plan): \(sql)")
+            }
+        }
+    }
+
+    /// What an index has in the order of names is read as far as the page goes: nothing is sorted
+    /// but the page, and names are read from the place on.
+    @Test(arguments: Self.inOrder)
+    func whatIsInOrderIsReadAsFarAsThePageGoes(_ expression: QueryExpression) throws {
+        let plans = try self.plans(expression, filled: true)
+        let names = plans.filter { $0.sql.contains("ORDER BY thing LIMIT") }
+        #expect(names.count == 1)
+        for (sql, plan) in names {
+            #expect(!plan.contains("TEMP B-TREE"), "\(plan): \(sql)")
+            for step in plan.split(separator: "; ") where step.hasPrefix("SEARCH") {
+                let isFromPlace = ["thing>?", "name>?", "client>?"].contains { step.contains($0) }
+                #expect(isFromPlace, "\(plan): \(sql)")
+            }
+        }
     }
 
     /// 200 terms, each a whole disjunction: SQLite bounds the depth and length of a statement.

@@ -1,5 +1,6 @@
 internal import Fleet
 internal import GRDB
+internal import JSON
 
 // Pages of what a query finds. The place between two pages is a name, so records that come or go
 // meanwhile move no other.
@@ -12,25 +13,39 @@ extension ListPages {
         }
     }
 
+    /// Looks at few things first, and at more at a time while few of them are found.
     private func things(_ search: FleetQuery, _ query: ListQuery) throws -> ListPage {
-        let stretch = try self.stretch(search, query)
-        let statement = stretch.statement(
-            selecting: "t.name, t.id, t.type_name, t.attributes, t.billing_group, t.version, "
-                + "t.created_at")
-        let things = try self.db.all(
-            once: statement + SQLFragment("ORDER BY t.name LIMIT ?", query.limit + 1),
-            of: "things"
-        ) { try ThingTables.thing(&$0) }
+        let plan = try self.plan(search, query)
+        var things: [Thing] = []
+        var (place, size) = (query.after, query.limit + 1)
+        var rest = self.budget.thingsMax
+        repeat {
+            let stretch = try SearchStretch(
+                plan, search.expression, after: place, length: min(size, rest), self.db)
+            let statement = stretch.statement(
+                selecting: "t.name, t.id, t.type_name, t.attributes, t.billing_group, t.version, "
+                    + "t.created_at")
+            things += try self.db.all(
+                once: statement
+                    + SQLFragment("ORDER BY t.name LIMIT ?", query.limit + 1 - things.count),
+                of: "things"
+            ) { try ThingTables.thing(&$0) }
+            (place, rest, size) = (stretch.end, rest - size, size * Self.growth)
+        } while things.count <= query.limit && place != nil && rest > 0
         let rows: [Row] = try things.prefix(query.limit).map { thing in
             (thing.name.rawValue, .document(try RecordLoader(db: self.db).document(thing)))
         }
         return ListPage(
             records: rows.map(\.record),
-            next: things.count > rows.count ? rows.last?.key : stretch.end)
+            next: things.count > rows.count ? rows.last?.key : place)
     }
 
-    private func stretch(_ search: FleetQuery, _ query: ListQuery) throws -> SearchStretch {
-        try SearchStretch(search.expression, after: query.after, within: self.budget, self.db)
+    /// How much longer each stretch of a page is than the one before it.
+    private static let growth = 4
+
+    private func plan(_ search: FleetQuery, _ query: ListQuery) throws -> SearchPlan {
+        try SearchPlanner(db: self.db, budget: self.budget, place: query.after)
+            .plan(search.expression)
     }
 
     /// Groups are few beside things, so each is looked at; a page looks at so many and no more.
@@ -64,7 +79,9 @@ extension ListPages {
         let (counts, end): ([FieldValue: Int], String?)
         switch search.index {
         case .things:
-            let stretch = try self.stretch(search, query)
+            let stretch = try SearchStretch(
+                try self.plan(search, query), search.expression, after: query.after,
+                length: self.budget.thingsMax, self.db)
             (counts, end) = (try self.values(of: field, stretch), stretch.end)
         case .thingGroups:
             let (groups, groupsEnd) = try self.groups(after: query.after)
@@ -125,8 +142,8 @@ extension ListPages {
     }
 }
 
-/// The part of the fleet that one read looks at: what an index gives for the query, all of it, or
-/// so many things in the order of their names.
+/// The part of the fleet that is looked at next, in the order of names: so many of those that
+/// indexes give for the query, or so many of all.
 struct SearchStretch {
     /// Where the next stretch begins; nil where nothing follows.
     let end: String?
@@ -134,22 +151,20 @@ struct SearchStretch {
     private let condition: SQLFragment
 
     init(
-        _ expression: QueryExpression, after place: String?, within budget: SearchBudget,
+        _ plan: SearchPlan, _ expression: QueryExpression, after place: String?, length: Int,
         _ db: Database
     ) throws {
         let condition = SearchConditions.condition(expression)
-        switch try SearchPlanner(db: db, budget: budget).plan(expression) {
-        case .candidates(let statements):
-            self.end = nil
-            let none = SQLFragment("SELECT '' AS thing WHERE 0")
-            self.source =
-                SQLFragment(
-                    joining: statements.isEmpty ? [none] : statements, " UNION ALL "
-                ).within("(SELECT DISTINCT thing FROM (", ")) AS f")
-                + SQLFragment("CROSS JOIN things AS t ON t.name = f.thing")
-            self.condition = SQLFragment("t.name > ? AND", place ?? "") + condition
+        switch plan {
+        case .sources(let sources):
+            let names = try Self.names(of: sources, after: place, length, db)
+            self.end = names.count == length ? names.last : nil
+            let list = JSONValue.array(Self.withoutRepeats(names).map { .string($0) })
+            self.source = SQLFragment(
+                "json_each(?) AS f CROSS JOIN things AS t ON t.name = f.value", list.description)
+            self.condition = condition
         case .scan:
-            self.end = try Self.end(after: place, budget.thingsMax, db)
+            self.end = try Self.end(after: place, length, db)
             self.source = SQLFragment("things AS t")
             var range = SQLFragment("t.name > ? AND", place ?? "")
             if let end = self.end { range = range + SQLFragment("t.name <= ? AND", end) }
@@ -157,12 +172,31 @@ struct SearchStretch {
         }
     }
 
+    private static func names(
+        of sources: [SearchSource], after place: String?, _ length: Int, _ db: Database
+    ) throws -> [String] {
+        guard !sources.isEmpty else { return [] }
+        return try db.all(
+            once: SearchSource.names(of: sources, after: place) + SQLFragment("LIMIT ?", length),
+            of: "things"
+        ) { try $0.text() }
+    }
+
+    /// Two sources may give the same thing, and it is found once.
+    private static func withoutRepeats(_ names: [String]) -> [String] {
+        var last: String?
+        return names.filter { name in
+            defer { last = name }
+            return name != last
+        }
+    }
+
     private static func end(
-        after place: String?, _ thingsMax: Int, _ db: Database
+        after place: String?, _ length: Int, _ db: Database
     ) throws -> String? {
         try db.first(
             "SELECT name FROM things WHERE name > ? ORDER BY name LIMIT 1 OFFSET ?",
-            place ?? "", thingsMax - 1, of: "things"
+            place ?? "", length - 1, of: "things"
         ) { try $0.text() }
     }
 

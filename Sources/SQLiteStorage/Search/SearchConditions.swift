@@ -115,6 +115,16 @@ enum SearchConditions {
         return SQLFragment(joining: parts, " AND ")
     }
 
+    /// Texts that begin with `prefix`, and a few that do not where case decides; nil where all do.
+    static func range(prefix: String, _ column: String) -> SQLFragment? {
+        let prefix = prefix.storable
+        guard !prefix.isEmpty else { return nil }
+        return SQLFragment(
+            "\(column) >= ? COLLATE NOCASE AND \(column) < ? COLLATE NOCASE", prefix,
+            // No text holds a scalar beyond the last one there is.
+            prefix + "\u{10FFFF}")
+    }
+
     /// On a column of text. Where it is indexed without regard to case, the index serves the test.
     static func test(_ test: FieldTest, _ column: String) -> SQLFragment {
         switch test {
@@ -122,13 +132,8 @@ enum SearchConditions {
         case .text(let text): return SQLFragment("\(column) = ? COLLATE NOCASE", text.storable)
         case .pattern(let pattern):
             let like = SQLFragment("\(column) LIKE ? ESCAPE '\\'", pattern.likeText)
-            let prefix = pattern.prefix.storable
-            guard !prefix.isEmpty else { return like }
-            let range = SQLFragment(
-                "\(column) >= ? COLLATE NOCASE AND \(column) < ? COLLATE NOCASE AND", prefix,
-                // No text holds a scalar beyond the last one there is.
-                prefix + "\u{10FFFF}")
-            return range + like
+            let range = Self.range(prefix: pattern.prefix, column)
+            return range.map { $0 + SQLFragment("AND") + like } ?? like
         case .texts(let range):
             var parts: [SQLFragment] = []
             if let lower = range.lower {

@@ -3,9 +3,9 @@ internal import GRDB
 
 /// How the things that a query finds are come by.
 enum SearchPlan {
-    /// Statements along indexes, each giving names of things as `thing`: all that the query can
-    /// find is among what they give, which is little enough.
-    case candidates([SQLFragment])
+    /// All that the query can find is among the names that these give together. None: it can find
+    /// nothing.
+    case sources([SearchSource])
     /// Every thing is looked at, in the order of names.
     case scan
 }
@@ -13,167 +13,158 @@ enum SearchPlan {
 /// How much one read of a search may look at.
 struct SearchBudget {
     var candidatesMax = StorageLimits.searchCandidatesMax
+    var probedMax = StorageLimits.searchProbedMax
     var statementsMax = StorageLimits.searchStatementsMax
+    var namesMax = StorageLimits.searchNamesMax
     var thingsMax = StorageLimits.searchedThingsPerReadMax
     var groupsMax = StorageLimits.searchedGroupsPerReadMax
 }
 
+/// Names of things along one index.
+struct SearchSource {
+    /// Ends inside its WHERE.
+    private let statement: SQLFragment
+    /// The column that the names stand in.
+    private let column: String
+    /// Where the names begin, unless a page begins behind that.
+    private let start: String?
+    /// Whether the index has the names in their own order, so that a page reads no more of them
+    /// than it looks at. Others must all be read before the first of them is known.
+    let isOrdered: Bool
+
+    init(
+        _ statement: SQLFragment, column: String, from start: String? = nil, isOrdered: Bool
+    ) {
+        self.statement = statement
+        self.column = column
+        self.start = start
+        self.isOrdered = isOrdered
+    }
+
+    func statement(after place: String?) -> SQLFragment {
+        // One bound alone steers an index, so the higher of the two is chosen here.
+        if let start, place.map({ $0.utf8.lexicographicallyPrecedes(start.utf8) }) ?? true {
+            return self.statement + SQLFragment("AND \(self.column) >= ?", start)
+        }
+        return self.statement + SQLFragment("AND \(self.column) > ?", place ?? "")
+    }
+
+    /// What `sources` give together, in order. SQLite merges what is in order as it stands, and
+    /// reads no more of it than what is asked for.
+    static func names(of sources: [SearchSource], after place: String?) -> SQLFragment {
+        SQLFragment(joining: sources.map { $0.statement(after: place) }, " UNION ALL ")
+            + SQLFragment("ORDER BY thing")
+    }
+}
+
 /// Chooses the plan. Each index is asked how much it would give, and counts no further than what
 /// would be too much: so a query with a term that few things meet costs what those few cost,
-/// however large the fleet is, and whatever else it asks for.
+/// however large the fleet is, and whatever else it asks for; and one with a term that many meet
+/// costs what its page shows, where an index has those in the order of names.
 struct SearchPlanner {
     let db: Database
     let budget: SearchBudget
+    /// Where the page begins.
+    let place: String?
 
     func plan(_ expression: QueryExpression) throws -> SearchPlan {
-        let found = try self.fewest(expression, atMost: self.budget.candidatesMax)
-        return found.map { .candidates($0.statements) } ?? .scan
+        let found = try self.cheapest(expression, within: self.budget.candidatesMax)
+        return found.map { .sources($0.sources) } ?? .scan
     }
 
-    private typealias Found = (statements: [SQLFragment], count: Int)
+    private struct Found {
+        var sources: [SearchSource] = []
+        /// Names that are in no order.
+        var unordered = 0
+        /// Those in order that follow the page's place; nil where they are many.
+        var ordered: Int? = 0
 
-    /// The cheapest statements that give all `expression` can find; nil where they give more than
-    /// `max`, or no index can give it.
-    private func fewest(_ expression: QueryExpression, atMost max: Int) throws -> Found? {
+        var total: Int? { self.ordered.map { $0 + self.unordered } }
+    }
+
+    /// The cheapest sources that give all `expression` can find; nil where they give more than
+    /// `max` names in no order, or no index can give it.
+    private func cheapest(_ expression: QueryExpression, within max: Int) throws -> Found? {
         guard max >= 0 else { return nil }
         switch expression {
         case .everything, .not: return nil
         case .field(let field, let test):
-            return try SearchCandidates.statements(field, test).flatMap {
-                try self.counted($0, atMost: max)
-            }
+            let sources = try SearchSources(db: self.db, budget: self.budget).of(field, test)
+            return try sources.flatMap { try self.counted($0, within: max) }
         case .anywhere(let test):
-            return try SearchCandidates.statements(anywhere: test).flatMap {
-                try self.counted($0, atMost: max)
-            }
+            let sources = try SearchSources(db: self.db, budget: self.budget).anywhere(test)
+            return try sources.flatMap { try self.counted($0, within: max) }
         case .all(let parts):
             var best: Found?
             for part in parts {
-                let bound = best.map { $0.count - 1 } ?? max
-                best = try self.fewest(part, atMost: bound) ?? best
+                let bound = best?.total.map { $0 - 1 } ?? max
+                guard let found = try self.cheapest(part, within: bound) else { continue }
+                best = try best.map { try self.cheaper($0, found) } ?? found
             }
             return best
         case .any(let parts):
-            var sum: Found = ([], 0)
+            var sum = Found()
             for part in parts {
-                guard let found = try self.fewest(part, atMost: max - sum.count) else {
+                guard let found = try self.cheapest(part, within: max - sum.unordered) else {
                     return nil
                 }
-                sum.statements += found.statements
-                sum.count += found.count
-                guard sum.statements.count <= self.budget.statementsMax else { return nil }
+                sum.sources += found.sources
+                sum.unordered += found.unordered
+                sum.ordered = sum.ordered.flatMap { so in found.ordered.map { so + $0 } }
+                guard sum.sources.count <= self.budget.statementsMax else { return nil }
             }
             return sum
         }
     }
 
-    private func counted(_ statements: [SQLFragment], atMost max: Int) throws -> Found? {
-        var count = 0
-        for statement in statements {
-            let bounded = statement.within("SELECT count(*) FROM (", " LIMIT ?)")
-            var query = bounded
-            query.arguments.append(max - count + 1)
-            count += try self.db.all(once: query, of: "things") { try $0.int() }.first ?? 0
-            if count > max { return nil }
-        }
-        return (statements, count)
-    }
-}
-
-/// Which index gives what a term can find.
-enum SearchCandidates {
-    /// nil where no index does.
-    static func statements(anywhere test: FieldTest) -> [SQLFragment]? {
-        var all: [SQLFragment] = []
-        for field in QueryField.textual(in: .things) {
-            guard let some = self.statements(field, test) else { return nil }
-            all += some
-        }
-        return self.attribute(nil, test).map { all + [$0] }
-    }
-
-    static func statements(_ field: QueryField, _ test: FieldTest) -> [SQLFragment]? {
-        switch field {
-        case .thingName: self.column("things", "name", test).map { [$0] }
-        case .thingID: self.column("things", "id", test).map { [$0] }
-        // A thing's type and groups outlive it as records, and of those there are few.
-        case .thingTypeName: self.named("thing_types", "things", "type_name", test).map { [$0] }
-        case .billingGroupName:
-            self.named("billing_groups", "things", "billing_group", test).map { [$0] }
-        case .thingGroupNames:
-            self.named("thing_groups", "group_members", "thing_group", test).map { [$0] }
-        case .attribute(let name): self.attribute(name, test).map { [$0] }
-        case .connected:
-            switch test {
-            case .flag(let flag):
-                [
-                    SQLFragment(
-                        "SELECT client AS thing FROM connectivity WHERE connected = ?",
-                        flag ? 1 : 0)
-                ]
-            case .present, .text, .pattern, .texts, .numbers: nil
+    private func counted(_ sources: [SearchSource], within max: Int) throws -> Found? {
+        var found = Found(sources: sources)
+        for source in sources {
+            if source.isOrdered {
+                let count = try self.count(source, after: self.place, upTo: self.budget.probedMax)
+                found.ordered = found.ordered.flatMap { so in count.map { so + $0 } }
+            } else {
+                // From the beginning: what lies before the place is read all the same.
+                guard
+                    let count = try self.count(source, after: nil, upTo: max - found.unordered)
+                else { return nil }
+                found.unordered += count
             }
-        case .connectivityTimestamp:
-            switch test {
-            case .numbers(let range):
-                [
-                    SQLFragment("SELECT client AS thing FROM connectivity WHERE")
-                        + SearchConditions.range(range, "changed_at")
-                ]
-            case .present, .text, .pattern, .texts, .flag: nil
-            }
-        case .version, .disconnectReason: nil
-        // No thing has them.
-        case .thingGroupName, .thingGroupID, .thingGroupDescription, .parentGroupNames: []
+        }
+        return found
+    }
+
+    /// nil where it gives more than `max`.
+    private func count(
+        _ source: SearchSource, after place: String?, upTo max: Int
+    ) throws -> Int? {
+        let statement =
+            (source.statement(after: place) + SQLFragment("LIMIT ?", max + 1))
+            .within("SELECT count(*) FROM (", ")")
+        let count = try self.db.all(once: statement, of: "things") { try $0.int() }.first ?? 0
+        return count > max ? nil : count
+    }
+
+    private func cheaper(_ one: Found, _ other: Found) throws -> Found {
+        switch (one.total, other.total) {
+        case (let some?, let more?): return more < some ? other : one
+        case (_?, nil): return one
+        case (nil, _?): return other
+        case (nil, nil):
+            // Nobody has counted either. So many names of the rarer get further.
+            guard let reach = try self.reach(one) else { return one }
+            guard let further = try self.reach(other) else { return other }
+            return reach.utf8.lexicographicallyPrecedes(further.utf8) ? other : one
         }
     }
 
-    /// Whether an index over texts is any help: from its beginning the term must be known.
-    private static func isBounded(_ test: FieldTest) -> Bool {
-        switch test {
-        case .text, .texts: true
-        case .pattern(let pattern): !pattern.prefix.isEmpty
-        case .present, .numbers, .flag: false
-        }
-    }
-
-    private static func column(
-        _ table: String, _ column: String, _ test: FieldTest
-    ) -> SQLFragment? {
-        guard self.isBounded(test) else { return nil }
-        return SQLFragment("SELECT name AS thing FROM \(table) WHERE")
-            + SearchConditions.test(test, column)
-    }
-
-    private static func named(
-        _ names: String, _ table: String, _ column: String, _ test: FieldTest
-    ) -> SQLFragment? {
-        let thing = table == "things" ? "name" : "thing"
-        switch test {
-        case .text, .texts, .pattern:
-            return SearchConditions.test(test, "n.name").within(
-                "SELECT \(thing) AS thing FROM \(table) WHERE \(column) IN "
-                    + "(SELECT n.name FROM \(names) AS n WHERE ", ")")
-        case .present, .numbers, .flag: return nil
-        }
-    }
-
-    /// - Parameter name: nil for whatever attribute has such a value.
-    private static func attribute(_ name: String?, _ test: FieldTest) -> SQLFragment? {
-        let names = name.map { SQLFragment("name = ? AND", $0.storable) } ?? SQLFragment("")
-        let table = "SELECT thing FROM thing_attributes"
-        switch test {
-        case .present:
-            return name.map { SQLFragment("\(table) WHERE name = ?", $0.storable) }
-        case .numbers(let range):
-            guard name != nil else { return nil }
-            return SQLFragment("\(table) INDEXED BY thing_attributes_by_number WHERE")
-                + names + SearchConditions.range(range, "number")
-        case .text, .texts, .pattern:
-            guard self.isBounded(test) else { return nil }
-            return SQLFragment("\(table) INDEXED BY thing_attributes_by_value WHERE")
-                + names + SearchConditions.test(test, "value")
-        case .flag: return nil
-        }
+    /// How far the next names get, as many as are looked at to see whether they are many; nil
+    /// where fewer are left.
+    private func reach(_ found: Found) throws -> String? {
+        try self.db.all(
+            once: SearchSource.names(of: found.sources, after: self.place)
+                + SQLFragment("LIMIT 1 OFFSET ?", self.budget.probedMax),
+            of: "things"
+        ) { try $0.text() }.first
     }
 }

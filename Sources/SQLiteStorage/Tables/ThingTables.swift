@@ -50,7 +50,8 @@ enum ThingTables {
     }
 
     /// Keeps the index of attributes in step. What a thing has there is known from its own row, so
-    /// the index needs no second one by thing, which every write would pay for.
+    /// the index needs no second one by thing, which every write would pay for. Upper and lower
+    /// case are alike in it: what was goes before what is comes.
     private static func index(
         _ name: ThingName, from before: [String: String], to after: [String: String],
         _ db: Database
