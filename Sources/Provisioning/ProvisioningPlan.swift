@@ -73,7 +73,7 @@ package struct ProvisioningPlan: Hashable, Sendable {
 
     /// What the plan's changes do not show, for the audit record.
     package var detail: JSONObject {
-        EventDetail.typeChange(from: self.thingBefore, to: self.thing)
+        EventDetail.change(from: self.thingBefore, to: self.thing)
     }
 
     /// Things, groups, policies, attachments and activation, in an order in which each names only

@@ -1,5 +1,5 @@
-import Fleet
-import Registry
+package import Fleet
+package import Registry
 
 /// What searches and aggregations have in common: the index, the query, and the pages it takes.
 struct IndexSearch: Sendable {
@@ -25,7 +25,7 @@ struct IndexSearch: Sendable {
     ) throws(FleetError) {
         self.query = try FleetQuery.parse(query.queryString)
         self.store = store
-        self.membership = try DynamicMembership([])
+        self.membership = .empty
     }
 
     /// - Returns: up to `limit` records, and where the next page begins.
@@ -81,9 +81,11 @@ struct IndexSearch: Sendable {
 
 extension DynamicMembership {
     /// The dynamic groups there are now.
-    static func load(from store: any FleetStore) async throws(FleetError) -> DynamicMembership {
+    package static func load(
+        from store: any FleetStore
+    ) async throws(FleetError) -> DynamicMembership {
         let names = try await store.load([.dynamicGroups]).dynamicGroups
-        guard !names.isEmpty else { return try DynamicMembership([]) }
+        guard !names.isEmpty else { return .empty }
         let view = try await store.load(Set(names.map { .thingGroup($0) }))
         return try DynamicMembership(names.compactMap { view.thingGroup($0) })
     }

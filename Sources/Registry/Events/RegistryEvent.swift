@@ -20,11 +20,47 @@ package struct RegistryEvent: Hashable, Sendable {
 /// themselves do not show.
 package enum EventDetail {
     private static let previousType = "previousThingTypeName"
+    private static let previousAttributes = "previousAttributes"
+    private static let previousBillingGroup = "previousBillingGroupName"
 
-    /// What a thing of another type was before; nothing where it kept its type.
-    package static func typeChange(from before: Thing?, to after: Thing) -> JSONObject {
-        guard let before, before.typeName != after.typeName else { return [:] }
-        return [self.previousType: before.typeName.map { .string($0.rawValue) } ?? .null]
+    /// What a thing was before that is something else now: its type, and each attribute that
+    /// changed, null where there was none.
+    package static func change(from before: Thing?, to after: Thing) -> JSONObject {
+        guard let before else { return [:] }
+        var detail: JSONObject = [:]
+        if before.typeName != after.typeName {
+            detail[self.previousType] = self.name(before.typeName)
+        }
+        let changed = Set(before.attributes.keys).union(after.attributes.keys)
+            .filter { before.attributes[$0] != after.attributes[$0] }
+        guard !changed.isEmpty else { return detail }
+        detail[self.previousAttributes] = .object(
+            JSONObject(
+                changed.sorted().map { name -> (String, JSONValue) in
+                    (name, before.attributes[name].map { .string($0) } ?? .null)
+                }))
+        return detail
+    }
+
+    static func previousBillingGroup(_ group: BillingGroupName?) -> JSONObject {
+        [self.previousBillingGroup: self.name(group)]
+    }
+
+    private static func name(_ name: (some CheckedName)?) -> JSONValue {
+        name.map { .string($0.rawValue) } ?? .null
+    }
+
+    /// The thing as it was before the commit that left `detail`, but for its version.
+    static func before(_ thing: Thing, _ detail: JSONObject) -> Thing {
+        var before = thing
+        if let type = self.previousType(detail) { before.typeName = type }
+        if let group = detail[self.previousBillingGroup] {
+            before.billingGroup = group.stringValue.map { BillingGroupName(checked: $0) }
+        }
+        for member in detail[self.previousAttributes]?.objectValue?.members ?? [] {
+            before.attributes[member.key] = member.value.stringValue
+        }
+        return before
     }
 
     /// Nothing where the type did not change; `.some(nil)` where there was none.

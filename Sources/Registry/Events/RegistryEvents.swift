@@ -9,8 +9,10 @@ package struct RegistryEvents: Sendable {
     package init(realm: Realm) { self.realm = realm }
 
     /// What `events` has to see; nothing where the commit has no event of an enabled type.
+    /// - Parameter dynamic: the dynamic groups there are.
     package func keys(
-        of commit: Commit, enabled: Set<EventConfigurations.EventType>
+        of commit: Commit, enabled: Set<EventConfigurations.EventType>,
+        dynamic: DynamicMembership = .empty
     ) -> Set<RecordKey> {
         var keys: Set<RecordKey> = []
         if Self.tellsOfGroups(enabled) {
@@ -31,17 +33,33 @@ package struct RegistryEvents: Sendable {
                 }
             }
         }
-        return keys
+        let regrouped = Self.regrouped(commit, enabled, dynamic)
+        return keys.union(regrouped.map { .documentOfThing($0) })
     }
 
-    /// - Parameter view: holds `keys(of: commit, enabled: enabled)`.
+    /// Things that may have come into dynamic groups, or left them.
+    private static func regrouped(
+        _ commit: Commit, _ enabled: Set<EventConfigurations.EventType>,
+        _ dynamic: DynamicMembership
+    ) -> Set<ThingName> {
+        guard enabled.contains(.thingGroupMembership), !dynamic.isEmpty else { return [] }
+        return DynamicMembershipChange.things(of: commit)
+    }
+
+    /// - Parameter view: holds `keys(of: commit, enabled: enabled, dynamic: dynamic)`.
     package func events(
-        of commit: Commit, enabled: Set<EventConfigurations.EventType>, in view: RegistryView
+        of commit: Commit, enabled: Set<EventConfigurations.EventType>, in view: RegistryView,
+        dynamic: DynamicMembership = .empty
     ) -> [RegistryEvent] {
         guard case .committed = commit.outcome else { return [] }
         var draft = EventDraft(commit: commit, realm: self.realm, view: view)
         // What is not wanted is not made either: what it would say was not looked up.
         for change in commit.changes where Self.isWanted(change, enabled) { draft.add(change) }
+        for name in Self.regrouped(commit, enabled, dynamic).sorted() {
+            // A thing that has gone meanwhile tells of itself.
+            guard let found = view.documentOfThing(name) else { continue }
+            draft.add(DynamicMembershipChange(of: found, by: commit, dynamic), dynamic)
+        }
         return draft.events.filter { enabled.contains($0.type) }.map(\.event)
     }
 
@@ -245,16 +263,33 @@ private struct EventDraft {
     private mutating func add(
         _ thing: ThingName, _ group: ThingGroupName, _ happening: Happening
     ) {
-        let (thingID, groupID) = (self.id(of: thing), self.id(of: group))
+        self.add((thing, self.id(of: thing)), (group, self.id(of: group)), happening)
+    }
+
+    mutating func add(_ change: DynamicMembershipChange, _ membership: DynamicMembership) {
+        let thing = (change.thing.name, JSONValue.string(change.thing.id.rawValue))
+        for (groups, happening) in [(change.left, Happening.removed), (change.joined, .added)] {
+            for group in groups {
+                let id = membership.id(of: group).map { JSONValue.string($0.rawValue) }
+                self.add(thing, (group, id ?? .null), happening)
+            }
+        }
+    }
+
+    private mutating func add(
+        _ thing: (name: ThingName, id: JSONValue), _ group: (name: ThingGroupName, id: JSONValue),
+        _ happening: Happening
+    ) {
         self.add(
             .thingGroupMembership, "THING_GROUP_MEMBERSHIP_EVENT",
-            "thingGroupMembership/thingGroup/\(group)/thing/\(thing)", happening,
+            "thingGroupMembership/thingGroup/\(group.name)/thing/\(thing.name)", happening,
             [
-                "groupArn": .string(self.realm.thingGroup(group).rawValue), "groupId": groupID,
-                "thingArn": .string(self.realm.thing(thing).rawValue), "thingId": thingID,
+                "groupArn": .string(self.realm.thingGroup(group.name).rawValue),
+                "groupId": group.id,
+                "thingArn": .string(self.realm.thing(thing.name).rawValue), "thingId": thing.id,
                 // The same for as long as both are what they are.
                 "membershipId": .string(
-                    Self.id(from: "\(groupID.stringValue ?? "") \(thingID.stringValue ?? "")")),
+                    Self.id(from: "\(group.id.stringValue ?? "") \(thing.id.stringValue ?? "")")),
             ])
     }
 

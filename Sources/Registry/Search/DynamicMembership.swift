@@ -6,17 +6,22 @@ package import Fleet
 ///
 /// A dynamic group's query sees the groups that things were put into, and no dynamic ones.
 package struct DynamicMembership: Sendable {
-    private let groups: [(name: ThingGroupName, query: FleetQuery)]
+    private let groups: [(name: ThingGroupName, id: ResourceID, query: FleetQuery)]
+
+    /// Where there are no dynamic groups.
+    package static let empty = DynamicMembership()
+
+    private init() { self.groups = [] }
 
     /// - Parameter groups: the static ones among them are passed over.
     /// - Throws: `FleetError.internalFailure` where a group's query cannot be read, as it could
     ///   when the group was made: a group that silently had no members would mislead.
     package init(_ groups: [ThingGroup]) throws(FleetError) {
-        var parsed: [(name: ThingGroupName, query: FleetQuery)] = []
+        var parsed: [(name: ThingGroupName, id: ResourceID, query: FleetQuery)] = []
         for group in groups {
             guard let query = group.query else { continue }
             do throws(FleetError) {
-                parsed.append((group.name, try FleetQuery.parse(query.queryString)))
+                parsed.append((group.name, group.id, try FleetQuery.parse(query.queryString)))
             } catch {
                 throw FleetError(
                     .internalFailure,
@@ -25,6 +30,12 @@ package struct DynamicMembership: Sendable {
             }
         }
         self.groups = parsed
+    }
+
+    package var isEmpty: Bool { self.groups.isEmpty }
+
+    func id(of group: ThingGroupName) -> ResourceID? {
+        self.groups.first { $0.name == group }?.id
     }
 
     package func groups(of document: FleetDocument) -> [ThingGroupName] {

@@ -72,7 +72,7 @@ package enum BillingGroups {
         _ name: BillingGroupName, expectedVersion: Int? = nil, in view: RegistryView
     ) throws(FleetError) -> ChangeSet {
         var set = ChangeSet(
-            action: "DeleteBillingGroup", preconditions: [view.asSeen(.billingGroup(name))])
+            action: Self.deletion, preconditions: [view.asSeen(.billingGroup(name))])
         guard let group = view.billingGroup(name) else { return set }
         try ExpectedVersion.check(
             expectedVersion, is: group.version, of: "billing group '\(name)'")
@@ -88,11 +88,13 @@ package enum BillingGroups {
     ) -> ChangeSet {
         let members = things.filter { view.thing($0)?.billingGroup == name }
         return ChangeSet(
-            action: "DeleteBillingGroup",
+            action: Self.deletion,
             preconditions: [.present(.billingGroup(name))]
                 + members.map { view.asSeen(.thing($0)) },
             changes: members.map { .setBillingGroup($0, nil) })
     }
+
+    static let deletion = "DeleteBillingGroup"
 
     // MARK: Things in them
 
@@ -108,6 +110,7 @@ package enum BillingGroups {
             preconditions: [view.asSeen(.thing(name)), exists])
         guard thing.billingGroup != group else { return set }
         set.changes = [.setBillingGroup(name, group)]
+        set.detail = EventDetail.previousBillingGroup(thing.billingGroup)
         return set
     }
 
@@ -121,6 +124,7 @@ package enum BillingGroups {
             action: "RemoveThingFromBillingGroup", preconditions: [view.asSeen(.thing(name))])
         guard thing.billingGroup == group else { return set }
         set.changes = [.setBillingGroup(name, nil)]
+        set.detail = EventDetail.previousBillingGroup(group)
         return set
     }
 

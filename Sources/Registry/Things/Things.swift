@@ -60,7 +60,7 @@ package enum Things {
         guard thing != before else { return set }
         thing.version += 1
         set.changes = [.putThing(thing)]
-        set.detail = EventDetail.typeChange(from: before, to: thing)
+        set.detail = EventDetail.change(from: before, to: thing)
         return set
     }
 

@@ -1,3 +1,4 @@
+import ControlPlane
 import Fleet
 import JSON
 import Logging
@@ -24,24 +25,50 @@ struct RegistryAnnouncements: Service {
             let start = try await self.store.latestSequence()
             let settings = try await self.store.load(EventSettings.keys).eventConfigurations
             var enabled = settings?.enabled ?? []
+            var dynamic: DynamicMembership?
             for await commit in self.store.changes(after: start) {
                 for case .putEventConfigurations(let settings) in commit.changes {
                     enabled = settings.enabled
                 }
-                if !enabled.isEmpty { await self.announce(commit, enabled) }
+                if commit.changes.contains(where: Self.changesGroups) { dynamic = nil }
+                guard !enabled.isEmpty else { continue }
+                if enabled.contains(.thingGroupMembership), dynamic == nil {
+                    dynamic = await self.dynamicGroups(commit)
+                }
+                await self.announce(commit, enabled, dynamic ?? .empty)
             }
         } catch {
             self.logger.error("registry events are not published", metadata: ["error": "\(error)"])
         }
     }
 
+    /// Whether there may be other dynamic groups from here on.
+    private static func changesGroups(_ change: Change) -> Bool {
+        if case .putThingGroup = change { return true }
+        if case .deleteThingGroup = change { return true }
+        return false
+    }
+
+    /// nil where they cannot be had, so that the next commit asks again.
+    private func dynamicGroups(_ commit: Commit) async -> DynamicMembership? {
+        do throws(FleetError) {
+            return try await DynamicMembership.load(from: self.store)
+        } catch {
+            self.logger.error(
+                "events of dynamic thing groups were not published",
+                metadata: ["commit": "\(commit.sequence)", "error": "\(error)"])
+            return nil
+        }
+    }
+
     private func announce(
-        _ commit: Commit, _ enabled: Set<EventConfigurations.EventType>
+        _ commit: Commit, _ enabled: Set<EventConfigurations.EventType>,
+        _ dynamic: DynamicMembership
     ) async {
         let events = RegistryEvents(realm: self.realm)
         let view: RegistryView
         do throws(FleetError) {
-            let keys = events.keys(of: commit, enabled: enabled)
+            let keys = events.keys(of: commit, enabled: enabled, dynamic: dynamic)
             view =
                 keys.isEmpty
                 ? RegistryView(keys: [], entries: [:]) : try await self.store.load(keys)
@@ -51,7 +78,7 @@ struct RegistryAnnouncements: Service {
                 metadata: ["commit": "\(commit.sequence)", "error": "\(error)"])
             return
         }
-        for event in events.events(of: commit, enabled: enabled, in: view) {
+        for event in events.events(of: commit, enabled: enabled, in: view, dynamic: dynamic) {
             let payload = JSONPrinter.bytes(.object(event.payload))
             guard !self.publisher.publish(topic: event.topic, payload: payload) else { continue }
             self.logger.warning(
