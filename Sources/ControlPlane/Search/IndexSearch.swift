@@ -23,7 +23,7 @@ struct IndexSearch: Sendable {
     init(
         membersBy query: ThingGroup.DynamicQuery, _ store: any FleetStore
     ) throws(FleetError) {
-        self.query = try FleetQuery.parse(query.queryString)
+        self.query = try FleetQuery.parse(query.queryString, isStored: true)
         self.store = store
         self.membership = .empty
     }

@@ -21,7 +21,8 @@ package struct DynamicMembership: Sendable {
         for group in groups {
             guard let query = group.query else { continue }
             do throws(FleetError) {
-                parsed.append((group.name, group.id, try FleetQuery.parse(query.queryString)))
+                let read = try FleetQuery.parse(query.queryString, isStored: true)
+                parsed.append((group.name, group.id, read))
             } catch {
                 throw FleetError(
                     .internalFailure,

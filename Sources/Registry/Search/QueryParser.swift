@@ -4,9 +4,10 @@ extension FleetQuery {
     /// Reads a query (AWS: fleet indexing, "Query syntax", version 2017-09-30). NOT binds closest,
     /// then AND, which may be left out, then OR.
     ///
+    /// - Parameter isStored: whether it was read before, perhaps by a release that refused less.
     /// - Throws: `FleetError.invalidQuery` with the column, and what was expected there.
     package static func parse(
-        _ text: String, index: FleetIndex = .things
+        _ text: String, index: FleetIndex = .things, isStored: Bool = false
     ) throws(FleetError) -> FleetQuery {
         let characters = text.unicodeScalars.count
         guard characters <= QueryLimits.charactersMax else {
@@ -14,19 +15,21 @@ extension FleetQuery {
                 .invalidQuery,
                 "the query has \(characters) characters; at most \(QueryLimits.charactersMax)")
         }
-        var parser = QueryParser(text, index: index)
+        var parser = QueryParser(text, index: index, isStored: isStored)
         return FleetQuery(index, try parser.query())
     }
 }
 
 struct QueryParser {
     private let index: FleetIndex
+    private let isStored: Bool
     private var scanner: QueryScanner
     private var terms = 0
     private var nesting = 0
 
-    init(_ text: String, index: FleetIndex) {
+    init(_ text: String, index: FleetIndex, isStored: Bool) {
         self.index = index
+        self.isStored = isStored
         self.scanner = QueryScanner(text)
     }
 
@@ -128,8 +131,32 @@ struct QueryParser {
         case "<", ">":
             return try self.comparison(of: try self.field(word))
         case _:
+            if !self.isStored { try self.refuseNearMiss(word) }
             return try self.meaning(of: .word(word.pattern), field, at: word.column)
         }
+    }
+
+    /// Another language's way to write an operator would be a term here, and the query would
+    /// quietly find nothing: `and`, `attributes.temp=75`, `attributes.temp != 75`.
+    private func refuseNearMiss(_ word: QueryWord) throws(FleetError) {
+        guard case .literal(let text)? = word.pattern.pieces.first else { return }
+        if word.pattern.literalText != nil, text != text.uppercased(),
+            let keyword = QueryScanner.Keyword(rawValue: text.uppercased()), keyword != .to
+        {
+            throw QueryScanner.error(
+                at: word.column,
+                "'\(text)' is no operator: write \(keyword.rawValue), or \"\(text)\" for the word")
+        }
+        let next = self.scanner.next
+        let name = String(text.prefix { $0 != "=" && $0 != "!" })
+        guard name != text || next == "=" || next == "!",
+            let field = try? QueryField(name, in: self.index)
+        else { return }
+        let written = field.name(in: self.index).clipped
+        throw QueryScanner.error(
+            at: word.column,
+            "fields are not compared so: write \(written):VALUE, or NOT \(written):VALUE; or put "
+                + "the term in quotes")
     }
 
     private func field(_ word: QueryWord) throws(FleetError) -> QueryField {

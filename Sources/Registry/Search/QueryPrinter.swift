@@ -73,7 +73,7 @@ private struct QueryPrinter {
     /// Whether a word says `text` as it is.
     private static func isPlain(_ text: String) -> Bool {
         !text.isEmpty && !text.hasPrefix("-")
-            && QueryScanner.Keyword(rawValue: text) == nil
+            && QueryScanner.Keyword(rawValue: text.uppercased()) == nil
             && text.utf8.allSatisfy { Self.isAlphanumeric($0) || "_.-".utf8.contains($0) }
     }
 

@@ -57,6 +57,7 @@ extension QueryField {
     /// Fields that AWS has and that nothing here fills yet.
     private static let absent = [
         ("shadow.", "shadows are not indexed yet"),
+        ("connectivity.version", "connections are not counted"),
         ("deviceDefender.", "Device Defender's violations are not indexed"),
     ]
 

@@ -120,7 +120,10 @@ import Testing
     }
 
     @Test func capitalsMakeAnOperatorAndNothingElseDoes() throws {
-        #expect(try self.parse("and") == .anywhere(.text("and")))
+        #expect(try self.parse(#""and""#) == .anywhere(.text("and")))
+        #expect(try self.parse("thingName:and") == self.text(.thingName, "and"))
+        #expect(try self.parse("to") == .anywhere(.text("to")))
+        #expect(try self.parse("a=b") == .anywhere(.text("a=b")))
         #expect(try self.parse(#""AND""#) == .anywhere(.text("AND")))
         #expect(try self.parse(#"\AND"#) == .anywhere(.text("AND")))
         #expect(try self.parse("ANDROID") == .anywhere(.text("ANDROID")))

@@ -46,6 +46,14 @@ import Testing
         ("a && b", #"at column 3: '&' is no operator: write AND, or \&"#),
         ("a || b", "'|' is no operator: write OR"),
         ("!a", "'!' is no operator: write NOT"),
+        ("a and b", #"at column 3: 'and' is no operator: write AND, or "and" for the word"#),
+        ("thingName:(a or b)", "at column 14: 'or' is no operator: write OR"),
+        ("Not a", "at column 1: 'Not' is no operator: write NOT"),
+        ("a attributes.t=75", "at column 3: fields are not compared so: write attributes.t:VALUE"),
+        ("attributes.t!=75", "or NOT attributes.t:VALUE; or put the term in quotes"),
+        ("attributes.t == 75", "at column 1: fields are not compared so"),
+        ("thingName=a*", "at column 1: fields are not compared so: write thingName:VALUE"),
+        ("connectivity.version>1", "connections are not counted"),
         ("[1 TO 5]", "at column 1: expected a term, found '['"),
     ]
 
@@ -54,6 +62,13 @@ import Testing
         let error = #expect(throws: FleetError.self) { try FleetQuery.parse(query) }
         #expect(error?.code == .invalidQuery)
         #expect(error?.message.contains(message) == true, "\(query): \(error?.message ?? "")")
+    }
+
+    /// A dynamic group's query was read when the group was made, and goes on being so.
+    @Test(arguments: ["a and b", "attributes.t=75"])
+    func whatIsStoredIsReadAsItWas(query: String) throws {
+        #expect(throws: FleetError.self) { try FleetQuery.parse(query) }
+        _ = try FleetQuery.parse(query, isStored: true)
     }
 
     @Test func limitsAreRefusedOneBeyondAndKeptUpToThere() throws {
