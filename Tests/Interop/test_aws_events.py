@@ -107,3 +107,21 @@ def test_a_groups_place_is_told(iot, listener, switched):
     assert heard[0][1]["rootToParentThingGroups"] == [
         {"groupArn": plant["thingGroupArn"], "groupId": plant["thingGroupId"]}]
     assert heard[2][1]["thingGroupId"] == hall["thingGroupId"]
+
+
+def test_a_dynamic_group_tells_who_comes_and_who_leaves(iot, listener, switched):
+    iot.create_thing(thingName="ev-dyn", attributePayload={"attributes": {"ev-temp": "20"}})
+    group = iot.create_dynamic_thing_group(
+        thingGroupName="ev-warm", queryString="attributes.ev-temp>60")
+    switched("THING_GROUP_MEMBERSHIP")
+    for value in ("61", "70", "20"):
+        iot.update_thing(thingName="ev-dyn", attributePayload={
+            "attributes": {"ev-temp": value}, "merge": True})
+    iot.create_thing(thingName="ev-dyn-2", attributePayload={"attributes": {"ev-temp": "90"}})
+    heard = [hear(listener) for _ in range(3)]
+    place = "thingGroupMembership/thingGroup/ev-warm/thing"
+    assert [topic for topic, _ in heard] == [
+        f"{place}/ev-dyn/added", f"{place}/ev-dyn/removed", f"{place}/ev-dyn-2/added"]
+    assert heard[0][1]["groupId"] == group["thingGroupId"]
+    assert heard[0][1]["membershipId"] == heard[1][1]["membershipId"]
+    iot.delete_dynamic_thing_group(thingGroupName="ev-warm")

@@ -42,6 +42,10 @@ def test_things_are_found_by_the_documented_language(iot):
     assert found("thingName:s-? AND attributes.temp:[20 TO 40}") == ["s-2", "s-3"]
     assert found("attributes.batch:search attributes.temp<30 NOT thingGroupNames:s-site") == ["s-2"]
     assert found("search -attributes.temp>10") == ["s-1"]
+    # Each way of writing a name's beginning is found, in the order of names.
+    iot.create_thing(thingName="S-0", attributePayload={"attributes": {"batch": "SEARCH"}})
+    assert found("thingName:s-* attributes.batch:sea*") == ["S-0"] + [f"s-{n}" for n in range(1, 6)]
+    iot.delete_thing(thingName="S-0")
 
     first = iot.search_index(queryString="attributes.batch:search", maxResults=3)
     rest = iot.search_index(
@@ -53,6 +57,9 @@ def test_things_are_found_by_the_documented_language(iot):
     with pytest.raises(iot.exceptions.InvalidQueryException) as error:
         iot.search_index(queryString="attributes.batch:search AND")
     assert "column" in str(error.value)
+    for query in ("attributes.temp=10", "thingName:s-1 and thingName:s-2"):
+        with pytest.raises(iot.exceptions.InvalidQueryException):
+            iot.search_index(queryString=query)
     with pytest.raises(iot.exceptions.ResourceNotFoundException):
         iot.search_index(indexName="AWS_Cars", queryString="*")
     groups = iot.search_index(indexName="AWS_ThingGroups", queryString="thingGroupName:s-site")
