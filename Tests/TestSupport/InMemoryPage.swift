@@ -299,8 +299,8 @@ extension InMemoryPage {
             guard let value = thing.attributes[wanted.name] else { return nil }
             if wanted.isPrefix {
                 guard value.hasPrefix(wanted.value) else { return nil }
-                // By value, then by name: nothing sorts before a NUL.
-                return (SortKey(text: "\(value)\u{0}\(thing.name)"), .thing(thing))
+                // By value, whatever its case, then by name: nothing sorts before a NUL.
+                return (SortKey(text: "\(value.caseFolded)\u{0}\(thing.name)"), .thing(thing))
             }
             return value == wanted.value
                 ? (SortKey(text: thing.name.rawValue), .thing(thing)) : nil

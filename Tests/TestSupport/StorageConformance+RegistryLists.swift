@@ -134,6 +134,21 @@ extension StorageConformance {
                 store, .thingsInBillingGroup(Samples.billingGroupName(0)),
                 ["thing-0", "thing-3", "thing-9"])
         },
+        StorageConformance(name: "caseCountsWhereThingsAreListedByAnAttribute") { store in
+            for (number, value) in ["ab", "AB", "aB1", "ab2", "AB"].enumerated() {
+                var thing = Samples.thing(number % 4)
+                thing.attributes = ["x": value]
+                try await store.make(.putThing(thing))
+            }
+            for (value, isPrefix, names) in [
+                ("ab", false, []), ("AB", false, ["thing-0", "thing-1"]), ("ab", true, ["thing-3"]),
+                ("a", true, ["thing-2", "thing-3"]), ("A", true, ["thing-0", "thing-1"]),
+            ] as [(String, Bool, [String])] {
+                let attribute = ThingFilter.Attribute(name: "x", value: value, isPrefix: isPrefix)
+                try await Self.expect(
+                    store, .thingsWhere(ThingFilter(attribute: attribute)), names)
+            }
+        },
         StorageConformance(name: "billingGroupsAreListedByPrefix") { store in
             for number in [1, 2, 10, 11] {
                 try await store.make(.putBillingGroup(Samples.billingGroup(number)))
