@@ -126,12 +126,16 @@ def slipway(folder):
                "--keys-algorithm", "P_256"]
     subprocess.run([SLIPWAY, "init", *options], check=True, capture_output=True)
     process = start([SLIPWAY, "serve", *options], f"{folder}/serve.log", f"http://127.0.0.1:{port}/")
+    return Service("slipway", port, keys_of(folder), process)
+
+
+def keys_of(folder):
+    """Those of the first administrator, as `slipway init` left them."""
     profile = configparser.ConfigParser()
     profile.read(f"{folder}/var/aws-credentials")
     section = profile[profile.sections()[0]]
-    keys = botocore.credentials.Credentials(
+    return botocore.credentials.Credentials(
         section["aws_access_key_id"], section["aws_secret_access_key"])
-    return Service("slipway", port, keys, process)
 
 
 def moto(folder):
