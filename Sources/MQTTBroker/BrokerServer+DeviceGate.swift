@@ -18,9 +18,7 @@ extension BrokerServer: DeviceGate {
             throw Self.refused("nobody can say whom to believe", id)
         }
         let loaded = try await self.environment.loader.load(id)
-        try await trust.verify(
-            FirstConnectionState.pem(der), record: loaded.record?.certificate,
-            issuer: loaded.record?.issuer)
+        try await trust.verify(der, as: loaded)
     }
 
     /// Where the refusals of connections are, for `slipway trace --refused`.

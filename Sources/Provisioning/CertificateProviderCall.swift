@@ -199,7 +199,7 @@ struct ProviderAnswer {
             throw self.refusal(
                 inspected, "its subject is not the request's, '\(self.wanted.subject.clipped)'")
         }
-        try inspected.requireClient(at: now)
+        try inspected.clientTerms.requireClient(at: now)
         let view = try await self.store.load([
             .authoritiesWithSubject(inspected.issuer), .certificate(inspected.id),
         ])

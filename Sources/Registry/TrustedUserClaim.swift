@@ -23,7 +23,8 @@ package struct TrustedUserClaim: Hashable, Sendable {
             provenance: Provenance(
                 origin: Provenance.Origin(
                     flow: .serverKeys, claim: nil, clientID: nil,
-                    sourceAddress: actor.sourceAddress, requestedAt: now)))
+                    sourceAddress: actor.sourceAddress, requestedAt: now,
+                    profile: issued.profile)))
         self.policyDocument = ClaimPolicy.document(template: template, in: realm)
     }
 

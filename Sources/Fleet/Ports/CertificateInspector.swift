@@ -74,27 +74,15 @@ package struct InspectedCertificate: Hashable, Sendable {
     /// - Throws: `FleetError.certificateValidation` for an authority's certificate and an expired
     ///   one.
     package func requireDevice(at now: UnixTime) throws(FleetError) {
-        guard !self.isAuthority else {
-            throw self.refusal("it is a certificate authority's, and no device's")
-        }
-        try self.requireUnexpired(at: now)
+        try self.clientTerms.requireDevice(at: now)
     }
 
-    /// That a client may identify itself by this certificate now (RFC 5280 6.1, for its end).
-    /// - Parameters:
-    ///   - alone: an operator vouched for its very bytes, and nothing is derived from it: then it
-    ///     may be an authority's, as a self-signed one often is.
-    ///   - graceSeconds: how long ago it may have ended.
-    /// - Throws: `FleetError.certificateValidation`, saying what speaks against it.
-    package func requireClient(
-        at now: UnixTime, alone: Bool = false, graceSeconds: Int64 = 0
-    ) throws(FleetError) {
-        let end = now.advanced(bySeconds: -graceSeconds)
-        if alone { try self.requireUnexpired(at: end) } else { try self.requireDevice(at: end) }
-        guard now >= self.notBefore else {
-            throw self.refusal("it is not valid before \(self.notBefore)")
-        }
-        if let clientRefusal { throw self.refusal(clientRefusal) }
+    /// What it says for and against a client that shows it.
+    package var clientTerms: ClientTerms {
+        ClientTerms(
+            id: self.id, subject: self.subject, notBefore: self.notBefore,
+            notAfter: self.notAfter, isAuthority: self.isAuthority,
+            clientRefusal: self.clientRefusal)
     }
 
     /// That this certificate can be an authority here.
@@ -117,10 +105,76 @@ package struct InspectedCertificate: Hashable, Sendable {
 
     /// - Throws: `FleetError.certificateValidation`.
     package func requireUnexpired(at now: UnixTime) throws(FleetError) {
+        try self.clientTerms.requireUnexpired(at: now)
+    }
+
+    private func refusal(_ reason: String) -> FleetError { self.clientTerms.refusal(reason) }
+}
+
+/// What decides whether a client may identify itself by a certificate, its signature apart. It
+/// never changes for the same bytes.
+package struct ClientTerms: Hashable, Sendable {
+    let id: CertificateID
+    let subject: String
+    let notBefore: UnixTime
+    let notAfter: UnixTime
+    let isAuthority: Bool
+    let clientRefusal: String?
+
+    init(
+        id: CertificateID, subject: String, notBefore: UnixTime, notAfter: UnixTime,
+        isAuthority: Bool, clientRefusal: String?
+    ) {
+        self.id = id
+        self.subject = subject
+        self.notBefore = notBefore
+        self.notAfter = notAfter
+        self.isAuthority = isAuthority
+        self.clientRefusal = clientRefusal
+    }
+
+    /// Of a certificate that this service made for a client by one of its profiles, where `issuer`
+    /// is the authority of its own that signed it: the profile says that it is a client's and no
+    /// authority's, and it was linted before it was signed. nil for all others, whose bytes have
+    /// to be read.
+    package init?(madeHere certificate: Certificate, by issuer: Authority) {
+        guard certificate.provenance?.origin.profile != nil, certificate.kind != .gateway,
+            certificate.issuerID == issuer.id, issuer.role == .issuing
+        else { return nil }
+        self.init(
+            id: certificate.id, subject: certificate.subject, notBefore: certificate.notBefore,
+            notAfter: certificate.notAfter, isAuthority: false, clientRefusal: nil)
+    }
+
+    /// That a client may identify itself by the certificate now (RFC 5280 6.1, for its end).
+    /// - Parameters:
+    ///   - alone: an operator vouched for its very bytes, and nothing is derived from it: then it
+    ///     may be an authority's, as a self-signed one often is.
+    ///   - graceSeconds: how long ago it may have ended.
+    /// - Throws: `FleetError.certificateValidation`, saying what speaks against it.
+    package func requireClient(
+        at now: UnixTime, alone: Bool = false, graceSeconds: Int64 = 0
+    ) throws(FleetError) {
+        let end = now.advanced(bySeconds: -graceSeconds)
+        if alone { try self.requireUnexpired(at: end) } else { try self.requireDevice(at: end) }
+        guard now >= self.notBefore else {
+            throw self.refusal("it is not valid before \(self.notBefore)")
+        }
+        if let clientRefusal { throw self.refusal(clientRefusal) }
+    }
+
+    func requireDevice(at now: UnixTime) throws(FleetError) {
+        guard !self.isAuthority else {
+            throw self.refusal("it is a certificate authority's, and no device's")
+        }
+        try self.requireUnexpired(at: now)
+    }
+
+    func requireUnexpired(at now: UnixTime) throws(FleetError) {
         guard now < self.notAfter else { throw self.refusal("it expired at \(self.notAfter)") }
     }
 
-    private func refusal(_ reason: String) -> FleetError {
+    func refusal(_ reason: String) -> FleetError {
         FleetError(
             .certificateValidation, "certificate '\(self.subject.clipped)': \(reason)",
             resource: self.id.rawValue)

@@ -2,6 +2,13 @@
 /// own and the ones that operators registered, and those that an operator registered by themselves.
 /// The registry changes while the gateway runs, so that it is asked at every handshake.
 package protocol ClientTrust: Sendable {
+    /// The same as `verify`, where the registry's record is enough to say it: this service made the
+    /// certificate itself, or has verified these bytes before.
+    /// - Parameter issuer: the authority that `record` names.
+    /// - Returns: false where the certificate has to be read; then nothing is known of it yet.
+    /// - Throws: `FleetError.certificateValidation`, saying what is wrong.
+    func verifyKnown(_ record: Certificate, issuer: Authority?) throws(FleetError) -> Bool
+
     /// That TLS may go on with a certificate: it may be a client's, its time has come and is not
     /// over, and whoever it names as its issuer signed it and is an authority of this fleet.
     /// - Parameters:

@@ -54,6 +54,15 @@ struct RegistrationDesk: Sendable {
     }
 }
 
+extension ClientTrust {
+    /// Reads the certificate only where its record does not say enough.
+    func verify(_ der: [UInt8], as loaded: LoadedPrincipal) async throws(FleetError) {
+        let (record, issuer) = (loaded.record?.certificate, loaded.record?.issuer)
+        if let record, try self.verifyKnown(record, issuer: issuer) { return }
+        try await self.verify(FirstConnectionState.pem(der), record: record, issuer: issuer)
+    }
+}
+
 /// Certificates that other authorities made: believed as the registry says at the handshake, and
 /// registered at their first CONNECT where their authority asks for that. A bare handshake
 /// registers nothing (provisioning specification, 2.3).
@@ -77,7 +86,15 @@ extension ConnectionHandler {
     ) {
         guard let der = try? chain.first?.toDERBytes() else { return promise.succeed(.failed) }
         let id = CertificateID(sha256: SHA256.hash(data: der))
-        let pem = FirstConnectionState.pem(der)
+        self.firstConnection.der = der
+        // A claim's thousand devices wait for nobody.
+        if let kept = self.environment.loader.kept(id), let record = kept.record,
+            let isKnown = try? trust.verifyKnown(record.certificate, issuer: record.issuer),
+            isKnown
+        {
+            self.keep(kept)
+            return promise.succeed(.certificateVerified)
+        }
         let loader = self.environment.loader
         let eventLoop = self.shard.eventLoop
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -85,8 +102,7 @@ extension ConnectionHandler {
             let result: Result<LoadedPrincipal, FleetError>
             do throws(FleetError) {
                 let loaded = try await loader.load(id)
-                try await trust.verify(
-                    pem, record: loaded.record?.certificate, issuer: loaded.record?.issuer)
+                try await trust.verify(der, as: loaded)
                 result = .success(loaded)
             } catch {
                 result = .failure(error)

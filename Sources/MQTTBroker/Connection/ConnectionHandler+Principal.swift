@@ -9,13 +9,17 @@ import NIOSSL
 extension ConnectionHandler {
     func judgePeer(_ context: ChannelHandlerContext) {
         guard self.phase == .handshaking else { return }
-        let der: [UInt8]
-        do {
-            let peer = try context.pipeline.syncOperations.nioSSL_peerCertificate()
-            guard let peer else { return self.end(.principalRefused(.noCertificate)) }
-            der = try peer.toDERBytes()
-        } catch {
-            return self.end(.tlsFailed(cause: "the client's certificate cannot be read: \(error)"))
+        // What this very handshake verified; one that was resumed verified nothing.
+        var der = self.firstConnection.der
+        if der.isEmpty {
+            do {
+                let peer = try context.pipeline.syncOperations.nioSSL_peerCertificate()
+                guard let peer else { return self.end(.principalRefused(.noCertificate)) }
+                der = try peer.toDERBytes()
+            } catch {
+                return self.end(
+                    .tlsFailed(cause: "the client's certificate cannot be read: \(error)"))
+            }
         }
         let id = CertificateID(sha256: SHA256.hash(data: der))
         self.phase = .judging

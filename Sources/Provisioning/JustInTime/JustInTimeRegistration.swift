@@ -14,6 +14,7 @@ package struct JustInTimeRegistration: ClientTrust {
     private let clock: any WallClock
     private let realm: Realm
     private let renewalGraceSeconds: Int64
+    private let known = KnownClients()
 
     /// - Parameter renewalGraceSeconds: how long after its end a device's certificate is still let
     ///   through TLS; what it may do then is the gateway's affair.
@@ -31,28 +32,47 @@ package struct JustInTimeRegistration: ClientTrust {
 
     // MARK: Trust
 
+    package func verifyKnown(
+        _ record: Certificate, issuer: Authority?
+    ) throws(FleetError) -> Bool {
+        let terms = issuer.flatMap { ClientTerms(madeHere: record, by: $0) }
+        guard record.issuerID == issuer?.id,
+            let terms = terms ?? self.known.terms(of: record.id, by: record.issuerID)
+        else { return false }
+        try self.check(terms, of: record)
+        return true
+    }
+
     package func verify(
         _ pem: String, record: Certificate?, issuer: Authority?
     ) async throws(FleetError) {
         let inspected = try self.inspector.inspect(pem)
-        // Registered without its authority: its very bytes are what an operator vouched for.
-        let isAlone = record != nil && record?.issuerID == nil
-        let mayRenew = record?.kind == .device && record?.status == .active
-        try inspected.requireClient(
-            at: self.clock.now, alone: isAlone,
-            graceSeconds: mayRenew ? self.renewalGraceSeconds : 0)
-        if let record {
-            guard record.issuerID != nil else { return }
-            if let issuer { return try self.inspector.verify(pem, issuedBy: issuer.pem) }
+        try self.check(inspected.clientTerms, of: record)
+        guard let record, record.issuerID == nil || issuer != nil else {
+            _ = try await self.search.authority(of: inspected, named: nil, at: self.clock.now)
+            return
         }
-        _ = try await self.search.authority(of: inspected, named: nil, at: self.clock.now)
+        // Registered without its authority: its very bytes are what an operator vouched for.
+        if record.issuerID != nil, let issuer {
+            try self.inspector.verify(pem, issuedBy: issuer.pem)
+        }
+        if inspected.id == record.id, record.issuerID == issuer?.id {
+            self.known.note(inspected.clientTerms, of: record.id, by: record.issuerID)
+        }
+    }
+
+    private func check(_ terms: ClientTerms, of record: Certificate?) throws(FleetError) {
+        let mayRenew = record?.kind == .device && record?.status == .active
+        try terms.requireClient(
+            at: self.clock.now, alone: record != nil && record?.issuerID == nil,
+            graceSeconds: mayRenew ? self.renewalGraceSeconds : 0)
     }
 
     package func awaits(_ pem: String) async throws(FleetError) -> Bool {
         let authority: Authority
         do throws(FleetError) {
             let inspected = try self.inspector.inspect(pem)
-            try inspected.requireClient(at: self.clock.now)
+            try inspected.clientTerms.requireClient(at: self.clock.now)
             authority = try await self.search.authority(
                 of: inspected, named: nil, at: self.clock.now)
         } catch {

@@ -186,7 +186,7 @@ package struct ClaimIssuance: Sendable {
                 origin: Provenance.Origin(
                     flow: .serverKeys, claim: nil, clientID: nil,
                     sourceAddress: actor.sourceAddress, requestedAt: now, station: terms.station,
-                    lot: terms.lot)))
+                    lot: terms.lot, profile: issued.profile)))
     }
 
     /// The claim and its first certificate.

@@ -169,7 +169,7 @@ struct RevocationCanary: Service {
             provenance: Provenance(
                 origin: Provenance.Origin(
                     flow: .serverKeys, claim: nil, clientID: Self.clientID, sourceAddress: nil,
-                    requestedAt: now)))
+                    requestedAt: now, profile: issued.profile)))
         var changes: [Change] = [.putCertificate(certificate)]
         if try await store.load([.policy(Self.policy)]).policy(Self.policy) == nil {
             changes.append(.putPolicy(self.makePolicy(at: now)))
