@@ -112,6 +112,37 @@ private final class Gate: Sendable {
         #expect(gate.count == 5)
     }
 
+    /// One and a half of two processors are taken, until they are not.
+    @Test func aBusyServiceIsNotMadeBusierForTheStock() async throws {
+        let looks = Atomic(0)
+        let isBusy = Atomic(true)
+        var settings = KeyPairPool.Settings(depth: 3, servingThreads: 1)
+        settings.processors = 2
+        let pool = try KeyPairPool(
+            settings,
+            clocks: {
+                let look = looks.wrappingAdd(1, ordering: .relaxed).newValue
+                let elapsed = RefillPace.windowMin * look
+                let share = isBusy.load(ordering: .relaxed) ? 1.5 : 0
+                return RefillPace.Reading(elapsed: elapsed, worked: elapsed * share)
+            },
+            make: {
+                // It costs so much that the slow pace's next one is out of reach.
+                let begin = ProcessorClocks.threadTime()
+                while ProcessorClocks.threadTime() - begin < .milliseconds(100) {}
+                return KeyPair(publicKey: [1], privateKeyPEM: Secret(WipedBytes([])))
+            })
+        defer { pool.shutdown() }
+        while looks.load(ordering: .relaxed) < 8 { await Task.yield() }
+        #expect(pool.readyCount == 1)
+        // Who finds a pair ready takes it, and who finds none is served at once all the same.
+        for _ in 1...2 { _ = try await pool.next() }
+        #expect(pool.counts.missed == 1)
+        #expect(pool.readyCount == 0)
+        isBusy.store(false, ordering: .relaxed)
+        while pool.readyCount < 3 { await Task.yield() }
+    }
+
     @Test func shutdownRefusesWhoWaitsAndWhoComes() async throws {
         let gate = Gate()
         let pool = try KeyPairPool(.init(depth: 0)) { gate.make() }

@@ -63,9 +63,10 @@ import Testing
         #expect(found.der == Array(key.derRepresentation))
     }
 
-    @Test func closePrimesAreRefused() throws {
-        let modulus = hexBytes(Self.closePrimes)
-        #expect(try self.message(self.rsa(modulus)).contains("too close"))
+    /// Found by the first step of Fermat's method, and by one of the last.
+    @Test(arguments: [Self.closePrimes, Self.primesFoundInTheEnd])
+    func closePrimesAreRefused(_ modulus: String) throws {
+        #expect(try self.message(self.rsa(hexBytes(modulus))).contains("too close"))
     }
 
     @Test func rocaModulusIsRefused() throws {
@@ -80,6 +81,9 @@ import Testing
         #expect(
             try self.message(self.rsa([0x80] + [UInt8](repeating: 0x00, count: 255)))
                 .contains("divisible by 2"))
+        // The last prime that is tried, times 2^2040 + 3, which none of them divides.
+        let large: [UInt8] = [0x02, 0xEF] + [UInt8](repeating: 0, count: 253) + [0x08, 0xCD]
+        #expect(try self.message(self.rsa(large)).contains("divisible by 751"))
     }
 
     @Test(arguments: [(255, "2040 bits is weak"), (1025, "8200 bits is more than 8192")])
@@ -127,6 +131,16 @@ import Testing
         + "db75289580bca0c2dedfed2df57dfab2078dd116c3f7e41f021f0ada6efdba290826ee5f32a01305"
         + "f30f4da8a1918f43ff48a21b6409f9114631e7f7f9aa38a6a4beac63adc6b5dd4ef0bfbf6937d29b"
         + "903a0af611c48fc0944fa944b4bd2873"
+
+    /// Two 1024-bit primes that the 96th step finds (made for this test).
+    private static let primesFoundInTheEnd =
+        "c6874ca6231eceace02367167133560099e8d39d0fba43d263c9bec704ec63ab8a2b3d9b3c4394f0"
+        + "2877a2fd062bed40ed44d35b41daecdd8a3d99be93458abf23d5736fb8b149113778df84bd7359b0"
+        + "aa0bec78d40971569365d2c810f74e99f4cb7411ce0799763fd9cafe2883e173142ad4408f4058cd"
+        + "03ec58a7d783b89b9e9e4af5b4c9dc6f41e3b7fe1041a70a74d0dbb452e1067667c7b9245f0a2984"
+        + "3bde6030c91dfdc0a8628359c1b37ef427dc484c8d6e6e7a2180bed6a18a0c3c5639ac4f64eed27c"
+        + "47d72a0b29f04e8d8422268127de510477584bb7cba46a1219b0215ce28d9b0c1d86373ae8472fbc"
+        + "81e57d409eef349242211b1b8291ce41"
 
     /// Both primes of the form k * M + (65537^a mod M), as the flawed generator drew them (made
     /// for this test).

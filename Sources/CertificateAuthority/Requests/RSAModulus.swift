@@ -84,11 +84,12 @@ struct RSAModulus: Sendable {
             throw LibcryptoError.take("read an RSA modulus").asFleetError
         }
         defer { BN_free(number) }
-        for prime in Self.smallPrimes where BN_mod_word(number, prime) == 0 {
+        let residues = Self.residues(of: number)
+        for (prime, residue) in zip(Self.smallPrimes, residues) where residue == 0 {
             return Flaw(
                 weakness: .smallFactor, reason: "its RSA modulus is divisible by \(prime)")
         }
-        if Self.smellsOfROCA(number) {
+        if Self.smellsOfROCA(residues) {
             return Flaw(
                 weakness: .roca, reason: "its RSA modulus has the ROCA pattern (CVE-2017-15361)")
         }
@@ -104,22 +105,46 @@ struct RSAModulus: Sendable {
         !(2..<candidate).contains { $0 * $0 <= candidate && candidate.isMultiple(of: $0) }
     }.map(UInt.init)
 
-    /// For each prime up to 167, the residues that a power of 65537 can leave: the flawed generator
-    /// made only primes of that form, and a sound modulus passes all 38 tests by a chance of
-    /// about 2^-30 (Nemec et al., "The Return of Coppersmith's Attack", section 3).
-    private static let generatedResidues: [(prime: UInt, residues: Set<UInt>)] =
-        Self.smallPrimes.filter { (3...167).contains($0) }.map { prime in
-            var residues: Set<UInt> = []
-            var power: UInt = 1
-            while residues.insert(power).inserted { power = power * 65_537 % prime }
-            return (prime, residues)
+    /// Runs of `smallPrimes` whose product is a word's half, which `BN_mod_word` divides by fast:
+    /// a long division for each run, and the rest is words.
+    private static let primeRuns: [(product: UInt, primes: [UInt])] =
+        Self.smallPrimes.reduce(into: []) { runs, prime in
+            if let last = runs.last, last.product * prime <= UInt(UInt32.max) {
+                runs[runs.count - 1] = (last.product * prime, last.primes + [prime])
+            } else {
+                runs.append((prime, [prime]))
+            }
         }
 
-    private static func smellsOfROCA(_ modulus: OpaquePointer) -> Bool {
-        Self.generatedResidues.allSatisfy { $0.residues.contains(BN_mod_word(modulus, $0.prime)) }
+    /// Modulo each of `smallPrimes`.
+    private static func residues(of modulus: OpaquePointer) -> [UInt] {
+        Self.primeRuns.flatMap { run in
+            let rest = BN_mod_word(modulus, run.product)
+            return run.primes.map { rest % $0 }
+        }
     }
 
-    /// Fermat: n = a² - b² = (a + b)(a - b) is found at once where b is small.
+    /// For each prime up to 167, whether a power of 65537 can leave that residue: the flawed
+    /// generator made only primes of that form, and a sound modulus passes all 38 tests by a chance
+    /// of about 2^-30 (Nemec et al., "The Return of Coppersmith's Attack", section 3). The index
+    /// is that of the prime among `smallPrimes`.
+    private static let generatedResidues: [(index: Int, isGenerated: [Bool])] =
+        Self.smallPrimes.enumerated().filter { (3...167).contains($0.element) }.map { entry in
+            var isGenerated = [Bool](repeating: false, count: Int(entry.element))
+            var power: UInt = 1
+            while !isGenerated[Int(power)] {
+                isGenerated[Int(power)] = true
+                power = power * 65_537 % entry.element
+            }
+            return (entry.offset, isGenerated)
+        }
+
+    private static func smellsOfROCA(_ residues: [UInt]) -> Bool {
+        Self.generatedResidues.allSatisfy { $0.isGenerated[Int(residues[$0.index])] }
+    }
+
+    /// Fermat: n = a² - b² = (a + b)(a - b) is found at once where b is small, by trying
+    /// a = floor(sqrt(n)) + 1 and those after it.
     private static func hasClosePrimes(_ modulus: OpaquePointer) throws(FleetError) -> Bool {
         guard let context = BN_CTX_new() else {
             throw LibcryptoError.take("allocate").asFleetError
@@ -128,36 +153,42 @@ struct RSAModulus: Sendable {
         BN_CTX_start(context)
         defer { BN_CTX_end(context) }
         // BN_CTX_get fails for good after its first failure: the last one speaks for all.
-        guard let root = BN_CTX_get(context), let rest = BN_CTX_get(context),
-            let step = BN_CTX_get(context), let check = BN_CTX_get(context)
+        guard let first = BN_CTX_get(context), let rest = BN_CTX_get(context),
+            let root = BN_CTX_get(context), let check = BN_CTX_get(context)
         else { throw LibcryptoError.take("allocate").asFleetError }
-        // a = floor(sqrt(n)) + 1; b² = a² - n; then a += 1 and b² += 2a + 1.
-        guard Self.squareRoot(modulus, into: root, context), BN_add_word(root, 1) == 1,
-            BN_sqr(rest, root, context) == 1, BN_sub(rest, rest, modulus) == 1,
-            BN_lshift1(step, root) == 1, BN_add_word(step, 1) == 1
+        guard Self.squareRoot(modulus, into: first, context), BN_add_word(first, 1) == 1,
+            BN_sqr(rest, first, context) == 1, BN_sub(rest, rest, modulus) == 1
         else { throw LibcryptoError.take("examine an RSA modulus").asFleetError }
-        for _ in 0..<Self.fermatRounds {
-            if Self.mayBeSquare(rest) {
-                guard Self.squareRoot(rest, into: root, context),
-                    BN_sqr(check, root, context) == 1
+        // b² = a² - n grows by 2a + 1, which grows by 2: that b² is no square is seen, for all but
+        // one in 400, in what a single word holds of both.
+        var square = BN_mod_word(rest, Self.sieve)
+        var step = (2 * BN_mod_word(first, Self.sieve) + 1) % Self.sieve
+        for round in 0..<Self.fermatRounds {
+            if Self.mayBeSquare(square) {
+                guard BN_copy(rest, first) != nil, BN_add_word(rest, UInt(round)) == 1,
+                    BN_sqr(rest, rest, context) == 1, BN_sub(rest, rest, modulus) == 1,
+                    Self.squareRoot(rest, into: root, context), BN_sqr(check, root, context) == 1
                 else { throw LibcryptoError.take("examine an RSA modulus").asFleetError }
                 if BN_cmp(check, rest) == 0 { return true }
             }
-            guard BN_add(rest, rest, step) == 1, BN_add_word(step, 2) == 1 else {
-                throw LibcryptoError.take("examine an RSA modulus").asFleetError
-            }
+            square = (square + step) % Self.sieve
+            step = (step + 2) % Self.sieve
         }
         return false
     }
 
-    private static let squareModuli: [(modulus: UInt, residues: Set<UInt>)] =
-        [64, 63, 65, 11, 17, 19].map { modulus in
-            (modulus, Set((0..<modulus).map { $0 * $0 % modulus }))
+    /// Coprime, and small enough that `BN_mod_word` divides by their product at once.
+    private static let squareModuli: [UInt] = [64, 63, 65, 11, 17, 19]
+    private static let sieve: UInt = Self.squareModuli.reduce(1, *)
+    private static let squareResidues: [(modulus: UInt, isSquare: [Bool])] =
+        Self.squareModuli.map { modulus in
+            let squares = Set((0..<modulus).map { $0 * $0 % modulus })
+            return (modulus, (0..<modulus).map { squares.contains($0) })
         }
 
-    /// False for all but about one in 400 of the numbers that are no squares.
-    private static func mayBeSquare(_ number: OpaquePointer) -> Bool {
-        Self.squareModuli.allSatisfy { $0.residues.contains(BN_mod_word(number, $0.modulus)) }
+    /// - Parameter number: modulo `sieve`.
+    private static func mayBeSquare(_ number: UInt) -> Bool {
+        Self.squareResidues.allSatisfy { $0.isSquare[Int(number % $0.modulus)] }
     }
 
     /// floor(sqrt(number)) by Newton's method from above.

@@ -156,11 +156,12 @@ struct Composition: Sendable {
         _ settings: ResolvedSettings
     ) throws(FleetError) -> KeyPairPools {
         let kind = settings.keyPairKind
-        return try KeyPairPools(
-            KeyPairPool.Settings(
-                kind: kind, depth: settings.integer("keys.ready"),
-                servingThreads: ProcessInfo.processInfo.activeProcessorCount,
-                waitersMax: kind == .p256 ? Self.p256WaitersMax : Self.rsaWaitersMax))
+        let processors = ProcessInfo.processInfo.activeProcessorCount
+        var pool = KeyPairPool.Settings(
+            kind: kind, depth: settings.integer("keys.ready"), servingThreads: processors,
+            waitersMax: kind == .p256 ? Self.p256WaitersMax : Self.rsaWaitersMax)
+        pool.processors = processors
+        return try KeyPairPools(pool)
     }
 
     private static func provisioning(
