@@ -21,11 +21,17 @@ package struct OperationRequest: Sendable {
         AsyncThrowingStream<[UInt8], any Error> { $0.finish() }
     }
 
+    /// The caller's rights, for what shows only in the body or in what is stored: a template that
+    /// writes policies, a certificate that turns out to be a claim's. Of the row's own action they
+    /// have been asked already.
+    package let authorize: Caller.Authorization
+
     package init(
         actor: Actor, labels: [String: String] = [:], origin: String? = nil,
         query: [String: String] = [:],
         headers: [String: String] = [:], body: JSONValue = .null,
-        stream: Stream = OperationRequest.emptyStream
+        stream: Stream = OperationRequest.emptyStream,
+        authorize: @escaping Caller.Authorization = { _, _ in }
     ) {
         self.actor = actor
         self.labels = labels
@@ -34,6 +40,7 @@ package struct OperationRequest: Sendable {
         self.headers = headers
         self.body = body
         self.stream = stream
+        self.authorize = authorize
     }
 }
 

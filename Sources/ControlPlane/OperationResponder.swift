@@ -103,7 +103,8 @@ struct OperationResponder: HTTPResponder {
             query: try QueryText.parameters(of: signed.query),
             headers: Self.principalHeaders(request.headers), body: try Self.json(body),
             stream: match.operation.streams
-                ? Self.stream(request, signed) : OperationRequest.emptyStream)
+                ? Self.stream(request, signed) : OperationRequest.emptyStream,
+            authorize: caller.authorize)
         let resource = try match.operation.target(operationRequest, self.services.realm)
         call.resource = resource
         try caller.authorize(match.operation.action, resource)

@@ -1,7 +1,9 @@
 """Who may use the API: signatures made by botocore's own signers, credentials, roles, four eyes."""
 
 import datetime
+import hashlib
 import json
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
@@ -13,7 +15,7 @@ import botocore.exceptions
 import pytest
 
 import aws
-from gateway import slipway
+from gateway import run_slipway, slipway
 
 
 def credential(gateway, user, *roles):
@@ -127,6 +129,62 @@ def test_a_role_of_ones_own_is_limited_to_its_resources(control, tmp_path):
     assert refusal(client.get_policy, policyName="other") == denied
     assert refusal(client.delete_policy, policyName="plant-1") == denied
     assert refusal(client.list_policies) == denied
+
+
+def test_what_a_role_does_not_say_is_not_had_by_another_way(control, tmp_path):
+    """Rights that show only in a body, or in what is stored."""
+    denied = ("AccessDeniedException", 403)
+    worker = aws.client(control, keys=credential(control, "otto", "factory-operator"))
+    resources = {
+        "thing": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": "access-esc"}},
+        "certificate": {"Type": "AWS::IoT::Certificate", "Properties": {
+            "CertificateSigningRequest": {"Ref": "CSR"}}},
+        "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyDocument": DOCUMENT}}}
+    body = json.dumps({"Parameters": {"CSR": {"Type": "String"}}, "Resources": resources})
+    parameters = {"CSR": aws.csr(tmp_path)[1]}
+    assert refusal(worker.register_thing, templateBody=body, parameters=parameters) == denied
+    assert refusal(worker.start_thing_registration_task, templateBody=body,
+                   inputFileBucket="bulk", inputFileKey="x",
+                   roleArn="arn:aws:iam::000000000000:role/any") == denied
+    # A policy that somebody who may has written can be named.
+    aws.client(control).create_policy(policyName="access-esc", policyDocument=DOCUMENT)
+    resources["policy"]["Properties"] = {"PolicyName": "access-esc"}
+    body = json.dumps({"Parameters": {"CSR": {"Type": "String"}}, "Resources": resources})
+    worker.register_thing(templateBody=body, parameters=parameters)
+    # Who looks after devices does not open and close a line.
+    keeper = aws.client(control, keys=credential(control, "paul", "device-operator"))
+    claim = hashlib.sha256(ssl.PEM_cert_to_DER_cert(control.claim[0].read_text())).hexdigest()
+    assert refusal(keeper.update_certificate, certificateId=claim, newStatus="INACTIVE") == denied
+    # Who may take a credential away does not give it back.
+    officer = credential(control, "dora", "security-officer")
+    target, _ = credential(control, "anna", "auditor")
+    path = f"/slipway/access-keys/{target}/status"
+    for status, answer in [("Inactive", 200), ("Active", 403)]:
+        body = json.dumps({"status": status}).encode()
+        assert Signed(control, officer, "PUT", path, body).in_header().send()[0] == answer
+
+
+def test_a_role_is_limited_to_one_allowlist_and_one_claim(control, tmp_path):
+    document = tmp_path / "line.json"
+    document.write_text(json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "slipway:*", "Resource": [
+            aws.arn("allowlist/access-*"), aws.arn("claim/demo-*")]}]}))
+    slipway(control, "access", "role", "put", "access-line", document)
+    keys = credential(control, "lena", "access-line")
+
+    def status(method, path, body=b""):
+        return Signed(control, keys, method, path, body).in_header().send()[0]
+
+    serials = json.dumps({"serials": ["A-1"]}).encode()
+    assert status("POST", "/slipway/allowlists/access-1/entries", serials) == 200
+    assert status("POST", "/slipway/allowlists/demo/entries", serials) == 403
+    assert status("GET", "/slipway/allowlists/access-1") == 200
+    assert status("GET", "/slipway/allowlists/demo") == 403
+    assert status("GET", "/slipway/claims/demo-line") == 200
+    assert status("GET", "/slipway/claims/other") == 403
+    # A role that somebody has does not go: what it denies would be allowed.
+    refused = run_slipway(control, "access", "role", "delete", "access-line", code=1)
+    assert keys[0] in refused.stderr
 
 
 def test_names_that_a_path_has_to_encode(control, admin):

@@ -134,6 +134,12 @@ package enum AccessKeyOperations {
             throw FleetError(
                 .invalidRequest, "status is Active or Inactive, not '\(text.clipped)'")
         }
+        if status == .active {
+            // Whoever lets one serve again hands out its rights as much as whoever gives it roles.
+            try request.authorize(
+                "slipway:SetAccessKeyRoles",
+                services.realm.accessKey(try request.name("accessKeyId", as: AccessKeyID.self)))
+        }
         return try await Self.change(request, services, []) { id, view throws(FleetError) in
             try AccessKeys.setStatus(id, status, in: view)
         }

@@ -13,23 +13,32 @@ package enum AllowlistOperations {
         Operation(
             "DescribeAllowlist", .get, "/slipway/allowlists/{list}", query: ["serial"],
             summary: "One allowlist, and with ?serial= whether a serial is on it",
-            handle: Self.describe),
+            target: Self.target, handle: Self.describe),
         Operation(
             "ListAllowlistEntries", .get, "/slipway/allowlists/{list}/entries",
             query: ["after", "limit"],
-            summary: "The serial numbers of an allowlist, in pages", handle: Self.entries),
+            summary: "The serial numbers of an allowlist, in pages", target: Self.target,
+            handle: Self.entries),
         Operation(
             "ImportAllowlist", .put, "/slipway/allowlists/{list}", query: ["mode", "dryRun"],
             streams: true,
-            summary: "A whole file, all of it or nothing", handle: Self.importFile),
+            summary: "A whole file, all of it or nothing", target: Self.target,
+            handle: Self.importFile),
         Operation(
             "AddAllowlistEntries", .post, "/slipway/allowlists/{list}/entries",
-            members: ["serials"], summary: "Single serial numbers onto the list", handle: Self.add),
+            members: ["serials"], summary: "Single serial numbers onto the list",
+            target: Self.target, handle: Self.add),
         Operation(
             "RemoveAllowlistEntries", .delete, "/slipway/allowlists/{list}/entries",
-            members: ["serials"], summary: "Single serial numbers off the list", handle: Self.remove
-        ),
+            members: ["serials"], summary: "Single serial numbers off the list",
+            target: Self.target, handle: Self.remove),
     ]
+
+    static func target(
+        _ request: OperationRequest, _ realm: Realm
+    ) throws(FleetError) -> ARN {
+        realm.allowlist(try request.name("list", as: AllowlistName.self))
+    }
 
     private static func list(
         _ request: OperationRequest, _ services: ControlPlaneServices

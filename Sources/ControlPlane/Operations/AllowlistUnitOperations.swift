@@ -10,19 +10,20 @@ package enum AllowlistUnitOperations {
             "ListAllowlistUnits", .get, "/slipway/allowlists/{list}/units",
             query: ["after", "limit"],
             summary: "The units of an allowlist with all that is known of them, in pages",
-            handle: Self.units),
+            target: AllowlistOperations.target, handle: Self.units),
         Operation(
             "DescribeAllowlistUnit", .get, "/slipway/allowlists/{list}/unit", query: ["serial"],
-            summary: "One unit, and what became of it when", handle: Self.describe),
+            summary: "One unit, and what became of it when",
+            target: AllowlistOperations.target, handle: Self.describe),
         Operation(
             "SetAllowlistState", .put, "/slipway/allowlists/{list}/states",
             members: ["serials", "step", "reason", "station", "seconds"],
             summary: "Hold, release, block or lease units, all of them or none",
-            handle: Self.setState),
+            target: AllowlistOperations.target, handle: Self.setState),
         Operation(
             "ListAllowlistVersions", .get, "/slipway/allowlists/{list}/versions",
             query: ["after", "limit"], summary: "The versions an allowlist has had",
-            handle: Self.versions),
+            target: AllowlistOperations.target, handle: Self.versions),
     ]
 
     private static func existing(

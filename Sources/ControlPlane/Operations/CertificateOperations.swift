@@ -59,11 +59,23 @@ package enum CertificateOperations {
     ) async throws(FleetError) -> JSONValue {
         let id = try CertificateID(request.label("certificateId"))
         let status = try Self.status(try request.requiredQueryText("newStatus"), "newStatus")
+        try await Self.requireRights(toSetStatusOf: id, request, services)
         _ = try await services.decide([.certificate(id)], by: request.actor) {
             view, now throws(FleetError) in
             try Certificates.setStatus(of: id, to: status, reason: nil, in: view, at: now)
         }
         return .null
+    }
+
+    /// A claim's certificate lets in whatever its templates allow: whoever sets its status decides
+    /// upon the claim, and not upon one device.
+    static func requireRights(
+        toSetStatusOf id: CertificateID, _ request: OperationRequest,
+        _ services: ControlPlaneServices
+    ) async throws(FleetError) {
+        let view = try await services.store.load([.certificate(id)])
+        guard let certificate = view.certificate(id), certificate.kind.isClaim else { return }
+        try request.authorize("slipway:SetClaimStatus", services.realm.certificate(id))
     }
 
     static func status(

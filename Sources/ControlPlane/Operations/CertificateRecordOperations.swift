@@ -119,6 +119,7 @@ package enum CertificateRecordOperations {
         let id = try CertificateID(request.label("certificateId"))
         let status = try CertificateOperations.status(try request.text("status"), "status")
         let reason = try request.optionalText("reason")
+        try await CertificateOperations.requireRights(toSetStatusOf: id, request, services)
         _ = try await services.decide([.certificate(id)], by: request.actor) {
             view, now throws(FleetError) in
             try Certificates.setStatus(of: id, to: status, reason: reason, in: view, at: now)

@@ -17,36 +17,45 @@ package enum ClaimRecordOperations {
         Operation(
             "CreateClaim", .post, "/slipway/claims",
             members: ["name", "validityDays"] + Self.terms,
-            summary: "A claim with its terms and its first certificate", handleSecret: Self.create),
+            summary: "A claim with its terms and its first certificate",
+            target: { request, realm throws(FleetError) in
+                realm.claim(try ClaimName(try request.text("name")))
+            }, handleSecret: Self.create),
         Operation(
             "AdoptClaim", .put, "/slipway/claims/{claim}",
             members: ["status", "statusReason", "spent", "certificates"] + Self.terms,
             summary: "A claim from elsewhere, with what it has spent and its certificates",
-            handle: Self.adopt),
+            target: Self.target, handle: Self.adopt),
         Operation(
             "ListClaims", .get, "/slipway/claims", query: ["after", "limit"],
             summary: "Every claim with its terms and what it has spent", handle: Self.list),
         Operation(
             "DescribeClaim", .get, "/slipway/claims/{claim}",
-            summary: "One claim: terms, spend against budget, certificates", handle: Self.describe),
+            summary: "One claim: terms, spend against budget, certificates",
+            target: Self.target, handle: Self.describe),
         Operation(
             "ListClaimSpend", .get, "/slipway/claims/{claim}/spend", query: ["after", "limit"],
-            summary: "What a claim has spent, by hour and station", handle: Self.spend),
+            summary: "What a claim has spent, by hour and station", target: Self.target,
+            handle: Self.spend),
         Operation(
             "LimitClaim", .put, "/slipway/claims/{claim}/terms", members: Self.terms,
             summary: "Other terms for a claim; those not named stay, null takes one away",
-            handle: Self.limit),
+            target: Self.target, handle: Self.limit),
         Operation(
             "SetClaimStatus", .put, "/slipway/claims/{claim}/status",
             members: ["status", "reason"],
             summary: "DISABLED stops a claim, ACTIVE lets it go on, REVOKED ends it",
-            handle: Self.setStatus),
+            target: Self.target, handle: Self.setStatus),
         Operation(
             "RotateClaim", .post, "/slipway/claims/{claim}/certificates",
             members: ["validityDays", "keepOld"],
             summary: "A new certificate for a claim; the old ones are revoked",
-            handleSecret: Self.rotate),
+            target: Self.target, handleSecret: Self.rotate),
     ]
+
+    private static let target: Operation.Target = { request, realm throws(FleetError) in
+        realm.claim(try request.name("claim", as: ClaimName.self))
+    }
 
     // MARK: Making
 

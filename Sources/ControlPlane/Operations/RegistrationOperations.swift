@@ -26,10 +26,11 @@ package enum RegistrationOperations {
             handle: Self.start),
         Operation(
             "StopThingRegistrationTask", .put, "/thing-registration-tasks/{taskId}/cancel",
-            summary: "Stops a task; what is registered stays", handle: Self.stop),
+            summary: "Stops a task; what is registered stays", target: Self.target,
+            handle: Self.stop),
         Operation(
             "DescribeThingRegistrationTask", .get, "/thing-registration-tasks/{taskId}",
-            summary: "How far a task has come", handle: Self.describe),
+            summary: "How far a task has come", target: Self.target, handle: Self.describe),
         Operation(
             "ListThingRegistrationTasks", .get, "/thing-registration-tasks",
             query: Pagination.tokenQuery + ["status"],
@@ -39,16 +40,30 @@ package enum RegistrationOperations {
             query: Pagination.tokenQuery + ["reportType"],
             summary: "Links to what became of a task's lines",
             differences: "one link, to a file of this service; it can be followed for an hour",
-            handle: Self.reports),
+            target: Self.target, handle: Self.reports),
         Operation(
             "DescribeRegistrationProgress", .get, "/slipway/registration-tasks/{taskId}",
-            summary: "How far a task has come, to the byte", handle: Self.progress),
+            summary: "How far a task has come, to the byte", target: Self.target,
+            handle: Self.progress),
         Operation(
             download: Self.download, "/slipway/registration-tasks/{taskId}/{report}",
             query: ReportLinks.query,
             summary: "A report of a task, one JSON object a line: results or errors",
-            file: Self.report),
+            target: Self.target, file: Self.report),
     ]
+
+    private static let target: Operation.Target = { request, realm throws(FleetError) in
+        realm.registrationTask(try Self.id(request))
+    }
+
+    /// A template that comes with the order may write policies. Whoever orders it decides by that
+    /// what a device may do, and needs the right to; one that names policies needs none.
+    private static func requireRights(
+        _ request: OperationRequest, for template: RegistrationOrder.Template, _ realm: Realm
+    ) throws(FleetError) {
+        guard template.writesPolicies else { return }
+        try request.authorize("iot:CreatePolicy", realm.policies)
+    }
 
     // MARK: One device
 
@@ -60,6 +75,7 @@ package enum RegistrationOperations {
                 admitting: request.text("templateBody"), limits: services.templateLimits,
                 realm: services.realm),
             parameters: try request.stringMap("parameters") ?? [:])
+        try Self.requireRights(request, for: order.template, services.realm)
         let device = try await services.requireRegistration().direct.register(
             order, by: request.actor)
         return .object(device.answer)
@@ -79,6 +95,7 @@ package enum RegistrationOperations {
             input: input, roleARN: request.text("roleArn"),
             createsMissing: request.optionalFlag("createMissing") ?? false,
             limits: services.templateLimits, realm: services.realm)
+        try Self.requireRights(request, for: definition.template, services.realm)
         _ = try await services.decide([.registrationTask(definition.id)], by: request.actor) {
             view, now in
             RegistrationTasks.start(definition, by: request.actor, in: view, at: now)

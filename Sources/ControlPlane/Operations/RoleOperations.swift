@@ -18,7 +18,7 @@ package enum RoleOperations {
             handle: Self.put),
         Operation(
             "DeleteRole", .delete, "/slipway/roles/{roleName}",
-            summary: "Forget a role; credentials that name it lose what it allowed",
+            summary: "Forget a role that no credential has",
             target: Self.target, handle: Self.delete),
     ]
 
@@ -75,7 +75,9 @@ package enum RoleOperations {
         let document = try request.text("document")
         let decided = try await services.decide([.role(name)], by: request.actor) {
             view, now throws(FleetError) in
-            try AccessRoles.put(name, document: document, in: view, at: now)
+            try AccessRoles.put(
+                name, document: document, knowing: OperationTable.all.map(\.action), in: view,
+                at: now)
         }
         services.access?.directory.forgetAll()
         return ["name": .name(name), "changed": .bool(!decided.set.changes.isEmpty)]
@@ -85,11 +87,28 @@ package enum RoleOperations {
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
         let name = try request.name("roleName", as: RoleName.self)
+        let keys = try await Self.keys(having: name, services)
         _ = try await services.decide([.role(name)], by: request.actor) {
             view, _ throws(FleetError) in
-            try AccessRoles.delete(name, in: view)
+            try AccessRoles.delete(name, namedBy: keys, in: view)
         }
         services.access?.directory.forgetAll()
         return .null
+    }
+
+    /// Disabled ones too: they may serve again.
+    private static func keys(
+        having role: RoleName, _ services: ControlPlaneServices
+    ) async throws(FleetError) -> [AccessKeyID] {
+        var found: [AccessKeyID] = []
+        var after: String?
+        repeat {
+            let page = try await services.store.page(ListQuery(.accessKeys, after: after))
+            for case .accessKey(let key) in page.records where key.roles.contains(role) {
+                found.append(key.id)
+            }
+            after = page.next
+        } while after != nil
+        return found
     }
 }

@@ -42,9 +42,19 @@ extension Realm {
 
     package func user(_ name: UserName) -> ARN { self.iam("user/\(name)") }
     package func role(_ name: RoleName) -> ARN { self.iam("role/\(name)") }
-    /// Ours: AWS has a function there, of another service.
-    package func hook(_ name: HookName) -> ARN {
-        ARN(rawValue: "arn:aws:iot:\(self.region):\(self.account):hook/\(name)")
-    }
     package func accessKey(_ id: AccessKeyID) -> ARN { self.iam("access-key/\(id)") }
+}
+
+// Ours: what AWS has no name for, or has in another service.
+extension Realm {
+    private func own(_ resource: String) -> ARN { ARN(rawValue: self.arnPrefix + resource) }
+
+    package func hook(_ name: HookName) -> ARN { self.own("hook/\(name)") }
+    package func allowlist(_ name: AllowlistName) -> ARN { self.own("allowlist/\(name)") }
+    package func claim(_ name: ClaimName) -> ARN { self.own("claim/\(name)") }
+    package func registrationTask(_ id: RegistrationTaskID) -> ARN {
+        self.own("registrationtask/\(id)")
+    }
+    /// Every policy, whatever it will be called: for those whose names are yet to be made.
+    package var policies: ARN { self.own("policy/*") }
 }

@@ -14,6 +14,9 @@ package struct Certificate: Hashable, Sendable {
         /// The gateway's own, which servers show and no device: it may do nothing here.
         case gateway
 
+        /// Whether it lets devices in that have no identity yet.
+        package var isClaim: Bool { self == .claim || self == .temporaryClaim }
+
         /// Whether it is the service's own, and no device's or line's.
         package var isServices: Bool { self == .canary || self == .gateway }
     }

@@ -13,6 +13,13 @@ package struct RegistrationOrder: Sendable {
 
         /// Of a body that came in, what the lint warns of: rule and place.
         package private(set) var warnings: [String] = []
+        /// Whether devices get policies that come to be with them.
+        package var writesPolicies: Bool {
+            self.document.policies.contains { policy in
+                if case .document = policy.source { true } else { false }
+            }
+        }
+
         /// As many as one record holds.
         private static let warningsMax = 32
 

@@ -14,8 +14,10 @@ package enum RegistrationTasks {
         package let input: RegistrationInput
         package let roleARN: String
         package let createsMissing: Bool
-        /// What the lint warns of in the template.
-        let warnings: [String]
+        /// The template that the body is.
+        package let template: RegistrationOrder.Template
+        /// What the lint warns of in it.
+        var warnings: [String] { self.template.warnings }
 
         /// - Throws: `FleetError.invalidRequest` where the template or the role does not hold: a
         ///   task that cannot work is refused before it exists.
@@ -28,9 +30,8 @@ package enum RegistrationTasks {
                 throw FleetError(
                     .invalidRequest, "roleArn has \(roleARN.count) characters; 20 to 2048")
             }
-            self.warnings = try RegistrationOrder.Template(
-                admitting: templateBody, limits: limits, realm: realm
-            ).warnings
+            self.template = try RegistrationOrder.Template(
+                admitting: templateBody, limits: limits, realm: realm)
             self.id = id
             self.templateBody = templateBody
             self.input = input

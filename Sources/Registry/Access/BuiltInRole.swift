@@ -19,7 +19,7 @@ package enum BuiltInRole: String, CaseIterable, Sendable {
         case .administrator: "everything, credentials and roles included"
         case .securityOfficer:
             "certificates, authorities, policies and claims; disables credentials; approves "
-                + "hooks; reads everything"
+                + "and stops hooks; holds, blocks and releases units; reads everything"
         case .templateAuthor:
             "provisioning templates and hooks; reads what they name"
         case .factoryOperator:
@@ -70,14 +70,16 @@ package enum BuiltInRole: String, CaseIterable, Sendable {
         "slipway:DryRun*", "slipway:Explain*", "slipway:Verify*",
     ]
 
-    /// Of credentials only what takes away: whoever may make one, or give it roles, may make
-    /// himself an administrator's.
+    /// Of credentials only what takes away: whoever may make one, give it roles or let it serve
+    /// again may make himself an administrator's. `SetAccessKeyStatus` asks for more where it is
+    /// to serve.
     private static let securing = [
         "iot:*Certificate*", "iot:*Policy", "iot:*PolicyVersion", "iot:*RegistrationCode",
         "iot:*ThingPrincipal", "iot:*Authorizer", "iot:*RoleAlias", "iot:CreateProvisioningClaim",
         "iot:DeleteConnection", "slipway:*Certificate*", "slipway:*Revocation*",
         "slipway:*Claim*", "slipway:SetAccessKeyStatus", "slipway:DeleteAccessKey",
-        "slipway:ApproveHook",
+        "slipway:ApproveHook", "slipway:DisableHook", "slipway:DecideEnrolment",
+        "slipway:SetAllowlistState", "slipway:ReloadAuthorities",
     ]
 
     private static let authoring = [
@@ -91,6 +93,7 @@ package enum BuiltInRole: String, CaseIterable, Sendable {
         "slipway:*Allowlist*", "slipway:*Claim*", "slipway:DescribeService",
         "slipway:DescribeCertificate*", "slipway:ListCertificate*", "slipway:SearchCertificates*",
         "slipway:ListEnrolments", "slipway:DescribeEnrolment",
+        "slipway:DescribeRegistrationProgress", "slipway:GetRegistrationReport",
         "iot:CreateProvisioningClaim", "iot:RegisterThing", "iot:*ThingRegistrationTask*",
         "iot:DescribeEndpoint", "iot:DescribeThing", "iot:ListThings", "iot:ListThingPrincipals*",
         "iot:ListPrincipalThings*", "iot:DescribeCertificate", "iot:ListCertificates*",
@@ -100,6 +103,8 @@ package enum BuiltInRole: String, CaseIterable, Sendable {
     private static let operating = [
         "iot:Describe*", "iot:List*", "iot:Search*", "iot:GetPolicy*", "iot:GetEffectivePolicies",
         "iot:GetConnection", "iot:GetRetainedMessage", "iot:TestAuthorization",
+        "iot:GetThing*", "iot:GetStatistics", "iot:GetCardinality", "iot:GetPercentiles",
+        "iot:GetBucketsAggregation", "iot:GetIndexingConfiguration",
         "iot:CreateThing*", "iot:UpdateThing*", "iot:DeleteThing*", "iot:DeprecateThingType",
         "iot:CreateDynamicThingGroup", "iot:UpdateDynamicThingGroup",
         "iot:DeleteDynamicThingGroup", "iot:*BillingGroup*", "iot:AddThingTo*",

@@ -6,17 +6,22 @@ package struct Rights: Sendable {
     private let policies: [CompiledPolicy]
 
     /// - Parameters:
-    ///   - roles: by name; a name that is neither built in nor among `custom` permits nothing.
-    ///   - custom: the documents of our users' own roles. One that does not parse denies
-    ///     everything, since nobody knows what it would have forbidden.
+    ///   - roles: by name.
+    ///   - custom: the documents of our users' own roles. One that does not parse, or is not among
+    ///     them, denies everything, since nobody knows what it would have forbidden.
     package init(_ roles: [RoleName], custom: [RoleName: String]) {
-        self.policies = roles.compactMap { name in
-            (BuiltInRole(name: name)?.document ?? custom[name]).map { Self.compiled($0, name) }
+        self.policies = roles.map { name in
+            Self.compiled(BuiltInRole(name: name)?.document ?? custom[name], name)
         }
     }
 
-    private static func compiled(_ document: String, _ role: RoleName) -> CompiledPolicy {
+    private static func compiled(_ document: String?, _ role: RoleName) -> CompiledPolicy {
         let name = PolicyName(checked: role.rawValue)
+        guard let document else {
+            return CompiledPolicy(
+                unreadable: name, version: 1,
+                because: FleetError(.notFound, "there is no role '\(role)'"))
+        }
         do throws(FleetError) {
             return CompiledPolicy(
                 // A name that has become almost a known one must not turn a stored role into one

@@ -68,7 +68,7 @@ extension AccessRoleCommand {
 
     struct Delete: ControlCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Forget a role. Credentials that have it lose what it allowed.")
+            abstract: "Forget a role that no credential has.")
 
         @Argument(help: "The role's name") var name: String
         @OptionGroup var options: CommandOptions

@@ -51,6 +51,21 @@ import Testing
         }
     }
 
+    /// A document can speak of single allowlists, claims and tasks, and the audit log can name
+    /// them, since a row whose path names something asks for rights upon just that.
+    @Test func whatAPathNamesIsWhatRightsAreAskedFor() {
+        for operation in OperationTable.all where operation.path.text.contains("{") {
+            let labels = operation.path.text.split(separator: "/").filter { $0.hasPrefix("{") }
+                .map { (String($0.dropFirst().dropLast()), "x") }
+            let request = OperationRequest(
+                actor: AccessFixture.local,
+                labels: Dictionary(labels, uniquingKeysWith: { first, _ in first }))
+            // Where "x" is no name of that kind, the row has looked at it.
+            let target = try? operation.target(request, .standard)
+            #expect(target != .everything, "\(operation.action)")
+        }
+    }
+
     /// Whoever may hand out rights may have them all.
     @Test(arguments: BuiltInRole.allCases.filter { $0 != .administrator })
     func onlyAnAdministratorHandsOutRights(role: BuiltInRole) throws {

@@ -157,16 +157,44 @@ import Testing
         #expect(put == .invalidRequest)
         let delete = await refusal {
             try await self.fixture.apply([.role(role.name)]) {
-                try AccessRoles.delete(role.name, in: $0)
+                try AccessRoles.delete(role.name, namedBy: [], in: $0)
             }
         }
         #expect(delete == .invalidRequest)
     }
 
+    /// A denial of what does not exist denies nothing.
+    @Test func aMisspeltOperationIsRefused() async throws {
+        let document = #"""
+            {"Version":"2012-10-17","Statement":[
+              {"Effect":"Deny","Action":"slipway:DeleteRoel","Resource":"*"}]}
+            """#
+        let refused = await refusal {
+            try await self.fixture.apply([.role(self.name)]) {
+                try AccessRoles.put(
+                    self.name, document: document, knowing: ["slipway:DeleteRole"], in: $0,
+                    at: self.fixture.clock.now)
+            }
+        }
+        #expect(refused == .malformedPolicy)
+        try await self.put(document.replacing("Roel", with: "Role"))
+    }
+
+    @Test func aRoleThatACredentialHasStays() async throws {
+        try await self.put(denyConnect)
+        let refused = await refusal {
+            try await self.fixture.apply([.role(self.name)]) {
+                try AccessRoles.delete(
+                    self.name, namedBy: [AccessKeyID(checked: "AKIA1")], in: $0)
+            }
+        }
+        #expect(refused == .deleteConflict)
+    }
+
     @Test func aRoleThatIsNotThereIsNotDeleted() async throws {
         let delete = await refusal {
             try await self.fixture.apply([.role(self.name)]) {
-                try AccessRoles.delete(self.name, in: $0)
+                try AccessRoles.delete(self.name, namedBy: [], in: $0)
             }
         }
         #expect(delete == .notFound)

@@ -47,7 +47,10 @@ import Testing
         ("slipway:PutHook", "at"), ("slipway:ApproveHook", "ast"),
         ("slipway:ListCommits", "asu"), ("slipway:ListCertificateRecords", "asfud"),
         ("slipway:ListEnrolments", "asfu"), ("slipway:DescribeEnrolment", "asfu"),
-        ("slipway:DecideEnrolment", "a"),
+        ("slipway:DecideEnrolment", "as"), ("slipway:SetAllowlistState", "asf"),
+        ("slipway:DisableHook", "ast"), ("slipway:ReloadAuthorities", "as"),
+        ("slipway:DescribeRegistrationProgress", "asfu"),
+        ("slipway:GetRegistrationReport", "asfu"), ("iot:GetThingConnectivityData", "asud"),
         ("slipway:DescribeCertificateRecord", "asfud"), ("slipway:CreateSession", "a"),
         ("slipway:CreateAccessKey", "a"), ("slipway:RotateAccessKey", "a"),
         ("slipway:SetAccessKeyRoles", "a"), ("slipway:PutRole", "a"), ("slipway:DeleteRole", "a"),
@@ -120,8 +123,10 @@ import Testing
         #expect(Self.allows(rights, "iot:CreateThing"))
     }
 
-    @Test func aDocumentThatDoesNotParseDeniesEverything() {
-        let rights = Self.rights("plant", "administrator", custom: [Self.plant: "{"])
+    /// Nobody knows what it would have denied.
+    @Test(arguments: [[RoleName(checked: "plant"): "{"], [:]] as [[RoleName: String]])
+    func aDocumentThatDoesNotParseOrIsNotThereDeniesEverything(custom: [RoleName: String]) {
+        let rights = Self.rights("plant", "administrator", custom: custom)
         #expect(!Self.allows(rights, "iot:ListThings"))
     }
 
