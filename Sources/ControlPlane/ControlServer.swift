@@ -94,8 +94,12 @@ package struct ControlServer: Sendable {
     package func run(onRunning: @escaping @Sendable (SocketAddress?) async -> Void) async throws {
         var quiet = self.logger
         quiet.logLevel = .warning
-        let http = HTTPServerBuilder.http1(
-            configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax)))
+        let http = HTTPServerBuilder { responder in
+            OnItsEventLoop(
+                base: HTTP1Channel(
+                    responder: responder,
+                    configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))))
+        }
         let address: BindAddress
         var server = http
         switch self.place {

@@ -32,6 +32,9 @@ package struct Operation: Sendable {
     package let differences: String?
     /// What the caller must have rights upon; `*` for listings and whatever has no name yet.
     package let target: Target
+    /// Whether it computes for microseconds only, beside its look-ups by key and its commit: such
+    /// is answered on the event loop of its connection. Every other operation leaves the loop.
+    package private(set) var isBrief = false
     private let handling: Handling
 
     /// What an operation answers with.
@@ -123,6 +126,13 @@ package struct Operation: Sendable {
         self.differences = nil
         self.target = target
         self.handling = .file(file)
+    }
+
+    /// The same row, answered on the event loop.
+    package var brief: Operation {
+        var operation = self
+        operation.isBrief = true
+        return operation
     }
 
     /// Whether AWS IoT has this operation too, or it is ours.

@@ -108,7 +108,14 @@ struct OperationResponder: HTTPResponder {
         let resource = try match.operation.target(operationRequest, self.services.realm)
         call.resource = resource
         try caller.authorize(match.operation.action, resource)
-        return try await match.operation.answer(operationRequest, self.services)
+        let operation = match.operation
+        if operation.isBrief {
+            return try await operation.answer(operationRequest, self.services)
+        }
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            () async throws(FleetError) -> Operation.Answer in
+            try await operation.answer(operationRequest, self.services)
+        }
     }
 
     /// Where the client thinks it speaks to; nil on the operator's socket.

@@ -4,11 +4,14 @@
     make bench                              figures of the release build
     Tests/Benchmarks/registry.py --count 50 --things 0      a quick look
 
-The client is the same for both: requests are built and signed by botocore before the clock starts,
-and sent one after another on each of a few connections that stay open, so that what is measured is
-the server. Rounds alternate between the two servers and the medians count. Slipway's writes are
-durable; moto keeps what it has in memory. With --things the store is then filled with so many
-things and certificates, and DescribeThing and CreateThing are taken again.
+The client is the same for both (load.py): requests are rendered and signed by botocore before the
+clock starts, and sent one at a time over each of a few connections that stay open. Rounds alternate
+between the two servers and the medians count. Slipway's writes are durable; moto keeps what it has
+in memory. Client and server share the machine, so that the server's CPU for each operation stands
+beside the rate: it tells more than the rate does where others use the machine too.
+
+With --things the store is then filled with so many things and certificates, and DescribeThing and
+CreateThing are taken in turns from it and from an empty one.
 """
 
 import argparse
@@ -20,7 +23,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -30,30 +32,24 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 
+import load
 from provisioning import REPOSITORY, SLIPWAY, free_port
 
 DOCUMENT = json.dumps({"Version": "2012-10-17", "Statement": {
     "Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}})
+# Times moto's rate that are wanted: of reads, and of writes, which are durable here.
+GOALS = {"CreateThing": 20, "DescribeThing": 50, "ListThings": 50,
+         "CreateKeysAndCertificate": 20, "AttachPolicy": 20}
+FULL = ("CreateThing", "DescribeThing")
+FULL_COUNT = 1000
+FILL_AT_ONCE = 2000
 START_SECONDS_MAX = 60
 
 
-class Connection:
-    """HTTP/1.1 on one socket, as little of it as both servers need."""
-
-    def __init__(self, port):
-        import http.client
-        self.client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def send(self, request):
-        method, target, body, headers = request
-        began = time.perf_counter()
-        self.client.request(method, target, body=body, headers=headers)
-        response = self.client.getresponse()
-        answer = response.read()
-        took = time.perf_counter() - began
-        if response.status != 200:
-            sys.exit(f"{method} {target}: {response.status} {answer[:300]!r}")
-        return took, answer
+def cpu_seconds(process):
+    """Of all threads that a process has and had: moto's server ends one with each connection.
+    The number is what clock_getcpuclockid(3) gives for a process on Linux."""
+    return time.clock_gettime(~process.pid << 3 | 2)
 
 
 class Service:
@@ -61,37 +57,25 @@ class Service:
         self.name, self.port, self.keys, self.process = name, port, keys, process
 
     def signed(self, method, target, body=None, headers=None):
+        """The bytes of a request as they go over the wire."""
         data = b"" if body is None else json.dumps(body).encode()
         url = f"http://127.0.0.1:{self.port}{target}"
         request = botocore.awsrequest.AWSRequest(
             method=method, url=url, data=data, headers=dict(headers or {}))
         botocore.auth.SigV4Auth(self.keys, "iot", "us-east-1").add_auth(request)
         prepared = request.prepare()
-        return method, target, data, dict(prepared.headers.items())
+        fields = {"Host": f"127.0.0.1:{self.port}", "Content-Length": len(data)}
+        fields.update(prepared.headers.items())
+        lines = [f"{method} {target} HTTP/1.1", *(f"{n}: {v}" for n, v in fields.items())]
+        return "\r\n".join([*lines, "", ""]).encode() + data
 
-    def run(self, requests, connections, answers=None):
-        """Operations a second, and each one's seconds; what was answered goes to `answers`."""
-        shares = [requests[first::connections] for first in range(connections)]
-        took = [[] for _ in shares]
-        ready = threading.Barrier(connections + 1)
-
-        def work(share, out):
-            connection = Connection(self.port)
-            ready.wait()
-            for request in share:
-                seconds, answer = connection.send(request)
-                out.append(seconds)
-                if answers is not None:
-                    answers.append(answer)
-
-        threads = [threading.Thread(target=work, args=pair) for pair in zip(shares, took)]
-        for thread in threads:
-            thread.start()
-        ready.wait()
-        began = time.perf_counter()
-        for thread in threads:
-            thread.join()
-        return len(requests) / (time.perf_counter() - began), sorted(sum(took, []))
+    def run(self, requests, connections, keeps_bodies=False):
+        """The client's result, with what the server spent on each request."""
+        before = cpu_seconds(self.process)
+        result = load.drive(self.port, requests, connections, keeps_bodies)
+        spent = cpu_seconds(self.process) - before
+        result.server_microseconds = spent / len(requests) * 1e6
+        return result
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -120,13 +104,13 @@ def start(words, log, url):
     return process
 
 
-def slipway(folder):
+def slipway(folder, name="slipway"):
     port = free_port()
     options = ["--directory", folder, "--api-port", str(port), "--listen-port", "0",
                "--keys-algorithm", "P_256"]
     subprocess.run([SLIPWAY, "init", *options], check=True, capture_output=True)
     process = start([SLIPWAY, "serve", *options], f"{folder}/serve.log", f"http://127.0.0.1:{port}/")
-    return Service("slipway", port, keys_of(folder), process)
+    return Service(name, port, keys_of(folder), process)
 
 
 def keys_of(folder):
@@ -154,8 +138,9 @@ class Round:
         self.count, self.connections = count, connections
         self.figures = {}
 
-    def take(self, name, requests, answers=None):
-        self.figures[name] = self.service.run(requests, self.connections, answers)
+    def take(self, name, requests, keeps_bodies=False):
+        self.figures[name] = self.service.run(requests, self.connections, keeps_bodies)
+        return self.figures[name]
 
     def things(self):
         return [f"bench-{self.prefix}-{n}" for n in range(self.count)]
@@ -166,75 +151,92 @@ class Round:
         self.take("CreateThing", [sign("POST", f"/things/{t}", attributes) for t in self.things()])
         self.take("DescribeThing", [sign("GET", f"/things/{t}") for t in self.things()])
         self.take("ListThings", [sign("GET", "/things?maxResults=50") for _ in self.things()])
-        made = [sign("POST", "/keys-and-certificate?setAsActive=true") for _ in self.things()]
-        answers = []
-        self.take("CreateKeysAndCertificate", made, answers)
-        connection = Connection(self.service.port)
-        connection.send(sign(
-            "POST", f"/policies/bench-{self.prefix}", {"policyDocument": DOCUMENT}))
-        arns = [json.loads(answer)["certificateArn"] for answer in answers]
-        target = f"/target-policies/bench-{self.prefix}"
-        self.take("AttachPolicy", [sign("PUT", target, {"target": arn}) for arn in arns])
+        made = self.take(
+            "CreateKeysAndCertificate",
+            [sign("POST", "/keys-and-certificate?setAsActive=true") for _ in self.things()], True)
+        policy = f"bench-{self.prefix}"
+        self.service.run([sign("POST", f"/policies/{policy}", {"policyDocument": DOCUMENT})], 1)
+        arns = [json.loads(answer)["certificateArn"] for answer in made.bodies]
+        self.take("AttachPolicy", [
+            sign("PUT", f"/target-policies/{policy}", {"target": arn}) for arn in arns])
         return self.figures
-
-
-def p99(took):
-    return took[min(len(took) - 1, int(len(took) * 0.99))] * 1000
 
 
 def beside(ours, theirs, options):
     rounds = {"slipway": [], "moto": []}
     for number in range(options.rounds):
-        for service in (ours, theirs):
+        for service, count in ((ours, options.count), (theirs, options.moto_count)):
             rounds[service.name].append(
-                Round(service, number, options.count, options.connections).run())
-    print("| operation | slipway a second | p99 ms | moto a second | p99 ms | ratio |")
-    print("|---|---|---|---|---|---|")
-    for name in rounds["slipway"][0]:
-        line = []
-        for service in ("slipway", "moto"):
-            line += [statistics.median(figures[name][0] for figures in rounds[service]),
-                     statistics.median(p99(figures[name][1]) for figures in rounds[service])]
-        print(f"| {name} | {line[0]:.0f} | {line[1]:.2f} | {line[2]:.0f} | {line[3]:.2f} "
-              f"| {line[0] / line[2]:.1f} |")
+                Round(service, number, count, options.connections).run())
+    print(f"{options.connections} connections; CPU in microseconds an operation.")
+    print("| operation | slipway a second | p99 ms | CPU | client's CPU "
+          "| moto a second | p99 ms | CPU | ratio | of CPU | goal |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    for name, goal in GOALS.items():
+        def median(service, figure):
+            return statistics.median(
+                getattr(figures[name], figure) for figures in rounds[service])
+        rate, cpu = median("slipway", "rate"), median("slipway", "server_microseconds")
+        moto_rate, moto_cpu = median("moto", "rate"), median("moto", "server_microseconds")
+        print(f"| {name} | {rate:.0f} | {median('slipway', 'p99'):.2f} | {cpu:.0f} "
+              f"| {median('slipway', 'client_microseconds'):.0f} "
+              f"| {moto_rate:.0f} | {median('moto', 'p99'):.2f} | {moto_cpu:.0f} "
+              f"| {rate / moto_rate:.1f} | {moto_cpu / cpu:.1f} | {goal} |")
 
 
-def full(service, options):
-    """p99 of two operations with a full store, in figures of the empty one's."""
-    def figures(number):
+def fill(service, count):
+    for first in range(0, count, FILL_AT_ONCE):
+        several = range(first, min(first + FILL_AT_ONCE, count))
+        service.run([service.signed("POST", f"/things/fill-{n}", {}) for n in several], 32)
+        service.run([service.signed("POST", "/keys-and-certificate") for _ in several], 32)
+
+
+def full(services, options):
+    """p99 of two operations with a full store, beside an empty one's; their rounds alternate."""
+    figures = {(name, service.name): [] for name in FULL for service in services}
+    for number in range(options.full_rounds):
         # Enough of them that the 99th percentile is no single request's.
-        names = [f"full-{number}-{n}" for n in range(max(options.count, 1000))]
-        creating = service.run([service.signed("POST", f"/things/{n}", {}) for n in names], 1)
-        describing = service.run([service.signed("GET", f"/things/{n}") for n in names], 1)
-        return {"CreateThing": p99(creating[1]), "DescribeThing": p99(describing[1])}
+        names = [f"full-{number}-{n}" for n in range(FULL_COUNT)]
+        for service in services:
+            for name, method, body in (("CreateThing", "POST", {}), ("DescribeThing", "GET", None)):
+                requests = [service.signed(method, f"/things/{n}", body) for n in names]
+                figures[name, service.name].append(service.run(requests, 1))
+    print(f"One connection, {options.full_rounds} rounds of {FULL_COUNT}:")
+    for name in FULL:
+        p99, cpu = ([statistics.median(getattr(result, figure)
+                                       for result in figures[name, service.name])
+                     for service in services] for figure in ("p99", "server_microseconds"))
+        print(f"{name} with {options.things} things and certificates: p99 {p99[0]:.2f} ms, "
+              f"empty {p99[1]:.2f} ms, ratio {p99[0] / p99[1]:.2f}; CPU {cpu[0]:.0f} us, "
+              f"empty {cpu[1]:.0f} us, ratio {cpu[0] / cpu[1]:.2f}")
 
-    before = figures("before")
-    for first in range(0, options.things, 2000):
-        several = range(first, min(first + 2000, options.things))
-        service.run([service.signed("POST", f"/things/fill-{n}", {}) for n in several], 8)
-        service.run([service.signed("POST", "/keys-and-certificate") for _ in several], 8)
-    after = figures("after")
-    for name in before:
-        print(f"{name} p99 with {options.things} things and certificates: {after[name]:.2f} ms, "
-              f"empty {before[name]:.2f} ms, ratio {after[name] / before[name]:.2f}")
+
+def prepared_folder(name):
+    folder = tempfile.TemporaryDirectory(prefix=name)
+    for shipped in ("Templates", "Hooks"):
+        os.symlink(REPOSITORY / shipped, f"{folder.name}/{shipped}")
+    return folder
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--count", type=int, default=500, help="requests of each operation")
-    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--count", type=int, default=5000, help="requests of each operation")
+    parser.add_argument("--moto-count", type=int, default=500, help="the same of moto")
+    parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--things", type=int, default=100_000, help="to fill the store with")
+    parser.add_argument("--full-rounds", type=int, default=5)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("Templates", "Hooks"):
-            os.symlink(REPOSITORY / name, f"{folder}/{name}")
+    with prepared_folder("slipway-bench-") as folder, prepared_folder("slipway-empty-") as empty:
         services = [slipway(folder)]
         try:
             services.append(moto(folder))
             beside(*services, options)
+            services.pop().stop()
             if options.things:
-                full(services[0], options)
+                fill(services[0], options.things)
+                services.append(slipway(empty, name="empty"))
+                full(services, options)
         finally:
             for service in services:
                 service.stop()

@@ -8,7 +8,8 @@ package enum CertificateOperations {
     package static let all: [Operation] = [
         Operation(
             "DescribeCertificate", .get, "/certificates/{certificateId}",
-            summary: "One certificate", target: Self.certificate, handle: Self.describe),
+            summary: "One certificate", target: Self.certificate, handle: Self.describe
+        ).brief,
         Operation(
             "UpdateCertificate", .put, "/certificates/{certificateId}", query: ["newStatus"],
             summary: "Sets ?newStatus=ACTIVE, INACTIVE or REVOKED; live connections follow",

@@ -11,11 +11,13 @@ package enum GroupMembershipOperations {
         Operation(
             "AddThingToThingGroup", .put, "/thing-groups/addThingToThingGroup",
             members: Self.pair + ["overrideDynamicGroups"], summary: "Puts a thing into a group",
-            target: Self.target, handle: Self.add),
+            target: Self.target, handle: Self.add
+        ).brief,
         Operation(
             "RemoveThingFromThingGroup", .put, "/thing-groups/removeThingFromThingGroup",
             members: Self.pair, summary: "Takes a thing out of a group", target: Self.target,
-            handle: Self.remove),
+            handle: Self.remove
+        ).brief,
         Operation(
             "UpdateThingGroupsForThing", .put, "/thing-groups/updateThingGroupsForThing",
             members: [

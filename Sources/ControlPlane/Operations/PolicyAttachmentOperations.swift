@@ -11,11 +11,13 @@ package enum PolicyAttachmentOperations {
             summary: "Hangs a policy on a certificate or a static thing group",
             differences: "100 policies for a certificate and for a group, where AWS allows 10 and "
                 + "2; no Amazon Cognito identities",
-            target: Self.bodyTarget, handle: Self.attach),
+            target: Self.bodyTarget, handle: Self.attach
+        ).brief,
         Operation(
             "DetachPolicy", .post, "/target-policies/{policyName}", members: ["target"],
             summary: "Takes a policy off what it hangs on", target: Self.bodyTarget,
-            handle: Self.detach),
+            handle: Self.detach
+        ).brief,
         Operation(
             "ListAttachedPolicies", .post, "/attached-policies/{target}",
             query: ["recursive", "marker", "pageSize"],

@@ -10,23 +10,28 @@ package enum ThingOperations {
             "CreateThing", .post, "/things/{thingName}",
             members: ["thingTypeName", "attributePayload", "billingGroupName"],
             summary: "A new thing; the same again changes nothing", target: Self.thing,
-            handle: Self.create),
+            handle: Self.create
+        ).brief,
         Operation(
             "DescribeThing", .get, "/things/{thingName}", summary: "One thing",
-            target: Self.thing, handle: Self.describe),
+            target: Self.thing, handle: Self.describe
+        ).brief,
         Operation(
             "UpdateThing", .patch, "/things/{thingName}",
             members: ["thingTypeName", "attributePayload", "expectedVersion", "removeThingType"],
-            summary: "Another type, other attributes", target: Self.thing, handle: Self.update),
+            summary: "Another type, other attributes", target: Self.thing, handle: Self.update
+        ).brief,
         Operation(
             "DeleteThing", .delete, "/things/{thingName}", query: ["expectedVersion"],
             summary: "Takes a thing away that no certificate is attached to",
-            target: Self.thing, handle: Self.delete),
+            target: Self.thing, handle: Self.delete
+        ).brief,
         Operation(
             "ListThings", .get, "/things",
             query: Pagination.tokenQuery + [
                 "attributeName", "attributeValue", "thingTypeName", "usePrefixAttributeValue",
-            ], summary: "Things, all or by type or attribute, in pages", handleText: Self.list),
+            ], summary: "Things, all or by type or attribute, in pages", handleText: Self.list
+        ).brief,
     ]
 
     static func thing(

@@ -12,11 +12,13 @@ package enum ThingPrincipalOperations {
             "AttachThingPrincipal", .put, "/things/{thingName}/principals",
             query: ["thingPrincipalType"],
             summary: "Attaches a certificate to a thing, exclusively or not",
-            target: ThingOperations.thing, handle: Self.attach),
+            target: ThingOperations.thing, handle: Self.attach
+        ).brief,
         Operation(
             "DetachThingPrincipal", .delete, "/things/{thingName}/principals",
             summary: "Detaches a certificate from a thing", target: ThingOperations.thing,
-            handle: Self.detach),
+            handle: Self.detach
+        ).brief,
         Operation(
             "ListThingPrincipals", .get, "/things/{thingName}/principals",
             query: Pagination.tokenQuery, summary: "The certificates of a thing",
