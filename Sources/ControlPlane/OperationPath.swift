@@ -35,7 +35,8 @@ package struct OperationPath: Hashable, Sendable, ExpressibleByStringLiteral {
         return labels
     }
 
-    /// The path with each label filled in and percent-encoded, for a client.
+    /// The path with each label filled in and percent-encoded, for a client. AWS signs and routes
+    /// `/certificate-providers/` with the slash that its model has.
     package func filled(_ values: [String: String]) -> String {
         "/"
             + self.segments.map { segment in
@@ -43,7 +44,7 @@ package struct OperationPath: Hashable, Sendable, ExpressibleByStringLiteral {
                 case .literal(let text): text
                 case .label(let name): (values[name] ?? "").percentEncoded
                 }
-            }.joined(separator: "/")
+            }.joined(separator: "/") + (self.text.hasSuffix("/") && self.text != "/" ? "/" : "")
     }
 }
 

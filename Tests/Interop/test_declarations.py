@@ -12,6 +12,7 @@ from gateway import SLIPWAY
 from test_cli import DOCUMENT, slipway
 
 ROLE = "arn:aws:iam::000000000000:role/provisioning"
+FUNCTION = f"arn:aws:lambda:eu-west-1:{aws_account.ACCOUNT}:function:signer"
 HOOK = "return function(request)\n  return { allowProvisioning = %s }\nend\n"
 
 
@@ -175,6 +176,12 @@ def test_an_account_is_imported_page_by_page_and_patiently(make_gateway, tmp_pat
         ("GET", "/provisioning-templates"): ("templates", "token", []),
         ("GET", "/cacertificates"): ("certificates", "marker", []),
         ("GET", "/things"): ("things", "token", [{"thingName": name} for name in names]),
+        ("GET", "/certificate-providers/"): ("certificateProviders", "token", [
+            {"certificateProviderName": "works"}]),
+        ("GET", "/certificate-providers/works"): {
+            "certificateProviderName": "works", "lambdaFunctionArn": FUNCTION,
+            "certificateProviderArn": aws_account.arn("certificateprovider:works"),
+            "accountDefaultForOperations": ["CreateCertificateFromCsr"]},
     }
     for name in names:
         document = DOCUMENT.replace('"*"', f'"{aws_account.arn(f"client/{name}")}"')
@@ -202,6 +209,19 @@ def test_an_account_is_imported_page_by_page_and_patiently(make_gateway, tmp_pat
     with aws_account.Account(answers) as account:
         words = ("import", "aws", "--endpoint-url", account.url, "--region", "eu-west-1",
                  "--yes", "--json")
+        # The function of a certificate provider is a webhook here, which has to be there.
+        early = json.loads(slipway(
+            *words[:-2], "--plan", "--json", status=2, environment=keys,
+            directory=one.directory).stdout)
+        assert [failure["message"] for failure in early["failures"]] == [
+            "aws/certificate-providers/works.json: it needs the hook 'signer', which is neither "
+            "there nor declared well"]
+        hook = tmp_path / "signer.json"
+        hook.write_text(json.dumps({"url": "https://localhost:1/sign", "secret": "line"}))
+        (one.directory / "pki/webhooks").mkdir()
+        (one.directory / "pki/webhooks/line").write_text("a secret of the two services\n")
+        slipway("hook", "put", "signer", hook, directory=one.directory)
+        account.calls.clear()
         first = json.loads(slipway(
             *words, environment=keys, directory=one.directory).stdout)
         second = json.loads(slipway(
@@ -214,6 +234,8 @@ def test_an_account_is_imported_page_by_page_and_patiently(make_gateway, tmp_pat
     iot = aws.client(one)
     assert len(iot.list_attached_policies(
         target=aws.arn("thinggroup/site"))["policies"]) == len(names)
+    provider = iot.describe_certificate_provider(certificateProviderName="works")
+    assert provider["lambdaFunctionArn"] == FUNCTION
     groups = iot.list_thing_groups_for_thing(thingName="pump-3")["thingGroups"]
     assert sorted(group["groupName"] for group in groups) == ["annex", "hall", "yard"]
 

@@ -209,8 +209,10 @@ struct ControlClient: Sendable {
         let name =
             code?.prefix { $0 != ":" }.description ?? answer["__type"]?.stringValue
             ?? answer["type"]?.stringValue
+        // A service that has the operation says which error it is.
+        let isNowhere = name == nil && status == 404
         throw FleetError(
-            name.flatMap(FleetError.Code.init) ?? Self.code(status),
+            isNowhere ? .unknownOperation : name.flatMap(FleetError.Code.init) ?? Self.code(status),
             (answer["message"] ?? answer["Message"])?.stringValue
                 ?? "the service answered \(status)")
     }

@@ -122,9 +122,9 @@ enum DeclaredKind: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether AWS IoT has it too. A provider of AWS's is a function of its own there, and no
-    /// webhook.
-    var isAWS: Bool { ![.role, .hook, .provider, .allowlist, .claim].contains(self) }
+    /// Whether AWS IoT has it too. What a provider names is a function there and a webhook here:
+    /// it can be applied once there is a hook of that function's name.
+    var isAWS: Bool { ![.role, .hook, .allowlist, .claim].contains(self) }
 
     var behaviour: any DeclaredBehaviour {
         switch self {

@@ -11,7 +11,7 @@ struct ImportCommand: AsyncParsableCommand {
     struct AWS: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "aws",
-            abstract: "Pull templates, policies, types, groups, things and CAs from AWS IoT.",
+            abstract: "Pull templates, policies, types, groups, things, CAs and more from AWS IoT.",
             discussion: """
                 slipway import aws --profile prod --plan
                 slipway import aws --profile prod --yes
@@ -21,7 +21,9 @@ struct ImportCommand: AsyncParsableCommand {
                 the actions iot:Describe*, iot:Get* and iot:List*. Then it is as with 'slipway \
                 apply': a plan first, and a second time changes nothing. Device certificates come \
                 with --certificates; private keys never do. A CA in mode DEFAULT needs proof that \
-                its key is held: use --folder, add it, and apply.
+                its key is held: use --folder, add it, and apply. What a certificate provider or \
+                a template names is a function there and a hook here: write a hook of the \
+                function's name first.
                 """)
 
         @Option(help: "A profile of AWS's credentials file; else AWS_ACCESS_KEY_ID is used")
