@@ -35,8 +35,9 @@ final class CommitFeed: Sendable {
         let waiting = self.state.withLock { state in
             state.latest = max(state.latest, latest)
             state.recent += commits
-            let excess = state.recent.count - StorageLimits.recentCommitsMax
-            if excess > 0 {
+            // Twice as many at times, since taking away the first moves all others.
+            if state.recent.count > 2 * StorageLimits.recentCommitsMax {
+                let excess = state.recent.count - StorageLimits.recentCommitsMax
                 state.recentAfter = state.recent[excess - 1].sequence
                 state.recent.removeFirst(excess)
             }
@@ -65,9 +66,10 @@ final class CommitFeed: Sendable {
         while !Task.isCancelled {
             let known = self.state.withLock { state -> Next? in
                 if cursor < state.recentAfter { return state.closed ? .ended : .readTable }
-                if let first = state.recent.firstIndex(where: { $0.sequence > cursor }) {
-                    return .commits(Array(state.recent[first...]), upTo: state.latest)
-                }
+                // From the end, where a reader that keeps up stands.
+                let heard = state.recent.lastIndex { $0.sequence <= cursor }
+                let news = state.recent[(heard.map { $0 + 1 } ?? 0)...]
+                if !news.isEmpty { return .commits(Array(news), upTo: state.latest) }
                 return state.closed ? .ended : nil
             }
             if let known { return known }

@@ -37,7 +37,7 @@ package enum StorageLimits {
     static let findingsTrimmedEvery: Int64 = 256
     /// A ChangeSet's changes as JSON. Larger sets belong into a draft.
     package static let changesBytesMax = 16 << 20
-    /// Commits kept in memory for readers of the feed that keep up.
+    /// Commits kept in memory for readers of the feed that keep up, at the least.
     static let recentCommitsMax = 1024
     /// Commits read at a time for a reader of the feed that does not.
     static let replayCommitsMax = 256

@@ -22,8 +22,9 @@ import tempfile
 import time
 import urllib.parse
 
+from load import Connection
 from provisioning import REPOSITORY, SLIPWAY, free_port
-from registry import Connection, Service, keys_of, start
+from registry import Service, keys_of, start
 
 SMALL = 1000
 SITES = 13
@@ -73,7 +74,7 @@ class Fleet:
             "queryString": "attributes.site:site-3 AND attributes.fw:1.2"})
 
     def send(self, *request):
-        return json.loads(self.connection.send(self.service.signed(*request))[1] or b"null")
+        return json.loads(self.connection.send(self.service.signed(*request)) or b"null")
 
     def fill(self, upto):
         """By a registration task, as a factory would."""

@@ -40,6 +40,10 @@ class Answer:
         head = self.data[:self.data.find(b"\r\n\r\n")].lower()
         return b"\r\nconnection: close" in head or head.startswith(b"http/1.0")
 
+    def refuse_all_but_200(self):
+        if not self.data.startswith(b"HTTP/1.1 200 "):
+            sys.exit(f"refused: {self.data[:600]!r}")
+
     @property
     def body(self):
         return self.data[self.data.find(b"\r\n\r\n") + 4:]
@@ -62,6 +66,23 @@ def connect(port):
     connection = socket.create_connection(("127.0.0.1", port), timeout=CONNECT_SECONDS_MAX)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
+
+
+class Connection:
+    """One connection that stays open, for one request after the other."""
+
+    def __init__(self, port):
+        self.socket = connect(port)
+
+    def send(self, request):
+        """The answer's body."""
+        self.socket.sendall(request)
+        answer = Answer()
+        while received := self.socket.recv(RECEIVED_BYTES_MAX):
+            if answer.is_whole(received):
+                answer.refuse_all_but_200()
+                return answer.body
+        sys.exit(f"closed amid an answer: {answer.data[:300]!r}")
 
 
 def drive(port, requests, connections, keeps_bodies=False):
@@ -99,8 +120,7 @@ def drive(port, requests, connections, keeps_bodies=False):
             if not answer.is_whole(received):
                 continue
             took.append(clock() - sent)
-            if not answer.data.startswith(b"HTTP/1.1 200 "):
-                sys.exit(f"refused: {answer.data[:600]!r}")
+            answer.refuse_all_but_200()
             if keeps_bodies:
                 bodies.append(answer.body)
             del under_way[descriptor]

@@ -83,7 +83,7 @@ import Testing
     @Test func aReaderThatFellFarBehindMissesNothing() async throws {
         let store = try self.open()
         var feed = store.changes(after: 0).makeAsyncIterator()
-        let count = StorageLimits.recentCommitsMax + 300
+        let count = 2 * StorageLimits.recentCommitsMax + 300
         await withTaskGroup(of: Void.self) { group in
             for number in 1...count {
                 group.addTask { _ = try? await store.make(.putThing(Samples.thing(number))) }

@@ -4,6 +4,7 @@ enum CanonicalPath {
     /// slash at the end stays. Percent-encoded dots and slashes are no dots and slashes here.
     static func normalized(_ path: String) -> [UInt8] {
         let bytes = Array(path.utf8)
+        if Self.isNormal(bytes) { return bytes }
         var kept: [ArraySlice<UInt8>] = []
         for segment in bytes.split(separator: UInt8(ascii: "/")) {
             if segment.elementsEqual(".".utf8) { continue }
@@ -21,6 +22,14 @@ enum CanonicalPath {
         }
         if kept.isEmpty || bytes.last == UInt8(ascii: "/") { output.append(UInt8(ascii: "/")) }
         return output
+    }
+
+    /// Whether there is nothing to take away: nearly every path.
+    private static func isNormal(_ bytes: [UInt8]) -> Bool {
+        guard bytes.first == UInt8(ascii: "/") else { return false }
+        return !zip(bytes, bytes.dropFirst()).contains { byte, next in
+            byte == UInt8(ascii: "/") && (next == UInt8(ascii: "/") || next == UInt8(ascii: "."))
+        }
     }
 
     /// The segments of the wire are encoded already, and are encoded once more: `%2F` becomes

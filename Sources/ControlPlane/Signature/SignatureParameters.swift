@@ -56,7 +56,7 @@ struct SignatureParameters {
     }
 
     private init(header: String, _ request: SignedRequest) throws(FleetError) {
-        let space = header.firstIndex(of: " ") ?? header.endIndex
+        let space = header.utf8.firstIndex(of: UInt8(ascii: " ")) ?? header.endIndex
         guard header[..<space] == Self.algorithm else {
             throw FleetError(
                 .incompleteSignature,
@@ -64,16 +64,18 @@ struct SignatureParameters {
                     + "\(Self.algorithm)")
         }
         var members: [String: String] = [:]
-        for member in header[space...].split(separator: ",") {
-            let text = member.drop { $0 == " " }
-            let name = text.prefix { $0 != "=" }
-            guard text.count > name.count, members[String(name)] == nil else {
+        // By bytes: to look for the ends of characters costs more than all else about a signature.
+        for member in header.utf8[space...].split(separator: UInt8(ascii: ",")) {
+            let text = member.drop { $0 == UInt8(ascii: " ") }
+            let key = text.prefix { $0 != UInt8(ascii: "=") }
+            let name = String(Substring(key))
+            guard key.endIndex < text.endIndex, members[name] == nil else {
                 throw FleetError(
                     .incompleteSignature,
-                    "'\(String(name).clipped)' stands alone or twice in the Authorization header")
+                    "'\(name.clipped)' stands alone or twice in the Authorization header")
             }
-            let value = text.dropFirst(name.count + 1)
-            members[String(name)] = String(value.prefix { $0 != " " })
+            let value = text[key.endIndex...].dropFirst().prefix { $0 != UInt8(ascii: " ") }
+            members[name] = String(Substring(value))
         }
         let time = try Self.headerTime(request)
         let names = ["Credential", "Signature", "SignedHeaders"]
@@ -178,10 +180,15 @@ extension SignatureParameters {
         return seconds
     }
 
+    private static func parts(of text: String, at separator: UInt8) -> [String] {
+        text.utf8.split(separator: separator, omittingEmptySubsequences: false)
+            .map { String(Substring($0)) }
+    }
+
     private static func credential(
         _ text: String
     ) throws(FleetError) -> (keyID: String, scope: Scope) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let parts = Self.parts(of: text, at: UInt8(ascii: "/"))
         guard parts.count == 5 else {
             throw FleetError(
                 .incompleteSignature,
@@ -195,11 +202,14 @@ extension SignatureParameters {
     }
 
     private static func signedHeaders(_ text: String) throws(FleetError) -> [String] {
-        let names = text.split(separator: ";", omittingEmptySubsequences: false).map(String.init)
+        let names = Self.parts(of: text, at: UInt8(ascii: ";"))
         guard names.count <= Self.signedHeadersMax,
             names.allSatisfy({ name in
-                !name.isEmpty && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-                    && name == name.lowercased()
+                !name.isEmpty
+                    && name.utf8.allSatisfy { byte in
+                        byte > 0x20 && byte < 0x7F
+                            && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+                    }
             }),
             zip(names, names.dropFirst()).allSatisfy({ earlier, later in
                 earlier.utf8.lexicographicallyPrecedes(later.utf8)

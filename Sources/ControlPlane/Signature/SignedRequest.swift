@@ -31,18 +31,16 @@ package struct SignedRequest: Sendable {
         method: String, path: String, query: String, headers: [(name: String, value: String)],
         body: Body
     ) {
-        self.method = method
-        self.path = path
-        self.query = query
         // Letter case of names does not count; folded once, they are compared as they are.
-        self.headers = headers.map { ($0.name.lowercased(), $0.value) }
-        self.body = body
+        self.init(
+            method: method, path: path, query: query,
+            folded: headers.map { ($0.name.lowercased(), $0.value) }, body: body)
     }
 
     /// - Parameter head: as the server received it; the authority is HTTP/1.1's `Host` field.
     package init(_ head: HTTPRequest, body: Body) {
         let target = head.path ?? ""
-        let mark = target.firstIndex(of: "?") ?? target.endIndex
+        let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
         var headers: [(name: String, value: String)] = []
         headers.reserveCapacity(head.headerFields.count + 1)
         if let authority = head.authority { headers.append(("host", authority)) }
@@ -51,20 +49,24 @@ package struct SignedRequest: Sendable {
         }
         self.init(
             method: head.method.rawValue, path: String(target[..<mark]),
-            query: String(target[mark...].dropFirst()), headers: headers, body: body)
+            query: String(target[mark...].dropFirst()), folded: headers, body: body)
     }
 
     /// The same request once its body has arrived.
     package func carrying(_ body: Body) -> SignedRequest {
-        SignedRequest(folded: self.headers, of: self, body: body)
+        SignedRequest(
+            method: self.method, path: self.path, query: self.query, folded: self.headers,
+            body: body)
     }
 
+    /// - Parameter headers: their names in lower case.
     private init(
-        folded headers: [(name: String, value: String)], of request: SignedRequest, body: Body
+        method: String, path: String, query: String,
+        folded headers: [(name: String, value: String)], body: Body
     ) {
-        self.method = request.method
-        self.path = request.path
-        self.query = request.query
+        self.method = method
+        self.path = path
+        self.query = query
         self.headers = headers
         self.body = body
     }
