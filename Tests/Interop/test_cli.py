@@ -234,12 +234,20 @@ def test_a_plan_changes_what_differs_and_names_what_is_wrong(make_gateway, tmp_p
     # Nobody is there to say yes.
     asked = slipway("apply", folder, status=1, directory=one.directory)
     assert "--yes" in asked.stderr
-    done = applied(one, folder, "--yes", status=2)
+    (folder / "policies/pump.json").write_text(json.dumps(
+        {"document": json.loads(DOCUMENT.replace("iot:Connect", "iot:Conect"))}))
+    # All or nothing, unless somebody says otherwise.
+    refused = applied(one, folder, "--yes", status=1)
+    assert refused["done"] == 0 and len(refused["failures"]) == 4
+    shown = json.loads(slipway("thing", "show", "pump-1", "--json", directory=one.directory).stdout)
+    assert shown["attributes"] == {"temp": "70"}
+    done = applied(one, folder, "--yes", "--keep-going", status=2)
     assert [(change["name"], change["members"]) for change in done["changes"]] == [
         ("pump-1", ["attributes"])]
     messages = "\n".join(failure["message"] for failure in done["failures"])
     assert "things.jsonl:2: it needs the group 'nowhere'" in messages
     assert "things.jsonl:3:" in messages and "groups/bad.json" in messages
+    assert "did you mean 'iot:Connect'?" in messages
     slipway("thing", "show", "lost", status=1, directory=one.directory)
     shown = json.loads(slipway("thing", "show", "pump-1", "--json", directory=one.directory).stdout)
     assert shown["attributes"] == {"temp": "71"}

@@ -95,7 +95,7 @@ struct DeclaredFolder: Sendable {
         case .lines: try await self.lines(kind)
         case .documents:
             try await self.files(kind, ".json") { name, file, origin throws(FleetError) in
-                try Self.resource(kind, name, try await TextFile.read(file), origin)
+                try Self.resource(kind, name, Array(try await TextFile.read(file).utf8), origin)
             }
         case .tables:
             try await self.files(kind, Self.tableSuffix) { name, file, origin throws(FleetError) in
@@ -159,9 +159,8 @@ struct DeclaredFolder: Sendable {
             number += 1
             guard !line.allSatisfy({ $0 == 0x20 || $0 == 0x0D }) else { return }
             let place = "\(self.name)/\(kind.place):\(number)"
-            let text = String(decoding: line, as: UTF8.self)
             do throws(FleetError) {
-                read.append(.success(try Self.resource(kind, nil, text, place)))
+                read.append(.success(try Self.resource(kind, nil, Array(line), place)))
             } catch {
                 read.append(.failure(FleetError(error.code, "\(place): \(error.message)")))
             }
@@ -189,7 +188,7 @@ struct DeclaredFolder: Sendable {
 
     /// - Parameter name: nil where the document says it itself.
     private static func resource(
-        _ kind: DeclaredKind, _ name: String?, _ text: String, _ origin: String
+        _ kind: DeclaredKind, _ name: String?, _ text: [UInt8], _ origin: String
     ) throws(FleetError) -> DeclaredResource {
         let value: JSONValue
         do throws(JSONError) { value = try JSONParser.parse(text) } catch {

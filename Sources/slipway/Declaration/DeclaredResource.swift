@@ -169,6 +169,12 @@ protocol DeclaredBehaviour: Sendable {
 
     func references(_ state: JSONObject) -> [DeclaredReference]
 
+    /// Judges what is to be new as the service will, so that a plan does not promise what would be
+    /// refused.
+    func check(
+        _ name: String, from current: CurrentResource?, to wanted: JSONObject
+    ) throws(FleetError)
+
     /// - Throws: `FleetError` where there is no way from here to there.
     func steps(
         _ name: String, from current: CurrentResource?, to wanted: JSONObject
@@ -181,6 +187,10 @@ extension DeclaredBehaviour {
     var ordered: [String] { [] }
 
     func references(_ state: JSONObject) -> [DeclaredReference] { [] }
+
+    func check(
+        _ name: String, from current: CurrentResource?, to wanted: JSONObject
+    ) throws(FleetError) {}
 
     /// The names of the members in which `wanted` differs from what there is.
     func differences(_ current: CurrentResource?, _ wanted: JSONObject) -> [String] {

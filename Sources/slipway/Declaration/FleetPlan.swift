@@ -91,6 +91,7 @@ struct FleetPlan: Sendable {
             let current = try await behaviour.current(resource.name, access)
             let steps = try behaviour.steps(resource.name, from: current, to: resource.state)
             guard !steps.isEmpty else { return .success(nil) }
+            try behaviour.check(resource.name, from: current, to: resource.state)
             return .success(
                 Change(
                     resource: resource, isNew: current == nil,

@@ -1,6 +1,7 @@
 import ControlPlane
 import Fleet
 import JSON
+import Policies
 
 struct PolicyDeclaration: DeclaredBehaviour {
     let members = ["document", "olderVersions", "newerVersions", "tags"]
@@ -37,6 +38,13 @@ struct PolicyDeclaration: DeclaredBehaviour {
                 ("document", .document(answer["policyDocument"]?.stringValue)),
                 ("olderVersions", .list(history.older)), ("newerVersions", .list(history.newer)),
                 ("tags", try await self.tags(arn, access))), arn: arn)
+    }
+
+    func check(
+        _ name: String, from current: CurrentResource?, to wanted: JSONObject
+    ) throws(FleetError) {
+        guard current?.state["document"] != wanted["document"] else { return }
+        _ = try PolicyDocument.parse(wanted["document"]?.documentText ?? "")
     }
 
     func steps(

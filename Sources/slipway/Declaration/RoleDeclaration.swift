@@ -1,6 +1,7 @@
 import ControlPlane
 import Fleet
 import JSON
+import Policies
 
 struct RoleDeclaration: DeclaredBehaviour {
     let members = ["document"]
@@ -24,6 +25,15 @@ struct RoleDeclaration: DeclaredBehaviour {
         guard let answer = try await self.found(call, access) else { return nil }
         return CurrentResource(
             state: .present(("document", .document(answer["document"]?.stringValue))))
+    }
+
+    func check(
+        _ name: String, from current: CurrentResource?, to wanted: JSONObject
+    ) throws(FleetError) {
+        guard current?.state["document"] != wanted["document"] else { return }
+        _ = try PolicyDocument.parse(
+            wanted["document"]?.documentText ?? "",
+            dialect: .access.knowing(OperationTable.all.map(\.action)))
     }
 
     func steps(

@@ -1,6 +1,7 @@
 import ControlPlane
 import Fleet
 import JSON
+import Provisioning
 
 struct TemplateDeclaration: DeclaredBehaviour {
     let members = [
@@ -49,6 +50,16 @@ struct TemplateDeclaration: DeclaredBehaviour {
                 ("provisioningRoleArn", answer["provisioningRoleArn"]?.present),
                 ("preProvisioningHook", answer["preProvisioningHook"]?.present),
                 ("tags", try await self.tags(arn, access))), arn: arn)
+    }
+
+    /// How long a body may be is the service's setting, and is left to it.
+    func check(
+        _ name: String, from current: CurrentResource?, to wanted: JSONObject
+    ) throws(FleetError) {
+        guard current?.state["body"] != wanted["body"] else { return }
+        _ = try TemplateChecker.document(
+            of: wanted["body"]?.documentText ?? "", named: try TemplateName(name),
+            limits: .largest)
     }
 
     func steps(

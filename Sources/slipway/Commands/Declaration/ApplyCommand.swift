@@ -13,13 +13,14 @@ struct ApplyCommand: AsyncParsableCommand {
 
             The folder is one of 'slipway export', or written by hand. What is as declared \
             already is left alone, so that a second time changes nothing; what is not declared \
-            stays. A file that is wrong, or refers to what is neither there nor declared, changes \
-            nothing of its resource and is named.
+            stays. Where a file is wrong, or refers to what is neither there nor declared, each \
+            such place is named and nothing is done at all, unless --keep-going: then the rest is.
 
-            Exit codes: 0 done, 1 nothing could be done, 2 done in part.
+            Exit codes: 0 done, 1 nothing was done, 2 done in part.
             """)
 
     @Argument(help: "The folder", completion: .directory) var folder: String
+    @Flag(help: "Do what can be done, though some declarations are wrong") var keepGoing = false
     @OptionGroup var options: PlanOptions
     @OptionGroup(title: "Settings") var settings: LocationOptions
 
@@ -29,8 +30,9 @@ struct ApplyCommand: AsyncParsableCommand {
             let folder = DeclaredFolder(path: self.folder)
             try folder.requireDeclarations()
             let access = try await ControlAccess.open(self.settings)
-            code = try await FleetApplication(access: access, options: self.options)
-                .run(folder)
+            code = try await FleetApplication(
+                access: access, options: self.options, keepsGoing: self.keepGoing
+            ).run(folder)
         } catch { throw Failure.exit(error) }
         guard code == 0 else { throw ExitCode(code) }
     }
@@ -56,11 +58,22 @@ struct FleetApplication {
 
     let access: ControlAccess
     let options: PlanOptions
+    /// Whether what can be done is done where something cannot be.
+    let keepsGoing: Bool
 
     /// - Returns: the exit code.
     func run(_ folder: DeclaredFolder) async throws(FleetError) -> Int32 {
         let plan = try await self.plan(folder)
         if !self.options.json { self.tell(plan) }
+        guard self.keepsGoing || plan.failures.isEmpty else {
+            if self.options.json {
+                self.tellJSON(plan, done: 0, failures: plan.failures)
+            } else {
+                Terminal.complain(
+                    "slipway: nothing was changed: mend what is named, or give --keep-going")
+            }
+            return 1
+        }
         guard !self.options.plan, !plan.changes.isEmpty else {
             if self.options.json { self.tellJSON(plan, done: 0, failures: plan.failures) }
             guard !plan.failures.isEmpty else { return 0 }

@@ -58,8 +58,10 @@ struct ImportCommand: AsyncParsableCommand {
                     return Terminal.say("look through it, then: slipway apply \(folder.path)")
                 }
                 let access = try await ControlAccess.open(self.location)
-                code = try await FleetApplication(access: access, options: self.options)
-                    .run(folder)
+                // What another service lets in is not the importer's to mend.
+                code = try await FleetApplication(
+                    access: access, options: self.options, keepsGoing: true
+                ).run(folder)
             } catch { throw Failure.exit(error) }
             guard code == 0 else { throw ExitCode(code) }
         }
