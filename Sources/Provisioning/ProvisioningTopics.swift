@@ -1,4 +1,4 @@
-package import Fleet
+import Fleet
 
 /// The reserved topics of the dialogue (AWS: device provisioning MQTT API). The format is part of
 /// the topic and rules request and reply alike.
