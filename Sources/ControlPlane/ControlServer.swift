@@ -138,12 +138,12 @@ extension ControlServer.TLSIdentity {
 struct OperationContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     let channel: any Channel
+    /// The client's address without its port; nil on a Unix socket.
+    let sourceAddress: String?
 
     init(source: ApplicationRequestContextSource) {
         self.coreContext = .init(source: source)
         self.channel = source.channel
+        self.sourceAddress = source.channel.remoteAddress?.ipAddress
     }
-
-    /// The client's address without its port; nil on a Unix socket.
-    var sourceAddress: String? { self.channel.remoteAddress?.ipAddress }
 }

@@ -17,8 +17,9 @@ package struct OperationRequest: Sendable {
     package let stream: Stream
 
     package typealias Stream = any AsyncSequence<[UInt8], any Error> & Sendable
-    package static var emptyStream: Stream {
-        AsyncThrowingStream<[UInt8], any Error> { $0.finish() }
+    /// One for all: it has ended.
+    package static let emptyStream: Stream = AsyncThrowingStream<[UInt8], any Error> {
+        $0.finish()
     }
 
     /// The caller's rights, for what shows only in the body or in what is stored: a template that

@@ -27,6 +27,13 @@ package struct JSONWriter: Sendable {
         JSONPrinter.append(text, to: &self.bytes)
     }
 
+    /// A member that is a text; none where there is no text.
+    package mutating func member(_ name: String, _ text: String?) {
+        guard let text else { return }
+        self.key(name)
+        self.string(text)
+    }
+
     /// Two texts as one.
     package mutating func string(_ head: String, _ tail: String) {
         self.separate()

@@ -96,7 +96,9 @@ package final class AccessLog: Sendable {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(batch.count * 320)
         for entry in batch {
-            bytes += JSONPrinter.bytes(entry.json)
+            var line = JSONWriter(capacity: 320)
+            entry.write(to: &line)
+            bytes += line.bytes
             bytes.append(UInt8(ascii: "\n"))
         }
         if dropped > 0 {

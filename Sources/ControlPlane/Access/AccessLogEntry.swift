@@ -40,18 +40,22 @@ package struct AccessLogEntry: Sendable {
         self.outcome = outcome
     }
 
-    var json: JSONValue {
-        var object: JSONObject = ["time": .string(self.time.description)]
-        object["request"] = .string(self.requestID)
-        object["principalKind"] = (self.actor?.kind.rawValue).map { .string($0) }
-        object["principal"] = (self.actor?.identity).map { .string($0) }
-        object["source"] = self.sourceAddress.map { .string($0) }
-        object["operation"] = self.operation.map { .string($0) }
-        object["target"] = (self.target?.rawValue).map { .string($0) }
-        object["outcome"] = .string(self.outcome.code == nil ? "allowed" : "refused")
-        object["status"] = .int(self.outcome.status)
-        object["code"] = (self.outcome.code?.rawValue).map { .string($0) }
-        object["microseconds"] = .int(self.outcome.microseconds)
-        return .object(object)
+    /// As one line of the log, without its end.
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("time", self.time.description)
+        writer.member("request", self.requestID)
+        writer.member("principalKind", self.actor?.kind.rawValue)
+        writer.member("principal", self.actor?.identity)
+        writer.member("source", self.sourceAddress)
+        writer.member("operation", self.operation)
+        writer.member("target", self.target?.rawValue)
+        writer.member("outcome", self.outcome.code == nil ? "allowed" : "refused")
+        writer.key("status")
+        writer.int(self.outcome.status)
+        writer.member("code", self.outcome.code?.rawValue)
+        writer.key("microseconds")
+        writer.int(self.outcome.microseconds)
+        writer.endObject()
     }
 }

@@ -14,7 +14,7 @@ package enum ThingOperations {
         ).brief,
         Operation(
             "DescribeThing", .get, "/things/{thingName}", summary: "One thing",
-            target: Self.thing, handle: Self.describe
+            target: Self.thing, handleText: Self.describe
         ).brief,
         Operation(
             "UpdateThing", .patch, "/things/{thingName}",
@@ -76,18 +76,23 @@ package enum ThingOperations {
 
     private static func describe(
         _ request: OperationRequest, _ services: ControlPlaneServices
-    ) async throws(FleetError) -> JSONValue {
+    ) async throws(FleetError) -> JSONWriter {
         let name: ThingName = try request.name("thingName")
         let view = try await services.store.load([.thing(name)])
         let thing = try Things.existing(name, in: view)
-        return .object(
-            .present(
-                ("defaultClientId", .string(thing.defaultClientID)),
-                ("thingName", .name(name)), ("thingId", .string(thing.id.rawValue)),
-                ("thingArn", .arn(services.realm.thing(name))),
-                ("thingTypeName", thing.typeName.map { .name($0) }),
-                ("attributes", .map(thing.attributes)), ("version", .int(thing.version)),
-                ("billingGroupName", thing.billingGroup.map { .name($0) })))
+        var writer = JSONWriter(capacity: 2 * Self.listedBytes)
+        writer.beginObject()
+        writer.member("defaultClientId", thing.defaultClientID)
+        writer.member("thingName", name.rawValue)
+        writer.member("thingId", thing.id.rawValue)
+        writer.member("thingArn", services.realm.thing(name).rawValue)
+        writer.member("thingTypeName", thing.typeName?.rawValue)
+        Self.writeAttributes(of: thing, to: &writer)
+        writer.key("version")
+        writer.int(thing.version)
+        writer.member("billingGroupName", thing.billingGroup?.rawValue)
+        writer.endObject()
+        return writer
     }
 
     private static func update(
@@ -178,23 +183,22 @@ package enum ThingOperations {
 
     private static func write(_ thing: Thing, _ arnPrefix: String, to writer: inout JSONWriter) {
         writer.beginObject()
-        writer.key("thingName")
-        writer.string(thing.name.rawValue)
-        if let type = thing.typeName {
-            writer.key("thingTypeName")
-            writer.string(type.rawValue)
-        }
+        writer.member("thingName", thing.name.rawValue)
+        writer.member("thingTypeName", thing.typeName?.rawValue)
         writer.key("thingArn")
         writer.string(arnPrefix, thing.name.rawValue)
+        Self.writeAttributes(of: thing, to: &writer)
+        writer.key("version")
+        writer.int(thing.version)
+        writer.endObject()
+    }
+
+    private static func writeAttributes(of thing: Thing, to writer: inout JSONWriter) {
         writer.key("attributes")
         writer.beginObject()
         for (name, value) in thing.attributes.sorted(by: { $0.key < $1.key }) {
-            writer.key(name)
-            writer.string(value)
+            writer.member(name, value)
         }
-        writer.endObject()
-        writer.key("version")
-        writer.int(thing.version)
         writer.endObject()
     }
 }
