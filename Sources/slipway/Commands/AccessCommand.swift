@@ -42,16 +42,17 @@ extension AccessCommand {
     struct List: ListingCommand {
         static let configuration = CommandConfiguration(abstract: "Every credential.")
 
+        @OptionGroup var rows: RowOptions
         @OptionGroup var options: CommandOptions
 
-        func listing(_ access: ControlAccess) -> Listing {
+        func listing(_ access: ControlAccess) throws(FleetError) -> Listing {
             Listing(
                 ControlCall("ListAccessKeys"), "accessKeys", .after(sized: false),
                 [
                     .init("ACCESS KEY", "accessKeyId"), .init("USER", "user"),
                     .init("STATUS", "status"), .init("CREATED", "createdAt"),
                     .init("ROLES", "roles"),
-                ])
+                ], where: try RowFilter(self.rows.filter))
         }
     }
 

@@ -19,9 +19,10 @@ extension AccessRoleCommand {
     struct List: ListingCommand {
         static let configuration = CommandConfiguration(abstract: "Every role.")
 
+        @OptionGroup var rows: RowOptions
         @OptionGroup var options: CommandOptions
 
-        func listing(_ access: ControlAccess) -> Listing {
+        func listing(_ access: ControlAccess) throws(FleetError) -> Listing {
             Listing(
                 ControlCall("ListRoles"), "roles", .after(sized: false),
                 [
@@ -29,7 +30,7 @@ extension AccessRoleCommand {
                     .init("KIND") { role in
                         role["builtIn"]?.boolValue == true ? "built in" : "your own"
                     }, .init("MAY", "summary"),
-                ])
+                ], where: try RowFilter(self.rows.filter))
         }
     }
 

@@ -31,6 +31,7 @@ extension CertCommand {
         @Option(
             name: .customLong("where"), help: "FIELD=VALUE, joined by ' and '")
         var filter: String?
+        @Flag(help: "List everything, which is done without it too") var pageAll = false
         @OptionGroup var options: CommandOptions
 
         func listing(_ access: ControlAccess) throws(FleetError) -> Listing {

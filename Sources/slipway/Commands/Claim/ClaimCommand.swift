@@ -138,6 +138,8 @@ extension ClaimCommand {
         static let configuration = CommandConfiguration(
             abstract: "Every claim with what it has spent.")
 
+        @Option(name: .customLong("where"), help: "MEMBER:VALUE, such as status:ACTIVE or lot:B-*")
+        var filter: String?
         @OptionGroup var pages: PageOptions
         @OptionGroup var options: CommandOptions
 
@@ -148,7 +150,7 @@ extension ClaimCommand {
                     .init("CLAIM", "name"), .init("STATUS", "status"), .init("SPENT", "spent"),
                     .init("BUDGET", "budget"), .init("TEMPLATES", "templates"),
                     .init("STATION", "station"), .init("LOT", "lot"), .init("ENDS", "notAfter"),
-                ])
+                ], where: try RowFilter(self.filter))
         }
     }
 

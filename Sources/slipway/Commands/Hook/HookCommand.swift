@@ -33,9 +33,11 @@ extension HookCommand {
             abstract: "Every hook, or every version of one.")
 
         @Argument(help: "A hook's name, for its versions") var name: String?
+        @OptionGroup var rows: RowOptions
         @OptionGroup var options: CommandOptions
 
         func listing(_ access: ControlAccess) throws(FleetError) -> Listing {
+            let filter = try RowFilter(self.rows.filter)
             guard let name = self.name else {
                 return Listing(
                     ControlCall("ListHooks"), "hooks", .after(sized: false),
@@ -43,7 +45,7 @@ extension HookCommand {
                         .init("HOOK", "name"), .init("VERSION", "version"),
                         .init("ENABLED", "enabled"), .init("AUTHOR", "author"),
                         .init("APPROVED BY", "approver"), .init("DIGEST", "digest"),
-                    ])
+                    ], where: filter)
             }
             return Listing(
                 ControlCall("ListHookVersions", path: try HookCommand.path(name)), "versions",
@@ -52,7 +54,7 @@ extension HookCommand {
                     .init("VERSION", "version"), .init("IN FORCE", "inForce"),
                     .init("AUTHOR", "author"), .init("CREATED", "createdAt"),
                     .init("MESSAGE", "message"), .init("DIGEST", "digest"),
-                ])
+                ], where: filter)
         }
     }
 

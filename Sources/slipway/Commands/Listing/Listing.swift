@@ -18,6 +18,14 @@ struct PageOptions: ParsableArguments {
     }()
 }
 
+/// Which rows of a listing are wanted that has few enough to be printed whole.
+struct RowOptions: ParsableArguments {
+    @Option(
+        name: .customLong("where"), help: "MEMBER:VALUE, such as status:Active or name:line-*")
+    var filter: String?
+    @Flag(help: "List everything, which is done without it too") var pageAll = false
+}
+
 /// What a command prints, and which service it speaks to.
 struct CommandOptions: ParsableArguments {
     @Flag(help: "Print JSON") var json = false

@@ -42,15 +42,16 @@ struct ProviderCommand: AsyncParsableCommand {
     struct List: ListingCommand {
         static let configuration = CommandConfiguration(abstract: "Every provider.")
 
+        @OptionGroup var rows: RowOptions
         @OptionGroup var options: CommandOptions
 
-        func listing(_ access: ControlAccess) -> Listing {
+        func listing(_ access: ControlAccess) throws(FleetError) -> Listing {
             Listing(
                 ControlCall("ListCertificateProviders"), "certificateProviders", .whole,
                 [
                     .init("PROVIDER", "certificateProviderName"),
                     .init("ARN", "certificateProviderArn"),
-                ])
+                ], where: try RowFilter(self.rows.filter))
         }
     }
 

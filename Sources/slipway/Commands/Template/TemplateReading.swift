@@ -8,11 +8,15 @@ import JSON
 struct ListTemplates: ListingCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Every stored template.",
-        discussion: "slipway template list --json")
+        discussion: """
+            slipway template list --json
+            slipway template list --where 'enabled:true templateName:line-*'
+            """)
 
+    @OptionGroup var rows: RowOptions
     @OptionGroup var options: CommandOptions
 
-    func listing(_ access: ControlAccess) -> Listing {
+    func listing(_ access: ControlAccess) throws(FleetError) -> Listing {
         Listing(
             ControlCall("ListProvisioningTemplates"), "templates", .token,
             [
@@ -20,7 +24,7 @@ struct ListTemplates: ListingCommand {
                 .init("STATE") { $0["enabled"]?.boolValue == true ? "enabled" : "disabled" },
                 .init("TYPE", "type"),
                 .init("DESCRIPTION") { $0["description"]?.stringValue ?? "" },
-            ])
+            ], where: try RowFilter(self.rows.filter))
     }
 }
 
