@@ -3,6 +3,7 @@ import CertificateAuthority
 import Fleet
 import Foundation
 import Hooks
+import JSON
 
 @main
 struct Main {
@@ -18,6 +19,11 @@ struct Main {
         }
         Libcrypto.outliveExit()
         await Slipway.main()
+        // Whoever reads a file that the disk had no room for must not take it for all there is.
+        if let defect = Terminal.defect {
+            Terminal.complain("slipway: standard output took not all of it: \(defect)")
+            exit(1)
+        }
     }
 }
 
@@ -52,7 +58,18 @@ struct Slipway: AsyncParsableCommand {
 /// How a command ends when it cannot do what it was asked: one line, and an exit code.
 enum Failure {
     static func exit(_ error: FleetError) -> ExitCode {
-        Terminal.complain("slipway: \(error.message)")
+        Terminal.complain(
+            CommandLine.arguments.contains("--json")
+                ? JSONPrinter.print(Self.json(error)) : "slipway: \(error.message)")
         return ExitCode(1)
+    }
+
+    /// As a service's answer has it, with the code that is a header there.
+    private static func json(_ error: FleetError) -> JSONValue {
+        var object: JSONObject = [
+            "code": .string(error.code.rawValue), "message": .string(error.message),
+        ]
+        object["resource"] = error.resource.map { .string($0) }
+        return .object(object)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Synchronization
 
 /// Standard output and standard error, written whole and at once.
 enum Terminal {
@@ -53,9 +54,39 @@ enum Terminal {
         }
     }
 
-    /// A reader that went away (`slipway … | head`) is no reason to crash.
+    /// What kept standard output from taking all that was said; nil where it took it, or where its
+    /// reader went away (`slipway … | head`), who has what he wanted.
+    static var defect: String? { Self.outputDefect.withLock { $0 } }
+
+    private static let outputDefect = Mutex<String?>(nil)
+
     private static func write(_ text: String, to handle: FileHandle) {
-        try? handle.write(contentsOf: Data(text.utf8))
+        guard let code = Self.pass(Array(text.utf8), to: handle),
+            handle.fileDescriptor == STDOUT_FILENO, code != EPIPE
+        else { return }
+        Self.outputDefect.withLock { $0 = String(cString: strerror(code)) }
+    }
+
+    /// - Returns: why they could not all be written; nil where they are.
+    static func pass(_ bytes: [UInt8], to handle: FileHandle) -> Int32? {
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer in
+                Foundation.write(
+                    handle.fileDescriptor, buffer.baseAddress?.advanced(by: done),
+                    buffer.count - done)
+            }
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN {
+                // Whoever shares the descriptor may have made it one that does not wait.
+                var waited = pollfd(fd: handle.fileDescriptor, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&waited, 1, -1)
+                continue
+            }
+            guard count > 0 else { return errno }
+            done += count
+        }
+        return nil
     }
 
     /// Lines up columns with two spaces between them. A cell is one line, whatever is in it: a

@@ -72,6 +72,38 @@ def test_a_device_is_registered_without_aws_tools(local, tmp_path):
     assert json.loads(local("thing", "list", "--where", "thingName:cli-1", "--json")) == []
 
 
+def test_what_cannot_be_printed_is_told_and_what_nobody_reads_is_not(control, local):
+    command = [str(SLIPWAY), "policy", "list", "--directory", str(control.directory)]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1 and b"No space left" in done.stderr
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_refusal_is_json_where_json_is_asked_for(control):
+    told = json.loads(slipway("thing", "show", "nobody-at-all", "--json", status=1,
+                              directory=control.directory).stderr)
+    assert told["code"] == "ResourceNotFoundException" and "nobody-at-all" in told["message"]
+
+
+def test_short_listings_take_a_filter_too(control, local):
+    credential(control, "wilma", "auditor")
+    for words, names in [
+            (("access", "list", "--where", "user:wilma"), ["wilma"]),
+            (("access", "role", "list", "--where", "name:aud*"), ["auditor"]),
+            (("template", "list", "--where", "templateName:demo-s*"), ["demo-sensor"]),
+            (("hook", "list", "--where", "name:serial-allow*"), ["serial-allowlist"]),
+            (("claim", "list", "--where", "name:demo-*"), ["demo-line"])]:
+        found = json.loads(local(*words, "--page-all", "--json"))
+        members = ("user", "name", "templateName")
+        assert [next(row[member] for member in members if member in row) for row in found] == names
+    local("cert", "list", "--page-all")
+
+
 def test_pages_end_where_they_are_told_to(local):
     for number in range(5):
         local("thing", "create", f"cli-paged-{number}")

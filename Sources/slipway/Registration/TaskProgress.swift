@@ -121,9 +121,11 @@ struct ReportSink: Sendable {
     }
 
     func write(_ bytes: [UInt8]) throws(FleetError) {
-        do { try self.handle.write(contentsOf: Data(bytes)) } catch {
-            throw FleetError(
-                .serviceUnavailable, "\(self.path ?? "standard output") takes no more: \(error)")
-        }
+        guard let code = Terminal.pass(bytes, to: self.handle) else { return }
+        // A reader that went away (`… results TASK | head`) has what he wanted.
+        if self.path == nil, code == EPIPE { exit(0) }
+        throw FleetError(
+            .serviceUnavailable,
+            "\(self.path ?? "standard output") takes no more: \(String(cString: strerror(code)))")
     }
 }
