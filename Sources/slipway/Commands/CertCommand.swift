@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlPlane
 import Fleet
 import JSON
 
@@ -65,30 +66,34 @@ extension CertCommand {
         }
     }
 
-    struct Deactivate: AsyncParsableCommand {
+    struct Deactivate: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a certificate INACTIVE; its live connections are dropped.")
 
         @Argument(help: "The certificate id: 64 hex digits") var id: String
         @Option(help: "Why, for the audit log") var reason: String?
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            try await CertCommand.set(self.id, "INACTIVE", self.reason, self.settings)
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+            try CertCommand.setting("INACTIVE", of: self.id, self.reason)
         }
+
+        func tell(_ answer: JSONValue) { Terminal.say("\(self.id) is INACTIVE") }
     }
 
-    struct Activate: AsyncParsableCommand {
+    struct Activate: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a certificate ACTIVE that is not revoked.")
 
         @Argument(help: "The certificate id: 64 hex digits") var id: String
         @Option(help: "Why, for the audit log") var reason: String?
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            try await CertCommand.set(self.id, "ACTIVE", self.reason, self.settings)
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
+            try CertCommand.setting("ACTIVE", of: self.id, self.reason)
         }
+
+        func tell(_ answer: JSONValue) { Terminal.say("\(self.id) is ACTIVE") }
     }
 
     /// Judged before it becomes part of a path.
@@ -96,16 +101,11 @@ extension CertCommand {
         ["certificateId": try CertificateID(id).rawValue]
     }
 
-    private static func set(
-        _ id: String, _ status: String, _ reason: String?, _ settings: LocationOptions
-    ) async throws {
-        do throws(FleetError) {
-            let access = try await ControlAccess.open(settings)
-            var body: JSONObject = ["status": .string(status)]
-            if let reason { body["reason"] = .string(reason) }
-            _ = try await access.perform(
-                "SetCertificateStatus", path: try Self.path(id), body: .object(body))
-            Terminal.say("\(id) is \(status)")
-        } catch { throw Failure.exit(error) }
+    private static func setting(
+        _ status: JSONValue, of id: String, _ reason: String?
+    ) throws(FleetError) -> ControlCall {
+        ControlCall(
+            "SetCertificateStatus", path: try Self.path(id),
+            body: .present(("status", status), ("reason", reason.map { .string($0) })))
     }
 }

@@ -54,21 +54,18 @@ struct RegisterThingsCommand: AsyncParsableCommand {
         }
     }
 
-    struct Stop: AsyncParsableCommand {
+    struct Stop: ControlCommand {
         static let configuration = CommandConfiguration(
             abstract: "Stop a task; what it has registered stays.")
 
         @Argument(help: "The task's id") var id: String
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                _ = try await access.perform(
-                    "StopThingRegistrationTask", path: ["taskId": self.id])
-                Terminal.say("\(self.id) is being stopped")
-            } catch { throw Failure.exit(error) }
+        func call(_ access: ControlAccess) -> ControlCall {
+            ControlCall("StopThingRegistrationTask", path: ["taskId": self.id])
         }
+
+        func tell(_ answer: JSONValue) { Terminal.say("\(self.id) is being stopped") }
     }
 
     struct List: AsyncParsableCommand {

@@ -43,7 +43,15 @@ struct AccessFounding: Sendable {
     static func vault(
         _ installation: Installation, _ entropy: any Entropy
     ) throws(FleetError) -> AccessVault {
-        guard PrivateFile.exists(installation.accessKey) else { throw Self.lost(installation) }
+        guard PrivateFile.exists(installation.accessKey) else {
+            guard PrivateFile.exists(installation.awsCredentials) else {
+                throw FleetError(
+                    .invalidRequest,
+                    "'\(installation.accessKey)' is missing: run 'slipway init', which makes it "
+                        + "where it has never been; where it has, put the file back")
+            }
+            throw Self.lost(installation)
+        }
         let key = Secret(
             WipedBytes(
                 try PrivateFile.read(installation.accessKey, as: "the access key file")))
