@@ -5,6 +5,7 @@ import json
 import pytest
 
 from device import Device, Key
+from gateway import run_slipway
 from test_claims import register, slipway
 from test_refusals import ask as open_ask
 from test_refusals import line as open_line
@@ -133,3 +134,30 @@ def test_a_merge_lets_go_of_nothing_that_it_does_not_name(line):
     slipway(line, "allowlist", "import", "merged", str(path))
     assert slipway(line, "allowlist", "export", "merged").splitlines()[1:] == [
         f"A,{'ab' * 32},,,L2,held,,,", "B,,,,L2,blocked,,,"]
+
+
+def test_a_file_that_contradicts_what_became_of_a_unit_is_refused_by_its_lines(line):
+    path = line.directory / "units.csv"
+
+    def importing(text, *words, code=0):
+        path.write_text("serial,lot,state\n" + text)
+        return run_slipway(line, "allowlist", "import", "states", str(path), *words, code=code)
+
+    importing("A,L1,\nB,L1,held\nC,L1,\n")
+    slipway(line, "allowlist", "block", "states", "A", "--reason", "scrapped")
+    slipway(line, "allowlist", "release", "states", "B", "--reason", "burn-in passed")
+    for words in [[], ["--replace"], ["--dry-run"]]:
+        # C is on no unit's way yet and B began so; A is blocked, and D is new.
+        done = importing("A,L2,held\nB,L2,held\nC,L2,blocked\nD,L2,held\n", *words, code=1)
+        assert "line 2: says held of 'A', which is blocked" in done.stderr
+        assert "slipway allowlist hold" in done.stderr
+        assert "line 3" not in done.stderr and "line 4" not in done.stderr
+    done = importing("B,,blocked\nA,,expected\n", code=1)
+    assert "line 2: says blocked of 'B', which is released" in done.stderr
+    assert "line 3: says expected" not in done.stderr, "as the list has always said"
+    importing("A,L2,blocked\nB,L2,held\nC,L2,blocked\nD,L2,held\n")
+    states = [row.split(",") for row in slipway(
+        line, "allowlist", "export", "states").splitlines()[1:]]
+    assert [(row[0], row[4], row[5]) for row in states] == [
+        ("A", "L2", "blocked"), ("B", "L2", "released"), ("C", "L2", "blocked"),
+        ("D", "L2", "held")]

@@ -104,9 +104,18 @@ extension FleetTables {
         case .replace: open.serials.formUnion(serials)
         }
         self.drafts[draft.list]?[draft.version] = open
+        var contradicting: [SerialNumber: AllowlistStanding.State] = [:]
+        for entry in entries {
+            let listed = self.allowlistUnit(draft.list, entry.serial)?.facts
+            guard let standing = self.books.history[draft.list]?[entry.serial]?.last,
+                entry.contradicts(standing, listed: listed)
+            else { continue }
+            contradicting[entry.serial] = standing.state
+        }
         return AllowlistAppended(
             inserted: open.serials.count - before,
-            added: serials.count { !listed.contains($0) }, changed: changed)
+            added: serials.count { !listed.contains($0) }, changed: changed,
+            contradicting: contradicting)
     }
 
     func allowlistUnit(_ list: AllowlistName, _ serial: SerialNumber) -> AllowlistUnit? {

@@ -145,5 +145,21 @@ extension StorageConformance {
             let versions = try await store.page(ListQuery(.allowlistVersions(Self.list)))
             #expect(versions.records.count == 2)
         },
+        StorageConformance(name: "aLineThatContradictsWhatBecameOfAUnitIsNamed") { store in
+            let (seen, new, off) = (Samples.serial(1), Samples.serial(2), Samples.serial(3))
+            _ = try await Self.importing(store, Self.bare([1, 2, 3]), .merge)
+            for serial in [seen, off] {
+                let standing = AllowlistStanding(state: .provisioned, since: Samples.time)
+                try await store.make(.setAllowlistStanding(Self.list, serial, standing))
+            }
+            _ = try await Self.importing(store, Self.bare([1, 2]), .replace)
+            let lines = [seen, new, off].map { AllowlistFacts(serial: $0, firstState: .blocked) }
+            for mode in [AllowlistDraft.Mode.merge, .replace] {
+                let draft = try await store.begin(Self.list, mode: mode)
+                let appended = try await store.append(entries: lines, to: draft)
+                #expect(appended.contradicting == [seen: .provisioned, off: .provisioned])
+                try await store.discard(draft)
+            }
+        },
     ]
 }

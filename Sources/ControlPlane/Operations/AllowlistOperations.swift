@@ -20,8 +20,8 @@ package enum AllowlistOperations {
             summary: "The serial numbers of an allowlist, in pages", target: Self.target,
             handle: Self.entries),
         Operation(
-            "ImportAllowlist", .put, "/slipway/allowlists/{list}", query: ["mode", "dryRun"],
-            streams: true,
+            "ImportAllowlist", .put, "/slipway/allowlists/{list}",
+            query: ["mode", "dryRun", "keepStates"], streams: true,
             summary: "A whole file, all of it or nothing", target: Self.target,
             handle: Self.importFile),
         Operation(
@@ -93,7 +93,8 @@ package enum AllowlistOperations {
                 .invalidRequest, "mode is 'merge' or 'replace', not '\(modeText.clipped)'")
         }
         let allowlistImport = AllowlistImport(
-            store: services.store, drafts: services.drafts, clock: services.clock)
+            store: services.store, drafts: services.drafts, clock: services.clock,
+            keepsStates: try request.queryFlag("keepStates"))
         return try await allowlistImport.run(
             name, mode: mode, chunks: request.stream, dryRun: try request.queryFlag("dryRun"),
             by: request.actor

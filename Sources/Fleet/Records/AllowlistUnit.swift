@@ -52,6 +52,24 @@ package struct AllowlistFacts: Hashable, Sendable {
         return facts
     }
 
+    /// Of a line of a file: the state that is written there.
+    package var saidState: AllowlistStanding.State? {
+        self.saysExpected || self.firstState != .expected ? self.firstState : nil
+    }
+
+    /// Whether a line gives a unit, of which something has become already, another state than that.
+    /// What a file says is where units begin, so that the line would change nothing; but whoever
+    /// wrote `blocked` there believes the unit to be so. A line that says what the list says of the
+    /// unit's beginning is no news: lists are imported again for the lines that were added.
+    /// - Parameter before: what the list says, where the unit is on it.
+    package func contradicts(
+        _ standing: AllowlistStanding, listed before: AllowlistFacts?
+    ) -> Bool {
+        guard let said = self.saidState, said != before?.firstState else { return false }
+        return said == .expected
+            ? standing.state == .held || standing.state == .blocked : standing.state != said
+    }
+
     /// What a list says where nothing but the line has said anything.
     package var asListed: AllowlistFacts { AllowlistFacts(serial: self.serial).adding(self) }
 }
@@ -122,17 +140,24 @@ package struct AllowlistAppended: Hashable, Sendable {
     package var added = 0
     /// On the list, which says something else of them.
     package var changed = 0
+    /// Those whose line contradicts what has become of the unit, and in which state it is.
+    package var contradicting: [SerialNumber: AllowlistStanding.State] = [:]
 
-    package init(inserted: Int = 0, added: Int = 0, changed: Int = 0) {
+    package init(
+        inserted: Int = 0, added: Int = 0, changed: Int = 0,
+        contradicting: [SerialNumber: AllowlistStanding.State] = [:]
+    ) {
         self.inserted = inserted
         self.added = added
         self.changed = changed
+        self.contradicting = contradicting
     }
 
     package mutating func add(_ other: AllowlistAppended) {
         self.inserted += other.inserted
         self.added += other.added
         self.changed += other.changed
+        self.contradicting.merge(other.contradicting) { $1 }
     }
 }
 

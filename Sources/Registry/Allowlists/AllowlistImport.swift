@@ -17,11 +17,17 @@ package struct AllowlistImport: Sendable {
     let store: any FleetStore
     let drafts: any AllowlistDrafts
     private let clock: any WallClock
+    /// A line may give a unit another state than it has come to: it keeps the one that it has.
+    private let keepsStates: Bool
 
-    package init(store: any FleetStore, drafts: any AllowlistDrafts, clock: any WallClock) {
+    package init(
+        store: any FleetStore, drafts: any AllowlistDrafts, clock: any WallClock,
+        keepsStates: Bool = false
+    ) {
         self.store = store
         self.drafts = drafts
         self.clock = clock
+        self.keepsStates = keepsStates
     }
 
     /// - Returns: what was found. `published` is nil where bad lines kept the file out.
@@ -92,6 +98,7 @@ package struct AllowlistImport: Sendable {
                 if report.badLineCount == 0, !batch.isEmpty {
                     let appended = try await self.drafts.append(entries: batch, to: draft)
                     report.add(appended)
+                    if !self.keepsStates { report.note(batch, appended, firstLines: firstLines) }
                     if dryRun { try await self.sample(batch, of: draft, appended, into: &report) }
                 }
                 batch.removeAll(keepingCapacity: true)
@@ -182,11 +189,33 @@ package struct AllowlistImportReport: Hashable, Sendable {
             firstLines[serial] = Int32(clamping: line)
             return entry
         case .badLine(let line, let reason):
-            self.badLineCount += 1
-            if self.badLines.count < AllowlistImport.issuesListedMax {
-                self.badLines.append(Issue(line: line, message: reason))
-            }
+            self.noteBadLine(line, reason)
             return nil
+        }
+    }
+
+    private mutating func noteBadLine(_ line: Int, _ reason: String) {
+        self.badLineCount += 1
+        if self.badLines.count < AllowlistImport.issuesListedMax {
+            self.badLines.append(Issue(line: line, message: reason))
+        }
+    }
+
+    /// Of lines that were sound by themselves.
+    fileprivate mutating func note(
+        _ batch: [AllowlistFacts], _ appended: AllowlistAppended,
+        firstLines: [SerialNumber: Int32]
+    ) {
+        guard !appended.contradicting.isEmpty else { return }
+        for entry in batch {
+            guard let state = appended.contradicting[entry.serial], let said = entry.saidState
+            else { continue }
+            let step = said == .held ? "hold" : said == .blocked ? "block" : "release"
+            self.noteBadLine(
+                Int(firstLines[entry.serial] ?? 0),
+                "says \(said.rawValue) of '\(entry.serial)', which is \(state.rawValue): a file "
+                    + "says where a unit begins; leave its state empty, or 'slipway allowlist "
+                    + "\(step)' the unit first")
         }
     }
 

@@ -225,6 +225,7 @@ extension AllowlistTables {
             throw FleetError(
                 .notFound, "draft \(draft.version) of allowlist \(draft.list) is not open")
         }
+        let contradicting = try Self.contradicting(serials, on: list, db)
         let listed = draft.mode == .replace ? try Self.compare(serials, with: list, db) : nil
         let changed =
             draft.mode == .merge && list.entries > 0 && serials.contains { !$0.isBare }
@@ -236,7 +237,43 @@ extension AllowlistTables {
             entries + added, list.id, draft.version)
         return AllowlistAppended(
             inserted: added, added: listed.map { serials.count - $0.listed } ?? added,
-            changed: changed)
+            changed: changed, contradicting: contradicting)
+    }
+
+    /// Of the lines that give a state, those of units that have come to another one.
+    private static func contradicting(
+        _ entries: [AllowlistFacts], on list: ListRow, _ db: Database
+    ) throws -> [SerialNumber: AllowlistStanding.State] {
+        let lines = Dictionary(
+            entries.lazy.filter { $0.saidState != nil }.map { ($0.serial, $0) },
+            uniquingKeysWith: { first, _ in first })
+        guard !lines.isEmpty else { return [:] }
+        let rows = try db.all(
+            """
+            SELECT standing.serial, standing.standing,
+                (SELECT ifnull(entry.facts, '{}') FROM allowlist_entries AS entry
+                    JOIN allowlist_batches AS batch
+                        ON batch.list_id = ?1 AND batch.version = entry.version
+                    WHERE entry.list_id = ?1 AND entry.serial = standing.serial
+                        AND batch.state = 1)
+            FROM json_each(?2) AS new
+            CROSS JOIN allowlist_standings AS standing
+                ON standing.list_id = ?1 AND standing.serial = new.value
+            """, list.id, Self.array(Array(lines.keys)), of: "allowlist_standings"
+        ) { row in
+            (
+                serial: try SerialNumber(row.text()),
+                standing: try AllowlistStanding(json: row.json()), facts: try row.optionalJSON()
+            )
+        }
+        var found: [SerialNumber: AllowlistStanding.State] = [:]
+        for row in rows {
+            let before = try row.facts.map { try AllowlistFacts(json: $0, serial: row.serial) }
+            if lines[row.serial]?.contradicts(row.standing, listed: before) == true {
+                found[row.serial] = row.standing.state
+            }
+        }
+        return found
     }
 
     /// How many of the entries are on the list, and of how many it says something else.

@@ -42,7 +42,8 @@ struct AllowlistDeclaration: DeclaredBehaviour {
         return [
             DeclaredStep(
                 ControlCall(
-                    "ImportAllowlist", path: ["list": name], query: ["mode": "replace"]),
+                    "ImportAllowlist", path: ["list": name],
+                    query: ["mode": "replace", "keepStates": "true"]),
                 file: file)
         ]
     }
