@@ -43,8 +43,8 @@ import Testing
         INSERT INTO thing_groups (name, path, created_at, revision) VALUES ('A1', '/A1/', 1, 1);
         INSERT INTO billing_groups (name, id, version, created_at, revision)
             VALUES ('a1', '', 1, 1, 1);
-        INSERT INTO things (name, attributes, version, created_at, revision)
-            VALUES ('a12', '{}', 1, 1, 1);
+        INSERT INTO things (name, id, attributes, version, created_at, revision)
+            VALUES ('a12', '00000000-0000-4000-8000-000000000001', '{}', 1, 1, 1);
         """
 
     private static func text(_ field: QueryField) -> QueryExpression {
