@@ -264,7 +264,7 @@ def test_a_plan_changes_what_differs_and_names_what_is_wrong(make_gateway, tmp_p
                       + '{"name":"lost","groups":["nowhere"]}\n{"name":')
     (folder / "groups/bad.json").write_text('{"color": "red"}')
     # Nobody is there to say yes.
-    asked = slipway("apply", folder, status=1, directory=one.directory)
+    asked = slipway("apply", folder, "--keep-going", status=1, directory=one.directory)
     assert "--yes" in asked.stderr
     (folder / "policies/pump.json").write_text(json.dumps(
         {"document": json.loads(DOCUMENT.replace("iot:Connect", "iot:Conect"))}))

@@ -219,7 +219,7 @@ def test_an_account_is_imported_page_by_page_and_patiently(make_gateway, tmp_pat
         hook = tmp_path / "signer.json"
         hook.write_text(json.dumps({"url": "https://localhost:1/sign", "secret": "line"}))
         (one.directory / "pki/webhooks").mkdir()
-        (one.directory / "pki/webhooks/line").write_text("a secret of the two services\n")
+        (one.directory / "pki/webhooks/line").write_text("the-secret-of-two-services\n")
         slipway("hook", "put", "signer", hook, directory=one.directory)
         account.calls.clear()
         first = json.loads(slipway(

@@ -75,7 +75,7 @@ package struct AccessControl: Sendable {
         let error = FleetError(
             .notAllowed,
             "User: \(self.realm.user(user)) is not authorized to perform: \(operation) on "
-                + "resource: \(resource.rawValue.clipped) \(reason)",
+                + "resource: \(resource.rawValue) \(reason)",
             resource: resource.rawValue)
         let name = operation.drop { $0 != ":" }.dropFirst()
         self.refusals.note(error, of: String(name), on: resource, by: caller.actor, at: now)
