@@ -11,7 +11,12 @@ extension SQLiteFleetStore: FleetStore {
     }
 
     package func page(_ query: ListQuery) async throws(FleetError) -> ListPage {
-        try await self.read { db in try ListPages(db: db).page(query) }
+        let page: @Sendable (Database) throws -> ListPage = { db in
+            try ListPages(db: db).page(query)
+        }
+        // Some rows along the primary key, whatever the fleet: any other listing may take longer.
+        let isBrief = query.subject == .things && query.limit <= StorageLimits.rowsReadBrieflyMax
+        return isBrief ? try await self.readBriefly(page) : try await self.read(page)
     }
 
     package func commit(

@@ -11,6 +11,8 @@ package enum StorageLimits {
     static let readsPerSnapshotMax = 32
     /// Keys of one load that is answered on the thread that asks; more go to a reader thread.
     static let keysReadBrieflyMax = 32
+    /// Rows of a page that is read on the thread that asks.
+    static let rowsReadBrieflyMax = 128
     static let readersMin = 2
     static let readersMax = 8
     /// Rows of an allowlist draft written by one request to the writer.
