@@ -170,7 +170,7 @@ let package = Package(
             name: "ControlPlaneTests",
             dependencies: [
                 "ControlPlane", "Policies", "Registry", "Fleet", "JSON", "TestSupport", httpTypes,
-                crypto,
+                crypto, nioCore, nioPosix,
             ],
             swiftSettings: swift),
         .testTarget(
