@@ -237,26 +237,41 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
     }
 
     /// Whether libcrypto, which shares no code with the encoders here, reads `der` as a certificate
-    /// without a fault that this key has signed.
+    /// without a fault whose signature is of the kind that this key makes. The signature itself is
+    /// not verified once more: that this key's are sound was seen when it was made.
     fileprivate func isCertificate(_ der: [UInt8]) -> Bool {
-        guard case .here(let key, _) = self.place else { return false }
+        guard case .here(let key, let digest) = self.place else { return false }
         defer { ERR_clear_error() }
-        let read = der.withUnsafeBufferPointer { bytes -> OpaquePointer? in
+        var certificate = slipway_unread_certificate()
+        // d2i_X509 lets go of it, and says so, where the bytes are none.
+        defer { X509_free(certificate) }
+        let isWhole = der.withUnsafeBufferPointer { bytes in
             var position = bytes.baseAddress
-            let certificate = d2i_X509(nil, &position, bytes.count)
-            let isWhole = position == bytes.baseAddress.map { $0 + bytes.count }
-            if let certificate, !isWhole {
-                X509_free(certificate)
-                return nil
-            }
-            return certificate
+            return d2i_X509(&certificate, &position, bytes.count) != nil
+                && position == bytes.baseAddress.map { $0 + bytes.count }
         }
-        guard let read else { return false }
-        defer { X509_free(read) }
-        X509_check_purpose(read, -1, 0)
+        guard isWhole, let certificate else { return false }
+        X509_check_purpose(certificate, -1, 0)
         let faults = UInt32(EXFLAG_INVALID) | UInt32(EXFLAG_CRITICAL)
-        return X509_get_extension_flags(read) & faults == 0 && Self.readsExtensions(of: read)
-            && X509_verify(read, key) == 1
+        return X509_get_extension_flags(certificate) & faults == 0
+            && Self.readsExtensions(of: certificate)
+            && Self.names(certificate, signatureBy: key, digest)
+    }
+
+    /// Whether what is signed and what stands beside the signature name the same algorithm (RFC 5280
+    /// 4.1.1.2), and it is one of this key and this digest.
+    private static func names(
+        _ certificate: OpaquePointer, signatureBy key: OpaquePointer, _ digest: OpaquePointer?
+    ) -> Bool {
+        let signed = X509_get0_tbs_sigalg(certificate)
+        var beside: UnsafePointer<X509_ALGOR>?
+        X509_get0_signature(nil, &beside, certificate)
+        guard let signed, let beside, X509_ALGOR_cmp(signed, beside) == 0 else { return false }
+        var (digestType, keyType) = (NID_undef, NID_undef)
+        guard OBJ_find_sigid_algs(X509_get_signature_nid(certificate), &digestType, &keyType) == 1
+        else { return false }
+        return keyType == EVP_PKEY_get_base_id(key)
+            && digestType == (digest.map { EVP_MD_get_type($0) } ?? NID_undef)
     }
 
     /// Whether libcrypto finds no fault inside any extension that it knows. What it would print is
