@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from gateway import free_port
-from test_access import slipway
+from test_access import Signed, credential, slipway
 from test_refusals import ask, line
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -116,6 +116,12 @@ def test_a_dry_run_asks_it_only_by_its_name(make_gateway, tmp_path, service):
     named = dry_run("--hook", "test-hook", code=1)
     assert named["refusal"]["message"] == "not good" and len(seen) == 1
     assert any("in earnest" in text for text in named["unknown"])
+    # Who may only read does not make somebody else's service count.
+    body = json.dumps({"templateName": "demo-sensor", "hookName": "test-hook",
+                       "parameters": {"SerialNumber": "bad-1", "Site": "x"}}).encode()
+    reader = credential(gateway, "olga", "auditor")
+    sent = Signed(gateway, reader, "POST", "/slipway/template-dry-run", body).in_header().send()
+    assert sent[:2] == (403, "AccessDeniedException") and len(seen) == 1
 
 
 def test_a_stranger_s_certificate_is_not_trusted(make_gateway, tmp_path, service):

@@ -22,6 +22,20 @@ package enum DryRunOperations {
     private static func run(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        try await services.trial.answer(DryRunRequest(json: request.body))
+        let trial = try DryRunRequest(json: request.body)
+        if case .stored(let name) = trial.hook {
+            try await Self.requireRights(toAsk: name, request, services)
+        }
+        return try await services.trial.answer(trial)
+    }
+
+    /// A webhook that is named is asked in earnest, and somebody else's service may count what it
+    /// is asked: that is for whoever may write the hook, and not for all who may read.
+    private static func requireRights(
+        toAsk name: HookName, _ request: OperationRequest, _ services: ControlPlaneServices
+    ) async throws(FleetError) {
+        let hook = try await services.store.load([.hook(name)]).hook(name)
+        guard let hook, hook.isWebhook else { return }
+        try request.authorize("slipway:PutHook", services.realm.hook(name))
     }
 }

@@ -89,8 +89,11 @@ package enum BuiltInRole: String, CaseIterable, Sendable {
         "slipway:DescribeService", "slipway:DescribeAllowlist", "slipway:ListAllowlist*",
     ]
 
+    /// Of claims all but to take in one from elsewhere, with whatever policies it says.
     private static let manufacturing = [
-        "slipway:*Allowlist*", "slipway:*Claim*", "slipway:DescribeService",
+        "slipway:*Allowlist*", "slipway:CreateClaim", "slipway:ListClaim*",
+        "slipway:DescribeClaim", "slipway:LimitClaim", "slipway:SetClaimStatus",
+        "slipway:RotateClaim", "slipway:DescribeService",
         "slipway:DescribeCertificate*", "slipway:ListCertificate*", "slipway:SearchCertificates*",
         "slipway:ListEnrolments", "slipway:DescribeEnrolment",
         "slipway:DescribeRegistrationProgress", "slipway:GetRegistrationReport",

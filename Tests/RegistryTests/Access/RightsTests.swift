@@ -48,6 +48,7 @@ import Testing
         ("slipway:ListCommits", "asu"), ("slipway:ListCertificateRecords", "asfud"),
         ("slipway:ListEnrolments", "asfu"), ("slipway:DescribeEnrolment", "asfu"),
         ("slipway:DecideEnrolment", "as"), ("slipway:SetAllowlistState", "asf"),
+        ("slipway:AdoptClaim", "as"), ("slipway:RotateClaim", "asf"),
         ("slipway:DisableHook", "ast"), ("slipway:ReloadAuthorities", "as"),
         ("slipway:DescribeRegistrationProgress", "asfu"),
         ("slipway:GetRegistrationReport", "asfu"), ("iot:GetThingConnectivityData", "asud"),
