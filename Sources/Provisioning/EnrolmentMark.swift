@@ -72,6 +72,12 @@ package enum EnrolmentMark {
 
 /// A person's word on an enrolment that is held.
 package enum EnrolmentDecision {
+    /// What must be seen to decide, besides the certificate: whose its key is already.
+    package static func further(_ id: CertificateID, in view: RegistryView) -> Set<RecordKey> {
+        view.certificate(id).map { [.knownKey($0.publicKey)] } ?? []
+    }
+
+    /// - Parameter view: holds the certificate and what `further` says.
     /// - Throws: `FleetError.notFound`, `.certificateState` for one that is not held.
     package static func decide(
         _ id: CertificateID, allow: Bool, reason: String?, by person: String,
@@ -96,13 +102,18 @@ package enum EnrolmentDecision {
         detail["thing"] = thing.map { .string($0.rawValue) }
         detail["reason"] = reason.map { .string($0.clipped) }
         let isPending = certificate.status == .pendingActivation
-        let status: Certificate.Status =
-            allow ? (isPending ? .pendingActivation : .active) : .revoked
+        // A key comes back no more once a certificate of it was revoked. The unit that a refused
+        // copy was made of would pay for it, when it next renews or loses power: the copy's
+        // certificate, which never was active, ends with its token as one that the table refused.
+        let isCopy = !allow && isPending && view.knownKey(certificate.publicKey)?.thing != nil
+        let allowed: Certificate.Status = isPending ? .pendingActivation : .active
+        let refused: Certificate.Status = isCopy ? .pendingActivation : .revoked
+        let status = allow ? allowed : refused
         var changes: [Change] = [
             .setCertificateStatus(
                 id, status, reason: EnrolmentMark.decided(allow, by: person, thing), at: now)
         ]
-        if !allow {
+        if status == .revoked {
             // A clone's key is in two devices.
             let why: RevocationReason = isPending ? .privilegeWithdrawn : .keyCompromise
             changes.append(.putRevocation(Revocation(of: certificate, why, at: now)))

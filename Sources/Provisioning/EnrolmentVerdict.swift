@@ -220,6 +220,17 @@ package struct EnrolmentVerdict: Sendable {
         ).because(reason)
     }
 
+    /// Whether a person has allowed the certificate what it asks for, knowing whom it takes over
+    /// from: a certificate that has come to speak for the thing since is nobody that the person
+    /// saw.
+    func isAllowed(_ certificate: Certificate) -> Bool {
+        EnrolmentMark.isAllowed(certificate, for: self.thing)
+            && self.holders.allSatisfy { held in
+                guard let before = held.provenance?.registration else { return true }
+                return before.registeredAt <= certificate.statusChangedAt
+            }
+    }
+
     /// What the device is told by the policy; nil where it is let in.
     var stop: FleetError? {
         switch self.policy {
@@ -262,8 +273,7 @@ extension Provisioner {
         Attempt.current?.note(.enrolment, verdict.detail)
         self.announce(.serialSeenAgain(verdict, publisher))
         let isRefusedCopy = verdict.finding == .copiedImage && verdict.policy == .refuse
-        let isAllowed = EnrolmentMark.isAllowed(certificate, for: verdict.thing)
-        guard !isAllowed || isRefusedCopy else { return }
+        guard !verdict.isAllowed(certificate) || isRefusedCopy else { return }
         switch verdict.policy {
         case .allow, .replace: return
         case .refuse:

@@ -94,6 +94,57 @@ import Testing
         #expect(self.active(fixture, "sensor-A7") == [second])
     }
 
+    private func view(
+        _ id: CertificateID, _ fixture: ProvisioningFixture
+    ) async throws -> RegistryView {
+        try await fixture.store.load([.certificate(id)]) { EnrolmentDecision.further(id, in: $0) }
+    }
+
+    /// What somebody allowed is to take over from whoever was there then.
+    @Test func whatIsAllowedLapsesOnceAnotherHasCome() async throws {
+        let fixture = try await ProvisioningFixture(
+            enrolment: self.settings { $0.onRework = .hold })
+        let (_, firstToken) = try await fixture.create()
+        _ = try await fixture.register(firstToken)
+        var waiting: [(id: CertificateID, token: String)] = []
+        for _ in 0..<2 {
+            let (id, token) = try await fixture.create()
+            #expect(await fixture.refusal(token)?.reason == .enrolmentHeld)
+            let set = try EnrolmentDecision.decide(
+                id, allow: true, reason: nil, by: "ada",
+                in: try await self.view(id, fixture), at: fixture.clock.now)
+            _ = try await fixture.store.commit(set, by: .service("test"))
+            waiting.append((id, token))
+        }
+        fixture.clock.advance(bySeconds: 60)
+        _ = try await fixture.register(waiting[1].token)
+        #expect(await fixture.refusal(waiting[0].token)?.reason == .enrolmentHeld)
+        let late = try #require(fixture.certificate(waiting[0].id))
+        #expect(EnrolmentMark.state(of: late) == .held)
+        #expect(self.active(fixture, "sensor-A7") == [waiting[1].id])
+    }
+
+    /// A copy that is refused takes nothing from the unit that it was made of.
+    @Test func aRefusedCopyLeavesTheKeyToItsUnit() async throws {
+        let fixture = try await ProvisioningFixture(
+            enrolment: self.settings { $0.onCopiedImage = .hold })
+        let (_, token) = try await fixture.create(key: "flash")
+        _ = try await fixture.register(token)
+        let (copy, other) = try await fixture.create(key: "flash")
+        let serial = ["SerialNumber": "B8"]
+        #expect(await fixture.refusal(other, serial)?.reason == .enrolmentHeld)
+        let set = try EnrolmentDecision.decide(
+            copy, allow: false, reason: nil, by: "ada",
+            in: try await self.view(copy, fixture), at: fixture.clock.now)
+        _ = try await fixture.store.commit(set, by: .service("test"))
+        #expect(await fixture.refusal(other, serial)?.reason == .enrolmentRefused)
+        #expect(fixture.certificate(copy)?.status == .pendingActivation)
+        // Its power is cut, and it comes again.
+        let (again, retry) = try await fixture.create(key: "flash")
+        #expect(try await fixture.register(retry)["thingName"] == "sensor-A7")
+        #expect(self.active(fixture, "sensor-A7") == [again])
+    }
+
     /// What somebody allowed is the thing that was held, and none that the device asks for next.
     @Test func whatIsAllowedForOneThingOpensNoOther() async throws {
         let fixture = try await ProvisioningFixture()
@@ -130,7 +181,7 @@ import Testing
         #expect(await fixture.refusal(token)?.reason == .enrolmentHeld)
         let set = try EnrolmentDecision.decide(
             second, allow: false, reason: nil, by: "ada",
-            in: fixture.store.view([.certificate(second)]), at: fixture.clock.now)
+            in: try await self.view(second, fixture), at: fixture.clock.now)
         _ = try await fixture.store.commit(set, by: .service("test"))
         #expect(await fixture.refusal(token)?.reason == .enrolmentRefused)
         #expect(fixture.certificate(first)?.status == .active)

@@ -289,7 +289,9 @@ private struct Scene {
             #expect(await self.fixture.refusal(again)?.reason == .enrolmentHeld)
             let set = try EnrolmentDecision.decide(
                 second, allow: false, reason: nil, by: "ada",
-                in: self.fixture.store.view([.certificate(second)]), at: self.fixture.clock.now)
+                in: try await self.fixture.store.load([.certificate(second)]) {
+                    EnrolmentDecision.further(second, in: $0)
+                }, at: self.fixture.clock.now)
             _ = try await self.fixture.store.commit(set, by: .service("test"))
         default: break
         }

@@ -136,12 +136,22 @@ package enum EnrolmentOperations {
         }
         let reason = try request.optionalText("reason")
         let person = request.actor.identity
-        _ = try await services.decide([.certificate(id)], by: request.actor) {
-            view, now throws(FleetError) in
+        let decided = try await services.decide(
+            by: request.actor,
+            load: { store async throws(FleetError) in
+                try await store.load([.certificate(id)]) { EnrolmentDecision.further(id, in: $0) }
+            }
+        ) { view, now throws(FleetError) in
             try EnrolmentDecision.decide(
                 id, allow: decision == "allow", reason: reason, by: person, in: view, at: now)
         }
-        return ["certificateId": .string(id.rawValue), "decision": .string(decision)]
+        let isRevoked = decided.set.changes.contains { change in
+            if case .putRevocation = change { true } else { false }
+        }
+        return [
+            "certificateId": .string(id.rawValue), "decision": .string(decision),
+            "revoked": .bool(isRevoked),
+        ]
     }
 
     /// issued, held, allowed, refused, superseded, proven; or what the certificate's status says.

@@ -119,8 +119,9 @@ extension EnrolmentCommand {
             abstract: "Allow or refuse an enrolment that is held.",
             discussion: """
                 Allowed, the device's next try is accepted and the certificate before it is \
-                superseded; refused, its certificate is revoked. The certificate of a clone is \
-                active again, or revoked. Either is in the audit log with who decided and why.
+                superseded; refused, its certificate is revoked, or, where its key is another \
+                unit's, never becomes active. The certificate of a clone is active again, or \
+                revoked. Either is in the audit log with who decided and why.
 
                 Example: slipway enrolment decide CERTIFICATE refuse --reason "relabelled unit"
                 """)
@@ -143,7 +144,10 @@ extension EnrolmentCommand {
                 Terminal.say(
                     self.decision == "allow"
                         ? "allowed: the device's next try, or connection, is accepted"
-                        : "refused: its certificate is revoked")
+                        : answer["revoked"]?.boolValue == true
+                            ? "refused: its certificate is revoked"
+                            : "refused: its certificate never becomes active; its key stays whose "
+                                + "it was")
             } catch { throw Failure.exit(error) }
         }
     }
