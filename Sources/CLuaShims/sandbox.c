@@ -110,12 +110,13 @@ void sandbox_charge_bytes(lua_State *L, size_t bytes) {
 
 // The interpreter does not say which instruction it counts, so each costs what the dearest would:
 // comparing the longest strings, finding an entry behind all others, following the longest chain,
-// copying the most arguments.
+// copying the most arguments, taking a remainder.
 uint64_t sandbox_price(lua_State *L) {
     const sandbox *box = sandbox_of(L);
     size_t bytes = box->zeroed ? SANDBOX_ZEROED_BYTES_PER_STEP : SANDBOX_COMPARED_BYTES_PER_STEP;
     return 1 + box->longest / bytes + box->entries / SANDBOX_ENTRIES_PER_STEP
-        + box->links / SANDBOX_LINKS_PER_STEP + box->arguments / SANDBOX_ARGUMENTS_PER_STEP;
+        + box->links / SANDBOX_LINKS_PER_STEP + box->arguments / SANDBOX_ARGUMENTS_PER_STEP
+        + (box->divides ? SANDBOX_REMAINDER_PRICE : 0);
 }
 
 void sandbox_charge_walk(lua_State *L) {
@@ -130,6 +131,56 @@ static bool may_make_zeros(const char *text, size_t bytes) {
         index += 1;
         if (index >= bytes) return false;
         if (text[index] == '0' || text[index] == 'x' || text[index] == 'u') return true;
+    }
+    return false;
+}
+
+// Where a long bracket that opens at `start` has been closed again; `start` where none opens there
+// (Lua 5.4 Reference Manual, 3.1).
+static size_t after_long_bracket(const char *text, size_t bytes, size_t start) {
+    size_t index = start + 1;
+    while (index < bytes && text[index] == '=') index += 1;
+    if (index >= bytes || text[index] != '[') return start;
+    size_t level = index - start - 1;
+    for (index += 1; index < bytes; index += 1) {
+        if (text[index] != ']') continue;
+        size_t equals = 0;
+        while (index + 1 + equals < bytes && text[index + 1 + equals] == '=') equals += 1;
+        size_t end = index + 1 + equals;
+        if (equals == level && end < bytes && text[end] == ']') return end + 1;
+        // Another bracket may begin where this one did not end.
+        index = end - 1;
+    }
+    return bytes;
+}
+
+// Whether a '%' stands in the text as an operator, and not in a text or a comment.
+static bool takes_remainders(const char *text, size_t bytes) {
+    size_t index = 0;
+    while (index < bytes) {
+        char here = text[index];
+        if (here == '%') return true;
+        if (here == '"' || here == '\'') {
+            for (index += 1; index < bytes && text[index] != here; index += 1) {
+                if (text[index] == '\\') index += 1;
+            }
+            index += 1;
+            continue;
+        }
+        bool is_comment = here == '-' && index + 1 < bytes && text[index + 1] == '-';
+        if (is_comment) index += 2;
+        if (index < bytes && text[index] == '[') {
+            size_t end = after_long_bracket(text, bytes, index);
+            if (end > index) {
+                index = end;
+                continue;
+            }
+        }
+        if (!is_comment) {
+            index += 1;
+            continue;
+        }
+        while (index < bytes && text[index] != '\n' && text[index] != '\r') index += 1;
     }
     return false;
 }
@@ -169,6 +220,7 @@ static int run_protected(lua_State *L) {
     box->peak = box->used;
     box->longest = box->entries = box->links = box->arguments = box->widest = 0;
     box->zeroed = box->zeroed || may_make_zeros(call->source, call->source_bytes);
+    box->divides = takes_remainders(call->source, call->source_bytes);
     int lines = call->lines != NULL ? LUA_MASKLINE : 0;
     lua_sethook(L, count, LUA_MASKCOUNT | LUA_MASKCALL | lines, SANDBOX_COUNT_STEP);
 

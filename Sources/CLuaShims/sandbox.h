@@ -27,6 +27,9 @@
 #define SANDBOX_LINKS_PER_STEP 16
 // and arguments that '...' copies.
 #define SANDBOX_ARGUMENTS_PER_STEP 32
+// What each instruction of a script that has a '%' costs besides: one of floats that are far apart
+// is a long division.
+#define SANDBOX_REMAINDER_PRICE 32
 // Lua gives up a chain after so many (ltm.h, MAXTAGLOOP).
 #define SANDBOX_LINKS_MAX 2000
 // Of an entry in a table's hash part (lobject.h, Node).
@@ -67,6 +70,8 @@ typedef struct sandbox {
     // links of a chain of metatables; arguments behind a '...'.
     size_t longest, entries, links, arguments;
     bool zeroed;
+    // Whether a '%' stands in the script, other than in texts and comments.
+    bool divides;
     // Of the largest block that is no string: no part of any table is larger.
     size_t widest;
     // Steps left; at zero the script has ended, whatever it catches.

@@ -67,6 +67,24 @@ import Testing
         #expect(many > few + 100 * 10_000 / 4)
     }
 
+    /// Each instruction of a script that takes remainders may be one of floats that are far apart.
+    @Test(arguments: [
+        ("local x = i % 7", true), ("local x = 'a' .. i % 7", true),
+        ("local t = {{1}} local x = t[t[1][1]] and i % 7", true),
+        ("local x = [==[ ]=] ]==] .. i % 7", true), ("-- 'no\n local x = i % 7", true),
+        ("-- no\r local x = i % 7", true), ("--[[ \" ]] local x = i % 7", true),
+        ("--[=no\n local x = i % 7", true), ("local x = '\\\\' .. i % 7", true),
+        ("local x = i // 7", false), ("local x = '%d' .. \"%'\"", false),
+        ("local x = '\\'%' .. '\\z\n %'", false), ("--[==[ ]] % \n % ]==] local x = i", false),
+        ("local x = [=[ ]] % ]=]", false), ("-- % of it", false),
+    ])
+    func aRemainderIsPaidFor(line: String, isDear: Bool) throws {
+        let run = try HookFixtures.runHere(
+            "return function() for i = 1, 100 do \(line)\n end return {} end")
+        #expect(run.status == .returned)
+        #expect((run.cost.instructions > 30 * 300) == isDear)
+    }
+
     @Test func chainsOfMetatablesWork() throws {
         let result = try HookFixtures.evaluate(
             """
