@@ -299,6 +299,16 @@ def test_a_fleet_is_imported_from_another_service(make_gateway, tmp_path):
         assert (second["changes"], second["failures"]) == ([], [])
 
 
+def test_a_profile_without_a_key_of_its_own_says_how_to_get_one(control, tmp_path):
+    config = tmp_path / "config"
+    config.write_text("[profile prod]\nsso_session = works\nregion = eu-west-1\n")
+    environment = {"AWS_CONFIG_FILE": str(config), "HOME": str(tmp_path),
+                   "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")}
+    refused = slipway("import", "aws", "--profile", "prod", "--plan", status=1,
+                      environment=environment, directory=control.directory)
+    assert "aws configure export-credentials --profile prod" in refused.stderr
+
+
 @pytest.fixture
 def moto():
     pytest.importorskip("moto")

@@ -38,6 +38,14 @@ struct ClientProfile: Sendable {
             return ClientProfile(id, secret, environment["AWS_SESSION_TOKEN"], region)
         }
         guard let id = kept("aws_access_key_id"), let secret = kept("aws_secret_access_key") else {
+            if let source = Self.sources.first(where: { kept($0) != nil }) {
+                throw FleetError(
+                    .missingAuthenticationToken,
+                    "the profile '\(profile.clipped)' has no access key but '\(source)', which "
+                        + "AWS's own tool makes one of: eval \"$(aws configure export-credentials "
+                        + "--profile \(profile.clipped) --format env)\", and then without the "
+                        + "profile; the region is that of --region or AWS_REGION")
+            }
             throw FleetError(
                 .missingAuthenticationToken,
                 "there is no access key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or put "
@@ -46,6 +54,12 @@ struct ClientProfile: Sendable {
         }
         return ClientProfile(id, secret, kept("aws_session_token"), region)
     }
+
+    /// What a profile has in place of an access key, and what asking for one begins with.
+    private static let sources = [
+        "sso_session", "sso_start_url", "role_arn", "credential_process",
+        "web_identity_token_file",
+    ]
 
     private init(_ id: String, _ secret: String, _ token: String?, _ region: String) {
         self.signer = RequestSigner(
