@@ -222,8 +222,10 @@ def test_an_account_is_imported_page_by_page_and_patiently(make_gateway, tmp_pat
         (one.directory / "pki/webhooks/line").write_text("the-secret-of-two-services\n")
         slipway("hook", "put", "signer", hook, directory=one.directory)
         account.calls.clear()
-        first = json.loads(slipway(
-            *words, environment=keys, directory=one.directory).stdout)
+        done = slipway(*words, environment=keys, directory=one.directory)
+        first = json.loads(done.stdout)
+        # What it allows there is allowed nobody here, and nothing else would say so.
+        assert f"name arn:aws:iot:eu-west-1:{aws_account.ACCOUNT}:" in done.stderr
         second = json.loads(slipway(
             *words, environment=keys, directory=one.directory).stdout)
     assert first["failures"] == [] and (second["changes"], second["failures"]) == ([], [])

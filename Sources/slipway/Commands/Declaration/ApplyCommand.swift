@@ -63,8 +63,9 @@ struct FleetApplication {
 
     /// - Returns: the exit code.
     func run(_ folder: DeclaredFolder) async throws(FleetError) -> Int32 {
-        let plan = try await self.plan(folder)
+        let (plan, realms) = try await self.plan(folder)
         if !self.options.json { self.tell(plan) }
+        for note in await realms.notes(beside: self.access) { Terminal.complain(note) }
         guard self.keepsGoing || plan.failures.isEmpty else {
             if self.options.json {
                 self.tellJSON(plan, done: 0, failures: plan.failures)
@@ -97,18 +98,22 @@ struct FleetApplication {
         return outcome.done + plan.unchanged > 0 ? 2 : 1
     }
 
-    private func plan(_ folder: DeclaredFolder) async throws(FleetError) -> FleetPlan {
+    private func plan(
+        _ folder: DeclaredFolder
+    ) async throws(FleetError) -> (FleetPlan, ForeignRealms) {
         var plan = FleetPlan()
+        var realms = ForeignRealms()
         let meter = CountMeter("planning")
         for kind in DeclaredKind.allCases {
             let read = try await folder.read(kind)
+            for case .success(let resource) in read { realms.add(resource) }
             try await plan.add(read, self.access) { count in
                 meter.show(count, of: read.count, kind.place)
             }
         }
         try await plan.settle(self.access)
         meter.clear()
-        return plan
+        return (plan, realms)
     }
 
     private func tell(_ plan: FleetPlan) {
