@@ -72,6 +72,9 @@ package struct Commit: Hashable, Sendable {
         self.changes = changes
         self.detail = detail
     }
+
+    /// The digest of the plan that this is a part of: what many commits were decided by at once.
+    package var decision: String? { self.detail["decision"]?.stringValue }
 }
 
 /// A refusal worth remembering: audited like a commit, changing nothing.

@@ -11,6 +11,32 @@ package struct RevocationTimes: Hashable, Sendable {
         let milliseconds: Int64
     }
 
+    /// A revocation of many, each by a commit of its own.
+    package struct Decision: Hashable, Sendable {
+        /// The digest of its plan.
+        package let digest: String
+        package private(set) var sockets = 0
+        /// From the first of its commits that met a live connection to the last closed socket.
+        package var milliseconds: Int64 { max(0, self.end.milliseconds - self.start.milliseconds) }
+        private var start: UnixTime
+        private var end: UnixTime
+
+        fileprivate init(_ digest: String, commit: UnixTime, end: UnixTime) {
+            self.digest = digest
+            self.start = commit
+            self.end = end
+        }
+
+        fileprivate mutating func note(commit: UnixTime, end: UnixTime) {
+            self.sockets += 1
+            self.start = min(self.start, commit)
+            self.end = max(self.end, end)
+        }
+    }
+
+    /// The latest of them that met a live connection.
+    package private(set) var decision: Decision?
+
     /// Sockets closed since the start.
     package private(set) var count = 0
     /// Milliseconds of the slowest socket since the start; nil before the first.
@@ -27,6 +53,17 @@ package struct RevocationTimes: Hashable, Sendable {
     package var p99: Int64? {
         let sorted = self.samples.sorted()
         return sorted.isEmpty ? nil : sorted[(sorted.count * 99 + 99) / 100 - 1]
+    }
+
+    /// One socket was closed, by `cause`.
+    mutating func note(_ cause: ChangeEffects.Cause, at now: UnixTime) {
+        self.note(cause.sequence, milliseconds: now.milliseconds - cause.time.milliseconds)
+        guard let digest = cause.decision else { return }
+        var decision =
+            self.decision.flatMap { $0.digest == digest ? $0 : nil }
+            ?? Decision(digest, commit: cause.time, end: now)
+        decision.note(commit: cause.time, end: now)
+        self.decision = decision
     }
 
     /// One socket was closed.

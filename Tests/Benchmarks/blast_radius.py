@@ -7,14 +7,19 @@
 Devices are provisioned by `slipway simulate`, then each holds a TLS socket with an accepted CONNECT
 from this process: both ends are on this machine and share its cores. The devices' side is read by
 one epoll loop, which notes when each socket ends.
+
+The time from the first of the revocation's commits to its last closed socket is the service's own
+(`slipway ca status`), and is what is wanted to be at most a second; the time from the command,
+which finds its certificates first, is this process's.
 """
 
 import argparse
 import datetime
+import gc
 import json
 import os
 import resource
-import selectors
+import select
 import socket
 import ssl
 import subprocess
@@ -111,10 +116,14 @@ def main():
             "--devices", devices, "--serials", serials, "--flow", "csr", "--out",
             folder / "devices"))
         where = f"issued between {begun} and {now()}"
-        selector = selectors.DefaultSelector()
+        channels, poll = {}, select.epoll()
         for certificate, key, thing in credentials(folder / "devices"):
-            selector.register(connect(gateway, certificate, key, thing), selectors.EVENT_READ)
-        held = len(selector.get_map())
+            channel = connect(gateway, certificate, key, thing)
+            channels[channel.fileno()] = channel
+            poll.register(channel, select.EPOLLIN)
+        held = len(channels)
+        # Nothing here is garbage until the last is closed, and looking for it takes a core.
+        gc.freeze()
         if held < devices:
             sys.exit(f"only {held} of {devices} devices are there")
         words = [SLIPWAY, "cert", "revoke", "--where", where, "--directory", gateway.directory]
@@ -123,25 +132,28 @@ def main():
             [*map(str, words), "--plan", plan["plan"], "--reason", "keyCompromise", "--json"],
             stdout=subprocess.PIPE, text=True)
         start, first, last = time.monotonic(), None, None
-        while selector.get_map():
-            for entry, _ in selector.select(timeout=60):
-                if ended(entry.fileobj):
+        while channels:
+            for number, _ in poll.poll(60):
+                if ended(channels[number]):
                     last = time.monotonic()
                     first = first or last
-                    selector.unregister(entry.fileobj)
-                    entry.fileobj.close()
+                    # A descriptor that is closed is no longer in the set (epoll(7)).
+                    channels.pop(number).close()
             if time.monotonic() - start > 300:
-                sys.exit(f"{len(selector.get_map())} sockets are still open")
+                sys.exit(f"{len(channels)} sockets are still open")
         answer = json.loads(command.communicate()[0])
         status = json.loads(run(
             [SLIPWAY, "ca", "status", "--json", "--directory", gateway.directory]))
         gateway.stop()
     print(f"{held:,} live connections dropped by one revocation of {answer['changed']:,} "
           f"certificates (the preview said {plan['online']:,} online)")
+    whole = status["decisionMilliseconds"] / 1e3
+    print(f"  {whole:>9.2f}  seconds from its first commit to the last of "
+          f"{status['decisionSocketsClosed']:,} closed sockets (wanted: {SECONDS_WANTED:.1f})")
     print(f"  {last - start:>9.2f}  seconds from the command to the last closed socket")
     print(f"  {last - first:>9.2f}  seconds from the first to the last closed socket")
-    print(f"  {status['p99Milliseconds'] / 1e3:>9.3f}  seconds from a certificate's commit to its "
-          f"closed socket, 99 of a hundred (wanted: {SECONDS_WANTED:.1f})")
+    print(f"  {status['p99Milliseconds'] / 1e3:>9.3f}  seconds from a certificate's own commit to "
+          "its closed socket, 99 of a hundred")
     print(f"  {status['worstMilliseconds'] / 1e3:>9.3f}  seconds, the slowest")
 
 

@@ -581,4 +581,6 @@ def test_a_plan_by_claim_and_lot_reaches_what_the_claim_made_and_closes_it(line,
         return json.loads(line.slipway("ca", "status", "--json").stdout)
     until(lambda: times()["socketsClosed"] == 1)
     assert times()["lastMilliseconds"] == times()["worstMilliseconds"] >= 0
+    assert times()["decision"] == preview["plan"] and times()["decisionSocketsClosed"] == 1
+    assert times()["decisionMilliseconds"] == times()["lastMilliseconds"]
     assert plan.audited(preview["plan"]) == preview["certificates"]

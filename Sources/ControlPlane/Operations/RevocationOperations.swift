@@ -28,10 +28,9 @@ package enum RevocationOperations {
             handle: Self.carryOut),
     ]
 
-    /// Certificates that one request of `CarryOutRevocation` revokes.
-    static let stageMax = 500
-    /// Of them, those being decided and committed at once: what shares one write to the disk.
-    private static let revokedAtOnceMax = 64
+    /// Certificates that one request of `CarryOutRevocation` revokes, and that share one write to
+    /// the disk: a device's own request waits for no more of them.
+    static let stageMax = 1000
     /// Ids that a plan names; the digest stands for them all.
     static let namedMax = 1000
     /// An entry of a CRL: a serial number of 20 octets, a time and a reason, with their framing.
@@ -102,8 +101,7 @@ package enum RevocationOperations {
             throw FleetError(.internalFailure, "a plan was found and lost")
         }
         let stage = Array(plan.certificates.dropFirst(from).prefix(Self.stageMax))
-        let changed = try await order.revoke(
-            stage, atOnce: Self.revokedAtOnceMax, by: request.actor, services)
+        let changed = try await order.revoke(stage, by: request.actor, services)
         let done = min(plan.certificates.count, from + stage.count)
         if done == plan.certificates.count { await services.revocationPlans.forget(digest) }
         return [
@@ -140,46 +138,53 @@ struct RevocationOrder: Sendable {
     /// The digest of a plan, in the audit record of each certificate.
     let decision: String?
 
+    /// - Parameter seen: the registry as it was a moment ago, looked at once for many; the store
+    ///   refuses what is decided upon an old one, and then it is looked at again.
     /// - Returns: whether it was not revoked before.
     func revoke(
-        _ id: CertificateID, by actor: Actor, _ services: ControlPlaneServices
+        _ id: CertificateID, seen: RegistryView? = nil, by actor: Actor,
+        _ services: ControlPlaneServices
     ) async throws(FleetError) -> Bool {
-        let decided = try await services.decide([.certificate(id)], by: actor) {
-            view, now throws(FleetError) in
-            var set = try Certificates.revoke(
-                id, self.reason, note: self.note, in: view, at: now)
-            if let decision { set.detail["decision"] = .string(decision) }
-            return set
-        }
+        var seen = seen
+        let decided = try await services.decide(
+            by: actor,
+            load: { store async throws(FleetError) in
+                if let view = seen {
+                    seen = nil
+                    return view
+                }
+                return try await store.load([.certificate(id)])
+            },
+            { view, now throws(FleetError) in
+                var set = try Certificates.revoke(
+                    id, self.reason, note: self.note, in: view, at: now)
+                if let decision { set.detail["decision"] = .string(decision) }
+                return set
+            })
         return !decided.set.changes.isEmpty
     }
 
-    /// One commit, and so one audit record, for each; those that are under way together share a
-    /// write to the disk.
+    /// One commit, and so one audit record, for each; all of them are under way together, and share
+    /// a write to the disk.
     /// - Returns: how many were not revoked before.
     func revoke(
-        _ ids: [CertificateID], atOnce: Int, by actor: Actor, _ services: ControlPlaneServices
+        _ ids: [CertificateID], by actor: Actor, _ services: ControlPlaneServices
     ) async throws(FleetError) -> Int {
+        let seen = try await services.store.load(Set(ids.map { .certificate($0) }))
         let results = await withTaskGroup(of: Result<Bool, FleetError>.self) { group in
-            var rest = ids[...]
-            func start(_ id: CertificateID) {
+            for id in ids {
                 group.addTask {
                     do throws(FleetError) {
-                        return .success(try await self.revoke(id, by: actor, services))
+                        return .success(
+                            try await self.revoke(id, seen: seen, by: actor, services))
                     } catch {
                         // Deleted since: it stays on the CRL if it was revoked.
                         return error.code == .notFound ? .success(false) : .failure(error)
                     }
                 }
             }
-            for id in rest.prefix(atOnce) { start(id) }
-            rest = rest.dropFirst(atOnce)
             var results: [Result<Bool, FleetError>] = []
-            while let result = await group.next() {
-                results.append(result)
-                // After a failure nothing more is begun; what is under way is waited for.
-                if case .success = result, let id = rest.popFirst() { start(id) }
-            }
+            for await result in group { results.append(result) }
             return results
         }
         var changed = 0

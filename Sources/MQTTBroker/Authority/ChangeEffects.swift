@@ -11,12 +11,15 @@ struct ChangeEffects: Sendable {
     struct Cause: Hashable, Sendable {
         let sequence: Commit.Sequence
         let time: UnixTime
+        /// The digest of the plan that it is a part of; nil where it stands alone.
+        var decision: String?
     }
 
     var isEmpty: Bool { self.changedKeys.isEmpty }
 
     init(_ commit: Commit) {
-        self.cause = Cause(sequence: commit.sequence, time: commit.time)
+        self.cause = Cause(
+            sequence: commit.sequence, time: commit.time, decision: commit.decision)
         for change in commit.changes { self.add(change) }
     }
 

@@ -118,10 +118,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         if let cause = self.droppedBy {
             self.droppedBy = nil
             let now = self.environment.clock.now
-            let spent = now.milliseconds - cause.time.milliseconds
-            self.environment.meter.count {
-                $0.revocationTimes.note(cause.sequence, milliseconds: spent)
-            }
+            self.environment.meter.count { $0.revocationTimes.note(cause, at: now) }
         }
         self.shard.flush()
         context.fireChannelInactive()

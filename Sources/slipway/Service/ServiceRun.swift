@@ -154,6 +154,11 @@ struct ServiceRun: Sendable {
             "p99Milliseconds": milliseconds(times.p99),
             "worstMilliseconds": milliseconds(times.worst),
         ]
+        if let decision = times.decision {
+            object["decision"] = .string(decision.digest)
+            object["decisionSocketsClosed"] = .int(decision.sockets)
+            object["decisionMilliseconds"] = milliseconds(decision.milliseconds)
+        }
         for member in canary.json.members { object[member.key] = member.value }
         return .object(object)
     }

@@ -1,3 +1,4 @@
+import Fleet
 import Testing
 
 @testable import MQTTBroker
@@ -18,6 +19,23 @@ import Testing
         #expect(times.last == 12 && times.worst == 90 && times.count == 4)
         times.note(9, milliseconds: -5)
         #expect(times.last == 0)
+    }
+
+    /// From the first of its commits to the last of its sockets, whatever closes in between; the next
+    /// decision begins anew, and a revocation that stands alone is none.
+    @Test func decisionIsMeasuredAsAWhole() {
+        func cause(_ commit: Int64, _ time: Int64, _ decision: String?) -> ChangeEffects.Cause {
+            ChangeEffects.Cause(
+                sequence: commit, time: UnixTime(milliseconds: time), decision: decision)
+        }
+        var times = RevocationTimes()
+        times.note(cause(3, 130, "a"), at: UnixTime(milliseconds: 140))
+        times.note(cause(2, 100, "a"), at: UnixTime(milliseconds: 150))
+        times.note(cause(4, 145, nil), at: UnixTime(milliseconds: 900))
+        #expect(times.decision?.digest == "a" && times.decision?.sockets == 2)
+        #expect(times.decision?.milliseconds == 50 && times.count == 3)
+        times.note(cause(9, 1000, "b"), at: UnixTime(milliseconds: 1007))
+        #expect(times.decision?.sockets == 1 && times.decision?.milliseconds == 7)
     }
 
     @Test func p99LeavesTheSlowestOfAHundredOut() {

@@ -10,7 +10,8 @@ struct RevocationStatusCommand: AsyncParsableCommand {
         discussion: """
             Milliseconds from the commit that took a certificate's right away to the closed \
             sockets of its connections, measured by the running service since its start: the last \
-            commit's last socket, 99 of a hundred of the latest 4096 sockets, and the slowest. \
+            commit's last socket, 99 of a hundred of the latest 4096 sockets, and the slowest; and \
+            of the latest revocation of many, from its first commit to its last socket. \
             The same of the canary, a connection of the service's own that it closes in this way \
             every revocation.canarySeconds.
 
