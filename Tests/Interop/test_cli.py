@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from gateway import SLIPWAY, free_port
+from test_access import Signed
 
 DOCUMENT = json.dumps({"Version": "2012-10-17", "Statement": {
     "Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}})
@@ -102,6 +103,22 @@ def test_short_listings_take_a_filter_too(control, local):
         members = ("user", "name", "templateName")
         assert [next(row[member] for member in members if member in row) for row in found] == names
     local("cert", "list", "--page-all")
+
+
+def test_the_table_of_roles_is_what_the_service_does(control):
+    rows = [line.split() for line in slipway("operations", "--roles").stdout.splitlines()]
+    roles = rows[0][1:]
+    told = {row[0]: dict(zip(roles, row[1:])) for row in rows[1:]}
+    paths = {one["action"]: (one["path"], one["method"])
+             for one in json.loads(slipway("operations", "--json").stdout)}
+    assert set(told) == set(paths)
+    for role in roles:
+        keys = credential(control, f"table-{role}", role)
+        for action in ("slipway:ListRoles", "slipway:ListAllowlists", "iot:ListPolicies",
+                       "iot:ListThings", "slipway:ListAuditRecords", "slipway:ListHooks"):
+            status, _, _ = Signed(control, tuple(keys.values()), path=paths[action][0]) \
+                .in_header().send()
+            assert status == (200 if told[action][role] == "yes" else 403), (role, action)
 
 
 def test_pages_end_where_they_are_told_to(local):
