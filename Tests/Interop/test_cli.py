@@ -253,8 +253,12 @@ def applied(instance, folder, *words, status=0):
 def test_an_export_makes_another_fleet_the_same(make_gateway, tmp_path):
     one, two = make_gateway().start(), make_gateway().start()
     certificate = fill(one, tmp_path)
+    # The policy that the service makes for itself is nobody's to declare.
+    slipway("policy", "create", "slipway-canary", tmp_path / "policy.json",
+            directory=one.directory)
     folder = tmp_path / "fleet"
     slipway("export", folder, directory=one.directory)
+    assert not (folder / "policies/slipway-canary.json").exists()
     everything = "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
     assert "PRIVATE KEY" not in everything
     assert applied(one, folder, "--plan")["changes"] == []

@@ -12,8 +12,11 @@ struct PolicyDeclaration: DeclaredBehaviour {
         _ access: ControlAccess, _ take: (String) async throws(FleetError) -> Void
     ) async throws(FleetError) {
         try await self.forEach(
-            Listing(ControlCall("ListPolicies"), "policies", .marker, []), "policyName", access,
-            take)
+            Listing(ControlCall("ListPolicies"), "policies", .marker, []), "policyName", access
+        ) { name throws(FleetError) in
+            // The service's own, which it makes for itself.
+            if name != RevocationCanary.policy.rawValue { try await take(name) }
+        }
     }
 
     func current(
