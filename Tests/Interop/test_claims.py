@@ -139,6 +139,8 @@ def test_terms_are_held_to_and_the_wire_learns_nothing(line):
                 "--not-after", "2020-01-01T00:00:00Z")
         refused(device.create_from_csr(Key()))
         slipway(line, "claim", "limit", "narrow", "--clear", "notAfter")
+        # Whoever says both is asked which: a bound must not go away by accident.
+        slipway(line, "claim", "limit", "narrow", "--budget", "2", "--clear", "budget", code=1)
         slipway(line, "claim", "disable", "narrow", "--reason", "lunch")
         refused(device.create_from_csr(Key()))
         slipway(line, "claim", "enable", "narrow")

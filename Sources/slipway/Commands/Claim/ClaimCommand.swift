@@ -216,7 +216,14 @@ extension ClaimCommand {
 
         func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
             var body = self.terms.body
-            for name in self.clear { body[name] = .null }
+            for name in self.clear {
+                // Whichever won, a bound that somebody asked for might be gone.
+                guard body[name] == nil else {
+                    throw FleetError(
+                        .invalidRequest, "'\(name.clipped)' is given and cleared: say one of them")
+                }
+                body[name] = .null
+            }
             guard !body.isEmpty else {
                 throw FleetError(.invalidRequest, "name a term to change: see --help")
             }
