@@ -63,9 +63,14 @@ struct ConnectionAuthority: Sendable {
             .connect(clientID: clientID, in: self.realm), variables: variables, at: now)
     }
 
-    func publish(_ topic: TopicName, at now: UnixTime) -> Verdict {
-        self.decide(
+    /// - Parameter retain: whether the message asks to be kept, for which the right to publish is
+    ///   not enough: `iot:RetainPublish` is asked beside it (provisioning specification, 5.2).
+    func publish(_ topic: TopicName, retain: Bool = false, at now: UnixTime) -> Verdict {
+        let verdict = self.decide(
             .publish(topic: topic.text, in: self.realm), variables: self.variables, at: now)
+        guard retain, verdict.isAllowed else { return verdict }
+        return self.decide(
+            .retainPublish(topic: topic.text, in: self.realm), variables: self.variables, at: now)
     }
 
     func subscribe(_ filter: TopicFilter, at now: UnixTime) -> Verdict {

@@ -54,7 +54,7 @@ extension ConnectionHandler {
             guard !will.topic.isReserved, !self.isRenewalOnly else {
                 return self.perform(self.machine.refuse(.topicNameInvalid))
             }
-            let verdict = authority.publish(will.topic, at: now)
+            let verdict = authority.publish(will.topic, retain: will.retain, at: now)
             guard verdict.isAllowed else {
                 self.logDenial(verdict)
                 return self.perform(self.machine.refuse(.notAuthorized))
@@ -238,7 +238,8 @@ extension ConnectionHandler {
     private func publishWill() {
         guard let will = self.connect?.will, let authority = self.authority else { return }
         // The policy may be another one than at CONNECT.
-        let verdict = authority.publish(will.topic, at: self.environment.clock.now)
+        let verdict = authority.publish(
+            will.topic, retain: will.retain, at: self.environment.clock.now)
         guard verdict.isAllowed else { return self.logDenial(verdict) }
         self.shard.publishLater(
             Message(

@@ -39,7 +39,10 @@ extension ConnectionHandler {
             self.refuse(publish, .notAuthorized, cause: Self.endedCause)
             return false
         }
-        let verdict = authority.publish(publish.topic, at: self.environment.clock.now)
+        // A reserved topic retains nothing, and says so itself.
+        let verdict = authority.publish(
+            publish.topic, retain: publish.retain && !publish.topic.isReserved,
+            at: self.environment.clock.now)
         if verdict.isAllowed { return true }
         self.logDenial(verdict)
         self.environment.meter.count { $0.publishesDenied += 1 }

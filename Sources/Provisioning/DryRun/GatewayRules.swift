@@ -31,7 +31,7 @@ struct GatewayRules: Sendable {
         case .publish: return self.name(in: request, self.realm.topic("")).flatMap(Self.publish)
         case .retainPublish:
             return "no message is retained here: over MQTT 5 the publish is refused, over MQTT "
-                + "3.1.1 it is a publish like any other"
+                + "3.1.1 it is delivered where policies allow it, and not kept"
         case .subscribe:
             return self.name(in: request, self.realm.topicFilter("")).flatMap(Self.subscribe)
         case .receive: return self.name(in: request, self.realm.topic("")).flatMap(Self.receive)

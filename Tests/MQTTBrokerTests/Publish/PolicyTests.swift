@@ -70,6 +70,37 @@ struct PolicyTests {
         await gateway.stop()
     }
 
+    /// AWS: `iot:RetainPublish` beside `iot:Publish`, for a message as for a will.
+    @Test func retainFlagNeedsARightOfItsOwn() async throws {
+        let gateway = try await TestGateway()
+        let device = try await gateway.device(
+            allowing: TestPolicy.allow(
+                ("Connect", "client/*"), ("Publish", "topic/*"), ("RetainPublish", "topic/kept")))
+        let will = { (topic: String) throws in
+            Will(topic: try TopicName(topic), payload: ByteBuffer(), retain: true)
+        }
+        let refused = try await gateway.open(device, version: .v311)
+        var connect = Connect(version: .v311, clientID: "device")
+        connect.will = try will("mine")
+        try refused.send(.connect(connect))
+        guard case .packet(.connack(let connack)) = await refused.next() else {
+            Issue.record("no CONNACK")
+            return
+        }
+        #expect(connack.reason == .notAuthorized)
+        let kept = try will("kept")
+        let client = try await gateway.connect(device, as: "device", version: .v311) {
+            $0.will = kept
+        }
+        try client.publish("kept", "x", retain: true)
+        #expect(try await client.publishAtLeastOnce("mine") == .success)
+        try client.publish("mine", "x", retain: true)
+        #expect(await client.rest() == [.closed])
+        await gateway.stop()
+        let denials = gateway.log.lines.filter { $0.message == "denied by policy" }
+        #expect(denials.map { $0.metadata["action"] } == ["iot:RetainPublish", "iot:RetainPublish"])
+    }
+
     @Test func deniedPublishClosesMQTT3() async throws {
         let gateway = try await TestGateway()
         let device = try await gateway.device(
