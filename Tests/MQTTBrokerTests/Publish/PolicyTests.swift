@@ -98,7 +98,8 @@ struct PolicyTests {
         #expect(await client.rest() == [.closed])
         await gateway.stop()
         let denials = gateway.log.lines.filter { $0.message == "denied by policy" }
-        #expect(denials.map { $0.metadata["action"] } == ["iot:RetainPublish", "iot:RetainPublish"])
+        #expect(denials.count == 2)
+        #expect(denials.allSatisfy { $0.metadata["action"] == "iot:RetainPublish" })
     }
 
     @Test func deniedPublishClosesMQTT3() async throws {
