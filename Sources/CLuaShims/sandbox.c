@@ -211,6 +211,24 @@ static void open_environment(lua_State *L) {
     lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
 }
 
+// Pushes the script as a function, without the byte order mark that an editor may have put before it
+// and that Lua's own loader of files passes over too.
+static void load_script(lua_State *L) {
+    sandbox *box = sandbox_of(L);
+    const slipway_hook_call *call = box->call;
+    const char *source = call->source;
+    size_t bytes = call->source_bytes;
+    if (bytes >= 3 && memcmp(source, "\xEF\xBB\xBF", 3) == 0) {
+        source += 3;
+        bytes -= 3;
+    }
+    lua_pushfstring(L, "=%s", call->name);
+    // Text only: the loader of binary chunks trusts its input.
+    int status = luaL_loadbufferx(L, source, bytes, lua_tostring(L, -1), "t");
+    if (status == LUA_ERRSYNTAX) box->result->status = SLIPWAY_HOOK_NOT_LUA;
+    if (status != LUA_OK) lua_error(L);
+}
+
 static int run_protected(lua_State *L) {
     sandbox *box = sandbox_of(L);
     const slipway_hook_call *call = box->call;
@@ -224,12 +242,7 @@ static int run_protected(lua_State *L) {
     int lines = call->lines != NULL ? LUA_MASKLINE : 0;
     lua_sethook(L, count, LUA_MASKCOUNT | LUA_MASKCALL | lines, SANDBOX_COUNT_STEP);
 
-    lua_pushfstring(L, "=%s", call->name);
-    // Text only: the loader of binary chunks trusts its input.
-    int status = luaL_loadbufferx(
-        L, call->source, call->source_bytes, lua_tostring(L, -1), "t");
-    if (status == LUA_ERRSYNTAX) box->result->status = SLIPWAY_HOOK_NOT_LUA;
-    if (status != LUA_OK) return lua_error(L);
+    load_script(L);
     lua_call(L, 0, 1);
     if (!lua_isfunction(L, -1)) {
         return luaL_error(
@@ -323,12 +336,7 @@ static int keep_chunk(lua_State *L, const void *part, size_t bytes, void *contex
 
 static int compile_protected(lua_State *L) {
     sandbox *box = sandbox_of(L);
-    const slipway_hook_call *call = box->call;
-    lua_pushfstring(L, "=%s", call->name);
-    int status = luaL_loadbufferx(
-        L, call->source, call->source_bytes, lua_tostring(L, -1), "t");
-    if (status == LUA_ERRSYNTAX) box->result->status = SLIPWAY_HOOK_NOT_LUA;
-    if (status != LUA_OK) return lua_error(L);
+    load_script(L);
     if (lua_dump(L, keep_chunk, box, 0) != 0) return luaL_error(L, "no memory for the chunk");
     return 0;
 }

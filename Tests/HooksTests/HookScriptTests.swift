@@ -34,6 +34,12 @@ import Testing
                 """) == #"[["a","c"],true]"#)
     }
 
+    /// As Lua's own loader of files, which editors that write one rely on.
+    @Test func aByteOrderMarkIsPassedOver() throws {
+        let run = try HookFixtures.runHere("\u{FEFF}return function() return {} end\r\n")
+        #expect(run.status == .returned)
+    }
+
     @Test func sameRequestGivesSameAnswerAndCost() throws {
         let source = """
             return function(request)
