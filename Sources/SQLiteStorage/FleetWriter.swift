@@ -1,4 +1,5 @@
 internal import Fleet
+internal import Foundation
 internal import GRDB
 
 /// What the writer is asked for. Each request succeeds or fails alone, whatever others share its
@@ -61,6 +62,7 @@ struct FleetWriter: ~Copyable {
     private var log: AuditLog
     private var sweep = AllowlistSweep()
     private var sweepIsDue = true
+    private var pace = GatheringPace()
 
     init(
         queue: DatabaseQueue, mailbox: Mailbox<WriteRequest>, clock: any WallClock,
@@ -77,12 +79,23 @@ struct FleetWriter: ~Copyable {
     mutating func run() {
         while true {
             var weight = 0
-            let batch = self.mailbox.take(wait: !self.sweepIsDue) { request in
+            let fits = { (request: WriteRequest) -> Bool in
                 weight += request.weight
                 return weight <= StorageLimits.changesPerTransactionMax
             }
-            guard let batch else { return }
-            if batch.isEmpty { self.sweepOnce() } else { self.serve(batch) }
+            guard let batch = self.mailbox.take(wait: !self.sweepIsDue, while: fits) else { return }
+            if batch.isEmpty {
+                self.sweepOnce()
+            } else if weight < StorageLimits.changesPerTransactionMax,
+                self.pace.waits(with: batch.count)
+            {
+                Thread.sleep(forTimeInterval: StorageLimits.gatheringSeconds)
+                let more = self.mailbox.takeMore(while: fits)
+                self.pace.came(more.count)
+                self.serve(batch + more)
+            } else {
+                self.serve(batch)
+            }
         }
     }
 

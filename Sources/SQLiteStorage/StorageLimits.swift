@@ -7,6 +7,8 @@ package enum StorageLimits {
     /// What one transaction may hold, counted in changes and allowlist rows: it bounds how long a
     /// request waits behind others, and what a failed transaction must repeat.
     static let changesPerTransactionMax = 8192
+    /// How long a transaction of several requests waits for more of them (`GatheringPace`).
+    static let gatheringSeconds = 0.001
     /// Reads answered from one snapshot.
     static let readsPerSnapshotMax = 32
     /// Keys of one load that is answered on the thread that asks; more go to a reader thread.

@@ -45,7 +45,7 @@ final class Mailbox<Element: Sendable>: Sendable {
                 signalled = self.signal.wait(timeout: .now()) == .success
             }
             let (taken, closed) = self.state.withLock { state in
-                (Self.takeFitting(&state, fits), state.closed)
+                (Self.takeFitting(&state, always: true, fits), state.closed)
             }
             if !taken.isEmpty { return taken }
             if closed {
@@ -57,14 +57,21 @@ final class Mailbox<Element: Sendable>: Sendable {
         }
     }
 
-    /// The oldest is always taken, so that a request too large for any batch still gets one.
+    /// What has come since `take` and fits beside what that gave; blocks never.
+    func takeMore(while fits: (Element) -> Bool) -> [Element] {
+        // The signals of what is taken here only have the next `take` look once more.
+        self.state.withLock { Self.takeFitting(&$0, always: false, fits) }
+    }
+
+    /// - Parameter always: whether the oldest is taken in any case, so that a request too large for
+    ///   any batch still gets one.
     private static func takeFitting(
-        _ state: inout State, _ fits: (Element) -> Bool
+        _ state: inout State, always: Bool, _ fits: (Element) -> Bool
     ) -> [Element] {
         var taken: [Element] = []
         while state.head < state.waiting.count {
             let element = state.waiting[state.head]
-            guard fits(element) || taken.isEmpty else { break }
+            guard fits(element) || (always && taken.isEmpty) else { break }
             taken.append(element)
             state.head += 1
         }
