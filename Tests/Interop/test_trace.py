@@ -68,6 +68,13 @@ def test_handshakes_that_are_refused_say_why(line, tmp_path):
     assert "localhost" in {one["steps"][0].get("serverName") for one in found}
 
 
+def test_a_client_that_leaves_is_told_from_one_that_is_refused(line):
+    with socket.create_connection(("127.0.0.1", line.port), timeout=10):
+        pass
+    assert {one["errorMessage"] for one in refused(line, "handshakeFailed")} == {
+        "the TLS handshake failed: the client closed the connection before it was done"}
+
+
 def test_a_certificate_that_counts_no_more_is_in_its_trace(line, tmp_path):
     with Device(line, client_id="line") as device:
         device.subscribe_to_replies()

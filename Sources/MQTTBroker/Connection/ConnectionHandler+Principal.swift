@@ -146,6 +146,12 @@ extension ConnectionHandler {
     /// given at; else all that the error says.
     static func libraryReason(_ error: any Error) -> String {
         let text = "\(error)"
+        // What a port scan does, and a client that refuses the gateway's certificate silently.
+        if error as? NIOSSLError == .handshakeFailed(.syscallError)
+            || text.contains("EOF during handshake")
+        {
+            return "the client closed the connection before it was done"
+        }
         let mark = "OPENSSL_internal:"
         guard let start = text.firstRange(of: mark)?.upperBound else { return text }
         return String(text[start...].prefix { $0 == "_" || $0.isLetter || $0.isNumber })
