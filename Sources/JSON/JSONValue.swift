@@ -90,8 +90,9 @@ package struct JSONNumber: Hashable, Sendable {
 /// The members of a JSON object in the order they were written. Keys are unique: the parser
 /// refuses a document that repeats one, since two readers would understand it differently.
 package struct JSONObject: Sendable {
-    /// Up to this many members a walk over the keys is quicker than hashing them.
-    private static let walkedMembersMax = 8
+    /// Up to this many members a walk over the keys is no slower than hashing them, and an object
+    /// that is made to be printed has no table to be made.
+    private static let walkedMembersMax = 24
 
     package private(set) var members: [(key: String, value: JSONValue)]
     /// Where each key stands; empty as long as the members are few enough to be walked.
@@ -106,6 +107,9 @@ package struct JSONObject: Sendable {
         self.init()
         for (key, value) in members { self[key] = value }
     }
+
+    /// Room for so many members.
+    package mutating func reserveCapacity(_ count: Int) { self.members.reserveCapacity(count) }
 
     package var keys: [String] { self.members.map(\.key) }
     package var count: Int { self.members.count }

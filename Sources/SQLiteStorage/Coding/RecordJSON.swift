@@ -16,6 +16,7 @@ enum RecordJSON {
     /// An object without the members that are nil.
     static func object(_ members: (String, JSONValue?)...) -> JSONValue {
         var object = JSONObject()
+        object.reserveCapacity(members.count)
         for (key, value) in members {
             if let value { _ = object.append(key, value) }
         }

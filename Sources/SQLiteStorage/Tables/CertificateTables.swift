@@ -22,26 +22,29 @@ enum CertificateTables {
             firstSeenAt: try row.optionalTime(), mode: try row.oneOf(), version: try row.int())
     }
 
+    /// Put together once, not with each certificate.
+    private static let putCertificate = """
+        INSERT INTO certificates (
+            \(Self.certificateColumns), claim, template, lot, station, hook_digest, revision)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, mode = excluded.mode,
+            serial_number = excluded.serial_number, issuer_id = excluded.issuer_id,
+            issuer = excluded.issuer, subject = excluded.subject,
+            public_key = excluded.public_key, not_before = excluded.not_before,
+            not_after = excluded.not_after, pem = excluded.pem,
+            created_at = excluded.created_at, status = excluded.status,
+            status_changed_at = excluded.status_changed_at,
+            status_reason = excluded.status_reason, provenance = excluded.provenance,
+            first_seen_at = excluded.first_seen_at,
+            customer_version = excluded.customer_version, claim = excluded.claim,
+            template = excluded.template, lot = excluded.lot, station = excluded.station,
+            hook_digest = excluded.hook_digest, revision = excluded.revision
+        """
+
     static func put(_ certificate: Certificate, _ revision: Revision, _ db: Database) throws {
         let provenance = certificate.provenance
         try db.run(
-            """
-            INSERT INTO certificates (
-                \(Self.certificateColumns), claim, template, lot, station, hook_digest, revision)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, mode = excluded.mode,
-                serial_number = excluded.serial_number, issuer_id = excluded.issuer_id,
-                issuer = excluded.issuer, subject = excluded.subject,
-                public_key = excluded.public_key, not_before = excluded.not_before,
-                not_after = excluded.not_after, pem = excluded.pem,
-                created_at = excluded.created_at, status = excluded.status,
-                status_changed_at = excluded.status_changed_at,
-                status_reason = excluded.status_reason, provenance = excluded.provenance,
-                first_seen_at = excluded.first_seen_at,
-                customer_version = excluded.customer_version, claim = excluded.claim,
-                template = excluded.template, lot = excluded.lot, station = excluded.station,
-                hook_digest = excluded.hook_digest, revision = excluded.revision
-            """,
+            Self.putCertificate,
             row: [
                 certificate.id.rawValue, certificate.kind.rawValue, certificate.serialNumber,
                 certificate.issuerID?.rawValue, certificate.issuer.storable,
