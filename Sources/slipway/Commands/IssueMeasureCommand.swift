@@ -17,6 +17,8 @@ extension CertCommand {
         @Option(help: "A certificate signing request in PEM", completion: .file()) var csr: String
         @Option(help: "Certificates to issue") var count = 5_000
         @Option(help: "Certificates on their way to the disk at once") var atOnce = 64
+        @Option(help: "New folder to keep the store in", completion: .directory())
+        var keep: String?
         @Flag(help: "Print JSON") var json = false
 
         func validate() throws {
@@ -31,11 +33,14 @@ extension CertCommand {
                 let text = try await TextFile.read(self.csr)
                 let issuer = try Self.issuer()
                 let spent = try await self.issueOnly(issuer, text)
+                let before = Self.processorMicroseconds()
                 let seconds = try await self.issueDurably(issuer, text)
+                let spentDurably = Self.processorMicroseconds() - before
                 let figures: JSONObject = [
                     "certificates": .int(self.count),
                     "cpuMicrosecondsEach": .int(spent / self.count),
                     "durablePerSecond": .int(Int(Double(self.count) / seconds)),
+                    "durableCPUMicrosecondsEach": .int(spentDurably / self.count),
                     "atOnce": .int(self.atOnce),
                 ]
                 guard !self.json else { return Terminal.say(.object(figures)) }
@@ -87,7 +92,8 @@ extension CertCommand {
         private func issueDurably(_ issuer: Issuer, _ csr: String) async throws(FleetError)
             -> Double
         {
-            try await MeasuredStore.with("issue") { store async throws(FleetError) in
+            try await MeasuredStore.with("issue", kept: self.keep) {
+                store async throws(FleetError) in
                 try await self.issueDurably(issuer, csr, into: store)
             }
         }
