@@ -272,6 +272,12 @@ def test_a_file_is_a_list_and_a_claim_without_keys_gets_its_first(make_gateway, 
     run("claim", "rotate", "line", "--output", tmp_path / "line")
     assert os.path.exists(tmp_path / "line.key")
     assert applied()["changes"] == []
+    # An older file brings nothing back that is revoked, and its plan does not say so.
+    run("claim", "revoke", "line", "--reason", "lost")
+    failed = applied(status=1)
+    assert (failed["changes"], failed["done"]) == ([], 0)
+    assert "the claim is REVOKED, for good" in failed["failures"][0]["message"]
+    (folder / "claims/line.json").unlink()
     (folder / "allowlists/line.csv").write_text("serial\nA-1\nA 2\x07\n")
     failed = applied(status=1)
     assert "allowlists/line.csv: line 3" in failed["failures"][0]["message"]

@@ -71,6 +71,19 @@ struct ClaimDeclaration: DeclaredBehaviour {
             + Set(policies).sorted().map { DeclaredReference(kind: .policy, name: $0) }
     }
 
+    func check(
+        _ name: String, from current: CurrentResource?, to wanted: JSONObject
+    ) throws(FleetError) {
+        guard let current else { return }
+        try RevokedForGood.check("the claim", current.state["status"], wanted["status"])
+        for certificate in wanted["certificates"]?.arrayValue ?? [] {
+            let id = Self.id(certificate)
+            let there = current.state["certificates"]?.arrayValue?.first { Self.id($0) == id }
+            try RevokedForGood.check(
+                "certificate \(id)", there?["status"], certificate["status"])
+        }
+    }
+
     func steps(
         _ name: String, from current: CurrentResource?, to wanted: JSONObject
     ) throws(FleetError) -> [DeclaredStep] {

@@ -166,6 +166,12 @@ struct CertificateDeclaration: DeclaredBehaviour {
             }.orNone
     }
 
+    func check(
+        _ name: String, from current: CurrentResource?, to wanted: JSONObject
+    ) throws(FleetError) {
+        try RevokedForGood.check("the certificate", current?.state["status"], wanted["status"])
+    }
+
     func steps(
         _ name: String, from current: CurrentResource?, to wanted: JSONObject
     ) -> [DeclaredStep] {
