@@ -72,7 +72,8 @@ import Testing
             {"clientId":"c","thing":"t","thingType":"k","attributes":{"a":"1"},"sourceIp":"10.0.0.1",
              "domainName":"d","certificate":{"Subject.CommonName":"n","issuer.country":["x","y"],
              "SerialNumber":"0a"},"connectAttributes":["LastWill"],"lastWillTopic":"w",
-             "time":"1970-01-01T00:00:01Z","keys":{"AWS:username":"u"},"policies":["p.json"]}
+             "time":"1970-01-01T00:00:01Z","keys":{"AWS:username":"u"},"policies":["p.json"],
+             "status":"INACTIVE"}
             """#)
         let variables = connection.variables
         #expect(variables.clientID == "c" && variables.sourceIP == "10.0.0.1")
@@ -85,7 +86,9 @@ import Testing
         #expect(variables.now == UnixTime(seconds: 1))
         #expect(variables.furtherKeys == ["aws:username": ["u"]])
         #expect(connection.with(policyFilesBelow: "dir").policyFiles == ["dir/p.json"])
-        #expect(try Self.connection("{}").policyFiles == nil)
+        #expect(connection.status == .inactive)
+        let nobody = try Self.connection("{}")
+        #expect(nobody.policyFiles == nil && nobody.status == .active)
     }
 
     @Test(arguments: [
@@ -95,6 +98,7 @@ import Testing
         (#"{"thing":"no spaces"}"#, "thing name"), (#"{"time":"soon"}"#, "/time: 'soon'"),
         (#"{"certificate":{"Subject.ComonName":"x"}}"#, "did you mean 'Subject.CommonName'"),
         (#"{"attributes":["a"]}"#, "/attributes: expected an object"),
+        (#"{"status":"active"}"#, "/status: 'active' is no status of a certificate: ACTIVE"),
         (#"{"attributes":{"a":"1"}}"#, "are a thing's"),
     ])
     func aMistakeInAConnectionIsNamed(text: String, message: String) {

@@ -95,7 +95,7 @@ private let long = String(repeating: "t", count: 256)
                 status: "INACTIVE"), ["connect sensor-A7", "publish a"])
         let answers = report.policies?.answers ?? []
         #expect(answers.map(\.isAllowed) == [false, false])
-        #expect(answers.allSatisfy { $0.explanation.contains("status will be INACTIVE") })
+        #expect(answers.allSatisfy { $0.explanation.contains("with the status INACTIVE") })
         let lines = report.policies?.effective ?? []
         #expect(!lines.isEmpty && lines.allSatisfy { $0.decision == "REFUSED" })
         let refusal = report.json["effectivePolicy"]?.arrayValue?.first?["refusal"]?.stringValue

@@ -111,6 +111,37 @@ import Testing
         #expect(usage.status == 64)
     }
 
+    /// The gateway's own rules are those that it goes by.
+    @Test func simulateTellsWhatTheGatewayRefusesAnyway() async throws {
+        let file = try Self.file(
+            "open.json",
+            #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#)
+        let simulate = ["policy", "simulate", file]
+        let reserved = try await Program.run(simulate + ["publish", "$aws/x"])
+        #expect(reserved.status == 1)
+        #expect(
+            reserved.output.hasPrefix(
+                "may not, refused whatever policies say: no service answers there\n"
+                    + "policies alone: allowed: iot:Publish on "))
+        let inactive = try await Program.run(
+            simulate + ["connect", "c", "--status", "INACTIVE", "--json"])
+        #expect(inactive.status == 1)
+        let answer = try JSONParser.parse(inactive.output)
+        #expect(answer["decision"] == "REFUSED" && answer["policyDecision"] == "ALLOWED")
+        let matrix = try await Program.run(
+            simulate + [
+                "--matrix", "--client-id", "c", "--last-will", "$aws/w", "--ask", "connect c",
+                "--ask", "publish a/+", "--ask", "publish a",
+            ])
+        #expect(matrix.status == 0, "\(matrix.errors)")
+        #expect(matrix.output.hasPrefix("   1        2        3\nc  REFUSED  REFUSED  yes\n"))
+        #expect(
+            matrix.output.contains(
+                "refused whatever policies say:\nc 1 (policies: yes): a reserved topic takes no"))
+        let rights = try await Program.run(simulate + ["publish", "$aws/x", "--rights"])
+        #expect(rights.status == 0)
+    }
+
     @Test func aMatrixHasARowForEachConnection() async throws {
         let file = try Self.file("pump.json", Self.pump)
         let who = try Self.file(

@@ -2,7 +2,7 @@ import Fleet
 package import JSON
 
 /// Who may do what: a row for each connection, a column for each question, and in each cell the
-/// decision with the statement that made it.
+/// decision with the statement that made it, and why a gateway refuses it all the same.
 package struct PolicyMatrix: Sendable {
     /// A question, or a resource as a policy writes it, which is another question in each row.
     package enum Column: Hashable, Sendable {
@@ -20,26 +20,27 @@ package struct PolicyMatrix: Sendable {
     package struct Row: Sendable {
         package let name: String
         /// nil where a variable of the column's pattern has no value.
-        package let decisions: [Decision?]
+        package let answers: [SimulatedAnswer?]
     }
 
     package let columns: [Column]
     package let rows: [Row]
 
-    /// - Parameter connections: each with the policies that it has.
+    /// - Parameters:
+    ///   - connections: each with the policies that it has.
+    ///   - rules: what the gateway refuses each of them; nil where no device asks.
     package init(
         columns: [Column],
-        connections: [(connection: SimulatedConnection, policies: [CompiledPolicy])]
+        connections: [(connection: SimulatedConnection, policies: [CompiledPolicy])],
+        rules: (SimulatedConnection) -> (any GatewayRefusals)? = { _ in nil }
     ) {
         self.columns = columns
         self.rows = connections.map { connection, policies in
-            let context = connection.variables
+            let refusals = rules(connection)
             return Row(
                 name: connection.name,
-                decisions: columns.map { column in
-                    column.request(in: context).map {
-                        PolicyEvaluator.decide(policies: policies, request: $0, context: context)
-                    }
+                answers: columns.map {
+                    connection.answer($0, policies: policies, rules: refusals)
                 })
         }
     }
@@ -115,10 +116,29 @@ extension PolicyMatrix {
     package func table() -> (rows: [[String]], legend: [String]) {
         var rows = [[""] + self.columns.indices.map { "\($0 + 1)" }]
         for row in self.rows {
-            rows.append([row.name.clipped] + row.decisions.map { $0.map(\.cell) ?? "-" })
+            rows.append([row.name.clipped] + row.answers.map { $0.map(\.cell) ?? "-" })
         }
         let legend = self.columns.enumerated().map { "\($0 + 1)  \($1.words.onOneLine)" }
         return (rows, legend)
+    }
+
+    /// Why the gateway refuses what it refuses: a line for each row and reason, with the columns
+    /// that it is about and what policies alone say there.
+    package var refusals: [String] {
+        self.rows.flatMap { row -> [String] in
+            var reasons: [String] = []
+            var cells: [String: [String]] = [:]
+            for (index, answer) in row.answers.enumerated() {
+                guard let answer, let refusal = answer.refusal else { continue }
+                if cells[refusal] == nil { reasons.append(refusal) }
+                cells[refusal, default: []].append(
+                    "\(index + 1) (policies: \(answer.decision.cell))")
+            }
+            return reasons.map { reason in
+                let columns = cells[reason]?.joined(separator: ", ") ?? ""
+                return "\(row.name.clipped) \(columns): \(reason.onOneLine)"
+            }
+        }
     }
 
     package var json: JSONValue {
@@ -128,7 +148,7 @@ extension PolicyMatrix {
                 self.rows.map { row in
                     [
                         "name": .string(row.name),
-                        "decisions": .array(row.decisions.map { $0?.json ?? .null }),
+                        "decisions": .array(row.answers.map { $0?.json ?? .null }),
                     ]
                 }),
         ]
@@ -136,7 +156,7 @@ extension PolicyMatrix {
 }
 
 extension Decision {
-    fileprivate var cell: String {
+    var cell: String {
         switch self {
         case .allowed: "yes"
         case .implicitlyDenied: "no"

@@ -5,6 +5,8 @@ package import JSON
 package struct SimulatedConnection: Hashable, Sendable {
     package let name: String
     package var variables: PolicyVariables
+    /// Its certificate's.
+    package private(set) var status = Certificate.Status.active
     /// The policy files that it has; nil for those that are asked about anyway.
     package private(set) var policyFiles: [String]?
 
@@ -25,7 +27,7 @@ package struct SimulatedConnection: Hashable, Sendable {
 
     private static let members = [
         "clientId", "thing", "thingType", "attributes", "sourceIp", "domainName", "certificate",
-        "connectAttributes", "lastWillTopic", "time", "keys", "policies",
+        "connectAttributes", "lastWillTopic", "time", "keys", "policies", "status",
     ]
 
     /// Reads one row of a matrix.
@@ -47,6 +49,7 @@ package struct SimulatedConnection: Hashable, Sendable {
         let reader = MemberReader(object: object, place: place)
         self.name = name
         self.policyFiles = try reader.texts("policies")
+        self.status = try Self.status(reader, at: place)
         self.variables = PolicyVariables(
             clientID: try reader.text("clientId"), sourceIP: try reader.text("sourceIp"),
             domainName: try reader.text("domainName"),
@@ -85,6 +88,19 @@ package struct SimulatedConnection: Hashable, Sendable {
         }
         return PolicyVariables.AssociatedThing(
             name: try ThingName(name), typeName: typeName, attributes: attributes)
+    }
+
+    private static func status(
+        _ reader: MemberReader, at place: JSONPointer
+    ) throws(FleetError) -> Certificate.Status {
+        guard let text = try reader.text("status") else { return .active }
+        guard let status = Certificate.Status(rawValue: text) else {
+            throw Self.wrong(
+                "'\(text.clipped)' is no status of a certificate: "
+                    + Certificate.Status.allCases.map(\.rawValue).joined(separator: ", "),
+                at: place.appending("status"))
+        }
+        return status
     }
 
     fileprivate static func wrong(_ message: String, at place: JSONPointer) -> FleetError {

@@ -1,12 +1,12 @@
-import Fleet
+package import Fleet
 import JSON
 import MQTT
-import Policies
+package import Policies
 
 /// What the gateway refuses a device whatever its policies say, by the very rules that the gateway
 /// goes by: no name that is none, none that is too long or too deep, no reserved topic where no
 /// service answers, and nothing at all for a certificate that is not ACTIVE.
-struct GatewayRules: Sendable {
+package struct GatewayRules: GatewayRefusals {
     /// No setting changes what these say of names.
     private static let settings = ConnectionSettings()
     private static let reserved = ReservedTopics(services: [ProvisioningTopicNames()])
@@ -15,16 +15,27 @@ struct GatewayRules: Sendable {
     /// As the registration leaves it.
     let status: Certificate.Status
 
-    /// Why nobody of this certificate may do anything; nil where it depends.
-    var refusal: String? {
-        self.status == .active
-            ? nil
-            : "the certificate's status will be \(self.status.rawValue), and the gateway refuses "
-                + "its every connection"
+    package init(realm: Realm, status: Certificate.Status) {
+        self.realm = realm
+        self.status = status
     }
 
-    /// Why the request is refused, or nil where policies decide.
-    func refusal(of request: AuthorizationRequest) -> String? {
+    package var refusal: String? {
+        self.status == .active
+            ? nil
+            : "the gateway refuses every connection of a certificate with the status "
+                + self.status.rawValue
+    }
+
+    /// AWS: a reserved topic takes no will.
+    package func refusal(ofWill topic: ARN) -> String? {
+        let request = AuthorizationRequest(.publish, topic)
+        guard let name = self.name(in: request, self.realm.topic("")) else { return nil }
+        return name.utf8.first == UInt8(ascii: "$")
+            ? "a reserved topic takes no last will" : Self.topicFault(name)
+    }
+
+    package func refusal(of request: AuthorizationRequest) -> String? {
         if let refusal = self.refusal { return refusal }
         switch request.action {
         case .connect: return self.name(in: request, self.realm.client("")).flatMap(Self.connect)

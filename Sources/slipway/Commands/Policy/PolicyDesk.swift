@@ -87,6 +87,7 @@ struct ConnectionOptions: ParsableArguments {
             "What its certificate says: Subject.CommonName=x, SerialNumber=0a; repeatable",
             valueName: "name=value"))
     var certificate: [String] = []
+    @Option(help: "Its certificate's status: ACTIVE, INACTIVE or REVOKED") var status: String?
     @Option(help: "PersistentConnect or LastWill; repeatable") var connectAttribute: [String] = []
     @Option(help: "The topic of its last will") var lastWill: String?
     @Option(help: "The time at which it is asked, such as 2026-11-24T14:05:00Z") var time: String?
@@ -116,7 +117,7 @@ struct ConnectionOptions: ParsableArguments {
         let texts = [
             ("clientId", self.clientID), ("thing", self.thing), ("thingType", self.thingType),
             ("sourceIp", self.sourceIP), ("domainName", self.domainName),
-            ("lastWillTopic", self.lastWill), ("time", self.time),
+            ("lastWillTopic", self.lastWill), ("time", self.time), ("status", self.status),
         ]
         for (member, text) in texts {
             if let text { members[member] = .string(text) }

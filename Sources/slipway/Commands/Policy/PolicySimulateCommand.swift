@@ -2,6 +2,7 @@ import ArgumentParser
 import Fleet
 import JSON
 import Policies
+import Provisioning
 
 extension PolicyCommand {
     struct Simulate: AsyncParsableCommand {
@@ -16,8 +17,11 @@ extension PolicyCommand {
                 slipway policy simulate pump.json iot:GetThingShadow \
                 arn:aws:iot:local:000000000000:thing/pump-1
 
-                The answer names the statement that decided. Exit code: 0 may, 1 may not, 2 the \
-                question or a document cannot be read.
+                The answer names the statement that decided. What the gateway refuses whatever \
+                policies say (reserved topics, names that are none, a certificate that is not \
+                ACTIVE, a last will that is not allowed) is refused here too, and the answer says \
+                what policies alone would have. Exit code: 0 may, 1 may not, 2 the question or a \
+                document cannot be read.
 
                 Who may do what, as a table:
 
@@ -35,8 +39,8 @@ extension PolicyCommand {
                 "questions": ["publish t/a"]}
 
                 A row may also have thingType, domainName, certificate ({"Subject.CommonName": \
-                "x", "SerialNumber": "0a"}), connectAttributes (["LastWill"]), lastWillTopic, time \
-                and keys ({"aws:username": "x"}).
+                "x", "SerialNumber": "0a"}), status ("INACTIVE"), connectAttributes \
+                (["LastWill"]), lastWillTopic, time and keys ({"aws:username": "x"}).
                 """)
 
         @Argument(help: "The policy document; - is standard input") var file: String
@@ -90,32 +94,43 @@ extension PolicyCommand {
             }
         }
 
+        /// What the gateway refuses by itself; nothing where the documents are about people.
+        private func rules(_ realm: Realm) -> (SimulatedConnection) -> (any GatewayRefusals)? {
+            let isDevice = !self.dialect.rights
+            return { isDevice ? GatewayRules(realm: realm, status: $0.status) : nil }
+        }
+
         private func answer(_ desk: PolicyDesk, _ realm: Realm) throws {
             let question = try PolicyQuestion(
                 self.action ?? "", self.resource ?? "", in: realm)
             let connection = try self.connection.connection(name: "it", in: realm)
-            let request = question.request
-            let decision = PolicyEvaluator.decide(
-                policies: desk.policies, request: request, context: connection.variables)
+            let answer = connection.answer(
+                question, policies: desk.policies, rules: self.rules(realm)(connection))
+            let request = answer.request
             let explanation = Explanation(
-                principal: nil, request: request, decision: decision, policies: desk.policies,
-                context: connection.variables)
+                principal: nil, request: request, decision: answer.decision,
+                policies: desk.policies, context: answer.context)
             let missing = PolicyEvaluator.missingValues(
-                policies: desk.policies, request: request, context: connection.variables)
+                policies: desk.policies, request: request, context: answer.context)
             if self.json {
-                var answer = decision.json.objectValue ?? [:]
-                answer["action"] = .string(request.operation)
-                answer["resource"] = .string(request.resource.rawValue)
-                answer["missingContextValues"] = .array(missing.map { .string($0) })
-                answer["explanation"] = .string(explanation.description)
-                Terminal.say(.object(answer))
+                var object = answer.json.objectValue ?? [:]
+                object["action"] = .string(request.operation)
+                object["resource"] = .string(request.resource.rawValue)
+                object["missingContextValues"] = .array(missing.map { .string($0) })
+                object["explanation"] = .string(explanation.description)
+                Terminal.say(.object(object))
             } else {
-                Terminal.say((decision.isAllowed ? "may, " : "may not, ") + explanation.description)
+                if let refusal = answer.refusal {
+                    Terminal.say("may not, refused whatever policies say: \(refusal)")
+                    Terminal.say("policies alone: \(explanation)")
+                } else {
+                    Terminal.say((answer.isAllowed ? "may, " : "may not, ") + "\(explanation)")
+                }
                 if !missing.isEmpty {
                     Terminal.say("without a value: \(missing.joined(separator: ", "))")
                 }
             }
-            guard decision.isAllowed else { throw ExitCode(1) }
+            guard answer.isAllowed else { throw ExitCode(1) }
         }
 
         private func printMatrix(
@@ -136,12 +151,18 @@ extension PolicyCommand {
             var columns: [PolicyMatrix.Column] = []
             for text in questions { columns.append(.question(try PolicyQuestion(text, in: realm))) }
             if columns.isEmpty { columns = PolicyMatrix.columns(of: desk.documents) }
-            let matrix = PolicyMatrix(columns: columns, connections: rows)
+            let matrix = PolicyMatrix(
+                columns: columns, connections: rows, rules: self.rules(realm))
             guard !self.json else { return Terminal.say(matrix.json) }
             let (table, legend) = matrix.table()
             for line in Terminal.table(table) { Terminal.say(line) }
             Terminal.say("")
             for line in legend { Terminal.say(line) }
+            let refusals = matrix.refusals
+            guard !refusals.isEmpty else { return }
+            Terminal.say("")
+            Terminal.say("refused whatever policies say:")
+            for line in refusals { Terminal.say(line) }
         }
     }
 }
