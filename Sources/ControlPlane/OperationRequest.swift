@@ -76,6 +76,15 @@ extension OperationRequest {
 extension OperationRequest {
     package func queryText(_ name: String) -> String? { self.query[name] }
 
+    /// The text of a parameter that is a name, or the beginning of one: of both AWS's model says
+    /// the same.
+    package func queryName<Name: CheckedName>(
+        _ name: String, as type: Name.Type
+    ) throws(FleetError) -> String? {
+        guard let text = self.query[name] else { return nil }
+        return try Name(text).rawValue
+    }
+
     package func requiredQueryText(_ name: String) throws(FleetError) -> String {
         guard let text = self.query[name], !text.isEmpty else {
             throw FleetError(.invalidRequest, "the query parameter \(name) is missing")

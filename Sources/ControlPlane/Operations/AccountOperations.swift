@@ -8,7 +8,10 @@ package enum AccountOperations {
     package static let all: [Operation] = [
         Operation(
             "DescribeEndpoint", .get, "/endpoint", query: ["endpointType"],
-            summary: "Where devices connect", handle: Self.describeEndpoint),
+            summary: "Where devices connect",
+            differences: "with a port, and the same for iot:Data and iot:Data-ATS; "
+                + "iot:CredentialProvider and iot:Jobs are refused",
+            handle: Self.describeEndpoint),
         Operation(
             "GetRegistrationCode", .get, "/registrationcode",
             summary: "What a CA certificate is registered with; made on first use",

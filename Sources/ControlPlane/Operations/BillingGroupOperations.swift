@@ -154,7 +154,9 @@ package enum BillingGroupOperations {
     ) async throws(FleetError) -> JSONValue {
         let page = try await services.store.page(
             ListQuery(
-                .billingGroups(prefix: request.queryText("namePrefixFilter") ?? ""),
+                .billingGroups(
+                    prefix: try request.queryName("namePrefixFilter", as: BillingGroupName.self)
+                        ?? ""),
                 after: try request.pageToken, limit: try request.pageLimit))
         let groups = page.records.compactMap { record -> JSONValue? in
             guard case .billingGroup(let group) = record else { return nil }

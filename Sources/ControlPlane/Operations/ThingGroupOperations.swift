@@ -81,13 +81,7 @@ package enum ThingGroupOperations {
             .present(
                 ("thingGroupName", .name(name)), ("thingGroupId", .string(group.id.rawValue)),
                 ("thingGroupArn", .arn(realm.thingGroup(name))), ("version", .int(group.version)),
-                (
-                    "thingGroupProperties",
-                    .object(
-                        .present(
-                            ("thingGroupDescription", group.summary.map { .string($0) }),
-                            ("attributePayload", ["attributes": .map(group.attributes)])))
-                ),
+                ("thingGroupProperties", .object(Self.properties(of: group))),
                 (
                     "thingGroupMetadata",
                     .object(
@@ -101,6 +95,18 @@ package enum ThingGroupOperations {
                 ("queryString", group.query.map { .string($0.queryString) }),
                 ("queryVersion", group.query.map { .string($0.queryVersion) }),
                 ("status", group.query.map { .string($0.status.rawValue) })))
+    }
+
+    /// AWS: ThingGroupProperties. Without attributes there is no payload of them either: where
+    /// there is an empty one, Terraform's provider sees a change that nobody made.
+    private static func properties(of group: ThingGroup) -> JSONObject {
+        .present(
+            ("thingGroupDescription", group.summary.map { .string($0) }),
+            (
+                "attributePayload",
+                group.attributes.isEmpty
+                    ? Optional.none : .object(["attributes": .map(group.attributes)])
+            ))
     }
 
     /// AWS: GroupNameAndArn.
@@ -157,7 +163,8 @@ package enum ThingGroupOperations {
             request.queryText("recursive") == nil
             ? true : try request.queryFlag("recursive")
         var filter = ThingGroupFilter(
-            isRecursive ? .all : .roots, prefix: request.queryText("namePrefixFilter") ?? "")
+            isRecursive ? .all : .roots,
+            prefix: try request.queryName("namePrefixFilter", as: ThingGroupName.self) ?? "")
         if let text = request.queryText("parentGroup") {
             let parent = try ThingGroupName(text)
             _ = try ThingGroups.existing(

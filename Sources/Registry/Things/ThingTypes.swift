@@ -114,9 +114,12 @@ package enum ThingTypes {
         }
         let free = deprecatedAt.advanced(bySeconds: waitSeconds)
         guard free <= now else {
-            throw Self.stays(
-                name,
-                "it must have been deprecated for \(waitSeconds) seconds, which will be at \(free)")
+            // AWS's words: Terraform's provider tries again for as long as it finds them.
+            throw FleetError(
+                .invalidRequest,
+                "Cannot delete thing type : \(name). Please wait for \(waitSeconds / 60) minutes "
+                    + "after deprecation and then retry, which is at \(free)",
+                resource: name.rawValue)
         }
         if let thing = view.anyThingOfType(name) {
             throw Self.stays(name, "thing '\(thing)' is of it")

@@ -97,7 +97,12 @@ import Testing
         #expect(await refusal { _ = try await self.delete() } == .invalidRequest)
         _ = try await self.deprecate()
         self.fixture.clock.advance(bySeconds: 299)
-        #expect(await refusal { _ = try await self.delete() } == .invalidRequest)
+        let early = await #expect(throws: FleetError.self) { _ = try await self.delete() }
+        #expect(early?.code == .invalidRequest)
+        // What Terraform's provider looks for.
+        #expect(
+            early?.message.contains("Please wait for 5 minutes after deprecation and then retry")
+                == true)
         self.fixture.clock.advance(bySeconds: 1)
         let error = await #expect(throws: FleetError.self) { _ = try await self.delete() }
         #expect(error?.message.contains("'pump-1'") == true)
