@@ -15,8 +15,12 @@ enum CollectedBody {
             throw tooLong
         }
         // A body that trickles in holds a connection and a task; the idle timer never sees it.
+        // No more is read then, so that there is an answer before the connection ends; TLS has
+        // no such half (RFC 8446 6.1).
+        let clock = ContinuousClock()
+        let end = clock.now + .seconds(secondsMax)
         let deadline = channel.eventLoop.scheduleTask(in: .seconds(secondsMax)) {
-            channel.close(promise: nil)
+            channel.close(mode: .input).whenFailure { _ in channel.close(promise: nil) }
         }
         defer { deadline.cancel() }
         do {
@@ -25,7 +29,11 @@ enum CollectedBody {
         } catch is NIOTooManyBytesError {
             throw tooLong
         } catch {
-            throw FleetError(.invalidRequest, "the body did not arrive whole")
+            throw FleetError(
+                .invalidRequest,
+                clock.now < end
+                    ? "the body did not arrive whole"
+                    : "the body did not arrive within \(secondsMax) seconds")
         }
     }
 }

@@ -97,7 +97,7 @@ package struct ControlServer: Sendable {
         let http = HTTPServerBuilder { responder in
             OnItsEventLoop(
                 base: HTTP1Channel(
-                    responder: responder,
+                    responder: ExpectedBody.inviting(responder),
                     configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))))
         }
         let address: BindAddress

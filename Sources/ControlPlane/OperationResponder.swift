@@ -69,7 +69,8 @@ struct OperationResponder: HTTPResponder {
                 outcome: AccessLogEntry.Outcome(
                     status: response.status.code, code: refused?.code,
                     microseconds: (clock.now - began).wholeMicroseconds)))
-        return response
+        // RFC 9110 9.3.2: what followed would be taken for the next response's head.
+        return request.method == .head ? response.createHeadResponse() : response
     }
 
     /// What a refusal is about. A certificate that is registered has no name before it is read:

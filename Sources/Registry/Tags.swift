@@ -15,6 +15,7 @@ package enum Tags {
     package static func untag(
         _ resource: TaggedResource, keys: [String], in view: RegistryView
     ) throws(FleetError) -> ChangeSet {
+        for key in keys { try Self.check(key: key) }
         let before = try Self.existing(resource, in: view)
         return try Self.set(
             "UntagResource", resource, to: before.filter { !keys.contains($0.key) }, in: view)
@@ -87,15 +88,7 @@ package enum Tags {
     /// up to 256.
     private static func check(_ tags: [String: String]) throws(FleetError) {
         for (key, value) in tags.sorted(by: { $0.key < $1.key }) {
-            let keyCount = key.unicodeScalars.count
-            guard (1...RegistryLimits.tagKeyCharactersMax).contains(keyCount),
-                key.unicodeScalars.allSatisfy(Self.allows), !key.lowercased().hasPrefix("aws:")
-            else {
-                throw FleetError(
-                    .invalidRequest,
-                    "'\(key.clipped)' is no tag key: 1 to \(RegistryLimits.tagKeyCharactersMax) "
-                        + "letters, digits, spaces and _ . : / = + - @, not beginning with aws:")
-            }
+            try Self.check(key: key)
             guard value.unicodeScalars.count <= RegistryLimits.tagValueCharactersMax,
                 value.unicodeScalars.allSatisfy(Self.allows)
             else {
@@ -105,6 +98,17 @@ package enum Tags {
                         + "\(RegistryLimits.tagValueCharactersMax) letters, digits, spaces and "
                         + "_ . : / = + - @")
             }
+        }
+    }
+
+    private static func check(key: String) throws(FleetError) {
+        guard (1...RegistryLimits.tagKeyCharactersMax).contains(key.unicodeScalars.count),
+            key.unicodeScalars.allSatisfy(Self.allows), !key.lowercased().hasPrefix("aws:")
+        else {
+            throw FleetError(
+                .invalidRequest,
+                "'\(key.clipped)' is no tag key: 1 to \(RegistryLimits.tagKeyCharactersMax) "
+                    + "letters, digits, spaces and _ . : / = + - @, not beginning with aws:")
         }
     }
 

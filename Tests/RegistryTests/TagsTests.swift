@@ -70,6 +70,18 @@ import Testing
                 == .invalidRequest)
     }
 
+    @Test func onlyWhatIsAKeyIsTakenAway() async throws {
+        try await self.fixture.createGroup("plant")
+        for key in ["", "semi;colon", String(repeating: "k", count: 129)] {
+            let code = await refusal {
+                _ = try await self.fixture.decide(Tags.keys(self.resource)) {
+                    try Tags.untag(self.resource, keys: ["a", key], in: $0)
+                }
+            }
+            #expect(code == .invalidRequest)
+        }
+    }
+
     @Test func aResourceThatGoesMeanwhileGetsNoTags() async throws {
         try await self.fixture.createGroup("plant")
         let late = try await self.fixture.decide(Tags.keys(self.resource)) {

@@ -150,6 +150,8 @@ package enum ThingOperations {
         switch (request.queryText("attributeName"), request.queryText("attributeValue")) {
         case (nil, nil): break
         case (let name?, let value?):
+            try ThingAttributes.check(name: name)
+            try ThingAttributes.check(value: value, of: name)
             filter.attribute = ThingFilter.Attribute(
                 name: name, value: value,
                 isPrefix: try request.queryFlag("usePrefixAttributeValue"))

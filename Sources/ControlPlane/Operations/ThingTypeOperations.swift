@@ -146,6 +146,7 @@ package enum ThingTypeOperations {
     private static func list(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
+        let (limit, place) = (try request.pageLimit, try request.pageToken)
         if let text = request.queryText("thingTypeName") {
             let name = try ThingTypeName(text)
             let type = try await services.store.load([.thingType(name)]).thingType(name)
@@ -155,8 +156,7 @@ package enum ThingTypeOperations {
             ]
         }
         let page = try await services.store.page(
-            ListQuery(
-                .thingTypes, after: try request.pageToken, limit: try request.pageLimit))
+            ListQuery(.thingTypes, after: place, limit: limit))
         let types = page.records.compactMap { record -> JSONValue? in
             guard case .thingType(let type) = record else { return nil }
             return .object(Self.json(type, services.realm, withID: false))

@@ -1,0 +1,111 @@
+"""What HTTP asks of the control plane beneath every operation, seen from a bare socket."""
+
+import json
+import socket
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+import pytest
+
+import aws
+
+ANSWER_SECONDS_MAX = 60
+CREATE = json.dumps({"attributePayload": {"attributes": {"a": "1"}}}).encode()
+
+
+def head(control, method, path, body=b"", **headers):
+    """A signed request's head, as its bytes are on the wire."""
+    host = f"127.0.0.1:{control.api_port}"
+    request = botocore.awsrequest.AWSRequest(
+        method=method, url=f"http://{host}{path}", data=body, headers={"Host": host})
+    credentials = botocore.credentials.Credentials(*aws.credentials(control))
+    botocore.auth.SigV4Auth(credentials, "iot", aws.REGION).add_auth(request)
+    lines = [f"{method} {path} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in request.headers.items()]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+class Connection:
+    """One connection, read response by response."""
+
+    def __init__(self, control):
+        self.socket = socket.create_connection(
+            ("127.0.0.1", control.api_port), timeout=ANSWER_SECONDS_MAX)
+        self.reader = self.socket.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.reader.close()
+        self.socket.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def answer(self, has_body=True):
+        """Status, headers and body."""
+        line = self.reader.readline()
+        assert line.startswith(b"HTTP/1.1 "), line
+        headers = {}
+        while (field := self.reader.readline()) not in (b"\r\n", b""):
+            name, value = field.decode().split(":", 1)
+            headers[name.lower()] = value.strip()
+        length = int(headers.get("content-length", 0)) if has_body else 0
+        return int(line.split()[1]), headers, self.reader.read(length)
+
+
+def test_a_body_that_is_announced_is_asked_for(control):
+    """RFC 9110 10.1.1; the AWS SDK for Java waits for it before every PUT."""
+    with Connection(control) as connection:
+        length = str(len(CREATE))
+        connection.send(head(
+            control, "POST", "/things/expected", CREATE, Content_Length=length,
+            Expect="100-continue"))
+        assert connection.answer(has_body=False)[0] == 100
+        connection.send(CREATE)
+        status, _, body = connection.answer()
+        assert (status, json.loads(body)["thingName"]) == (200, "expected")
+        # One that is too long is refused before it is sent.
+        connection.send(head(
+            control, "POST", "/things/huge", CREATE, Content_Length=str(2 << 20),
+            Expect="100-continue"))
+        status, headers, body = connection.answer()
+        assert (status, headers["x-amzn-errortype"]) == (400, "InvalidRequestException")
+
+
+def test_the_answer_to_head_has_no_body(control):
+    """RFC 9110 9.3.2: what followed would be taken for the next answer."""
+    with Connection(control) as connection:
+        connection.send(head(control, "HEAD", "/things"))
+        status, headers, _ = connection.answer(has_body=False)
+        assert (status, headers["x-amzn-errortype"]) == (404, "UnknownOperationException")
+        connection.send(head(control, "GET", "/things"))
+        assert connection.answer()[0] == 200
+
+
+def test_a_body_that_trickles_is_refused_and_says_so(control):
+    with Connection(control) as connection:
+        connection.send(head(
+            control, "POST", "/things/slow", CREATE, Content_Length=str(len(CREATE))))
+        connection.send(CREATE[:10])
+        status, headers, body = connection.answer()
+        assert (status, headers["x-amzn-errortype"]) == (400, "InvalidRequestException")
+        assert "did not arrive within 30 seconds" in json.loads(body)["message"]
+        assert connection.reader.read() == b""
+    with pytest.raises(aws.client(control).exceptions.ResourceNotFoundException):
+        aws.client(control).describe_thing(thingName="slow")
+
+
+def test_a_refused_request_leaves_its_connection_sane(control):
+    with Connection(control) as connection:
+        for body in (b"{", b"[]", b'"x"', b'{"a": 1, "a": 2}', b"\xff", b"[" * 100000,
+                     b" " * (2 << 20)):
+            connection.send(head(
+                control, "POST", "/things/bad", body, Content_Length=str(len(body))) + body)
+            status, headers, _ = connection.answer()
+            assert (status, headers["x-amzn-errortype"]) == (400, "InvalidRequestException")
+        connection.send(head(control, "GET", "/things/bad"))
+        assert connection.answer()[0] == 404
