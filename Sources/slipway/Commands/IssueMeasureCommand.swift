@@ -17,7 +17,7 @@ extension CertCommand {
         @Option(help: "A certificate signing request in PEM", completion: .file()) var csr: String
         @Option(help: "Certificates to issue") var count = 5_000
         @Option(help: "Certificates on their way to the disk at once") var atOnce = 64
-        @Option(help: "New folder to keep the store in", completion: .directory())
+        @Option(help: "New folder to keep the store in", completion: .directory)
         var keep: String?
         @Flag(help: "Print JSON") var json = false
 
