@@ -3,6 +3,7 @@ import ControlPlane
 import Fleet
 import HTTPTypes
 import JSON
+import Policies
 import Registry
 
 struct OperationsCommand: ParsableCommand {
