@@ -221,7 +221,9 @@ extension ConditionOperator.Comparison {
         switch self {
         case .text, .foldedText, .like: "text"
         case .number: "number"
-        case .date: "date: ISO 8601 in UTC or with an offset, or seconds since 1970"
+        case .date:
+            "date: ISO 8601 with its day, in UTC or with an offset, or seconds since 1970 in "
+                + "other than four digits"
         case .bool, .null: "'true' or 'false'"
         case .binary: "Base64"
         case .network: "address or CIDR range"

@@ -1,13 +1,18 @@
-/// The dates of a condition: `2026-11-24`, `2026-11-24T14:05:00Z`, with a fraction or an offset
-/// if need be (W3C's profile of ISO 8601), or seconds since 1970.
+/// The dates of a condition: `2026-11-24`, `2026-11-24T14:05Z`, with seconds, a fraction or an
+/// offset if need be (W3C's profile of ISO 8601), or seconds since 1970.
 package enum PolicyDate {
     /// Seconds beyond the year 9999 either way are no date.
     private static let secondsMax: Int64 = 253_402_300_799
+    /// `2027` is a year in W3C's profile and a moment of 1970 to whoever counts seconds. A policy
+    /// meant to begin in 2027 would be open today, so it is neither.
+    private static let ambiguousDigits = 4
 
     /// - Returns: since 1970; nil for what is no date.
     package static func milliseconds(_ text: String) -> Int64? {
         if let seconds = Int64(text) {
-            guard (-Self.secondsMax...Self.secondsMax).contains(seconds) else { return nil }
+            guard text.utf8.count != Self.ambiguousDigits,
+                (-Self.secondsMax...Self.secondsMax).contains(seconds)
+            else { return nil }
             return seconds * 1000
         }
         var reader = Reader(rest: text.utf8[...])
@@ -18,12 +23,10 @@ package enum PolicyDate {
         let midnight = Self.days(toYear: year, month, day) * 86_400_000
         if reader.rest.isEmpty { return midnight }
         guard reader.take("T"), let hour = reader.digits(2), reader.take(":"),
-            let minute = reader.digits(2), reader.take(":"), let second = reader.digits(2),
-            hour < 24, minute < 60, second < 60, let fraction = reader.fraction(),
-            let offset = reader.offsetMinutes(), reader.rest.isEmpty
+            let minute = reader.digits(2), let seconds = reader.secondMilliseconds(),
+            hour < 24, minute < 60, let offset = reader.offsetMinutes(), reader.rest.isEmpty
         else { return nil }
-        let time = ((hour * 60 + minute - offset) * 60 + second) * 1000 + fraction
-        return midnight + time
+        return midnight + (hour * 60 + minute - offset) * 60_000 + seconds
     }
 
     private static func days(inMonth month: Int64, of year: Int64) -> Int64 {
@@ -64,8 +67,17 @@ package enum PolicyDate {
             return value
         }
 
+        /// Of the minute; W3C's profile lets a time end with its minutes.
+        mutating func secondMilliseconds() -> Int64? {
+            guard self.take(":") else { return 0 }
+            guard let second = self.digits(2), second < 60, let fraction = self.fraction() else {
+                return nil
+            }
+            return second * 1000 + fraction
+        }
+
         /// Milliseconds; digits after the third are dropped.
-        mutating func fraction() -> Int64? {
+        private mutating func fraction() -> Int64? {
             guard self.take(".") else { return 0 }
             var value: Int64 = 0
             var scale: Int64 = 100

@@ -225,6 +225,10 @@ import Testing
         ("DateEquals", "2026-01-01T24:00:00Z"), ("DateEquals", "2026-01-01T00:00:00"),
         ("DateEquals", "99999999999999999"), ("DateEquals", "2026-01-01Z"), ("DateEquals", ""),
         ("DateEquals", "2026-01-01T00:00:00.Z"), ("DateEquals", "2026-01-01T00:00:00+1:00"),
+        // A year or seconds: a policy that was to begin in 2027 would have been open since 1970.
+        ("DateGreaterThan", "2027"), ("DateEquals", "2026-11"), ("DateEquals", "2026-01T00:00Z"),
+        ("DateEquals", "2026-01-01T00:00"), ("DateEquals", "2026-01-01T00:00.5Z"),
+        ("DateEquals", "2026-01-01T00:00:Z"), ("DateEquals", "2026-"),
         ("Bool", "yes"), ("Bool", ""), ("Null", "x"), ("BinaryEquals", "a"), ("BinaryEquals", ""),
         ("BinaryEquals", "a==="), ("BinaryEquals", "YR=="), ("BinaryEquals", "a*bc"),
         ("IpAddress", "x"), ("IpAddress", ""), ("IpAddress", "10.0.0.0/33"),
@@ -265,6 +269,7 @@ import Testing
         ("2026-11-24T14:05:00-02:30", 1_795_538_100_000), ("0001-01-01", -62_135_596_800_000),
         ("0000-03-01", -62_162_035_200_000), ("0000-01-01", -62_167_219_200_000),
         ("9999-12-31T23:59:59.9999Z", 253_402_300_799_999), ("1795528800", 1_795_528_800_000),
+        ("1970-01-01T01:30+01:00", 1_800_000), ("2027", nil),
         ("-1", -1000), ("1900-02-29", nil), ("2100-02-29", nil), ("2026-00-10", nil),
         ("2026-01-00", nil), ("２０２６-01-01", nil),
     ])

@@ -44,7 +44,8 @@ enum ReferenceValues {
     /// Milliseconds since 1970, counted year by year and month by month.
     static func date(_ text: String) -> Int64? {
         if let seconds = Int64(text) {
-            return abs(seconds) <= 253_402_300_799 ? seconds * 1000 : nil
+            // A year, or seconds? Neither.
+            return text.count != 4 && abs(seconds) <= 253_402_300_799 ? seconds * 1000 : nil
         }
         let halves = text.split(separator: "T", maxSplits: 1, omittingEmptySubsequences: false)
         let day = halves[0].split(separator: "-", omittingEmptySubsequences: false)
@@ -84,7 +85,8 @@ enum ReferenceValues {
             clock = clock[..<sign]
         }
         let points = clock.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        let parts = points[0].split(separator: ":", omittingEmptySubsequences: false)
+        var parts = points[0].split(separator: ":", omittingEmptySubsequences: false)
+        if parts.count == 2, points.count == 1 { parts.append("00") }
         guard parts.count == 3, let hour = self.digits(parts[0], 2), hour < 24,
             let minute = self.digits(parts[1], 2), minute < 60,
             let second = self.digits(parts[2], 2), second < 60

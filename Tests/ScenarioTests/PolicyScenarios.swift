@@ -176,6 +176,34 @@ import Testing
         #expect(try JSONParser.parse(own.output)["columns"]?.arrayValue?.count == 3)
     }
 
+    /// A question that is passed over would look like one that was answered.
+    @Test(arguments: [
+        (#"{"connections": {"a": {}}, "questions": [5]}"#, "/questions is a list of texts"),
+        (#"{"connections": {"a": {}}, "questions": "publish x"}"#, "/questions is a list"),
+        (#"{"connections": {"a": {}}, "question": ["publish x"]}"#, "there is no 'question'"),
+        (#"{"connections": {}}"#, "has no \"connections\""),
+        (#"{"connections": {"a": {"clientId": 1}}}"#, "/connections/a/clientId"),
+    ])
+    func aMistakeInTheRowsOfAMatrixIsNamed(text: String, message: String) async throws {
+        let file = try Self.file("pump.json", Self.pump)
+        let who = try Self.file("who.json", text)
+        let result = try await Program.run(
+            "policy", "simulate", file, "--matrix", "--connections", who)
+        #expect(result.status == 2 && result.errors.contains(message), "\(result.errors)")
+    }
+
+    /// Longer than any policy may be.
+    @Test func aMatrixMayHaveManyRows() async throws {
+        let file = try Self.file("pump.json", Self.pump)
+        let rows = (0..<2000).map { #""pump-\#($0)": {"clientId": "pump-\#($0)"}"# }
+        let who = try Self.file(
+            "who.json", "{\"connections\": {\(rows.joined(separator: ", "))}}")
+        let result = try await Program.run(
+            "policy", "simulate", file, "--matrix", "--connections", who, "--ask", "publish x")
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.output.contains("pump-1999"))
+    }
+
     @Test(arguments: [
         ["policy"], ["policy", "lint"], ["policy", "explain"], ["policy", "simulate"],
     ])

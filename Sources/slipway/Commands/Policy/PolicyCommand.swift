@@ -29,8 +29,12 @@ struct PolicyFile {
     let path: String
     let text: String
 
-    /// - Parameter path: `-` is standard input.
-    init(path: String) async throws(FleetError) {
+    /// - Parameters:
+    ///   - path: `-` is standard input.
+    ///   - bytesMax: what is beyond is not read; whoever reads the text says that it is too long.
+    init(
+        path: String, bytesMax: Int = PolicyLimits.documentBytesMax
+    ) async throws(FleetError) {
         self.path = path
         var bytes: [UInt8] = []
         let chunks = try FileChunks(path: path)
@@ -38,7 +42,7 @@ struct PolicyFile {
             for try await chunk in chunks {
                 bytes += chunk
                 // One byte more is enough for the parser to say that it is too long.
-                guard bytes.count <= PolicyLimits.documentBytesMax else { break }
+                guard bytes.count <= bytesMax else { break }
             }
         } catch {
             throw FleetError(.invalidRequest, "the file '\(path)' cannot be read: \(error)")

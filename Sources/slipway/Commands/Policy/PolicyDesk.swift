@@ -42,17 +42,28 @@ struct PolicyDesk {
 /// The rows of a matrix, and columns if it names any.
 struct MatrixFile {
     static let bytesMax = 1 << 20
+    private static let members = ["connections", "questions"]
 
     let connections: [SimulatedConnection]
     let questions: [String]
 
     init(path: String, in realm: Realm) async throws(FleetError) {
-        let file = try await PolicyFile(path: path)
+        let file = try await PolicyFile(path: path, bytesMax: Self.bytesMax)
+        guard file.text.utf8.count <= Self.bytesMax else {
+            throw FleetError(
+                .invalidRequest, "\(path) is longer than \(Self.bytesMax) bytes")
+        }
         let value: JSONValue
         do throws(JSONError) { value = try JSONParser.parse(file.text) } catch {
             throw FleetError(.invalidRequest, "\(path) is not JSON: \(error)")
         }
-        guard let rows = value["connections"]?.objectValue else {
+        for (key, _) in value.objectValue?.members ?? [] where !Self.members.contains(key) {
+            throw FleetError(
+                .invalidRequest,
+                "\(path): there is no '\(key.clipped)' here; there are "
+                    + Self.members.joined(separator: " and "))
+        }
+        guard let rows = value["connections"]?.objectValue, !rows.isEmpty else {
             throw FleetError(
                 .invalidRequest,
                 "\(path) has no \"connections\": an object of connections by name")
@@ -69,7 +80,19 @@ struct MatrixFile {
             } catch { throw FleetError(error.code, "\(path): \(error.message)") }
         }
         self.connections = connections
-        self.questions = (value["questions"]?.arrayValue ?? []).compactMap(\.stringValue)
+        self.questions = try Self.questions(value["questions"], in: path)
+    }
+
+    private static func questions(
+        _ value: JSONValue?, in path: String
+    ) throws(FleetError) -> [String] {
+        guard let value else { return [] }
+        let texts = value.arrayValue?.compactMap(\.stringValue) ?? []
+        guard let elements = value.arrayValue, texts.count == elements.count else {
+            throw FleetError(
+                .invalidRequest, "\(path): /questions is a list of texts such as 'publish t/a'")
+        }
+        return texts
     }
 }
 
