@@ -79,6 +79,10 @@ extension ListPages {
         let (counts, end): ([FieldValue: Int], String?)
         switch search.index {
         case .things:
+            if case .attribute(let name) = field, search.expression == .everything {
+                (counts, end) = try self.values(ofAttribute: name, query)
+                break
+            }
             let stretch = try SearchStretch(
                 try self.plan(search, query), search.expression, after: query.after,
                 length: self.budget.thingsMax, self.db)
@@ -93,6 +97,34 @@ extension ListPages {
         }
         return ListPage(
             records: counts.map { .fieldValue($0.key, count: $0.value) }, next: end)
+    }
+
+    /// Of all things there are: along the index of attributes, which has them without the things.
+    /// The place between two pages is a thing and its value.
+    private func values(
+        ofAttribute name: String, _ query: ListQuery
+    ) throws -> (counts: [FieldValue: Int], end: String?) {
+        let place = try Self.place(query.after) ?? (name: "", rest: "")
+        var rows = SQLFragment(
+            "FROM thing_attributes WHERE name = ? AND (value, thing) > (?, ?)", name.storable,
+            place.rest, place.name)
+        let last = try self.db.all(
+            once: SQLFragment("SELECT value, thing") + rows
+                + SQLFragment("ORDER BY value, thing LIMIT 1 OFFSET ?", self.budget.thingsMax - 1),
+            of: "thing_attributes"
+        ) { (value: try $0.text(), thing: try $0.text()) }.first
+        if let last {
+            rows = rows + SQLFragment("AND (value, thing) <= (?, ?)", last.value, last.thing)
+        }
+        // Searches take no heed of case, and figures do.
+        let counts = try self.db.all(
+            once: SQLFragment("SELECT value, count(*)") + rows
+                + SQLFragment("GROUP BY value COLLATE BINARY"), of: "thing_attributes"
+        ) { (value: FieldValue.text(try $0.text()), count: try $0.int()) }
+        return (
+            Dictionary(counts.map { ($0.value, $0.count) }, uniquingKeysWith: +),
+            last.map { "\($0.thing)|\($0.value)" }
+        )
     }
 
     private func values(
