@@ -203,6 +203,11 @@ package struct RequestMembers: Sendable {
         return RequestMembers(object: object, place: "\(self.place)/\(name)")
     }
 
+    package func requiredObject(_ name: String) throws(FleetError) -> RequestMembers {
+        guard let members = try self.object(name) else { throw self.missing(name) }
+        return members
+    }
+
     package func array(_ name: String) throws(FleetError) -> [JSONValue]? {
         guard let value = self.value(name) else { return nil }
         guard let array = value.arrayValue else { throw self.mistyped(name, value, "an array") }

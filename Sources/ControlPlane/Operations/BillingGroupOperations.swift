@@ -114,6 +114,7 @@ package enum BillingGroupOperations {
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
         let name: BillingGroupName = try request.name("billingGroupName")
+        _ = try request.members.requiredObject("billingGroupProperties")
         let summary = try Self.summary(request)
         let version = try request.optionalInteger("expectedVersion")
         let decided = try await services.decide([.billingGroup(name)], by: request.actor) {

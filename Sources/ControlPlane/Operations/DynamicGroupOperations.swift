@@ -58,6 +58,7 @@ package enum DynamicGroupOperations {
     private static func update(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
+        _ = try request.members.requiredObject("thingGroupProperties")
         let properties = try ThingGroupOperations.properties(request)
         let update = ThingGroupUpdate(
             name: try request.name("thingGroupName"), summary: properties.summary,

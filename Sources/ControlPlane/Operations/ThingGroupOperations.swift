@@ -117,6 +117,7 @@ package enum ThingGroupOperations {
     private static func update(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
+        _ = try request.members.requiredObject("thingGroupProperties")
         let properties = try Self.properties(request)
         let update = ThingGroupUpdate(
             name: try request.name("thingGroupName"), summary: properties.summary,
