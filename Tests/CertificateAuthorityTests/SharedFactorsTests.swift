@@ -58,22 +58,66 @@ import Testing
         #expect(try SharedFactors.positions(in: moduli) == [0, 1, 2])
     }
 
-    /// Odd counts, whole blocks, and blocks that are not full.
-    @Test(arguments: [2, 3, 7, 16, 33, 100], [1, 2, 5, 2000])
-    func treesAndBlocksFindWhatEuclidFinds(count: Int, block: Int) throws {
+    /// Odd counts, whole blocks (of one, two and five), blocks that are not full, and no blocks.
+    @Test(arguments: [2, 3, 7, 16, 33, 100], [64, 128, 320, SharedFactors.runBitsMax])
+    func treesAndBlocksFindWhatEuclidFinds(count: Int, runBits: Int) throws {
         let primes = Self.smallPrimes
-        let entropy = SeededEntropy(UInt64(count * 10_000 + block))
+        let entropy = SeededEntropy(UInt64(count * 10_000 + runBits))
         let moduli = (0..<count).map { _ in
             primes[entropy.below(primes.count)] * primes[entropy.below(primes.count)]
         }
         var last = (done: 0, of: 0)
-        let found = try SharedFactors.positions(in: moduli.map(Self.bytes), blockModuli: block) {
+        let found = try SharedFactors.positions(in: moduli.map(Self.bytes), runBits: runBits) {
             done, work in
             #expect(done > last.done && done <= work)
             last = (done, work)
         }
         #expect(found == Self.slowly(moduli))
         #expect(last.done == last.of && last.of > 0)
+    }
+
+    // MARK: Arithmetic
+
+    /// As on paper, by octets.
+    private static func product(_ one: [UInt8], _ other: [UInt8]) -> [UInt8] {
+        var sum = [UInt32](repeating: 0, count: one.count + other.count)
+        for (index, first) in one.reversed().enumerated() {
+            for (offset, second) in other.reversed().enumerated() {
+                sum[index + offset] += UInt32(first) * UInt32(second)
+                sum[index + offset + 1] += sum[index + offset] >> 8
+                sum[index + offset] &= 0xFF
+            }
+        }
+        for index in sum.indices.dropLast() {
+            sum[index + 1] += sum[index] >> 8
+            sum[index] &= 0xFF
+        }
+        return sum.reversed().map { UInt8(truncatingIfNeeded: $0) }
+    }
+
+    /// Equal lengths, nearly equal ones, one much longer than the other, nothing; and more words
+    /// than libcrypto is given at once.
+    @Test(arguments: [0, 1, 40, 100, 131], [1, 33, 100, 129])
+    func productsAreThoseOfPaper(words: Int, others: Int) throws {
+        let entropy = SeededEntropy(UInt64(words * 10_000 + others))
+        let (one, other) = (entropy.bytes(count: 8 * words), entropy.bytes(count: 8 * others))
+        let expected = try BigNumber(Self.product(one, other))
+        for wordsMax in [BigArithmetic.wordsMax, 40] {
+            let arithmetic = try BigArithmetic(wordsMax: wordsMax)
+            let product = try arithmetic.product(BigNumber(one), BigNumber(other))
+            #expect(try arithmetic.difference(product, expected).bits == 0)
+        }
+    }
+
+    /// A few units from what a division would give.
+    @Test(arguments: [1, 500, 600, 3001])
+    func anInverseTimesItsNumberIsNearlyThePower(bytes: Int) throws {
+        let arithmetic = try BigArithmetic()
+        let number = try BigNumber([0x9D] + SeededEntropy(7).bytes(count: bytes - 1))
+        let power = try BigNumber(powerOfTwo: 2 * number.bits)
+        let inverse = try arithmetic.inverse(of: number)
+        let rest = try arithmetic.difference(power, arithmetic.product(inverse, number))
+        #expect(rest.bits <= number.bits + 8)
     }
 
     @Test func modulusIsReadFromACertificateAsOpensslPrintsIt() throws {
