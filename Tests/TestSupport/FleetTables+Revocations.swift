@@ -1,4 +1,4 @@
-package import Fleet
+import Fleet
 
 extension FleetTables {
     /// What the store does where a certificate becomes REVOKED and no reason was given.
