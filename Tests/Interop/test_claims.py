@@ -2,6 +2,7 @@
 
 import json
 import queue
+import shutil
 import threading
 
 import pytest
@@ -174,6 +175,35 @@ def test_rotated_and_revoked(line):
     assert sorted(line.query("""SELECT revocations.reason FROM revocations JOIN certificates
         ON id = certificate WHERE status = 'REVOKED' AND kind = 'claim'""")) == [
             ("superseded",), ("unspecified",)]
+
+
+def test_a_claim_ended_since_the_backup_is_ended_when_it_is_restored(line, tmp_path):
+    for name in ("shut", "gone", "reopened"):
+        claim(line, name)
+    assert line.stop() == 0
+    backup = tmp_path / "fleet.db"
+    shutil.copy(line.database, backup)
+    line.start()
+    slipway(line, "claim", "disable", "shut", "--reason", "stolen")
+    slipway(line, "claim", "revoke", "gone")
+    slipway(line, "claim", "disable", "reopened")
+    slipway(line, "claim", "enable", "reopened")
+    since = show(line, "shut")
+    assert line.stop() == 0
+    for left in line.database.parent.glob("fleet.db*"):
+        if left.name != "fleet.db.lock":
+            left.unlink()
+    shutil.copy(backup, line.database)
+    line.start()
+    assert show(line, "shut")["status"] == "DISABLED"
+    assert show(line, "shut")["statusChangedAt"] == since["statusChangedAt"]
+    assert show(line, "gone")["status"] == "REVOKED"
+    assert show(line, "reopened")["status"] == "ACTIVE"
+    # Whoever takes it back has the last word, also over the next start.
+    slipway(line, "claim", "enable", "shut")
+    assert line.stop() == 0
+    line.start()
+    assert show(line, "shut")["status"] == "ACTIVE"
 
 
 def test_listing_and_bad_terms(line):

@@ -7,7 +7,8 @@ import ServiceLifecycle
 
 /// Every revocation a second time, in a file beside the database. A database that is restored from
 /// a backup knows nothing of what was revoked since, and nothing that was revoked and is unexpired
-/// may leave the next CRL: what it lacks comes back from here before a device can connect.
+/// may leave the next CRL: what it lacks comes back from here before a device can connect. So does
+/// the standing of claims: one that was disabled or revoked since lets no device in.
 ///
 /// One line each, the last of a commit behind its number. Only ever appended to.
 struct RevocationJournal: Sendable {
@@ -34,7 +35,13 @@ struct RevocationJournal: Sendable {
     private enum Line {
         case revoked(Revocation)
         case released(CertificateID)
+        case claim(ClaimName, ClaimStanding)
         case mark
+    }
+
+    private struct ClaimStanding: Hashable {
+        let status: ClaimTerms.Status
+        let since: UnixTime
     }
 
     /// nil where the file is not there.
@@ -60,6 +67,15 @@ struct RevocationJournal: Sendable {
         case ("released", 4):
             guard let id = try? CertificateID(words[2]) else { return nil }
             return (sequence, .released(id))
+        case ("claim", 6):
+            guard let name = try? ClaimName(words[2]),
+                let status = ClaimTerms.Status(rawValue: words[3]), let time = Int64(words[4])
+            else { return nil }
+            return (
+                sequence,
+                .claim(
+                    name, ClaimStanding(status: status, since: UnixTime(milliseconds: time)))
+            )
         case ("revoked", 9):
             guard let id = try? CertificateID(words[2]), let notAfter = Int64(words[5]),
                 let reason = RevocationReason(rawValue: words[6]), let time = Int64(words[7])
@@ -83,6 +99,9 @@ struct RevocationJournal: Sendable {
         var revocations: [CertificateID: Revocation] = [:]
         /// The last of them that was written.
         var newest: CertificateID?
+        /// As they were last.
+        var claims: [ClaimName: ClaimStanding] = [:]
+        var newestClaim: ClaimName?
 
         mutating func take(_ text: String) {
             for part in text.split(separator: "\n") {
@@ -90,6 +109,9 @@ struct RevocationJournal: Sendable {
                 self.last = sequence
                 switch line {
                 case .mark: break
+                case .claim(let name, let standing):
+                    self.claims[name] = standing
+                    self.newestClaim = name
                 case .revoked(let revocation):
                     self.revocations[revocation.certificate] = revocation
                     self.newest = revocation.certificate
@@ -111,14 +133,17 @@ struct RevocationJournal: Sendable {
         do {
             guard let (text, isWhole) = try self.text(tail: true) else { return 0 }
             contents.take(text)
+            let claimsAreKnown = try await self.knowsNewestClaim(of: contents)
             if let newest = contents.newest.flatMap({ contents.revocations[$0] }) {
                 // Word for word: a hold that the backup has may have been released and put anew
                 // after others, and then tells nothing of them.
                 let known = try await self.store.revocation(of: newest.certificate)
-                if known?.revokedAt == newest.revokedAt, known?.reason == newest.reason {
+                if known?.revokedAt == newest.revokedAt, known?.reason == newest.reason,
+                    claimsAreKnown
+                {
                     return self.end(of: contents, latest)
                 }
-            } else if isWhole, contents.revocations.isEmpty {
+            } else if isWhole, contents.revocations.isEmpty, claimsAreKnown {
                 return self.end(of: contents, latest)
             }
             if !isWhole, let (text, _) = try self.text(tail: false) {
@@ -131,6 +156,15 @@ struct RevocationJournal: Sendable {
                 "'\(self.path)' cannot be read, and may know of revocations that the database "
                     + "lacks: \(error.localizedDescription)")
         }
+        // First: while a revocation is missing, the next start looks for all again.
+        try await self.bringBackClaims(contents.claims)
+        try await self.bringBackRevocations(of: contents, at: now)
+        return self.end(of: contents, latest)
+    }
+
+    private func bringBackRevocations(
+        of contents: Contents, at now: UnixTime
+    ) async throws(FleetError) {
         var missing: [Revocation] = []
         let byTime = contents.revocations.values.sorted { $0.revokedAt < $1.revokedAt }
         for revocation in byTime {
@@ -151,7 +185,43 @@ struct RevocationJournal: Sendable {
                 "certificates revoked before the database was restored are revoked again",
                 metadata: ["certificates": "\(missing.count)", "journal": "\(self.path)"])
         }
-        return self.end(of: contents, latest)
+    }
+
+    private func knowsNewestClaim(of contents: Contents) async throws(FleetError) -> Bool {
+        guard let name = contents.newestClaim, let standing = contents.claims[name] else {
+            return true
+        }
+        let terms = try await self.store.load([.claimTerms(name)]).claimTerms(name)
+        return terms?.status == standing.status && terms?.statusChangedAt == standing.since
+    }
+
+    /// Claims that may do more than they might when the database was lost. One that is there and was
+    /// enabled since stays as it is: somebody will have to decide that again.
+    private func bringBackClaims(
+        _ claims: [ClaimName: ClaimStanding]
+    ) async throws(FleetError) {
+        for (name, standing) in claims.sorted(by: { $0.key.rawValue < $1.key.rawValue })
+        where standing.status != .active {
+            let view = try await self.store.load([.claimTerms(name)])
+            // The backup may be older than the claim.
+            guard var terms = view.claimTerms(name), terms.status != .revoked,
+                terms.status != standing.status,
+                standing.status == .revoked || standing.since > terms.statusChangedAt
+            else { continue }
+            terms.status = standing.status
+            terms.statusChangedAt = standing.since
+            terms.statusReason = "\(standing.status.rawValue) before the database was restored"
+            let set = ChangeSet(
+                action: "RestoreRevocation", preconditions: [view.asSeen(.claimTerms(name))],
+                changes: [.putClaimTerms(terms)], detail: ["claim": .string(name.rawValue)])
+            _ = try await self.store.commit(set, by: .service("revocation-journal"))
+            self.logger.critical(
+                "a claim disabled or revoked before the database was restored is so again",
+                metadata: [
+                    "claim": "\(name)", "status": "\(standing.status.rawValue)",
+                    "journal": "\(self.path)",
+                ])
+        }
     }
 
     /// The commits of a database that was restored are counted anew from where it is.
@@ -252,6 +322,10 @@ struct RevocationJournal: Sendable {
                     self.complain(error.message)
                     return nil
                 }
+            case .putClaimTerms(let terms):
+                lines.append(
+                    "claim \(terms.name) \(terms.status.rawValue) "
+                        + "\(terms.statusChangedAt.milliseconds)")
             case .releaseHold(let id) where commit.actor != Self.canary:
                 lines.append("released \(id)")
             default: break
