@@ -63,9 +63,10 @@ package enum Certificates {
             }
             return set
         }
+        // In this order, so that the status finds its revocation and writes none of its own first.
         set.changes = [
-            .setCertificateStatus(id, status, reason: note ?? reason.rawValue, at: now),
             .putRevocation(Revocation(of: certificate, reason, at: now)),
+            .setCertificateStatus(id, status, reason: note ?? reason.rawValue, at: now),
         ]
         return set
     }
