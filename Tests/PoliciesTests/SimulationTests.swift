@@ -13,6 +13,7 @@ import Testing
         ("retain-publish", "t/a", "iot:RetainPublish", "topic/t/a"),
         ("subscribe", "a/#", "iot:Subscribe", "topicfilter/a/#"),
         ("RECEIVE", "t/a b", "iot:Receive", "topic/t/a b"),
+        ("subscribe", "*", "iot:Subscribe", "topicfilter/*"),
     ])
     func aQuestionIsAVerbAndAName(
         verb: String, name: String, operation: String, resource: String

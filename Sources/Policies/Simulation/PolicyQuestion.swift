@@ -20,9 +20,9 @@ package struct PolicyQuestion: Hashable, Sendable {
     /// - Throws: `FleetError.invalidRequest` for an action that is none.
     package init(_ action: String, _ resource: String, in realm: Realm) throws(FleetError) {
         self.words = "\(action) \(resource)"
-        let isARN = resource == "*" || resource.hasPrefix("arn:")
+        let isARN = resource.hasPrefix("arn:")
         guard let verb = Self.verbs.first(where: { $0.word == action.lowercased() }) else {
-            guard action.contains(":"), !action.contains("*"), isARN else {
+            guard action.contains(":"), !action.contains("*"), isARN || resource == "*" else {
                 let nearest = NearestName.of(action, among: Self.verbNames)
                     .map { "; did you mean '\($0)'?" }
                 throw FleetError(
@@ -35,6 +35,7 @@ package struct PolicyQuestion: Hashable, Sendable {
                 operation: action, resource: ARN(rawValue: resource))
             return
         }
+        // To a device `*` is a name like any other.
         self.request = AuthorizationRequest(
             verb.action,
             isARN ? ARN(rawValue: resource) : Self.resource(resource, of: verb.action, in: realm))
