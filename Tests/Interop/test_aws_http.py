@@ -95,8 +95,9 @@ def test_a_body_that_trickles_is_refused_and_says_so(control):
         assert (status, headers["x-amzn-errortype"]) == (400, "InvalidRequestException")
         assert "did not arrive within 30 seconds" in json.loads(body)["message"]
         assert connection.reader.read() == b""
-    with pytest.raises(aws.client(control).exceptions.ResourceNotFoundException):
-        aws.client(control).describe_thing(thingName="slow")
+    iot = aws.client(control)
+    with pytest.raises(iot.exceptions.ResourceNotFoundException):
+        iot.describe_thing(thingName="slow")
 
 
 def test_a_refused_request_leaves_its_connection_sane(control):
