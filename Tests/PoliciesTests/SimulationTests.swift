@@ -50,7 +50,9 @@ import Testing
                     condition:
                         #"{"StringEquals":{"iot:DomainName":"${iot:Certificate.SerialNumber}"},"Null":{"iot:LastWillTopic":"true"}}"#
                 ),
-                PolicyAsking.statement("client/${aws:SourceIp}", action: "iot:Connect")))
+                PolicyAsking.statement(
+                    "client/${aws:sourceip}${iot:NoSuchName}", action: "iot:Connect",
+                    condition: #"{"StringEquals":{"iot:NoSuchKey":"x"}}"#)))
         func missing(_ request: AuthorizationRequest) -> [String] {
             PolicyEvaluator.missingValues(
                 policies: [policy], request: request, context: PolicyVariables(clientID: "c"))
@@ -59,7 +61,11 @@ import Testing
             missing(PolicyAsking.publish("a")) == [
                 "iot:Certificate.SerialNumber", "iot:Connection.Thing.ThingName", "iot:DomainName",
             ])
-        #expect(missing(.connect(clientID: "c", in: Self.realm)) == ["aws:SourceIp"])
+        // AWS's spelling; of what it does not have, the document's.
+        #expect(
+            missing(.connect(clientID: "c", in: Self.realm)) == [
+                "aws:SourceIp", "iot:NoSuchKey", "iot:NoSuchName",
+            ])
     }
 
     private static func connection(_ text: String) throws -> SimulatedConnection {

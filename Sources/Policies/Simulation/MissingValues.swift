@@ -6,8 +6,9 @@ extension PolicyEvaluator {
     ) -> [String] {
         var missing: Set<String> = []
         for statement in policies.flatMap(\.statements) where statement.speaks(of: request) {
-            for variable in statement.variables where context.values(of: variable).isEmpty {
-                missing.insert(variable.name)
+            for (variable, name) in statement.variables
+            where context.values(of: variable).isEmpty {
+                missing.insert(name)
             }
         }
         return missing.sorted()
@@ -15,19 +16,36 @@ extension PolicyEvaluator {
 }
 
 extension CompiledStatement {
-    fileprivate var variables: [PolicyVariable] {
+    /// Each by AWS's spelling; one that means nothing here as the document has it.
+    fileprivate var variables: [(variable: PolicyVariable, name: String)] {
         let patterns: [TextPattern]
         switch self.resources {
         case .only(let only): patterns = only
         case .allExcept(let except): patterns = except
         }
-        return patterns.flatMap(\.variables)
-            + self.conditions.flatMap { condition in
-                // Null asks whether there is a value, so that none is missing.
-                (condition.operation.name == .null ? [] : [condition.key])
-                    + condition.operandTexts.flatMap {
-                        (try? TextPattern($0, wildcards: true))?.variables ?? []
-                    }
+        var named = patterns.flatMap(\.namedVariables)
+        for condition in self.conditions {
+            // Null asks whether there is a value, so that none is missing.
+            if condition.operation.name != .null {
+                named.append((condition.key, condition.key.spelled(in: condition.keyText)))
             }
+            for text in condition.operandTexts {
+                named += (try? TextPattern(text, wildcards: true))?.namedVariables ?? []
+            }
+        }
+        return named
+    }
+}
+
+extension TextPattern {
+    fileprivate var namedVariables: [(variable: PolicyVariable, name: String)] {
+        self.variables.map { ($0, $0.spelled(in: self.text)) }
+    }
+}
+
+extension PolicyVariable {
+    fileprivate func spelled(in text: String) -> String {
+        if case .other = self { return self.spelling(in: text) }
+        return self.name
     }
 }
