@@ -7,6 +7,13 @@ package enum CompatibilityTable {
     /// own model of it.
     private static let judge = "`Tests/Interop/test_aws_model.py`"
 
+    private static let general = """
+        Of every operation alike: a member or a parameter that it does not know is refused by \
+        name, where AWS ignores it. Whatever the model rules out is refused, and changes nothing \
+        (`Tests/Interop/test_aws_bad_input.py`). The calls of Terraform's provider are replayed \
+        by `Tests/Interop/test_aws_terraform.py`.
+        """
+
     package static func markdown(_ operations: [Operation] = OperationTable.all) -> String {
         let ours = operations.filter(\.isAWS).sorted { $0.name < $1.name }
         let names = Set(ours.map(\.name))
@@ -18,6 +25,7 @@ package enum CompatibilityTable {
             "Of the \(ours.count + others.count) operations of the AWS IoT API (2015-05-28), "
                 + "Slipway has \(ours.count). Each is called by \(Self.judge), which drives boto3 "
                 + "and holds every successful answer against the model that AWS publishes.", "",
+            Self.general, "",
             "| operation | method and path | supported | tested by | differences |",
             "|---|---|---|---|---|",
         ]

@@ -95,6 +95,7 @@ package struct Operation: Sendable {
     package init(
         _ name: String, _ method: HTTPRequest.Method, _ path: OperationPath,
         members: [String] = [], query: [String] = [], summary: String,
+        differences: String? = nil,
         target: @escaping Target = { _, _ in .everything },
         handleSecret: @escaping SecretHandler
     ) {
@@ -105,7 +106,7 @@ package struct Operation: Sendable {
         self.query = query
         self.streams = false
         self.summary = summary
-        self.differences = nil
+        self.differences = differences
         self.target = target
         self.handling = .secret(handleSecret)
     }

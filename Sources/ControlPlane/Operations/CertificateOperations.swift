@@ -13,6 +13,7 @@ package enum CertificateOperations {
         Operation(
             "UpdateCertificate", .put, "/certificates/{certificateId}", query: ["newStatus"],
             summary: "Sets ?newStatus=ACTIVE, INACTIVE or REVOKED; live connections follow",
+            differences: "live connections end at once; REVOKED is for good, and on the CRL",
             target: Self.certificate, handle: Self.update),
         Operation(
             "DeleteCertificate", .delete, "/certificates/{certificateId}", query: ["forceDelete"],

@@ -10,11 +10,14 @@ package enum IssuanceOperations {
         Operation(
             "CreateKeysAndCertificate", .post, "/keys-and-certificate", query: ["setAsActive"],
             summary: "Makes a key pair and a certificate for it; the key is handed out once",
+            differences: "of this service's own authority, by its device profile",
             handleSecret: Self.createKeys),
         Operation(
             "CreateCertificateFromCsr", .post, "/certificates",
             members: ["certificateSigningRequest"], query: ["setAsActive"],
-            summary: "Signs a certificate for a PKCS#10 request", handle: Self.createFromRequest),
+            summary: "Signs a certificate for a PKCS#10 request",
+            differences: "of this service's own authority, by its device profile",
+            handle: Self.createFromRequest),
         Operation(
             "RegisterCertificate", .post, "/certificate/register",
             members: ["certificatePem", "caCertificatePem", "status"], query: ["setAsActive"],

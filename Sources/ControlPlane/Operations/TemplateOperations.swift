@@ -7,6 +7,9 @@ import Registry
 
 /// The rows of provisioning templates.
 package enum TemplateOperations {
+    private static let hookDifference =
+        "a hook's target ends in the name of a hook of this service; the role is a label"
+
     package static let all: [Operation] = [
         Operation(
             "CreateProvisioningTemplate", .post, "/provisioning-templates",
@@ -14,6 +17,7 @@ package enum TemplateOperations {
                 "templateName", "description", "templateBody", "enabled", "provisioningRoleArn",
                 "preProvisioningHook", "tags", "type",
             ], summary: "A new template, its body checked whole",
+            differences: Self.hookDifference,
             target: { request, realm throws(FleetError) in
                 realm.template(try TemplateName(request.text("templateName")))
             }, handle: Self.create),
@@ -27,6 +31,7 @@ package enum TemplateOperations {
                 "description", "enabled", "defaultVersionId", "provisioningRoleArn",
                 "preProvisioningHook", "removePreProvisioningHook",
             ], summary: "Enables, disables, and switches the default version",
+            differences: Self.hookDifference,
             target: Self.template, handle: Self.update),
         Operation(
             "DeleteProvisioningTemplate", .delete, "/provisioning-templates/{templateName}",

@@ -11,6 +11,7 @@ package enum TemplateVersionOperations {
             "CreateProvisioningTemplateVersion", .post,
             "/provisioning-templates/{templateName}/versions", members: ["templateBody"],
             query: ["setAsDefault"], summary: "Another body, its own version from then on",
+            differences: "as many versions as templates.versionsMax allows, where AWS allows 5",
             target: TemplateOperations.template, handle: Self.create),
         Operation(
             "DescribeProvisioningTemplateVersion", .get,

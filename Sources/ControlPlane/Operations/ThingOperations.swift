@@ -5,12 +5,16 @@ import Registry
 
 /// The rows of things.
 package enum ThingOperations {
+    private static let attributesDifference =
+        "50 attributes without a type too, or what registry.attributesWithoutType allows, where "
+        + "AWS allows 3"
+
     package static let all: [Operation] = [
         Operation(
             "CreateThing", .post, "/things/{thingName}",
             members: ["thingTypeName", "attributePayload", "billingGroupName"],
-            summary: "A new thing; the same again changes nothing", target: Self.thing,
-            handle: Self.create
+            summary: "A new thing; the same again changes nothing",
+            differences: Self.attributesDifference, target: Self.thing, handle: Self.create
         ).brief,
         Operation(
             "DescribeThing", .get, "/things/{thingName}", summary: "One thing",
@@ -19,7 +23,8 @@ package enum ThingOperations {
         Operation(
             "UpdateThing", .patch, "/things/{thingName}",
             members: ["thingTypeName", "attributePayload", "expectedVersion", "removeThingType"],
-            summary: "Another type, other attributes", target: Self.thing, handle: Self.update
+            summary: "Another type, other attributes",
+            differences: Self.attributesDifference, target: Self.thing, handle: Self.update
         ).brief,
         Operation(
             "DeleteThing", .delete, "/things/{thingName}", query: ["expectedVersion"],
