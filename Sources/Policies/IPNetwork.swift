@@ -17,7 +17,7 @@ package struct IPNetwork: Hashable, Sendable {
             self = host
             return
         }
-        guard let prefixBits = Self.decimal(parts[1]), prefixBits <= host.widthBits else {
+        guard let prefixBits = Self.decimal(parts[1].utf8), prefixBits <= host.widthBits else {
             return nil
         }
         self.isV4 = host.isV4
@@ -27,7 +27,7 @@ package struct IPNetwork: Hashable, Sendable {
 
     /// A single address. A zone (`%eth0`) says which link, not which address, and is left out.
     package init?(address text: String) {
-        let plain = text.split(separator: "%", omittingEmptySubsequences: false)[0]
+        let plain = text[..<(text.utf8.firstIndex(of: UInt8(ascii: "%")) ?? text.endIndex)]
         if let v4 = Self.v4(plain) {
             self.init(isV4: true, address: UInt128(v4), prefixBits: 32)
         } else if let v6 = Self.v6(plain) {
@@ -53,16 +53,17 @@ package struct IPNetwork: Hashable, Sendable {
         return self.address >> shift == other.address >> shift
     }
 
-    private static func decimal(_ text: Substring) -> Int? {
-        guard (1...3).contains(text.utf8.count),
-            text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-            text.utf8.count == 1 || text.utf8.first != 0x30
+    private static func decimal(_ text: Substring.UTF8View) -> Int? {
+        guard (1...3).contains(text.count), text.allSatisfy({ (0x30...0x39).contains($0) }),
+            text.count == 1 || text.first != 0x30
         else { return nil }
-        return Int(text)
+        return text.reduce(0) { $0 * 10 + Int($1 - 0x30) }
     }
 
     private static func v4(_ text: Substring) -> UInt32? {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        // Byte by byte: of a text's characters, where each begins would have to be found first.
+        let parts = text.utf8.split(
+            separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count == 4 else { return nil }
         var address: UInt32 = 0
         for part in parts {
@@ -73,7 +74,7 @@ package struct IPNetwork: Hashable, Sendable {
     }
 
     private static func v6(_ text: Substring) -> UInt128? {
-        guard text.contains(":") else { return nil }
+        guard text.utf8.contains(UInt8(ascii: ":")) else { return nil }
         var halves: [[UInt16]] = []
         var rest = text
         // "::" stands for a run of zeros, once.
