@@ -164,24 +164,64 @@ struct FleetPlan: Sendable {
         var failures: [FleetError] = []
         var failed: Set<DeclaredReference> = []
         var done = 0
-        for change in self.changes {
-            let resource = change.resource
+        for batch in self.batches {
+            let before = failed
+            let outcomes: [FleetError?]
             do throws(FleetError) {
-                let references = resource.kind.behaviour.references(resource.state)
-                if let needed = references.first(where: failed.contains) {
-                    throw FleetError(
-                        .notFound,
-                        "it needs the \(needed.kind.rawValue) '\(needed.name)', which failed")
+                outcomes = try await AtOnce.map(batch) { change throws(FleetError) in
+                    await Self.failure(of: change, whereFailed: before, access)
                 }
-                for step in change.steps { try await step.run(access) }
-                done += 1
-            } catch {
+            } catch { outcomes = batch.map { _ in error } }
+            for (change, failure) in zip(batch, outcomes) {
+                guard let failure else {
+                    done += 1
+                    continue
+                }
+                let resource = change.resource
                 failed.insert(DeclaredReference(kind: resource.kind, name: resource.name))
                 failures.append(
-                    FleetError(error.code, "\(resource.origin): \(error.message)"))
+                    FleetError(failure.code, "\(resource.origin): \(failure.message)"))
             }
             counted(done + failures.count)
         }
         return (done, failures)
+    }
+
+    /// In their order. Kinds of which there are many refer to none of their own: some of them are
+    /// carried out at the same time, and share the service's commits.
+    private var batches: [[Change]] {
+        var batches: [[Change]] = []
+        for change in self.changes {
+            let kind = change.resource.kind
+            if var last = batches.popLast() {
+                let isRoom = last.count < FleetExport.atOnce && kind.form == .lines
+                guard isRoom, last.first?.resource.kind == kind else {
+                    batches += [last, [change]]
+                    continue
+                }
+                last.append(change)
+                batches.append(last)
+            } else {
+                batches.append([change])
+            }
+        }
+        return batches
+    }
+
+    /// Carries one change out; nil where that went well.
+    /// - Parameter failed: what failed before; what needs it is left alone.
+    private static func failure(
+        of change: Change, whereFailed failed: Set<DeclaredReference>, _ access: ControlAccess
+    ) async -> FleetError? {
+        let resource = change.resource
+        let references = resource.kind.behaviour.references(resource.state)
+        if let needed = references.first(where: failed.contains) {
+            return FleetError(
+                .notFound, "it needs the \(needed.kind.rawValue) '\(needed.name)', which failed")
+        }
+        do throws(FleetError) {
+            for step in change.steps { try await step.run(access) }
+            return nil
+        } catch { return error }
     }
 }
