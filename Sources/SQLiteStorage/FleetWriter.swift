@@ -50,8 +50,8 @@ struct WriteRequest: Sendable {
 }
 
 /// The one writer, on its own thread. It takes all requests that wait, applies them in one
-/// transaction with a savepoint for each, commits once, and answers all: one `fsync` serves
-/// everybody who came while the last one ran.
+/// transaction in which each stands or falls alone, commits once, and answers all: one `fsync`
+/// serves everybody who came while the last one ran.
 ///
 /// A value that lives on its thread's stack, so nothing else can touch its state.
 struct FleetWriter: ~Copyable {
@@ -132,7 +132,7 @@ struct FleetWriter: ~Copyable {
                     // Nobody shares the transaction: what is refused takes it along.
                     answers = [.success(try self.perform(batch[0].work, db))]
                 } else {
-                    for request in batch { answers.append(try self.apply(request, db)) }
+                    answers = try self.answers(to: batch, since: before, db)
                 }
                 if self.log.latest != before.latest { try self.log.save(db) }
                 Self.reached(.afterApply, with: batch)
@@ -158,6 +158,62 @@ struct FleetWriter: ~Copyable {
         if isAsked { CrashPoint.reached(point) }
     }
 
+    /// A request of several was refused after it had written something, and nothing keeps its
+    /// writing from the others'.
+    private struct SpoiltBatch: Error {}
+
+    /// Without a savepoint for each commit, which costs a copy of every page that it touches: most
+    /// are refused, if at all, before they write. Where one is not, all are undone and begun afresh
+    /// with savepoints.
+    private mutating func answers(
+        to batch: [WriteRequest], since before: AuditLog, _ db: Database
+    ) throws -> Answers {
+        do {
+            var answers = Answers()
+            for request in batch {
+                if case .commit(let preconditions, let draft) = request.work {
+                    answers.append(try self.applyOpenly(preconditions, draft, db))
+                } else {
+                    answers.append(try self.apply(request, db))
+                }
+            }
+            return answers
+        } catch is SpoiltBatch {
+            try db.run("ROLLBACK")
+            self.log = before
+            try db.run("BEGIN IMMEDIATE")
+            var answers = Answers()
+            for request in batch { answers.append(try self.apply(request, db)) }
+            return answers
+        }
+    }
+
+    private mutating func applyOpenly(
+        _ preconditions: [Precondition], _ draft: AuditDraft, _ db: Database
+    ) throws -> Result<WriteRequest.Answer, FleetError> {
+        do { try Self.check(preconditions, db) } catch let error as FleetError {
+            return .failure(error)
+        }
+        do { return .success(try self.write(draft, db)) } catch is FleetError {
+            throw SpoiltBatch()
+        }
+    }
+
+    private static func check(_ preconditions: [Precondition], _ db: Database) throws {
+        let loader = RecordLoader(db: db)
+        for precondition in preconditions { try loader.check(precondition) }
+    }
+
+    private mutating func write(
+        _ draft: AuditDraft, _ db: Database
+    ) throws -> WriteRequest.Answer {
+        let time = self.clock.now
+        let writer = ChangeWriter(db: db, revision: self.log.latest + 1)
+        for change in draft.changes { try writer.apply(change) }
+        try self.log.append(draft, at: time, db)
+        return .commit(draft.commit(self.log.latest, time))
+    }
+
     /// Whatever is refused here is undone to the savepoint; what is thrown ends the transaction.
     private mutating func apply(
         _ request: WriteRequest, _ db: Database
@@ -181,13 +237,8 @@ struct FleetWriter: ~Copyable {
     ) throws -> WriteRequest.Answer {
         switch work {
         case .commit(let preconditions, let draft):
-            let loader = RecordLoader(db: db)
-            for precondition in preconditions { try loader.check(precondition) }
-            let time = self.clock.now
-            let writer = ChangeWriter(db: db, revision: self.log.latest + 1)
-            for change in draft.changes { try writer.apply(change) }
-            try self.log.append(draft, at: time, db)
-            return .commit(draft.commit(self.log.latest, time))
+            try Self.check(preconditions, db)
+            return try self.write(draft, db)
         case .refusal(let draft):
             try self.log.append(draft, at: self.clock.now, db)
             return .done

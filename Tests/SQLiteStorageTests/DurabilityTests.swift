@@ -95,7 +95,9 @@ import Testing
         await store.close()
     }
 
-    @Test func inOneTransactionEachRequestFailsAlone() async throws {
+    /// Refused before anything of it was written, and after its first change was.
+    @Test(arguments: [false, true])
+    func inOneTransactionEachRequestFailsAlone(late: Bool) async throws {
         let store = try self.open()
         // While the writer is held, everything that is asked for waits and lands in one batch.
         let held = AsyncStream.makeStream(of: Void.self)
@@ -109,10 +111,15 @@ import Testing
         let outcomes = await withTaskGroup(of: (Int, Bool).self) { group in
             for number in 0..<50 {
                 group.addTask {
-                    let missing: [Precondition] =
-                        number.isMultiple(of: 3) ? [.present(.thing(Samples.thingName(999)))] : []
-                    let commit = try? await store.make(
-                        .putThing(Samples.thing(number)), when: missing)
+                    var set = ChangeSet(
+                        action: "Test", changes: [.putThing(Samples.thing(number))])
+                    if number.isMultiple(of: 3), late {
+                        set.changes.append(
+                            .addThingToGroup(Samples.thingName(number), Samples.groupName(999)))
+                    } else if number.isMultiple(of: 3) {
+                        set.preconditions = [.present(.thing(Samples.thingName(999)))]
+                    }
+                    let commit = try? await store.commit(set, by: .service("test"))
                     return (number, commit != nil)
                 }
             }
