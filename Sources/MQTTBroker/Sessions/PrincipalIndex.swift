@@ -34,8 +34,10 @@ struct PrincipalIndex {
         _ connection: ConnectionNumber, from keys: some Sequence<RecordKey>
     ) {
         for key in keys {
-            self.connections[key]?.remove(connection)
-            if self.connections[key]?.isEmpty == true { self.connections[key] = nil }
+            // Looked up once: a key is long, and thousands leave at once.
+            guard let place = self.connections.index(forKey: key) else { continue }
+            self.connections.values[place].remove(connection)
+            if self.connections.values[place].isEmpty { self.connections.remove(at: place) }
         }
     }
 
