@@ -211,8 +211,8 @@ static void open_environment(lua_State *L) {
     lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
 }
 
-// Pushes the script as a function, without the byte order mark that an editor may have put before it
-// and that Lua's own loader of files passes over too.
+// Pushes the script as a function, without the byte order mark that an editor may have put before
+// it and that Lua's own loader of files passes over too.
 static void load_script(lua_State *L) {
     sandbox *box = sandbox_of(L);
     const slipway_hook_call *call = box->call;

@@ -80,7 +80,7 @@ import Testing
     ])
     func aRemainderIsPaidFor(line: String, isDear: Bool) throws {
         let run = try HookFixtures.runHere(
-            "return function() for i = 1, 100 do \(line)\n end return {} end")
+            "return function() for i = 1, 300 do \(line)\n end return {} end")
         #expect(run.status == .returned)
         #expect((run.cost.instructions > 30 * 300) == isDear)
     }

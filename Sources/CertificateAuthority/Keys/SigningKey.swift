@@ -258,8 +258,8 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
             && Self.names(certificate, signatureBy: key, digest)
     }
 
-    /// Whether what is signed and what stands beside the signature name the same algorithm (RFC 5280
-    /// 4.1.1.2), and it is one of this key and this digest.
+    /// Whether what is signed and what stands beside the signature name the same algorithm
+    /// (RFC 5280 4.1.1.2), and it is one of this key and this digest.
     private static func names(
         _ certificate: OpaquePointer, signatureBy key: OpaquePointer, _ digest: OpaquePointer?
     ) -> Bool {

@@ -35,8 +35,8 @@ final class BigNumber {
 ///
 /// libcrypto multiplies in three parts instead of four (Karatsuba) only where both numbers are of
 /// one length, and otherwise as one does on paper, as it always divides. Here the lengths are made
-/// equal, and a division is a multiplication by an inverse (Newton), so that the cost grows with the
-/// 1.6th power of the length and not with its square.
+/// equal, and a division is a multiplication by an inverse (Newton), so that the cost grows with
+/// the 1.6th power of the length and not with its square.
 final class BigArithmetic {
     /// Below this, paper is as good.
     private static let wordsMin = 32

@@ -195,8 +195,8 @@ struct RevocationJournal: Sendable {
         return terms?.status == standing.status && terms?.statusChangedAt == standing.since
     }
 
-    /// Claims that may do more than they might when the database was lost. One that is there and was
-    /// enabled since stays as it is: somebody will have to decide that again.
+    /// Claims that may do more than they might when the database was lost. One that is there and
+    /// was enabled since stays as it is: somebody will have to decide that again.
     private func bringBackClaims(
         _ claims: [ClaimName: ClaimStanding]
     ) async throws(FleetError) {

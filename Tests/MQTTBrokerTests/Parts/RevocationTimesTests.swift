@@ -21,8 +21,8 @@ import Testing
         #expect(times.last == 0)
     }
 
-    /// From the first of its commits to the last of its sockets, whatever closes in between; the next
-    /// decision begins anew, and a revocation that stands alone is none.
+    /// From the first of its commits to the last of its sockets, whatever closes in between; the
+    /// next decision begins anew, and a revocation that stands alone is none.
     @Test func decisionIsMeasuredAsAWhole() {
         func cause(_ commit: Int64, _ time: Int64, _ decision: String?) -> ChangeEffects.Cause {
             ChangeEffects.Cause(
