@@ -17,7 +17,7 @@ package enum TemplateOperations {
                 "templateName", "description", "templateBody", "enabled", "provisioningRoleArn",
                 "preProvisioningHook", "tags", "type",
             ], summary: "A new template, its body checked whole",
-            differences: Self.hookDifference,
+            differences: "a body needs an AWS::IoT::Thing; " + Self.hookDifference,
             target: { request, realm throws(FleetError) in
                 realm.template(try TemplateName(request.text("templateName")))
             }, handle: Self.create),

@@ -11,7 +11,8 @@ package enum TemplateVersionOperations {
             "CreateProvisioningTemplateVersion", .post,
             "/provisioning-templates/{templateName}/versions", members: ["templateBody"],
             query: ["setAsDefault"], summary: "Another body, its own version from then on",
-            differences: "as many versions as templates.versionsMax allows, where AWS allows 5",
+            differences: "as many versions as templates.versionsMax allows, where AWS allows 5; "
+                + "a body needs an AWS::IoT::Thing",
             target: TemplateOperations.template, handle: Self.create),
         Operation(
             "DescribeProvisioningTemplateVersion", .get,
