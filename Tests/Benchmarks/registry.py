@@ -164,6 +164,9 @@ class Round:
 
 def beside(ours, theirs, options):
     rounds = {"slipway": [], "moto": []}
+    for service in (ours, theirs):
+        # What a server does once, at its first requests, is no operation's cost.
+        Round(service, "warm-up", options.connections, options.connections).run()
     for number in range(options.rounds):
         for service, count in ((ours, options.count), (theirs, options.moto_count)):
             rounds[service.name].append(
