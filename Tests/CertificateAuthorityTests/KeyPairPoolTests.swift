@@ -112,7 +112,8 @@ private final class Gate: Sendable {
         #expect(gate.count == 5)
     }
 
-    /// One and a half of two processors are taken, until they are not.
+    /// One and a half of two processors are taken, until they are not. The clock stands still when
+    /// enough has been seen, however long this test waits for a processor.
     @Test func aBusyServiceIsNotMadeBusierForTheStock() async throws {
         let looks = Atomic(0)
         let isBusy = Atomic(true)
@@ -122,9 +123,10 @@ private final class Gate: Sendable {
             settings,
             clocks: {
                 let look = looks.wrappingAdd(1, ordering: .relaxed).newValue
-                let elapsed = RefillPace.windowMin * look
-                let share = isBusy.load(ordering: .relaxed) ? 1.5 : 0
-                return RefillPace.Reading(elapsed: elapsed, worked: elapsed * share)
+                let isBusy = isBusy.load(ordering: .relaxed)
+                let elapsed = RefillPace.windowMin * (isBusy ? min(look, 8) : look)
+                let worked = RefillPace.windowMin * min(look, 8) * 1.5
+                return RefillPace.Reading(elapsed: elapsed, worked: worked)
             },
             make: {
                 // It costs so much that the slow pace's next one is out of reach.
