@@ -123,8 +123,8 @@ private final class Gate: Sendable {
             settings,
             clocks: {
                 let look = looks.wrappingAdd(1, ordering: .relaxed).newValue
-                let isBusy = isBusy.load(ordering: .relaxed)
-                let elapsed = RefillPace.windowMin * (isBusy ? min(look, 8) : look)
+                let stands = isBusy.load(ordering: .relaxed)
+                let elapsed = RefillPace.windowMin * (stands ? min(look, 8) : look)
                 let worked = RefillPace.windowMin * min(look, 8) * 1.5
                 return RefillPace.Reading(elapsed: elapsed, worked: worked)
             },
