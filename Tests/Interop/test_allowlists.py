@@ -53,6 +53,19 @@ def test_blocked_and_leased(line):
     slipway(line, "allowlist", "release", "demo", "SN-NOBODY", "--reason", "x", code=1)
 
 
+def test_lists_are_told_page_by_page(line):
+    """One page, and that there are more; or all of them."""
+    single = line.directory / "single.txt"
+    single.write_text("U1\n")
+    slipway(line, "allowlist", "import", "line-2", str(single))
+    first = slipway(line, "allowlist", "list", "--page-size", "1", "--json")
+    assert [each["name"] for each in json.loads(first)] == ["demo"]
+    every = slipway(line, "allowlist", "list", "--page-size", "1", "--page-all", "--json")
+    assert [each["name"] for each in json.loads(every)] == ["demo", "line-2"]
+    found = slipway(line, "allowlist", "list", "--where", "name:line-*", "--json")
+    assert [(each["name"], each["count"]) for each in json.loads(found)] == [("line-2", 1)]
+
+
 def test_dry_run_import_and_export(line):
     first = line.directory / "first.csv"
     first.write_text("serial,lot,hardware_type,site\nU1,L1,mk1,north\nU2,L1,mk1,\nU3,,,\n")

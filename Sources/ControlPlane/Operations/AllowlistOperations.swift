@@ -8,7 +8,7 @@ import Registry
 package enum AllowlistOperations {
     package static let all: [Operation] = [
         Operation(
-            "ListAllowlists", .get, "/slipway/allowlists", query: ["after"],
+            "ListAllowlists", .get, "/slipway/allowlists", query: ["after", "limit"],
             summary: "Every allowlist with its version and count", handle: Self.list),
         Operation(
             "DescribeAllowlist", .get, "/slipway/allowlists/{list}", query: ["serial"],
@@ -43,8 +43,9 @@ package enum AllowlistOperations {
     private static func list(
         _ request: OperationRequest, _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
+        let limit = try request.queryInteger("limit") ?? ListQuery.limitMax
         let page = try await services.store.page(
-            ListQuery(.allowlists, after: request.query["after"]))
+            ListQuery(.allowlists, after: request.query["after"], limit: limit))
         let lists = page.records.compactMap { record -> JSONValue? in
             if case .allowlist(let list) = record { Self.json(list) } else { nil }
         }

@@ -141,21 +141,21 @@ extension AllowlistCommand {
         }
     }
 
-    struct List: AsyncParsableCommand {
+    struct List: ListingCommand {
         static let configuration = CommandConfiguration(abstract: "Every list.")
 
-        @Flag(help: "Print JSON") var json = false
-        @OptionGroup(title: "Settings") var settings: LocationOptions
+        @Option(name: .customLong("where"), help: "MEMBER:VALUE, such as name:line-*")
+        var filter: String?
+        @OptionGroup var pages: PageOptions
+        @OptionGroup var options: CommandOptions
 
-        func run() async throws {
-            do throws(FleetError) {
-                let access = try await ControlAccess.open(self.settings)
-                let answer = try await access.perform("ListAllowlists")
-                guard !self.json else { return Terminal.say(answer) }
-                let rows = (answer["allowlists"]?.arrayValue ?? []).map(AllowlistCommand.row)
-                let header = ["LIST", "VERSION", "SERIALS", "UPDATED"]
-                for line in Terminal.table([header] + rows) { Terminal.say(line) }
-            } catch { throw Failure.exit(error) }
+        func listing(_ access: ControlAccess) throws(FleetError) -> Listing {
+            Listing(
+                ControlCall("ListAllowlists"), "allowlists", .after(sized: true),
+                [
+                    .init("LIST", "name"), .init("VERSION", "version"), .init("SERIALS", "count"),
+                    .init("UPDATED", "updatedAt"),
+                ], where: try RowFilter(self.filter))
         }
     }
 
