@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -19,11 +20,21 @@ STOP_SECONDS_MAX = 30
 TEMPLATE = "demo-sensor"
 
 
+# Below those that Linux gives to outgoing connections (ip_local_port_range), of which another test
+# could have one just then.
+PORTS = range(20_000, 32_000)
+
+
 def free_port():
     """A port nobody listens on. Known before the start, so that a restart can have it again."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def run_slipway(gateway, *words, code=0):
