@@ -89,6 +89,8 @@ struct FleetWriter: ~Copyable {
             } else if weight < StorageLimits.changesPerTransactionMax,
                 self.pace.waits(with: batch.count)
             {
+                // On this thread of the writer's own, which has nothing else to do; a sleep that is
+                // longer or shorter only has more or fewer requests join.
                 Thread.sleep(forTimeInterval: StorageLimits.gatheringSeconds)
                 let more = self.mailbox.takeMore(while: fits)
                 self.pace.came(more.count)
