@@ -78,8 +78,10 @@ import Foundation
     /// A wrong address is the same for every device: a few tries tell it, not thousands.
     @Test func aGatewayThatLetsNobodyInEndsTheRun() async throws {
         let gateway = try await ScriptedGateway()
-        let options = try gateway.options(devices: 1000)
-        try await gateway.stop()
+        let nobody = try UnansweredPort()
+        var absent = try gateway.options(devices: 1000)
+        absent.endpoint = nobody.endpoint
+        let options = absent
         let report = try await FleetSimulation(options: options, clock: ContinuousClock()).run()
         #expect(report.provisioned == 0)
         #expect(report.attempts <= options.attemptsMax * options.concurrency)
@@ -88,6 +90,8 @@ import Foundation
         let counted = report.failures.map(\.count).reduce(0, +)
         #expect(counted == 1000)
         #expect(report.failures.last?.reason == "not begun")
+        withExtendedLifetime(nobody) {}
+        try await gateway.stop()
     }
 
     @Test func aStoppedRunReportsWhatWasDone() async throws {
@@ -174,12 +178,14 @@ import Foundation
 
     @Test func absentGatewayIsUnreachable() async throws {
         let gateway = try await ScriptedGateway()
-        let options = try gateway.options(devices: 1)
-        try await gateway.stop()
-        var once = options
-        once.attemptsMax = 1
-        let report = try await FleetSimulation(options: once, clock: ContinuousClock()).run()
+        let nobody = try UnansweredPort()
+        let report = try await self.run(gateway, devices: 1) {
+            $0.endpoint = nobody.endpoint
+            $0.attemptsMax = 1
+        }
         #expect(report.failures.map(\.reason) == ["claim-connect: endpoint unreachable"])
+        withExtendedLifetime(nobody) {}
+        try await gateway.stop()
     }
 
     @Test func unusableClaimEndsTheRunBeforeItBegins() async throws {

@@ -1,5 +1,6 @@
 """The real binary, in a folder of its own, as an operator would run it."""
 
+import fcntl
 import json
 import os
 import random
@@ -10,6 +11,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -25,10 +27,30 @@ TEMPLATE = "demo-sensor"
 PORTS = range(20_000, 32_000)
 
 
+# Held for as long as this process lives, so that two test processes never choose the same port.
+LEASES = []
+
+
+def lease(port):
+    """Whether the port is now this process's own among all test processes of this user."""
+    folder = Path(tempfile.gettempdir()) / f"slipway-test-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = open(folder / str(port), "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return False
+    LEASES.append(lock)
+    return True
+
+
 def free_port():
     """A port nobody listens on. Known before the start, so that a restart can have it again."""
     while True:
         port = random.choice(PORTS)
+        if not lease(port):
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
