@@ -39,6 +39,18 @@ func render(
 }
 
 @Suite struct TemplateGrammarTests {
+    /// What Terraform's provider shows in its documentation, and AWS's console makes where no
+    /// things are to be created.
+    static let withoutThing = #"""
+        {"Parameters": {"SerialNumber": {"Type": "String"}},
+         "Resources": {
+          "certificate": {
+           "Type": "AWS::IoT::Certificate",
+           "Properties": {
+            "CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "Active"}},
+          "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": "DevicePolicy"}}}}
+        """#
+
     /// Each refusal names its place.
     @Test(arguments: [
         ("[]", "", "expected an object, found an array"),
@@ -46,6 +58,7 @@ func render(
         (#"{"Resources": {}, "Output": {}}"#, "/Output", "'Output' is not understood here"),
         (#"{"Resources": {"a": {"Type": "AWS::S3::Bucket"}}}"#, "/Resources/a/Type", "one of"),
         (#"{"Resources": {}}"#, "/Resources", "no AWS::IoT::Thing"),
+        (Self.withoutThing, "/Resources", #"{"ThingName": {"Ref": "SerialNumber"}}"#),
         (template(thing: "{}"), "/Resources/thing/Properties", "ThingName is missing"),
         (
             template(thing: #"{"ThingName": 7}"#), "/Resources/thing/Properties/ThingName",
@@ -157,6 +170,33 @@ func render(
             thing: #"{"ThingName": {"Ref": "A"}, "X": 1}"#, certificate: "{}",
             sections: #", "More": 1"#)
         #expect(TemplateChecker.check(body).findings.count == 4)
+    }
+
+    /// The thing that is missing is all that is wrong, for a device's template and an operator's.
+    @Test(arguments: [TemplateDocument.Purpose.fleet, .direct])
+    func aTemplateWithoutAThingIsMendedByOne(_ purpose: TemplateDocument.Purpose) {
+        let thing =
+            #""thing": {"Type": "AWS::IoT::Thing", "#
+            + #""Properties": {"ThingName": {"Ref": "SerialNumber"}}}"#
+        let refused = TemplateChecker.check(Self.withoutThing, for: purpose)
+        #expect(refused.findings.count == 1)
+        #expect(refused.findings.first?.message.hasSuffix("such as " + thing) == true)
+        let mended = Self.withoutThing.replacing(
+            #""Resources": {"#, with: #""Resources": {\#(thing), "#)
+        #expect(TemplateChecker.check(mended, for: purpose).findings.isEmpty)
+    }
+
+    /// A request is no template, whether it carries one as JSON or as text.
+    @Test(arguments: [
+        (#"{"templateBody": {"Resources": {}}, "roleArn": "r"}"#, "templateBody"),
+        (#"{"templateName": "t", "templateBody": "{\"Resources\": {}}"}"#, "templateBody"),
+        (#"{"TemplateBody": "{}", "ProvisioningRoleArn": "r"}"#, "TemplateBody"),
+    ])
+    func aRequestThatCarriesATemplateSaysSoAndNoMore(_ body: String, _ key: String) {
+        let found = TemplateChecker.check(body).findings
+        #expect(found.map(\.pointer.description) == ["/" + key], "\(found)")
+        #expect(found.first?.message.contains("stands in \(key)") == true)
+        #expect(found.allSatisfy { $0.position != nil })
     }
 
     /// A thing without its name has its other faults told as well.

@@ -16,6 +16,7 @@ package enum AuthorityOperations {
                 "certificateMode",
             ], query: ["setAsActive", "allowAutoRegistration"],
             summary: "Brings in an authority, with proof that its key is held",
+            differences: "a body needs an AWS::IoT::Thing",
             handle: Self.register),
         Operation(
             "DescribeCACertificate", .get, "/cacertificate/{caCertificateId}",
@@ -26,7 +27,7 @@ package enum AuthorityOperations {
             query: ["newStatus", "newAutoRegistrationStatus"],
             summary: "Sets an authority's status and how its certificates are registered",
             differences: "the devices of an INACTIVE authority are cut off and refused, where AWS "
-                + "only registers no new ones",
+                + "only registers no new ones; a body needs an AWS::IoT::Thing",
             target: Self.authority, handle: Self.update),
         Operation(
             "DeleteCACertificate", .delete, "/cacertificate/{caCertificateId}",

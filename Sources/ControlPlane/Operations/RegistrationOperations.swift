@@ -13,7 +13,8 @@ package enum RegistrationOperations {
         Operation(
             "RegisterThing", .post, "/things", members: ["templateBody", "parameters"],
             summary: "Makes a thing with its certificate and policies out of a template",
-            differences: "the answer also holds deviceConfiguration where the template has one",
+            differences: "the answer also holds deviceConfiguration where the template has one; "
+                + "a body needs an AWS::IoT::Thing",
             handle: Self.registerThing),
         Operation(
             "StartThingRegistrationTask", .post, "/thing-registration-tasks",
@@ -22,7 +23,8 @@ package enum RegistrationOperations {
             ],
             summary: "Begins to register what each line of a file describes",
             differences: "a bucket is a source that the setting bulk.sources names; any number of "
-                + "tasks run at once; a member createMissing has types and groups made",
+                + "tasks run at once; a member createMissing has types and groups made; "
+                + "a body needs an AWS::IoT::Thing",
             handle: Self.start),
         Operation(
             "StopThingRegistrationTask", .put, "/thing-registration-tasks/{taskId}/cancel",

@@ -10,6 +10,14 @@ extension TemplateParser {
         "AWS::IoT::Thing", "AWS::IoT::Certificate", "AWS::IoT::Policy",
     ]
 
+    /// AWS takes a template that makes no thing. Here the thing is what tells that a serial number
+    /// or a key has come before, and its name is what a device is answered (AWS: RegisterThing
+    /// response, thingName).
+    private static let lackOfThing =
+        "no AWS::IoT::Thing: a device would be answered no thingName, and nothing would show that "
+        + "its serial number has come before; add one, such as \"thing\": {\"Type\": "
+        + "\"AWS::IoT::Thing\", \"Properties\": {\"ThingName\": {\"Ref\": \"SerialNumber\"}}}"
+
     /// A document of resources alone; the other sections are put in by the caller.
     mutating func resources(_ value: JSONValue, at section: JSONPointer) -> TemplateDocument? {
         var things: [TemplateDocument.ThingResource] = []
@@ -52,7 +60,7 @@ extension TemplateParser {
                     + "\(Limits.policiesPerCertificateMax)", at: section)
         }
         if complete, things.isEmpty {
-            self.report("no AWS::IoT::Thing: a device would have no name", at: section)
+            self.report(Self.lackOfThing, at: section, expected: "one AWS::IoT::Thing")
         }
         if complete, certificates.isEmpty { self.judgeWithoutCertificate(policies, at: section) }
         guard let thing = things.first else { return nil }

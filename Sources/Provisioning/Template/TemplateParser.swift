@@ -22,6 +22,7 @@ struct TemplateParser {
 
     /// The document, where there is enough of it to make one; it holds only if `findings` is empty.
     mutating func parse(_ root: JSONValue) -> TemplateDocument? {
+        guard !self.reportRequest(root) else { return nil }
         guard
             let members = self.object(
                 root, at: .root,
@@ -64,6 +65,19 @@ struct TemplateParser {
     ) {
         self.expressions.report(
             message, at: pointer, expected: expected, nearest: nearest, isAboutKey: isAboutKey)
+    }
+
+    /// AWS's guides show a template within what carries it: a CA's registrationConfig, the request
+    /// of CreateProvisioningTemplate, CloudFormation's properties. So it is pasted.
+    /// - Returns: whether it is such a one, which then is all that is said.
+    private mutating func reportRequest(_ root: JSONValue) -> Bool {
+        guard let request = root.objectValue, request["Resources"] == nil,
+            let key = ["templateBody", "TemplateBody"].first(where: { request[$0] != nil })
+        else { return false }
+        self.report(
+            "a template stands in \(key), and is to be handed in alone, without what is around it",
+            at: JSONPointer(tokens: [key]), expected: "the template itself", isAboutKey: true)
+        return true
     }
 
     // MARK: Sections
