@@ -175,6 +175,27 @@ def test_first_connection_by_template_is_accepted(control, iot, tmp_path, named)
     assert described["status"] == "ACTIVE"
 
 
+def test_template_that_can_bring_in_nobody_is_refused_with_its_ca(iot, tmp_path):
+    """AWS: Invalid registration template, and not at the first device's CONNECT."""
+    _, authority = registered(iot, tmp_path, "own-sound", config={"templateBody": TEMPLATE})
+    unsound = {
+        "nonsense": "is no JSON", "{}": "the template has no Resources",
+        json.dumps({"templateBody": TEMPLATE}): "stands in templateBody",
+        TEMPLATE.replace("AWS::IoT::Certificate::CommonName", "Serial"):
+            "no certificate's subject fills 'Serial'"}
+    for index, (body, words) in enumerate(unsound.items()):
+        config = {"templateBody": body}
+        with pytest.raises(iot.exceptions.InvalidRequestException) as refused:
+            registered(iot, tmp_path, f"own-unsound-{index}", automatic=True, config=config)
+        assert "/registrationConfig/templateBody" in str(refused.value)
+        assert words in str(refused.value)
+        with pytest.raises(iot.exceptions.InvalidRequestException) as refused:
+            iot.update_ca_certificate(certificateId=authority, registrationConfig=config)
+        assert words in str(refused.value)
+    kept = iot.describe_ca_certificate(certificateId=authority)["registrationConfig"]
+    assert kept["templateBody"] == TEMPLATE
+
+
 def test_template_that_fails_leaves_the_certificate_waiting(control, iot, tmp_path):
     ca, authority = registered(
         iot, tmp_path, "own-failing", automatic=True, config={"templateBody": NEEDS_COUNTRY})

@@ -132,9 +132,13 @@ package enum AuthorityOperations {
             roleARN: try members.optionalText("roleArn"))
     }
 
+    /// A template that is named is there, and one that is brought is sound.
     private static func requireTemplate(
         _ config: Authority.RegistrationConfig?, _ services: ControlPlaneServices
     ) async throws(FleetError) {
+        if let body = config?.templateBody {
+            try TemplateOperations.admit(ofAuthority: body, services)
+        }
         guard let name = config?.templateName else { return }
         guard try await services.store.load([.template(name)]).template(name)?.kind == .jitp else {
             throw FleetError(

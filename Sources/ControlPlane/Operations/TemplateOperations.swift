@@ -110,12 +110,28 @@ package enum TemplateOperations {
         _ body: String, as name: TemplateName, of kind: ProvisioningTemplate.Kind?,
         _ services: ControlPlaneServices
     ) throws(FleetError) -> TemplateLint.Report {
+        try TemplateLint.admit(body, as: name, in: Self.context(of: kind, services))
+    }
+
+    /// The same for the body that an authority brings, which otherwise its first device would be
+    /// the first to find unsound (AWS: UpdateCACertificate, "Invalid registration template").
+    static func admit(
+        ofAuthority body: String, _ services: ControlPlaneServices
+    ) throws(FleetError) {
+        try TemplateLint.admit(
+            body, called: "/registrationConfig/templateBody",
+            in: Self.context(of: .jitp, services))
+    }
+
+    private static func context(
+        of kind: ProvisioningTemplate.Kind?, _ services: ControlPlaneServices
+    ) -> TemplateLint.Context {
         var context = TemplateLint.Context()
         context.realm = services.realm
         context.kind = kind
         context.limits = services.templateLimits
         context.profiles = services.issuing?.issuer.deviceProfiles
-        return try TemplateLint.admit(body, as: name, in: context)
+        return context
     }
 
     /// A label: this service registers with rights of its own.

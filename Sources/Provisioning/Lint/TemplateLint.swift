@@ -114,6 +114,14 @@ package struct TemplateLint {
         return report
     }
 
+    /// The same for a body that has no name.
+    /// - Parameter words: how the refusal calls it.
+    package static func admit(
+        _ body: String, called words: String, in context: Context
+    ) throws(FleetError) {
+        try Self.report(of: body, in: context).requireSound(words)
+    }
+
     private init(document: TemplateDocument, root: JSONValue, context: Context) {
         self.document = document
         self.root = root
