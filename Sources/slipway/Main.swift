@@ -60,7 +60,7 @@ enum Failure {
     static func exit(_ error: FleetError) -> ExitCode {
         Terminal.complain(
             CommandLine.arguments.contains("--json")
-                ? JSONPrinter.print(Self.json(error)) : "slipway: \(error.message)")
+                ? Terminal.json(Self.json(error)) : "slipway: \(error.message)")
         return ExitCode(1)
     }
 

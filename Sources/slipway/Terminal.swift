@@ -12,23 +12,45 @@ enum Terminal {
         Self.write(Self.visible(line) + "\n", to: .standardError)
     }
 
-    static func say(_ value: JSONValue) {
-        Self.write(JSONPrinter.print(value, style: .pretty) + "\n", to: .standardOutput)
+    static func say(_ value: JSONValue) { Self.say(Self.json(value, style: .pretty)) }
+
+    /// What somebody keeps, such as a hook's text or a line of a list: exact where it goes to a
+    /// file or to a program, which would otherwise be handed another text than the one there is.
+    static func hand(_ text: String) {
+        let isSeen = isatty(STDOUT_FILENO) == 1
+        Self.write(isSeen ? Self.visible(text) : text, to: .standardOutput)
+    }
+
+    /// JSON whose characters that steer a terminal are escaped as JSON does it (RFC 8259, section
+    /// 7): the value stays the same, and what is printed stays JSON.
+    static func json(_ value: JSONValue, style: JSONPrinter.Style = .compact) -> String {
+        let text = JSONPrinter.print(value, style: style)
+        // None of them stands outside of a string.
+        return Self.writingOut(text) { scalar in
+            let digits = String(scalar.value, radix: 16)
+            return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
     }
 
     /// The text with what steers a terminal, or turns its direction, written out: a subject that a
     /// device chose must neither move the cursor nor read as another one (Unicode TR 36, 3.1).
     static func visible(_ text: String) -> String {
+        Self.writingOut(text) { "\\u{" + String($0.value, radix: 16) + "}" }
+    }
+
+    private static func writingOut(
+        _ text: String, _ form: (Unicode.Scalar) -> String
+    ) -> String {
         guard text.unicodeScalars.contains(where: Self.steers) else { return text }
-        var visible = ""
+        var written = ""
         for scalar in text.unicodeScalars {
             if Self.steers(scalar) {
-                visible += "\\u{" + String(scalar.value, radix: 16) + "}"
+                written += form(scalar)
             } else {
-                visible.unicodeScalars.append(scalar)
+                written.unicodeScalars.append(scalar)
             }
         }
-        return visible
+        return written
     }
 
     /// The same, and on one line: a value that a device chose must not read as lines of its own.

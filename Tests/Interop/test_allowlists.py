@@ -1,5 +1,7 @@
 """Allowlists as records: imports that tell, hold versus unknown, what became of a unit."""
 
+import csv
+import io
 import json
 
 import pytest
@@ -98,6 +100,26 @@ def test_dry_run_import_and_export(line):
     assert (again["added"], again["removed"]) == (0, 0)
     versions = slipway(line, "allowlist", "versions", "units").splitlines()
     assert len(versions) == 3, versions
+
+
+def test_an_export_holds_what_steers_a_terminal_as_it_is(line):
+    serials = ["\u202eA1", "B\u20282", "C,\u0301\"3"]
+    path = line.directory / "steering.csv"
+    path.write_text("serial\n" + "\n".join(
+        '"' + each.replace('"', '""') + '"' for each in serials) + "\n")
+    slipway(line, "allowlist", "import", "steering", path)
+    text = slipway(line, "allowlist", "export", "steering", "--facts")
+    exported = list(csv.reader(io.StringIO(text)))
+    assert sorted(row[0] for row in exported[1:]) == sorted(serials)
+    # Of what is printed as JSON, each line is JSON, and steers no terminal.
+    units = slipway(line, "allowlist", "export", "steering", "--json")
+    assert sorted(json.loads(each)["serial"] for each in units.split("\n") if each) == (
+        sorted(serials))
+    assert "\u202e" not in units
+    path.write_text(text)
+    again = json.loads(slipway(line, "allowlist", "import", "steering", path, "--replace",
+                               "--dry-run", "--json"))
+    assert (again["added"], again["changed"], again["removed"]) == (0, 0, 0)
 
 
 def test_a_key_on_the_list_is_the_only_one(line):

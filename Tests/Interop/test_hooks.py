@@ -1,5 +1,6 @@
 """Hooks over the wire: what they read, their versions, and what a registration keeps of them."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -41,6 +42,22 @@ def test_a_hook_reads_lists_things_and_counts(make_gateway):
     unknown = ask(gateway, {"SerialNumber": "nobody", "Site": "x"})
     assert "not on the list" in unknown.expect_rejected(403, "AccessDenied")
     gateway.wait_for_log("instructions=.*microseconds=.*verdict=denied.*hook answered")
+
+
+def test_a_text_that_is_kept_is_the_one_there_is(make_gateway, tmp_path):
+    """An editor's byte order mark and CRLF line ends, and what steers a terminal in a comment."""
+    gateway = line(make_gateway, hook=ALLOW)
+    text = "\ufeff-- \u202ereversed\r\n" + ALLOW.replace("\n", "\r\n")
+    new = tmp_path / "new.lua"
+    new.write_bytes(text.encode())
+    put = json.loads(slipway(gateway, "hook", "put", "test-hook", new, "--json"))
+    shown = subprocess.run(
+        [SLIPWAY, "hook", "show", "test-hook", "--directory", gateway.directory],
+        capture_output=True, check=True).stdout
+    assert shown == text.encode()
+    assert hashlib.sha256(shown).hexdigest() == put["digest"]
+    told = slipway(gateway, "hook", "show", "test-hook", "--json")
+    assert json.loads(told)["source"] == text and "\u202e" not in told
 
 
 def test_versions_are_kept_and_come_back(make_gateway, tmp_path):

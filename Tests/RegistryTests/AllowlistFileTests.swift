@@ -97,6 +97,10 @@ import Testing
         ("lot;\"Serial Number\"\nx;A\n", ["1:bad", "2:x;A"]),
         ("serial\tlot\nA\n", ["1:bad", "2:A"]),
         ("A;x\nB;y\n", ["1:A;x", "2:B;y"]),
+        ("sn,lot\nA,L1\n", ["1:bad", "2:A"]),
+        ("Device-ID\nA\n", ["1:bad", "2:A"]),
+        ("site,Serial No\nx,A\n", ["1:bad", "2:x"]),
+        ("SN-1,lot\nSN-2\n", ["1:SN-1", "2:SN-2"]),
         ("", []),
     ])
     func readsAsStated(text: String, expected: [String]) {

@@ -28,14 +28,26 @@ struct AllowlistHeader {
     /// What an export has beside the state: they are this service's to say, not a file's.
     private static let ofStandings: Set<String> = ["station", "thing", "since"]
 
+    /// What others call the serial number's column. It is not guessed at: a file may well have a
+    /// column of them beside the one that is meant.
+    private static let otherNamesOfSerial: Set<String> = [
+        "sn", "serialno", "serialnr", "serialnum", "serials", "serialnumbers", "deviceserial",
+        "deviceserialnumber", "deviceid", "unitid", "seriennummer",
+    ]
+
     /// Whether a first line speaks of columns, and of no serial number: nobody calls units so.
     static func isHeaderWithoutSerial(_ fields: [[UInt8]]) -> Bool {
-        let known = fields.count { field in
-            guard let name = String(validating: field, as: UTF8.self) else { return false }
+        let names = fields.map { String(validating: $0, as: UTF8.self) }
+        let known = names.count { name in
+            guard let name else { return false }
             if case .attribute = Self.column(Self.folded(name), named: name) { return false }
             return true
         }
         return known == fields.count || known > 1
+            || names.contains { name in
+                guard let name else { return false }
+                return Self.otherNamesOfSerial.contains(Self.folded(name))
+            }
     }
 
     private static func folded(_ name: String) -> String {

@@ -182,17 +182,18 @@ extension AllowlistCommand {
                 }
                 let attributes = names.sorted()
                 if !self.options.json {
-                    Terminal.say(CSVLine.text(self.columns.map(\.name) + attributes))
+                    Terminal.hand(CSVLine.text(self.columns.map(\.name) + attributes) + "\n")
                 }
                 let state = self.state
                 let (columns, isJSON) = (self.columns, self.options.json)
                 try await listing.forEach(access) { unit in
                     guard state == nil || unit["state"]?.stringValue == state else { return }
-                    guard !isJSON else { return Terminal.say(JSONPrinter.print(unit)) }
-                    Terminal.say(
+                    guard !isJSON else { return Terminal.say(Terminal.json(unit)) }
+                    Terminal.hand(
                         CSVLine.text(
                             columns.map { unit[$0.member]?.stringValue ?? "" }
-                                + attributes.map { unit["attributes"]?[$0]?.stringValue ?? "" }))
+                                + attributes.map { unit["attributes"]?[$0]?.stringValue ?? "" })
+                            + "\n")
                 }
             } catch { throw Failure.exit(error) }
         }
@@ -213,9 +214,18 @@ extension AllowlistCommand {
 /// RFC 4180.
 private enum CSVLine {
     static func text(_ fields: [String]) -> String {
-        fields.map { field in
-            field.contains { ",\"\n\r".contains($0) }
-                ? "\"" + field.replacing("\"", with: "\"\"") + "\"" : field
-        }.joined(separator: ",")
+        fields.map(Self.quotedWhereNeeded).joined(separator: ",")
+    }
+
+    /// By scalars: a comma stays one where an accent after it makes another character of the two.
+    private static func quotedWhereNeeded(_ field: String) -> String {
+        let special = ",\"\n\r".unicodeScalars
+        guard field.unicodeScalars.contains(where: { special.contains($0) }) else { return field }
+        var quoted = "\""
+        for scalar in field.unicodeScalars {
+            if scalar == "\"" { quoted.unicodeScalars.append("\"") }
+            quoted.unicodeScalars.append(scalar)
+        }
+        return quoted + "\""
     }
 }

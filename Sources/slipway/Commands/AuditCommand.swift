@@ -53,7 +53,7 @@ struct AuditCommand: AsyncParsableCommand {
         }
 
         private func say(_ record: JSONObject) {
-            Terminal.say(self.json ? JSONPrinter.print(.object(record)) : Self.line(record))
+            Terminal.say(self.json ? Terminal.json(.object(record)) : Self.line(record))
         }
 
         private static func line(_ record: JSONObject) -> String {

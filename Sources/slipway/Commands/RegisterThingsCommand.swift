@@ -45,7 +45,7 @@ struct RegisterThingsCommand: AsyncParsableCommand {
                     throw FleetError(.internalFailure, "the service named no task")
                 }
                 guard self.wait else {
-                    Terminal.say(self.json ? JSONPrinter.print(answer) : id)
+                    Terminal.say(self.json ? Terminal.json(answer) : id)
                     return
                 }
                 if !self.json { Terminal.say(id) }
@@ -89,7 +89,7 @@ struct RegisterThingsCommand: AsyncParsableCommand {
                     let page = try await access.perform("ListThingRegistrationTasks", query: query)
                     for id in page["taskIds"]?.arrayValue?.compactMap(\.stringValue) ?? [] {
                         let task = try await RegisterThingsCommand.progress(of: id, access)
-                        if self.json { Terminal.say(JSONPrinter.print(task.json)) }
+                        if self.json { Terminal.say(Terminal.json(task.json)) }
                         rows.append(task.row)
                     }
                     token = page["nextToken"]?.stringValue

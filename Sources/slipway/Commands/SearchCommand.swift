@@ -100,7 +100,7 @@ struct SearchCommand: AsyncParsableCommand {
         guard !self.json else {
             for (number, value) in found.enumerated() {
                 // The comma comes first: nobody knows yet whether another one follows.
-                Terminal.say((isFirst && number == 0 ? "  " : ", ") + JSONPrinter.print(value))
+                Terminal.say((isFirst && number == 0 ? "  " : ", ") + Terminal.json(value))
             }
             return
         }

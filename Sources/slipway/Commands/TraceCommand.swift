@@ -60,7 +60,7 @@ struct TraceCommand: AsyncParsableCommand {
             }
             for attempt in found {
                 guard !self.json else {
-                    Terminal.say(JSONPrinter.print(.object(attempt)))
+                    Terminal.say(Terminal.json(.object(attempt)))
                     continue
                 }
                 for line in Self.lines(attempt) { Terminal.say(line) }

@@ -63,7 +63,7 @@ extension HookCommand {
             abstract: "A hook's text.",
             discussion: """
                 slipway hook show serial-allowlist
-                slipway hook show serial-allowlist --version 2
+                slipway hook show serial-allowlist --version 2 > serial-allowlist.lua
                 """)
 
         @Argument(help: "The hook's name") var name: String
@@ -75,7 +75,7 @@ extension HookCommand {
             try HookCommand.text(self.name, self.version)
         }
 
-        func tell(_ answer: JSONValue) { Terminal.say(answer["source"]?.stringValue ?? "") }
+        func tell(_ answer: JSONValue) { Terminal.hand(answer["source"]?.stringValue ?? "") }
     }
 
     struct Put: AsyncParsableCommand {

@@ -154,7 +154,7 @@ struct Listing: Sendable {
         guard !json else {
             for (number, item) in items.enumerated() {
                 // The comma comes first: nobody knows yet whether another one follows.
-                Terminal.say((isFirst && number == 0 ? "  " : ", ") + JSONPrinter.print(item))
+                Terminal.say((isFirst && number == 0 ? "  " : ", ") + Terminal.json(item))
             }
             return
         }
