@@ -17,8 +17,10 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SLIPWAY = Path(os.environ.get("SLIPWAY", REPOSITORY / ".build/debug/slipway"))
-START_SECONDS_MAX = 60
-STOP_SECONDS_MAX = 30
+START_SECONDS_MAX = 120
+STOP_SECONDS_MAX = 60
+# How long the log may lag behind what it tells of.
+LOG_SECONDS_MAX = 60
 TEMPLATE = "demo-sensor"
 
 
@@ -213,7 +215,7 @@ class Gateway:
 
     def wait_for_log(self, pattern):
         """The first match of `pattern` in the log; the log is written after the fact."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + LOG_SECONDS_MAX
         while time.monotonic() < deadline:
             found = re.search(pattern, self.log_text())
             if found:

@@ -173,7 +173,7 @@ def test_an_answer_that_cannot_be_used_is_no_certificate(provided, mode):
         assert "factory" not in reply.expect_rejected(500, "InternalFailure")
         signer.mode = "sign"
         device.create_from_csr(Key("unit-4")).expect_accepted()
-    assert "certificate provider 'factory'" in gateway.log_text()
+    gateway.wait_for_log("certificate provider 'factory'")
 
 
 def test_a_signer_that_is_late_or_gone_is_worth_another_try(provided, tmp_path):

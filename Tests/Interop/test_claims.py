@@ -59,7 +59,7 @@ def test_budget_is_exact_under_concurrency(line):
     assert (shown["spent"], shown["budget"], shown["remaining"]) == (7, 7, 0)
     assert sum(hour["units"] for hour in shown["spend"]) == 7
     assert {hour["station"] for hour in shown["spend"]} == {"S7"}
-    assert "claim 'small' has spent its budget of 7" in line.log_text()
+    line.wait_for_log("claim 'small' has spent its budget of 7")
     rows = line.query(
         "SELECT count(*) FROM certificates WHERE station = 'S7' AND lot = 'L7' "
         "AND status = 'ACTIVE' AND kind = 'device'")
@@ -120,7 +120,7 @@ def test_stolen_claim_cannot_fill_the_store(line):
             message = device.create_keys().expect_rejected(429, "TooManyRequests")
             assert "retry after" in message and "stolen" not in message
     assert show(line, "stolen")["certificates"][0]["pending"] == 5
-    assert "5 certificates of claim 'stolen' wait" in line.log_text()
+    line.wait_for_log("5 certificates of claim 'stolen' wait")
 
 
 def test_terms_are_held_to_and_the_wire_learns_nothing(line):
@@ -148,7 +148,7 @@ def test_terms_are_held_to_and_the_wire_learns_nothing(line):
         register(device, "SN-000151").expect_accepted()
     assert len(told) == 1, told
     for cause in ["not 'SN-000200'", "may not be used from 127.0.0.1", "ended at", "is DISABLED"]:
-        assert cause in line.log_text(), cause
+        line.wait_for_log(cause)
 
 
 def test_rotated_and_revoked(line):

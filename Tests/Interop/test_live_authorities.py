@@ -210,7 +210,7 @@ def test_a_gateway_certificate_that_ends_is_made_anew(make_gateway):
     gateway.start()
     new = shown(gateway)
     assert new != ending and new == first(pem)
-    assert "because=ending" in gateway.log_text()
+    gateway.wait_for_log("because=ending")
     # The API's port shows it too.
     done = subprocess.run(
         ["openssl", "s_client", "-connect", f"127.0.0.1:{gateway.api_port}", "-CAfile",

@@ -298,7 +298,7 @@ def test_hook_that_cannot_be_loaded_keeps_the_gateway_from_starting(make_gateway
     (gateway.directory / "Hooks/test-hook.lua").write_text(source)
     gateway.start(wait=False)
     assert gateway.process.wait(timeout=60) == 1
-    assert "test-hook" in gateway.log_text()
+    gateway.wait_for_log("test-hook")
 
 
 def test_hook_that_hangs_is_killed_and_denies(make_gateway):

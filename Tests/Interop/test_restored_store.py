@@ -85,7 +85,7 @@ def test_what_was_revoked_since_the_backup_stays_revoked(line, tmp_path):
     command(gateway, "cert", "activate", released)
     for _ in range(2):
         restore(gateway, backup)
-        assert "revoked before the database was restored" in gateway.log_text()
+        gateway.wait_for_log("revoked before the database was restored")
         assert status(gateway, known) == "REVOKED"
         assert status(gateway, held) == "INACTIVE"
         assert status(gateway, released) == "ACTIVE"

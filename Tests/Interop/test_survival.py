@@ -126,7 +126,7 @@ def open_files_limit(gateway):
 def test_soft_limit_of_open_files_is_raised_to_the_hard_one(make_gateway):
     gateway = make_gateway().start(open_files=(256, 2048))
     assert open_files_limit(gateway) == 2048
-    assert "connectionsMax=1536" in gateway.log_text()
+    gateway.wait_for_log("connectionsMax=1536")
     assert gateway.stop() == 0
 
 
@@ -154,7 +154,7 @@ def test_too_few_descriptors_to_serve_with_are_refused_in_a_line(make_gateway):
     gateway = make_gateway()
     gateway.start(wait=False, open_files=(100, 100))
     assert gateway.process.wait(timeout=60) == 1
-    assert "may open 100 files and needs 128" in gateway.log_text()
+    gateway.wait_for_log("may open 100 files and needs 128")
 
 
 def test_refused_devices_decide_the_exit_code(gateway, tmp_path):

@@ -180,7 +180,7 @@ def test_a_webhook_in_the_folder_is_loaded_at_start(make_gateway, service):
     # A hook is one of the two.
     gateway.start(wait=False)
     assert gateway.process.wait(timeout=60) == 1
-    assert "test-hook.lua' too" in gateway.log_text()
+    gateway.wait_for_log(r"test-hook\.lua' too")
     (hooks / "test-hook.lua").unlink()
     gateway.start()
     ask(gateway, {"SerialNumber": "good-1", "Site": "x"}).expect_accepted()
@@ -191,7 +191,7 @@ def test_a_webhook_in_the_folder_is_loaded_at_start(make_gateway, service):
     webhook.write_text(text(gateway, port, ca, timeoutMilliseconds=7))
     gateway.start(wait=False)
     assert gateway.process.wait(timeout=60) == 1
-    assert "test-hook.webhook.json', /timeoutMilliseconds" in gateway.log_text()
+    gateway.wait_for_log(r"test-hook\.webhook\.json', /timeoutMilliseconds")
 
 
 def test_a_service_that_is_not_there_is_worth_another_try(make_gateway, tmp_path):
