@@ -128,6 +128,27 @@ import Testing
         await #expect(throws: FleetError.self) { _ = try await fixture.create() }
     }
 
+    @Test func askingOftenTakesNothingFromARate() async throws {
+        let fixture = try await self.fixture { $0.perMinute = 1 }
+        _ = try await fixture.create()
+        for _ in 0..<59 {
+            fixture.clock.advance(bySeconds: 1)
+            await #expect(throws: FleetError.self) { _ = try await fixture.create() }
+        }
+        fixture.clock.advance(bySeconds: 1)
+        _ = try await fixture.create()
+    }
+
+    /// An operator may write any number.
+    @Test(arguments: [1_000_000_000_001, Int.max])
+    func aRateBeyondAllMachinesIsNoBound(_ rate: Int) async throws {
+        let fixture = try await self.fixture { $0.perMinute = rate }
+        for _ in 0..<2 {
+            _ = try await fixture.create()
+            fixture.clock.advance(bySeconds: 60)
+        }
+    }
+
     @Test func aClaimEndsBeginsAndStops() async throws {
         let now = ManualClock.start
         try await self.expectClosed(

@@ -5,10 +5,15 @@ import Synchronization
 /// memory: a restart forgives what was asked before it.
 final class ClaimRates: Sendable {
     private struct Bucket {
-        /// Thousandths of a certificate.
+        /// In parts of a certificate, of which a rate of one gains one in a millisecond: nothing is
+        /// lost to rounding, however often a claim asks.
         var level: Int64
         var at: UnixTime
     }
+
+    private static let partsPerCertificate: Int64 = 60_000
+    /// More in a minute than any machine makes, and far from what an Int64 holds.
+    private static let rateMax = 1_000_000_000
 
     /// One for each claim that has a rate, so as many as operators made.
     private let buckets = Mutex<[ClaimName: Bucket]>([:])
@@ -16,16 +21,17 @@ final class ClaimRates: Sendable {
     /// - Throws: `FleetError.claimBusy` where the claim has asked for too many.
     func take(_ terms: ClaimTerms, at now: UnixTime) throws(FleetError) {
         guard let rate = terms.perMinute else { return }
-        let full = Int64(rate) * 1000
+        let perMillisecond = Int64(min(rate, Self.rateMax))
+        let full = perMillisecond * Self.partsPerCertificate
         let isThere = self.buckets.withLock { buckets in
             var bucket = buckets[terms.name] ?? Bucket(level: full, at: now)
             // A clock that jumped back fills nothing, and one that jumped ahead no more than full.
             let elapsed = min(60_000, max(0, now.milliseconds - bucket.at.milliseconds))
-            bucket.level = min(full, bucket.level + elapsed * Int64(rate) / 60)
+            bucket.level = min(full, bucket.level + elapsed * perMillisecond)
             bucket.at = now
             defer { buckets[terms.name] = bucket }
-            guard bucket.level >= 1000 else { return false }
-            bucket.level -= 1000
+            guard bucket.level >= Self.partsPerCertificate else { return false }
+            bucket.level -= Self.partsPerCertificate
             return true
         }
         guard isThere else {
