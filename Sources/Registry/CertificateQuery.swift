@@ -96,10 +96,11 @@ package struct CertificateQuery: Hashable, Sendable {
 
     private static let millisecondsOfDay: Int64 = 86_400_000
 
-    /// The last moment that `text` names: a date is the whole day.
+    /// The last moment that `text` names: a date is the whole day. Seconds since 1970 have ten
+    /// digits too, and name a moment.
     private static func end(_ text: String, at now: UnixTime) -> Int64? {
         guard let start = Self.moment(text, at: now) else { return nil }
-        let isDate = text.utf8.count == 10
+        let isDate = text.utf8.count == 10 && text.utf8.dropFirst(4).first == UInt8(ascii: "-")
         return isDate ? start + Self.millisecondsOfDay - 1 : start
     }
 

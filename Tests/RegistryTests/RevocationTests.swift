@@ -114,6 +114,18 @@ import Testing
         }
     }
 
+    /// Seconds since 1970 have as many digits as a date has characters, and are no day.
+    @Test func secondsAreAMoment() throws {
+        let query = try CertificateQuery(
+            "issued between 1700000000 and 1700000060", for: .plan, at: Samples.time)
+        #expect(
+            query.filters(claims: [:]) == [
+                CertificateFilter([
+                    .issued(UnixTime(seconds: 1_700_000_000), UnixTime(seconds: 1_700_000_060))
+                ])
+            ])
+    }
+
     /// Both ends are in it: a date at the end is the whole of that day.
     @Test func lastDayIsInTheWindow() throws {
         let query = try CertificateQuery(
