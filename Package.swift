@@ -170,7 +170,7 @@ let package = Package(
             name: "ControlPlaneTests",
             dependencies: [
                 "ControlPlane", "Policies", "Registry", "Fleet", "JSON", "TestSupport", httpTypes,
-                crypto, nioCore, nioPosix,
+                crypto, nioCore, nioEmbedded, nioPosix,
             ],
             swiftSettings: swift),
         .testTarget(

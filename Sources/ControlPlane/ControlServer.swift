@@ -15,6 +15,11 @@ import Synchronization
 package struct ControlServer: Sendable {
     /// Connections held at once; more wait in the kernel's queue.
     package static let connectionsMax = 1024
+    /// From this many on, one that is idle goes for each that comes. The rest are for those that
+    /// are still being closed.
+    static let seatsMax = 960
+    /// TLS waits so long for its client's farewell, which one that is to go may never say.
+    static let farewellSecondsMax: Int64 = 1
     /// A connection that neither sends nor takes a byte for so long is closed.
     package static let idleSecondsMax: Int64 = 60
     package static let operatorHeader = "x-slipway-operator"
@@ -85,7 +90,8 @@ package struct ControlServer: Sendable {
         self.place = place
         self.responder = OperationResponder(
             index: OperationIndex(operations), services: services, identify: identify,
-            logger: logger, scheme: place.scheme, log: log)
+            seats: ConnectionSeats(max: Self.seatsMax), logger: logger, scheme: place.scheme,
+            log: log)
         self.logger = logger
     }
 
@@ -94,11 +100,14 @@ package struct ControlServer: Sendable {
     package func run(onRunning: @escaping @Sendable (SocketAddress?) async -> Void) async throws {
         var quiet = self.logger
         quiet.logLevel = .warning
+        let seats = self.responder.seats
         let http = HTTPServerBuilder { responder in
             OnItsEventLoop(
-                base: HTTP1Channel(
-                    responder: ExpectedBody.inviting(responder),
-                    configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))))
+                base: Seated(
+                    base: HTTP1Channel(
+                        responder: seats.resting(ExpectedBody.inviting(responder)),
+                        configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
+                    seats: seats))
         }
         let address: BindAddress
         var server = http
@@ -129,6 +138,7 @@ extension ControlServer.TLSIdentity {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain, privateKey: key)
         configuration.minimumTLSVersion = .tlsv12
+        configuration.shutdownTimeout = .seconds(ControlServer.farewellSecondsMax)
         configuration.sslContextCallback = { _, promise in promise.succeed(self.shown) }
         return configuration
     }

@@ -20,6 +20,8 @@ struct OperationResponder: HTTPResponder {
     let index: OperationIndex
     let services: ControlPlaneServices
     let identify: CallerIdentification
+    /// Told whose connection is at work.
+    let seats: ConnectionSeats
     let logger: Logger
     /// `http` or `https`; nil on the operator's socket, where no URL leads.
     let scheme: String?
@@ -91,6 +93,10 @@ struct OperationResponder: HTTPResponder {
             throw FleetError(
                 .invalidRequest, "the path and query are longer than \(Self.targetBytesMax) bytes")
         }
+        // RFC 9112 3.2. The first is the authority by now; any more are left among the fields.
+        guard !request.headers.contains(where: { $0.name.canonicalName == "host" }) else {
+            throw FleetError(.invalidRequest, "the request has more than one Host header")
+        }
         // What is signed is the normalized path, and so that is the one to route by.
         var signed = SignedRequest(request.head, body: .streamed)
         let match = try self.index.match(request.method, signed.normalizedPath)
@@ -99,6 +105,7 @@ struct OperationResponder: HTTPResponder {
         if let body { signed = signed.carrying(.bytes(body)) }
         let caller = try await self.identify(signed, context.sourceAddress)
         call.actor = caller.actor
+        self.seats.begin(context.channel)
         let operationRequest = OperationRequest(
             actor: caller.actor, labels: match.labels, origin: self.origin(signed),
             query: try QueryText.parameters(of: signed.query),
