@@ -1,5 +1,6 @@
 import Fleet
 import JSON
+import Synchronization
 import TestSupport
 import Testing
 
@@ -22,6 +23,25 @@ import Testing
                 changes: [
                     .putClaimTerms(ClaimTerms(name: Self.name, createdAt: ManualClock.start))
                 ]), by: .service("test"))
+    }
+
+    /// A line may stop its claim, and no more: why it was stopped, others may know.
+    @Test func whatWasStoppedGoesOnByTheRightToTakeClaimsIn() async throws {
+        let asked = Mutex<[String]>([])
+        let operation = try #require(OperationTable.operation("SetClaimStatus"))
+        for status in ["DISABLED", "ACTIVE"] {
+            _ = try await operation.perform(
+                OperationRequest(
+                    actor: .service("test"), labels: ["claim": Self.name.rawValue], query: [:],
+                    body: ["status": .string(status)],
+                    authorize: { action, resource in
+                        asked.withLock { $0.append("\(action) \(resource.rawValue)") }
+                    }), self.services)
+            #expect(asked.withLock { $0.count } == (status == "ACTIVE" ? 1 : 0))
+        }
+        #expect(
+            asked.withLock { $0 }
+                == ["slipway:AdoptClaim \(Realm.standard.claim(Self.name).rawValue)"])
     }
 
     private func set(_ status: String, _ reason: String? = nil) async throws -> JSONValue {

@@ -177,15 +177,17 @@ final class TaskFixture: Sendable {
 
     /// A task that is in the store and has not begun.
     func start(
-        _ input: String, template: String, bucket: String = "factory", createsMissing: Bool = false
+        _ input: String, template: String, bucket: String = "factory",
+        createsMissing: Bool = false, by actor: Actor? = nil
     ) async throws -> RegistrationTaskID {
         try await self.start(
-            Array(input.utf8), template: template, bucket: bucket, createsMissing: createsMissing)
+            Array(input.utf8), template: template, bucket: bucket, createsMissing: createsMissing,
+            by: actor)
     }
 
     func start(
         _ input: [UInt8]?, template: String, bucket: String = "factory",
-        createsMissing: Bool = false
+        createsMissing: Bool = false, by actor: Actor? = nil
     ) async throws -> RegistrationTaskID {
         let id = RegistrationTaskID(random: SystemRandomBytes.bytes(16))
         self.inputs.withLock { $0.texts["\(id)"] = input }
@@ -195,8 +197,9 @@ final class TaskFixture: Sendable {
             createsMissing: createsMissing)
         let view = try await self.store.load([.registrationTask(id)])
         _ = try await self.store.commit(
-            RegistrationTasks.start(definition, by: self.alice, in: view, at: self.clock.now),
-            by: self.alice)
+            RegistrationTasks.start(
+                definition, by: actor ?? self.alice, in: view, at: self.clock.now),
+            by: actor ?? self.alice)
         return id
     }
 

@@ -173,6 +173,11 @@ package enum ClaimRecordOperations {
                 .invalidRequest,
                 "/status must be ACTIVE, DISABLED or REVOKED, not '\(text.clipped)'")
         }
+        if status == .active {
+            // Whoever stopped it may have had a reason that the line does not know. To let it go
+            // on is to take it in again.
+            try request.authorize("slipway:AdoptClaim", services.realm.claim(name))
+        }
         let reason = try request.optionalText("reason")
         let decided = try await services.decide(
             by: request.actor,

@@ -67,6 +67,21 @@ package enum RegistrationOperations {
         try request.authorize("iot:CreatePolicy", realm.policies)
     }
 
+    /// What comes to be because a template names it would need a right of its own, were it asked
+    /// for by itself. Its name may be in the file only, so the right is one to any name.
+    private static func requireRightsToMissing(
+        _ request: OperationRequest, for template: RegistrationOrder.Template, _ realm: Realm
+    ) throws(FleetError) {
+        let thing = template.document.thing
+        if thing.typeName != nil { try request.authorize("iot:CreateThingType", realm.thingTypes) }
+        if !thing.groups.isEmpty || thing.groupList != nil {
+            try request.authorize("iot:CreateThingGroup", realm.thingGroups)
+        }
+        if thing.billingGroup != nil {
+            try request.authorize("iot:CreateBillingGroup", realm.billingGroups)
+        }
+    }
+
     // MARK: One device
 
     private static func registerThing(
@@ -98,6 +113,9 @@ package enum RegistrationOperations {
             createsMissing: request.optionalFlag("createMissing") ?? false,
             limits: services.templateLimits, realm: services.realm)
         try Self.requireRights(request, for: definition.template, services.realm)
+        if definition.createsMissing {
+            try Self.requireRightsToMissing(request, for: definition.template, services.realm)
+        }
         _ = try await services.decide([.registrationTask(definition.id)], by: request.actor) {
             view, now in
             RegistrationTasks.start(definition, by: request.actor, in: view, at: now)

@@ -57,4 +57,7 @@ extension Realm {
     }
     /// Every policy, whatever it will be called: for those whose names are yet to be made.
     package var policies: ARN { self.own("policy/*") }
+    package var thingTypes: ARN { self.own("thingtype/*") }
+    package var thingGroups: ARN { self.own("thinggroup/*") }
+    package var billingGroups: ARN { self.own("billinggroup/*") }
 }

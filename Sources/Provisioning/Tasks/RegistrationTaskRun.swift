@@ -28,6 +28,9 @@ struct RegistrationTaskRun {
     func run() async throws(FleetError) -> Outcome {
         guard var task = try await self.load(), !task.state.status.isEnded else { return .ended }
         self.runner.observe(.began(task))
+        if task.state.status == .inProgress, let reason = try await self.withdrawal(of: task) {
+            return try await self.end(.failed(reason))
+        }
         let template: RegistrationOrder.Template
         do throws(FleetError) {
             template = try RegistrationOrder.Template(body: task.templateBody)
@@ -99,16 +102,18 @@ struct RegistrationTaskRun {
             files: self.ports.files, task: self.id, from: task.state.progress)
         var standing: RegistrationTask.Status? = task.state.status
         var lastCheckpoint = self.ports.clock.now
+        var withdrawal: String?
         var failure: FleetError?
         await withDiscardingTaskGroup { group in
             do throws(FleetError) {
-                while standing == .inProgress, !self.runner.isStopping,
+                while standing == .inProgress, withdrawal == nil, !self.runner.isStopping,
                     interruption.withLock({ $0 == nil })
                 {
                     guard let line = try await workers.next(from: &reader) else { break }
                     group.addTask { await workers.perform(line) }
                     guard self.isDue(ledger, since: lastCheckpoint) else { continue }
                     standing = try await self.checkpoint(ledger)
+                    withdrawal = try await self.withdrawal(of: task)
                     lastCheckpoint = self.ports.clock.now
                 }
             } catch { failure = error }
@@ -129,8 +134,14 @@ struct RegistrationTaskRun {
         case .inProgress? where self.runner.isStopping: return .paused
         case .inProgress?:
             return try await self.end(
-                .failed("the copy of the input '\(task.input)' is shorter than it was"))
+                .failed(
+                    withdrawal ?? "the copy of the input '\(task.input)' is shorter than it was"))
         }
+    }
+
+    /// Why whoever started the task may not have it go on; nil where he may.
+    private func withdrawal(of task: RegistrationTask) async throws(FleetError) -> String? {
+        try await TaskStarter(task.startedBy)?.withdrawal(in: self.ports.store)
     }
 
     private func isDue(_ ledger: TaskLedger, since last: UnixTime) -> Bool {
