@@ -39,6 +39,8 @@ package enum CompatibilityTable {
             "Each of these is answered with status 400 and `UnsupportedOperationException`, by "
                 + "name:", "",
             others.joined(separator: ", ") + ".", "",
+            "So are those of the data plane over HTTP (`aws iot-data`): "
+                + UnsupportedOperation.ofData.map(\.name).joined(separator: ", ") + ".", "",
         ]
         return lines.joined(separator: "\n")
     }

@@ -28,7 +28,7 @@ package struct OperationIndex: Sendable {
             candidates.sorted { $0.path.literalCount > $1.path.literalCount }
         }
         var unsupported: [Key: [UnsupportedOperation]] = [:]
-        for operation in UnsupportedOperation.all
+        for operation in UnsupportedOperation.all + UnsupportedOperation.ofData
         where !operations.contains(where: { $0.name == operation.name }) {
             unsupported[Self.key(of: operation.path, operation.method), default: []]
                 .append(operation)

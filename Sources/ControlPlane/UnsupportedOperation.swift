@@ -7,11 +7,29 @@ struct UnsupportedOperation: Sendable {
     let method: HTTPRequest.Method
     let path: OperationPath
 
-    static let all: [UnsupportedOperation] = Self.model.split(separator: "\n").map { line in
-        let words = line.split(separator: " ")
-        return UnsupportedOperation(
-            name: String(words[0]), method: HTTPRequest.Method(String(words[1])) ?? .get,
-            path: OperationPath(String(words[2])))
+    static let all = Self.operations(Self.model)
+
+    /// Those of the data plane's model (`iot-data`, 2015-05-28): clients find them at an endpoint
+    /// of their own, which may well be said to be this one.
+    static let ofData = Self.operations(
+        """
+        DeleteConnection DELETE /connections/{clientId}
+        DeleteThingShadow DELETE /things/{thingName}/shadow
+        GetRetainedMessage GET /retainedMessage/{topic}
+        GetThingShadow GET /things/{thingName}/shadow
+        ListNamedShadowsForThing GET /api/things/shadow/ListNamedShadowsForThing/{thingName}
+        ListRetainedMessages GET /retainedMessage
+        Publish POST /topics/{topic}
+        UpdateThingShadow POST /things/{thingName}/shadow
+        """)
+
+    private static func operations(_ model: String) -> [UnsupportedOperation] {
+        model.split(separator: "\n").map { line in
+            let words = line.split(separator: " ")
+            return UnsupportedOperation(
+                name: String(words[0]), method: HTTPRequest.Method(String(words[1])) ?? .get,
+                path: OperationPath(String(words[2])))
+        }
     }
 
     private static let model = """

@@ -66,6 +66,18 @@ import Testing
         }
     }
 
+    /// boto3's `iot-data` comes to this port where its user gives it no other.
+    @Test(arguments: [
+        (HTTPRequest.Method.get, "/things/a/shadow", "GetThingShadow"),
+        (.post, "/topics/a%2Fb", "Publish"), (.delete, "/connections/a", "DeleteConnection"),
+    ])
+    func theDataPlaneIsNamedToo(method: HTTPRequest.Method, path: String, name: String) {
+        #expect { try self.match(method, path) } throws: { error in
+            let error = error as? FleetError
+            return error?.code == .unsupportedOperation && error?.resource == name
+        }
+    }
+
     @Test func theModelNamesEveryOperationOnce() {
         let names = UnsupportedOperation.all.map(\.name)
         #expect(names.count == 272)

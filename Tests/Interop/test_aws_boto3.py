@@ -165,3 +165,22 @@ def test_a_version_counts_what_somebody_changed(control, iot, tmp_path):
     assert of_authority() == 1
     iot.update_ca_certificate(certificateId=registered, newStatus="ACTIVE")
     assert of_authority() == 2
+
+
+def test_a_page_of_certificates_is_filled_with_what_is_listed(iot):
+    made = iot.create_keys_and_certificate(setAsActive=True)
+    # The certificate of a claim that lives for minutes is newer, and is not listed.
+    iot.create_provisioning_claim(templateName="demo-sensor")
+    page = iot.list_certificates(pageSize=1)["certificates"]
+    assert [certificate["certificateId"] for certificate in page] == [made["certificateId"]]
+
+
+def test_the_data_plane_over_http_is_said_to_be_missing(control):
+    data = aws.client(control, "iot-data")
+    for call, options in [
+            (data.get_thing_shadow, {"thingName": "e-1"}), (data.list_retained_messages, {}),
+            (data.publish, {"topic": "a/b", "payload": b"{}"})]:
+        with pytest.raises(botocore.exceptions.ClientError) as error:
+            call(**options)
+        assert error.value.response["Error"]["Code"] == "UnsupportedOperationException"
+        assert status(error) == 400

@@ -130,23 +130,32 @@ package enum CertificateOperations {
         _ subject: ListQuery.Subject, _ request: OperationRequest,
         _ services: ControlPlaneServices
     ) async throws(FleetError) -> JSONValue {
-        let page = try await services.store.page(
-            ListQuery(
-                subject, after: try request.marker,
-                limit: try request.markerLimit(default: Self.pageDefault)))
-        let certificates = page.records.compactMap { record -> JSONValue? in
-            // AWS lists no claim of CreateProvisioningClaim; 'slipway cert list' does.
-            guard case .certificate(let certificate) = record,
-                certificate.kind != .temporaryClaim,
-                // No device of anybody's, which AWS's tools would take it for.
-                !certificate.kind.isServices
-            else { return nil }
-            return .object(CertificateShape.summary(certificate, services.realm))
+        let limit = try request.markerLimit(default: Self.pageDefault)
+        var place = try request.marker
+        var certificates: [JSONValue] = []
+        for _ in 0..<Self.readsPerPageMax {
+            let page = try await services.store.page(
+                ListQuery(subject, after: place, limit: limit - certificates.count))
+            certificates += page.records.compactMap { Self.listed($0, services.realm) }
+            place = page.next
+            if place == nil || certificates.count >= limit { break }
         }
         return .object(
             .present(
-                ("certificates", .array(certificates)),
-                ("nextMarker", Pagination.token(page.next))))
+                ("certificates", .array(certificates)), ("nextMarker", Pagination.token(place))))
+    }
+
+    /// Reads of the store that one page may take. A page is short only where so many in a row
+    /// found nothing but what is not listed.
+    private static let readsPerPageMax = 1000
+
+    private static func listed(_ record: Record, _ realm: Realm) -> JSONValue? {
+        // AWS lists no claim of CreateProvisioningClaim; 'slipway cert list' does.
+        guard case .certificate(let certificate) = record, certificate.kind != .temporaryClaim,
+            // No device of anybody's, which AWS's tools would take it for.
+            !certificate.kind.isServices
+        else { return nil }
+        return .object(CertificateShape.summary(certificate, realm))
     }
 }
 
