@@ -248,4 +248,11 @@ import Testing
         #expect(found == [false, false, true, true, false])
         #expect(try await world.entry(list, "A").fields?["state"] == "held")
     }
+
+    @Test func aStateThatIsNoneIsRefused() {
+        let error = #expect(throws: FleetError.self) {
+            try HookSketch(json: ["allowlists": ["demo": ["A": ["state": "hold"]]]])
+        }
+        #expect(error?.message.contains("/world/allowlists/demo/A/state") == true)
+    }
 }

@@ -68,6 +68,18 @@ package struct HookSketch: AllowlistLookup, Sendable {
         }
     }
 
+    /// A state that is misspelt would let in a unit that the test means to keep out.
+    private static func checkState(
+        of fields: JSONObject, at place: String
+    ) throws(FleetError) {
+        guard let state = fields["state"] else { return }
+        let known = AllowlistStanding.State.allCases.map(\.rawValue)
+        guard let name = state.stringValue, known.contains(name) else {
+            throw HookTestFile.wrong(
+                "\(place)/state", "is one of \(known.joined(separator: ", "))")
+        }
+    }
+
     private mutating func readLists(_ value: JSONValue?) throws(FleetError) {
         guard let value else { return }
         for (name, body) in try HookTestFile.object(value, at: "/world/allowlists").members {
@@ -83,6 +95,7 @@ package struct HookSketch: AllowlistLookup, Sendable {
             } else {
                 for (serial, entry) in try HookTestFile.object(body, at: place).members {
                     var fields = try HookTestFile.object(entry, at: "\(place)/\(serial.clipped)")
+                    try Self.checkState(of: fields, at: "\(place)/\(serial.clipped)")
                     if fields["serial"] == nil { fields["serial"] = .string(serial) }
                     entries[Array(serial.utf8)] = fields
                 }
