@@ -184,3 +184,12 @@ def test_the_data_plane_over_http_is_said_to_be_missing(control):
             call(**options)
         assert error.value.response["Error"]["Code"] == "UnsupportedOperationException"
         assert status(error) == 400
+
+
+def test_what_the_model_knows_no_absence_of(iot):
+    """Operations whose modelled errors have no ResourceNotFoundException."""
+    nobody = "0" * 64
+    assert iot.list_certificates_by_ca(caCertificateId=nobody)["certificates"] == []
+    with pytest.raises(iot.exceptions.InvalidRequestException):
+        iot.list_thing_registration_task_reports(
+            taskId="00000000-0000-0000-0000-000000000000", reportType="ERRORS")

@@ -237,7 +237,11 @@ package enum RegistrationOperations {
                 .invalidRequest, "reportType must be ERRORS or RESULTS, not '\(text.clipped)'")
         }
         _ = try request.pageLimit
-        let task = try await Self.task(request, services)
+        let task: RegistrationTask
+        do throws(FleetError) { task = try await Self.task(request, services) } catch {
+            // Of this operation, the model knows no ResourceNotFoundException.
+            throw error.code == .notFound ? FleetError(.invalidRequest, error.message) : error
+        }
         var links: [JSONValue] = []
         if Self.size(of: report, task) > 0 {
             let path = "\(Self.ownPath)\(task.id)/\(report.rawValue.lowercased())"
