@@ -17,13 +17,16 @@ package struct RevocationServer: Sendable {
     private let responder: RevocationResponder
     private let logger: Logger
 
+    /// - Parameter prefix: the path of the URL that certificates name, such as `/pki`: a proxy in
+    ///   front may take it off or leave it on, and where there is none it is asked for here.
     package init(
-        host: String, port: Int, publisher: any RevocationPublisher, clock: any WallClock,
-        logger: Logger
+        host: String, port: Int, prefix: String, publisher: any RevocationPublisher,
+        clock: any WallClock, logger: Logger
     ) {
         self.host = host
         self.port = port
-        self.responder = RevocationResponder(publisher: publisher, clock: clock, logger: logger)
+        self.responder = RevocationResponder(
+            prefix: prefix, publisher: publisher, clock: clock, logger: logger)
         self.logger = logger
     }
 
@@ -59,12 +62,16 @@ struct RevocationResponder: HTTPResponder {
     /// A list of a million entries goes out in pieces, each once the one before is on its way.
     static let pieceBytes = 64 << 10
 
+    /// The places that are served, of which the last two go on with a name.
+    private static let places = ["/ocsp", "/crl/", "/ca/"]
+
+    let prefix: String
     let publisher: any RevocationPublisher
     let clock: any WallClock
     let logger: Logger
 
     func respond(to request: Request, context: OperationContext) async -> Response {
-        let path = String((request.head.path ?? "").prefix { $0 != "?" })
+        let path = self.local(String((request.head.path ?? "").prefix { $0 != "?" }))
         guard path.utf8.count <= Self.pathBytesMax else {
             return Self.plain(.uriTooLong, "the path is longer than \(Self.pathBytesMax) bytes")
         }
@@ -86,6 +93,14 @@ struct RevocationResponder: HTTPResponder {
             return Self.response(der, type: "application/pkix-cert", headers: HTTPFields())
         }
         return Self.plain(.notFound, "there is /crl/NAME.crl, /ca/NAME.cer and /ocsp")
+    }
+
+    /// Without the prefix, where it stands before one of the places.
+    private func local(_ path: String) -> String {
+        guard !self.prefix.isEmpty, let rest = Self.rest(of: path, after: self.prefix),
+            Self.places.contains(where: rest.hasPrefix)
+        else { return path }
+        return rest
     }
 
     private static func rest(of path: String, after prefix: String) -> String? {
@@ -140,11 +155,22 @@ struct RevocationResponder: HTTPResponder {
             headers[.expires] = Self.httpDate(now.advanced(bySeconds: left))
             let tag = "\"\(Self.tag(statement.der))\""
             headers[.eTag] = tag
-            if known == tag { return Response(status: .notModified, headers: headers) }
+            if Self.names(known, tag) { return Response(status: .notModified, headers: headers) }
         } else {
             headers[.cacheControl] = "no-cache"
         }
         return Self.response(statement.der, type: type, headers: headers)
+    }
+
+    /// Whether `If-None-Match` names this version (RFC 9110 13.1.2): any, or one of several, which
+    /// a cache on the way may have called weak (8.8.3.2: they are compared without that).
+    private static func names(_ known: String?, _ tag: String) -> Bool {
+        guard let known else { return false }
+        return known.split(separator: ",").contains { item in
+            let item = item.trimmingPrefix { $0 == " " || $0 == "\t" }
+            let bare = item.hasPrefix("W/") ? item.dropFirst(2) : item
+            return bare.prefix { $0 != " " && $0 != "\t" } == tag || item == "*"
+        }
     }
 
     /// FNV-1a, 64 bits: it tells versions apart, and protects nothing.

@@ -96,7 +96,7 @@ def line(tmp_path_factory):
 
 def until(check):
     """The list follows the commit; nobody waits for it."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not check():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -202,7 +202,9 @@ def test_a_get_request_is_cached_and_a_nonce_is_not(line):
     assert line.get("/ocsp/" + encoded)[0] == answer
     assert unchanged(line, "/ocsp/" + encoded, headers["ETag"])
     whole = f"/crl/{line.whole()}.crl"
-    assert unchanged(line, whole, line.get(whole)[1]["ETag"])
+    tag = line.get(whole)[1]["ETag"]
+    for named in (tag, f"W/{tag}", f'"another", {tag}', "*"):
+        assert unchanged(line, whole, named), named
     nonced = line.ocsp(path, "-nonce")
     assert "OCSP Nonce" in nonced.stdout and "WARNING: no nonce" not in nonced.stderr
 
@@ -213,6 +215,30 @@ def unchanged(line, path, tag):
     with pytest.raises(urllib.error.HTTPError) as answer:
         urllib.request.urlopen(request, timeout=30)
     return answer.value.code == 304 and answer.value.read() == b""
+
+
+def test_what_a_certificate_names_is_there_with_a_path_and_without_a_proxy(make_gateway, tmp_path):
+    port = free_port()
+    gateway = make_gateway(settings={
+        "revocation-port": port, "revocation-url": f"http://127.0.0.1:{port}/status/pki",
+        "keys-algorithm": "P_256"})
+    gateway.start()
+    gateway.wait_for_log("CRL and OCSP are served")
+    line = Line(gateway, port, tmp_path)
+    _, path = line.certificate("behind")
+    text = aws.openssl("x509", "-in", path, "-noout", "-text")
+    urls = [part.split("URI:")[1].strip() for part in text.splitlines() if "URI:" in part]
+    assert {url.removeprefix(line.url).split("/")[3] for url in urls} == {"crl", "ocsp", "ca"}
+    for url in urls:
+        # As a proxy hands it on that takes the path off, and as one that does not.
+        for asked in (url, url.replace("/status/pki", "")):
+            if not url.endswith("/ocsp"):
+                urllib.request.urlopen(asked, timeout=30).close()
+                continue
+            done = subprocess.run(
+                ["openssl", "ocsp", "-issuer", gateway.issuing_ca, "-cert", path, "-url", asked,
+                 "-CAfile", line.chain()], capture_output=True, text=True, timeout=60)
+            assert f"{path}: good" in done.stdout, done
 
 
 @pytest.mark.parametrize("body", [

@@ -31,6 +31,11 @@ package struct RevocationPublication: Hashable, Sendable {
         self.shards = shards
     }
 
+    /// What stands behind the host in `url`; empty where nothing does.
+    package var path: String {
+        String(self.url.dropFirst("http://".count).drop { $0 != "/" })
+    }
+
     static func name(of authority: CertificateID) -> String {
         String(authority.rawValue.prefix(16))
     }

@@ -34,8 +34,8 @@ struct RevocationParts: Sendable {
         self.host = settings.text("revocation.host")
         self.port = settings.integer("revocation.port")
         self.server = RevocationServer(
-            host: self.host, port: self.port, publisher: self.authorities, clock: SystemClock(),
-            logger: logger)
+            host: self.host, port: self.port, prefix: options.publication?.path ?? "",
+            publisher: self.authorities, clock: SystemClock(), logger: logger)
     }
 
     private static func voice(
