@@ -48,13 +48,13 @@ enum ESTResponse {
         headers[.contentTransferEncoding] = "base64"
         return Response(
             status: .ok, headers: headers,
-            body: ResponseBody(byteBuffer: ByteBuffer(string: Self.text(der) + "\r\n")))
+            body: ResponseBody(byteBuffer: ByteBuffer(string: Self.text(der) + "\n")))
     }
 
+    /// RFC 8951 3.1 has the base64 of RFC 4648, with no line of MIME's around it; `base64 -d` of
+    /// coreutils takes a line feed between lines and calls a carriage return invalid.
     private static func text(_ der: [UInt8]) -> String {
-        Data(der).base64EncodedString(options: [
-            .lineLength64Characters, .endLineWithCarriageReturn, .endLineWithLineFeed,
-        ])
+        Data(der).base64EncodedString(options: [.lineLength64Characters, .endLineWithLineFeed])
     }
 
     // MARK: Refusals
