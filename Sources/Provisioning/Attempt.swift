@@ -18,6 +18,8 @@ package final class Attempt: Sendable {
     static let hookLinesMax = 16
     static let hookLineScalarsMax = 256
     static let overridesMax = 16
+    /// Of a serial number, so that whatever a list can name is found by all of it.
+    package static let serialScalarsMax = SerialNumber.bytesMax
 
     private struct State {
         var steps: [JSONValue] = []
@@ -76,13 +78,15 @@ package final class Attempt: Sendable {
 
     /// What the device calls itself, as it says: what a trace is found by, never what it is
     /// judged by.
-    func names(serial: String?) { self.state.withLock { $0.serial = serial?.clipped } }
+    func names(serial: String?) {
+        self.state.withLock { $0.serial = serial?.clipped(to: Self.serialScalarsMax) }
+    }
 
     /// What the hook and the template's defaults made of that: a person looks for what is on the
     /// list and on the label, and finds the attempt by either.
     func registers(serial: String?) {
         self.state.withLock { state in
-            let text = serial?.clipped
+            let text = serial?.clipped(to: Self.serialScalarsMax)
             state.registeredSerial = text == state.serial ? nil : text
         }
     }

@@ -118,6 +118,22 @@ def test_policy_refusals_name_the_statement(line, tmp_path):
     assert found[0]["steps"][0]["resource"] == "topic/devices/another/x"
 
 
+def test_long_and_odd_names_find_their_attempts(line):
+    for serial in ["L" * 250, "L" * 300, "two\nlines"]:
+        client = f"{len(serial)}-{'n' * 100}"
+        with Device(line, client_id=client) as device:
+            device.subscribe_to_replies()
+            token = device.create_from_csr(Key()).expect_accepted()["certificateOwnershipToken"]
+            reply = device.register(token, {"SerialNumber": serial})
+            assert not reply.accepted
+            assert device.publish("not/mine") == 0x87
+            denied, = trace(line, "--client-id", client)
+        assert denied["reasonCode"] == 1202
+        found = trace(line, "--serial", serial)
+        assert reply.document["correlationId"] in [one["id"] for one in found]
+    assert trace(line, "--serial", "L" * 200, code=1) == []
+
+
 def test_a_hooks_own_reason_code_is_everywhere(make_gateway):
     """In the reply, in the trace and in the audit record, beside the hook's sentence."""
     gateway = open_line(make_gateway, hook="""return function(request)

@@ -93,11 +93,13 @@ struct AttemptArchive {
         }
         switch question {
         case .id(let text): return self.story(around: named("id", text))
-        case .serial(let text):
+        case .serial(let asked):
+            // As it was written down, and so is a client identifier.
+            let text = asked.clipped(to: Attempt.serialScalarsMax)
             let found = named("serial", text) + named("registeredSerial", text)
             return self.story(around: found)
         case .certificate(let text): return named("certificate", text)
-        case .clientID(let text): return named("clientId", text)
+        case .clientID(let text): return named("clientId", text.clipped)
         case .refusedConnections:
             return self.attempts(containing: ["\"reasonCode\""]) { object in
                 object["reasonCode"]?.intValue.flatMap(RefusalReason.init(rawValue:))?
