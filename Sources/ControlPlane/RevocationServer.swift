@@ -26,7 +26,8 @@ package struct RevocationServer: Sendable {
         self.host = host
         self.port = port
         self.responder = RevocationResponder(
-            prefix: prefix, publisher: publisher, clock: clock, logger: logger)
+            prefix: prefix, publisher: publisher, clock: clock,
+            seats: ConnectionSeats(max: ControlServer.seatsMax), logger: logger)
         self.logger = logger
     }
 
@@ -35,9 +36,16 @@ package struct RevocationServer: Sendable {
     package func run(onRunning: @escaping @Sendable (SocketAddress?) async -> Void) async throws {
         var quiet = self.logger
         quiet.logLevel = .warning
+        let seats = self.responder.seats
         let application = Application(
             responder: self.responder,
-            server: .http1(configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
+            server: HTTPServerBuilder { responder in
+                Seated(
+                    base: HTTP1Channel(
+                        responder: seats.resting(responder),
+                        configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
+                    seats: seats)
+            },
             configuration: ApplicationConfiguration(
                 address: .hostname(self.host, port: self.port), serverName: "slipway",
                 availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
@@ -68,6 +76,8 @@ struct RevocationResponder: HTTPResponder {
     let prefix: String
     let publisher: any RevocationPublisher
     let clock: any WallClock
+    /// Told whose request is there whole.
+    let seats: ConnectionSeats
     let logger: Logger
 
     func respond(to request: Request, context: OperationContext) async -> Response {
@@ -77,11 +87,12 @@ struct RevocationResponder: HTTPResponder {
         }
         let isGet = request.method == .get || request.method == .head
         if request.method == .post, path == "/ocsp" || path == "/ocsp/" {
-            return await self.ocsp(body: request)
+            return await self.ocsp(body: request, over: context.channel)
         }
         guard isGet else {
             return Self.plain(.methodNotAllowed, "ask with GET, or POST an OCSP request to /ocsp")
         }
+        self.seats.begin(context.channel)
         let known = request.headers[.ifNoneMatch]
         if let rest = Self.rest(of: path, after: "/ocsp/") {
             return await self.ocsp(path: rest, known)
@@ -120,10 +131,11 @@ struct RevocationResponder: HTTPResponder {
         }
     }
 
-    private func ocsp(body request: Request) async -> Response {
+    private func ocsp(body request: Request, over channel: any Channel) async -> Response {
         guard let buffer = try? await request.body.collect(upTo: Self.bodyBytesMax) else {
             return Self.plain(.contentTooLarge, "a request has at most \(Self.bodyBytesMax) bytes")
         }
+        self.seats.begin(channel)
         let answer = await self.publisher.answer(ocsp: Array(buffer.readableBytesView))
         // What was asked by POST is cached by nobody.
         return Self.response(

@@ -1,8 +1,6 @@
 """What HTTP asks of the control plane beneath every operation, seen from a bare socket."""
 
-import contextlib
 import json
-import resource
 import socket
 
 import botocore.auth
@@ -11,6 +9,7 @@ import botocore.credentials
 import pytest
 
 import aws
+from crowd import crowd
 
 ANSWER_SECONDS_MAX = 60
 # After which the service closes a connection by itself.
@@ -129,20 +128,9 @@ def test_a_request_has_one_host(control):
 
 def test_whoever_says_nothing_keeps_nobody_out(control):
     """More than there may be, each idle or in the midst of a request, unknown to us."""
-    crowd_size = 1100
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < 2 * crowd_size:
-        pytest.skip(f"{hard} open files are too few")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * crowd_size), hard))
-    halves = [b"", b"GET /things HT", head(
-        control, "POST", "/things/half", CREATE, Content_Length="1000")]
-    with contextlib.ExitStack() as crowd:
-        connections = [crowd.enter_context(Connection(control)) for _ in range(crowd_size)]
-        for index, connection in enumerate(connections):
-            with contextlib.suppress(OSError):
-                connection.send(halves[index % len(halves)])
-        with Connection(control) as newcomer:
-            # The idle would have gone by themselves, but no sooner than after a minute.
-            newcomer.socket.settimeout(IDLE_SECONDS_MAX / 2)
-            newcomer.send(head(control, "GET", "/things?maxResults=1"))
-            assert newcomer.answer()[0] == 200
+    half = head(control, "POST", "/things/half", CREATE, Content_Length="1000")
+    with crowd(control.api_port, b"", b"GET /things HT", half), Connection(control) as newcomer:
+        # The idle would have gone by themselves, but no sooner than after a minute.
+        newcomer.socket.settimeout(IDLE_SECONDS_MAX / 2)
+        newcomer.send(head(control, "GET", "/things?maxResults=1"))
+        assert newcomer.answer()[0] == 200

@@ -13,6 +13,7 @@ import urllib.request
 import pytest
 
 import aws
+from crowd import crowd
 from device import Device, Key
 from gateway import SLIPWAY, free_port
 
@@ -22,6 +23,7 @@ class Line:
 
     def __init__(self, gateway, port, folder):
         self.gateway = gateway
+        self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.folder = folder
 
@@ -122,6 +124,16 @@ def test_openssl_follows_a_revocation_and_its_reason(line):
     told = line.slipway(*f"cert revoke {identity} --reason superseded".split()).stdout
     assert "already; the first reason stays" in told
     assert "keyCompromise" in line.ocsp(path).stdout
+
+
+def test_whoever_says_nothing_keeps_no_list_from_others(line):
+    """No credential is needed to ask here, nor to say nothing."""
+    half = b"POST /ocsp HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\nabc"
+    request = urllib.request.Request(f"{line.url}/crl/{line.whole()}.crl")
+    with crowd(line.port, b"", b"GET /crl", half):
+        # The idle go by themselves after 30 seconds.
+        with urllib.request.urlopen(request, timeout=15) as answer:
+            assert answer.status == 200
 
 
 def test_a_hold_is_released_and_a_deleted_certificate_stays_revoked(line):

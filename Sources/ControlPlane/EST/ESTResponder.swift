@@ -21,6 +21,8 @@ struct ESTResponder: HTTPResponder {
     static let nowhere = "unknown"
 
     let services: ESTServices
+    /// Told whose connection is at work.
+    let seats: ConnectionSeats
     let logger: Logger
 
     func respond(to request: Request, context: OperationContext) async -> Response {
@@ -99,6 +101,7 @@ struct ESTResponder: HTTPResponder {
                 ?? [Enrolment.renewalTopic],
             as: (try? presented.get()).map(Self.name) ?? Self.nameless,
             from: context.sourceAddress ?? Self.nowhere)
+        self.seats.begin(context.channel)
         let outcome = await self.outcome(
             presented, of: template, makesKey: makesKey, for: publisher)
         switch outcome.result {

@@ -42,14 +42,18 @@ package struct ESTServer: Sendable {
         configuration.renegotiationSupport = .none
         let tls = try NIOSSLContext(configuration: configuration)
         let (services, logger) = (self.services, self.logger)
+        let seats = ConnectionSeats(max: ControlServer.seatsMax)
         let application = Application(
-            responder: ESTResponder(services: self.services, logger: self.logger),
+            responder: ESTResponder(services: services, seats: seats, logger: logger),
             server: HTTPServerBuilder { responder in
-                ESTChannel(
-                    base: HTTP1Channel(
-                        responder: responder,
-                        configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
-                    tls: tls, verify: { await Self.verify($0, from: $1, by: services, logger) })
+                Seated(
+                    base: ESTChannel(
+                        base: HTTP1Channel(
+                            responder: seats.resting(responder),
+                            configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
+                        tls: tls,
+                        verify: { await Self.verify($0, from: $1, by: services, logger) }),
+                    seats: seats)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(self.host, port: self.port), serverName: "slipway",
