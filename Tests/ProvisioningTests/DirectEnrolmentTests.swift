@@ -75,6 +75,64 @@ import Testing
         #expect(enrolled.certificate == id)
     }
 
+    /// The copy comes to the verdict though the token of the key's first certificate lives, and
+    /// what a person says of the copy is not told to the unit that it was made of.
+    @Test func aCopyIsJudgedAndItsRefusalIsNotTheOriginals() async throws {
+        var enrolment = EnrolmentSettings()
+        enrolment.onCopiedImage = .hold
+        let fixture = try await ProvisioningFixture(enrolment: enrolment)
+        let first = try await self.enrol(fixture, serial: "A7").result.get()
+        #expect(await self.reason(fixture, serial: "B8") == .enrolmentHeld)
+        #expect(await self.reason(fixture, serial: "B8") == .enrolmentHeld)
+        #expect(fixture.issuer.issuedCount == 2)
+        // While it is held, the original's lost answer is the original's.
+        #expect(try await self.enrol(fixture).result.get().certificate == first.certificate)
+        let held = try #require(
+            fixture.store.commits.last { $0.action == "HoldEnrolment" }?.detail["certificate"]?
+                .stringValue)
+        let id = try CertificateID(held)
+        let key = try #require(fixture.certificate(id)?.publicKey)
+        let set = try EnrolmentDecision.decide(
+            id, allow: false, reason: nil, by: "ada",
+            in: fixture.store.view([.certificate(id), .knownKey(key)]), at: fixture.clock.now)
+        _ = try await fixture.store.commit(set, by: .service("test"))
+        #expect(await self.reason(fixture, serial: "B8") == .enrolmentRefused)
+        #expect(try await self.enrol(fixture).result.get().certificate == first.certificate)
+        #expect(fixture.certificate(first.certificate)?.status == .active)
+    }
+
+    /// The same, when the original's own token has ended and the copy's has not.
+    @Test func theOriginalEnrolsAgainWhileItsCopyIsRefused() async throws {
+        var enrolment = EnrolmentSettings()
+        enrolment.onCopiedImage = .hold
+        let fixture = try await ProvisioningFixture(enrolment: enrolment)
+        let first = try await self.enrol(fixture, serial: "A7").result.get()
+        fixture.clock.advance(bySeconds: 3601)
+        #expect(await self.reason(fixture, serial: "B8") == .enrolmentHeld)
+        let held = try #require(
+            fixture.store.commits.last { $0.action == "HoldEnrolment" }?.detail["certificate"]?
+                .stringValue)
+        let id = try CertificateID(held)
+        let key = try #require(fixture.certificate(id)?.publicKey)
+        let set = try EnrolmentDecision.decide(
+            id, allow: false, reason: nil, by: "ada",
+            in: fixture.store.view([.certificate(id), .knownKey(key)]), at: fixture.clock.now)
+        _ = try await fixture.store.commit(set, by: .service("test"))
+        let again = try await self.enrol(fixture).result.get()
+        #expect(again.certificate != first.certificate && again.certificate != id)
+        #expect(fixture.certificate(again.certificate)?.status == .active)
+        #expect(await self.reason(fixture, serial: "B8") == .enrolmentRefused)
+    }
+
+    private func reason(
+        _ fixture: ProvisioningFixture, serial: String
+    ) async -> RefusalReason? {
+        guard case .failure(let error) = await self.enrol(fixture, serial: serial).result else {
+            return nil
+        }
+        return error.reason
+    }
+
     @Test func refusalsAreTheDialoguesOwn() async throws {
         let fixture = try await ProvisioningFixture()
         guard case .failure(let error) = await self.enrol(fixture, template: "x").result else {

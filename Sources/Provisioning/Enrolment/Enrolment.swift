@@ -61,7 +61,7 @@ extension Provisioner {
         await self.attempting(.enrol, of: enrolment.template, by: publisher) {
             () async throws(FleetError) -> EnrolledCertificate in
             Attempt.current?.names(serial: self.serial(in: enrolment.parameters))
-            let created = try await self.create(enrolment.key, for: publisher)
+            let created = try await self.create(enrolment, for: publisher)
             _ = try await self.registerThing(
                 RegisterThingRequest(
                     template: enrolment.template, ownershipToken: created.ownershipToken,
@@ -125,46 +125,91 @@ extension Provisioner {
     }
 
     private func create(
-        _ key: Enrolment.Key, for publisher: Publisher
+        _ enrolment: Enrolment, for publisher: Publisher
     ) async throws(FleetError) -> CreatedCertificate {
-        switch key {
+        switch enrolment.key {
         case .made: return try await self.createKeysAndCertificate(for: publisher)
         case .request(let pem):
-            if let known = try await self.begun(pem, by: publisher) { return known }
+            if let known = try await self.begun(pem, enrolment, by: publisher) { return known }
             // The client has our own authorities from `cacerts` (RFC 7030 4.1), and no others.
             return try await self.createCertificate(
                 csr: pem, for: publisher, token: .derived, signedByUs: true)
         }
     }
 
-    /// The certificate that this claim has had made for the key, and whose token still lives.
+    /// The certificate that this claim has had made for the key, and whose token still lives: the
+    /// one that was registered by this very request, or else one that still waits.
+    ///
+    /// A flash image that was copied has its key under another serial number, and often its claim
+    /// too. What was made for one of the two is not the other's: a copy must come to the verdict
+    /// rather than to a token that is used, and the unit that was copied must not be told what a
+    /// person said of the copy.
     private func begun(
-        _ csr: String, by publisher: Publisher
+        _ csr: String, _ enrolment: Enrolment, by publisher: Publisher
     ) async throws(FleetError) -> CreatedCertificate? {
         let key = try self.ports.issuer.publicKey(ofCSR: csr)
         let sharers = RecordKey.certificatesWithKey(key)
-        let ids = try await self.ports.store.load([sharers]).certificatesWithKey(key)
-            .prefix(KeyReuse.certificatesOfKeyMax)
+        let ids = Array(
+            try await self.ports.store.load([sharers]).certificatesWithKey(key)
+                .prefix(KeyReuse.certificatesOfKeyMax))
         guard !ids.isEmpty else { return nil }
         let now = self.ports.clock.now
         let oldest = now.advanced(bySeconds: -Limits.ownershipTokenSeconds)
-        let found = try await self.ports.store.load(Set(ids.map { .certificate($0) }))
+        let found = try await self.ports.store.load(KeyOwnership.keys(of: ids))
+        let things = self.things(
+            of: ids, under: self.serial(in: enrolment.parameters), in: found)
         let candidates = ids.compactMap(found.certificate).filter {
             $0.kind == .device && $0.createdAt > oldest
                 && ($0.status == .pendingActivation || $0.status == .active)
+                && !Self.isRefusedElsewhere($0, things)
         }
+        var waiting: CreatedCertificate?
         for certificate in candidates.sorted(by: { $0.createdAt > $1.createdAt }) {
             let minted = self.mint.mint(
                 certificate: certificate.id, claim: publisher.principal,
                 at: certificate.createdAt, as: .derived)
-            let token = RecordKey.ownershipToken(minted.hash)
-            guard try await self.ports.store.load([token]).ownershipToken(minted.hash) != nil
-            else { continue }
-            return CreatedCertificate(
+            let known = try await self.ports.store.load([.ownershipToken(minted.hash)])
+            guard let token = known.ownershipToken(minted.hash) else { continue }
+            let created = CreatedCertificate(
                 certificate: certificate.id, pem: certificate.pem, privateKeyPEM: nil,
                 ownershipToken: Secret(minted.text))
+            guard let redemption = token.redemption else {
+                waiting = waiting ?? created
+                continue
+            }
+            let request = RegisterThingRequest(
+                template: enrolment.template, ownershipToken: created.ownershipToken,
+                parameters: enrolment.parameters)
+            if redemption.template.rawValue == request.template,
+                redemption.parametersDigest == request.parametersDigest
+            {
+                return created
+            }
         }
-        return nil
+        return waiting
+    }
+
+    /// What the certificates speak for by registrations under the serial number.
+    private func things(
+        of ids: [CertificateID], under serial: String?, in view: RegistryView
+    ) -> Set<ThingName> {
+        let own = ids.filter { id in
+            guard let registration = view.certificate(id)?.provenance?.registration else {
+                return false
+            }
+            return self.serial(in: registration.parameters) == serial
+        }
+        return Set(own.flatMap { view.thingsOfCertificate($0).map(\.thing) })
+    }
+
+    /// Whether a person has refused it another thing than those that are the device's own.
+    private static func isRefusedElsewhere(
+        _ certificate: Certificate, _ own: Set<ThingName>
+    ) -> Bool {
+        guard !own.isEmpty, EnrolmentMark.state(of: certificate) == .refused,
+            let refused = EnrolmentMark.thing(of: certificate)
+        else { return false }
+        return !own.contains(refused)
     }
 }
 
