@@ -81,6 +81,12 @@ struct RevocationResponder: HTTPResponder {
     let logger: Logger
 
     func respond(to request: Request, context: OperationContext) async -> Response {
+        let response = await self.answer(request, context)
+        // RFC 9110 9.3.2: what followed would be taken for the next response's head.
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private func answer(_ request: Request, _ context: OperationContext) async -> Response {
         let path = self.local(String((request.head.path ?? "").prefix { $0 != "?" }))
         guard path.utf8.count <= Self.pathBytesMax else {
             return Self.plain(.uriTooLong, "the path is longer than \(Self.pathBytesMax) bytes")
@@ -90,7 +96,11 @@ struct RevocationResponder: HTTPResponder {
             return await self.ocsp(body: request, over: context.channel)
         }
         guard isGet else {
-            return Self.plain(.methodNotAllowed, "ask with GET, or POST an OCSP request to /ocsp")
+            var refusal = Self.plain(
+                .methodNotAllowed, "ask with GET, or POST an OCSP request to /ocsp")
+            // RFC 9110 15.5.6.
+            refusal.headers[.allow] = path == "/ocsp" || path == "/ocsp/" ? "POST" : "GET, HEAD"
+            return refusal
         }
         self.seats.begin(context.channel)
         let known = request.headers[.ifNoneMatch]

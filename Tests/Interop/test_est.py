@@ -80,6 +80,24 @@ def test_csrattrs_name_a_serial_number_and_a_key(server):
         assert name in printed, printed
 
 
+def test_head_has_no_content_and_a_wrong_method_is_told_the_right_one(line, server, tmp_path):
+    whole = server.ask("cacerts").expect(200)
+    head = server.ask("cacerts", more=["--head"]).expect(200)
+    assert head.body == b"" and head.headers["content-type"] == whole.headers["content-type"]
+    assert head.headers["content-length"] == whole.headers["content-length"]
+    _, csr = est.request(tmp_path, "method", "/serialNumber=SN-000009")
+    assert server.ask("cacerts", None, csr).expect(405).headers["allow"] == "GET, HEAD"
+    assert server.ask("simpleenroll", line.claim).expect(405).headers["allow"] == "POST"
+
+
+def test_the_media_type_may_have_parameters(line, server, tmp_path):
+    _, csr = est.request(tmp_path, "typed", "/serialNumber=SN-000009")
+    for kind in ("Application/PKCS10", "application/pkcs10; a=b", "application/pkcs10 ;a=b"):
+        server.ask("simpleenroll", line.claim, csr, kind=kind).expect(200)
+    for kind in ("text/plain", "application/pkcs101", "application/pkcs7-mime"):
+        server.ask("simpleenroll", line.claim, csr, kind=kind).expect(415)
+
+
 def test_device_enrols_and_speaks_mqtt(line, server, tmp_path):
     credentials = enrol(server, tmp_path, "SN-000001")
     certificate = x509.load_pem_x509_certificate(credentials[0].read_bytes())
@@ -277,6 +295,21 @@ def test_device_that_is_held_asks_until_somebody_decides(make_gateway, tmp_path)
     (pem,) = server.ask("simpleenroll", gateway.claim, csr).expect(200).certificates()
     assert digest(pem) == one["certificateId"]
     assert gateway.query("SELECT count(*) FROM things") == [(1,)]
+
+
+def test_a_copied_image_is_judged_and_its_refusal_is_not_the_originals(make_gateway, tmp_path):
+    gateway = make_gateway(
+        settings={**SETTINGS, "enrolment-on-copied-image": "hold"}).start()
+    server = client(gateway)
+    enrol(server, tmp_path, "SN-000001")
+    _, own = est.request(
+        tmp_path, "SN-000001", "/serialNumber=SN-000001/CN=unit SN-000001")
+    _, copy = est.request(tmp_path, "SN-000001", "/serialNumber=SN-000002")
+    assert "enrolmentHeld" in server.ask("simpleenroll", gateway.claim, copy).expect(202).text
+    (held,) = json.loads(slipway(gateway, "enrolment", "list", "--held", "--json"))
+    slipway(gateway, "enrolment", "decide", held["certificateId"], "refuse")
+    assert "enrolmentRefused" in server.ask("simpleenroll", gateway.claim, copy).text
+    server.ask("simpleenroll", gateway.claim, own).expect(200)
 
 
 def test_budget_is_the_claims_own(make_gateway, tmp_path):

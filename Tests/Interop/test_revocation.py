@@ -4,6 +4,7 @@ import base64
 import datetime
 import json
 import shutil
+import socket
 import sqlite3
 import subprocess
 import time
@@ -219,6 +220,27 @@ def test_a_get_request_is_cached_and_a_nonce_is_not(line):
         assert unchanged(line, whole, named), named
     nonced = line.ocsp(path, "-nonce")
     assert "OCSP Nonce" in nonced.stdout and "WARNING: no nonce" not in nonced.stderr
+
+
+@pytest.mark.parametrize("path", ["/crl/WHOLE.crl", "/ca/WHOLE.cer", "/crl/x.crl", "/"])
+def test_head_has_no_content_that_the_next_answer_would_begin_with(line, path):
+    """RFC 9110 9.3.2; a connection goes on with the answer to the next request."""
+    path = path.replace("WHOLE", line.whole())
+    with socket.create_connection(("127.0.0.1", line.port), timeout=60) as connection:
+        for last in ("", "Connection: close\r\n"):
+            connection.sendall(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n{last}\r\n".encode())
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answers.count(b"HTTP/1.1 ") == 2
+    first, second, rest = answers.split(b"\r\n\r\n")
+    assert b"Content-Length: " in first and second.startswith(b"HTTP/1.1 ") and rest == b""
+
+
+def test_who_asks_otherwise_is_told_how_to_ask(line):
+    for path, allowed in ((f"/crl/{line.whole()}.crl", "GET, HEAD"), ("/ocsp", "POST")):
+        request = urllib.request.Request(line.url + path, method="DELETE")
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=30)
+        assert refused.value.code == 405 and refused.value.headers["Allow"] == allowed
 
 
 def unchanged(line, path, tag):

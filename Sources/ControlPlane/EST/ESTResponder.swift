@@ -26,6 +26,12 @@ struct ESTResponder: HTTPResponder {
     let logger: Logger
 
     func respond(to request: Request, context: OperationContext) async -> Response {
+        let response = await self.response(to: request, context)
+        // RFC 9110 9.3.2: what followed would be taken for the next response's head.
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private func response(to request: Request, _ context: OperationContext) async -> Response {
         let target = request.head.path ?? ""
         let path = String(target.prefix { $0 != "?" })
         guard target.utf8.count <= Self.pathBytesMax else {
@@ -37,11 +43,8 @@ struct ESTResponder: HTTPResponder {
                 "there is /.well-known/est/[TEMPLATE/] with cacerts, csrattrs, simpleenroll, "
                     + "simplereenroll and serverkeygen")
         }
-        guard request.method == (asked.operation.isRead ? .get : .post) else {
-            return ESTResponse.plain(
-                .methodNotAllowed,
-                "\(asked.operation.rawValue) is asked with "
-                    + (asked.operation.isRead ? "GET" : "POST"))
+        guard asked.operation.methods.contains(request.method) else {
+            return ESTResponse.wrongMethod(for: asked.operation)
         }
         do throws(FleetError) {
             switch asked.operation {
@@ -83,8 +86,7 @@ struct ESTResponder: HTTPResponder {
             return ESTResponse.unknownClient()
         }
         // RFC 7030 4.2.1.
-        let type = request.headers[.contentType]?.lowercased() ?? ""
-        guard type == "application/pkcs10" || type.hasPrefix("application/pkcs10;") else {
+        guard Self.isSigningRequest(request.headers[.contentType]) else {
             return ESTResponse.plain(
                 .unsupportedMediaType, "send application/pkcs10, a signing request in base64")
         }
@@ -109,6 +111,12 @@ struct ESTResponder: HTTPResponder {
         case .failure(let error):
             return self.refusal(error, asked, context, correlationID: outcome.correlationID)
         }
+    }
+
+    /// Whatever parameters there are, and whatever space before them (RFC 9110 8.3.1 and 5.6.6).
+    private static func isSigningRequest(_ type: String?) -> Bool {
+        let name = (type ?? "").prefix { $0 != ";" && $0 != " " && $0 != "\t" }
+        return name.lowercased() == "application/pkcs10"
     }
 
     private func read(_ body: [UInt8]) -> Result<PresentedRequest, FleetError> {

@@ -65,6 +65,16 @@ enum ESTResponse {
             body: ResponseBody(byteBuffer: ByteBuffer(string: message + "\n")))
     }
 
+    /// RFC 9110 15.5.6 wants those named that are allowed.
+    static func wrongMethod(for operation: ESTPath.Operation) -> Response {
+        let methods = operation.methods.map(\.rawValue)
+        var response = Self.plain(
+            .methodNotAllowed,
+            "\(operation.rawValue) is asked with \(methods.joined(separator: " or "))")
+        response.headers[.allow] = methods.joined(separator: ", ")
+        return response
+    }
+
     /// RFC 7030 3.2.3 leaves it to the client's certificate; RFC 9110 15.5.2 wants a challenge.
     static func unknownClient() -> Response {
         var response = Self.plain(

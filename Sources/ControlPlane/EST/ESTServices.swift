@@ -1,4 +1,5 @@
 package import Fleet
+import HTTPTypes
 package import Provisioning
 
 /// What enrolment over HTTPS (RFC 7030) is made of: the same use cases, the same judgement of
@@ -28,8 +29,14 @@ struct ESTPath: Hashable {
         /// Known by the standard and not offered.
         case fullcmc
 
-        /// Whether it is asked with GET.
-        var isRead: Bool { self == .cacerts || self == .csrattrs }
+        /// RFC 7030 has GET where something is read; what answers that answers HEAD as well (RFC
+        /// 9110 9.1).
+        var methods: [HTTPRequest.Method] {
+            switch self {
+            case .cacerts, .csrattrs: [.get, .head]
+            case .simpleenroll, .simplereenroll, .serverkeygen, .fullcmc: [.post]
+            }
+        }
     }
 
     private static let prefix = "/.well-known/est/"
