@@ -21,7 +21,7 @@ def test_device_becomes_itself(gateway, serials, tmp_path, version, form, own_ke
         topic = f"devices/{thing}/hello"
         assert device.subscribe(topic) == [1]
         assert device.publish(topic, b"hello") == 0
-        assert device.messages.get(timeout=10)[:2] == (topic, b"hello")
+        assert device.messages.get(timeout=30)[:2] == (topic, b"hello")
 
 
 @pytest.mark.parametrize("tls", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
