@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import aws
+from device import Device, Key
 from gateway import run_slipway, slipway
 
 NAME = "demo-sensor"
@@ -138,3 +139,45 @@ def test_a_template_for_subjects_is_put_as_what_it_is(make_gateway):
         run_slipway(gateway, "template", "put", file, *words, code=1)
     names_now = names(gateway)
     assert "mine" in names_now and "other" not in names_now
+
+
+def test_the_next_device_meets_what_was_changed_last(make_gateway, serials, tmp_path):
+    """What the service remembers of templates and hooks outlives no change to them, not even for a
+    device whose connection was there before it."""
+    gateway = make_gateway().start()
+    iot = aws.client(gateway)
+    with Device(gateway, client_id="nest") as device:
+        device.subscribe_to_replies()
+
+        def register():
+            created = device.create_from_csr(Key()).expect_accepted()
+            return device.register(
+                created["certificateOwnershipToken"], {"SerialNumber": serials()})
+
+        def site():
+            thing = register().expect_accepted()["thingName"]
+            return iot.describe_thing(thingName=thing)["attributes"]["site"]
+
+        assert site() == "lab"
+        changed = tmp_path / "changed.json"
+        changed.write_text(slipway(gateway, "template", "export", NAME).replace(
+            '"Default": "lab"', '"Default": "hall"'))
+        slipway(gateway, "template", "put", changed, "--name", NAME)
+        assert site() == "hall"
+        slipway(gateway, "template", "default", NAME, "1")
+        assert site() == "lab"
+        iot.update_provisioning_template(templateName=NAME, defaultVersionId=2)
+        assert site() == "hall"
+        slipway(gateway, "template", "disable", NAME)
+        assert not register().accepted
+        slipway(gateway, "template", "enable", NAME)
+        assert site() == "hall"
+        slipway(gateway, "hook", "disable", "serial-allowlist")
+        register().expect_rejected(403, "AccessDenied")
+        slipway(gateway, "hook", "enable", "serial-allowlist", "1")
+        assert site() == "hall"
+        iot.update_provisioning_template(templateName=NAME, removePreProvisioningHook=True)
+        device_of_no_list = device.create_from_csr(Key()).expect_accepted()
+        device.register(
+            device_of_no_list["certificateOwnershipToken"],
+            {"SerialNumber": "SN-UNLISTED"}).expect_accepted()
