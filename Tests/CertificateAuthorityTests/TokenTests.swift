@@ -10,7 +10,7 @@ import Testing
     private static let uri = "pkcs11:token=slipway;object=issuing"
 
     private func tokens(
-        _ path: String, _ arguments: [String] = [], deadline: Duration = .seconds(20),
+        _ path: String, _ arguments: [String] = [], deadline: Duration = .seconds(600),
         observe: @escaping @Sendable (KeyURI, TokenCondition) -> Void = { _, _ in }
     ) -> Tokens {
         var access = TokenAccess()

@@ -116,7 +116,8 @@ import Foundation
     @Test func silenceEndsAtTheDeadline() async throws {
         let gateway = try await ScriptedGateway { _, _ in .silence }
         let report = try await self.run(gateway, devices: 1) {
-            $0.stepSecondsMax = 1
+            // Long enough for a busy machine to come as far as the create call.
+            $0.stepSecondsMax = 15
             $0.attemptsMax = 1
         }
         #expect(report.failures.map(\.reason) == ["create: no answer in time"])

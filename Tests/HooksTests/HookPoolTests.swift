@@ -102,7 +102,9 @@ import Testing
                 return (true, nil)
             }
         }
-        let settings = HookSettings(workers: 1, deadlineMilliseconds: 100)
+        let settings = HookSettings(
+            workers: 1, deadlineMilliseconds: 100,
+            waitMillisecondsMax: HookFixtures.deadlineMilliseconds)
         let pool = HookFixtures.pool(settings, lookup: Silent())
         let outcome = await pool.run(
             try HookFixtures.script(
@@ -191,9 +193,10 @@ import Testing
 
     @Test func deadlineKillsTheWorkerAndTheNextCallIsServed() async throws {
         let settings = HookSettings(
-            workers: 1, deadlineMilliseconds: 100, instructionsMax: Int.max)
+            workers: 1, deadlineMilliseconds: 500,
+            waitMillisecondsMax: HookFixtures.deadlineMilliseconds, instructionsMax: Int.max)
         let pool = HookFixtures.pool(settings)
-        _ = await pool.run(try HookFixtures.script(Self.allow), request: try HookFixtures.request())
+        try await self.serve(on: pool)
         let first = try #require(pool.processIDs.first)
         let outcome = await pool.run(
             try HookFixtures.script("return function() while true do end end"),
@@ -201,11 +204,20 @@ import Testing
         #expect(outcome.verdict == .timedOut)
         #expect(outcome.cost == nil)
         #expect(kill(first, 0) != 0, "the late worker is reaped")
-        let next = await pool.run(
-            try HookFixtures.script(Self.allow), request: try HookFixtures.request())
-        #expect(next.verdict == .allowed(parameterOverrides: [:]))
+        try await self.serve(on: pool)
         #expect(pool.processIDs != [first])
         await pool.shutdown()
+    }
+
+    /// A busy machine may be late with an honest call as well, where the deadline is short for the
+    /// sake of another one. Then it is made again.
+    private func serve(on pool: HookPool) async throws {
+        let script = try HookFixtures.script(Self.allow)
+        var verdict = HookOutcome.Verdict.timedOut
+        for _ in 0..<100 where verdict == .timedOut {
+            verdict = await pool.run(script, request: try HookFixtures.request()).verdict
+        }
+        #expect(verdict == .allowed(parameterOverrides: [:]))
     }
 
     @Test func workerKilledFromOutsideIsReplaced() async throws {
@@ -251,23 +263,35 @@ import Testing
         await pool.shutdown()
     }
 
+    /// One call has the worker and another waits, and neither ends before the rest are refused.
     @Test func fullQueueRefusesAtOnce() async throws {
+        let silence = Silence()
         let settings = HookSettings(
-            workers: 1, callsWaitingMax: 1, deadlineMilliseconds: 300, instructionsMax: Int.max)
-        let pool = HookFixtures.pool(settings)
-        let loop = try HookFixtures.script("return function() while true do end end")
+            workers: 1, callsWaitingMax: 1, deadlineMilliseconds: HookFixtures.deadlineMilliseconds,
+            waitMillisecondsMax: HookFixtures.deadlineMilliseconds)
+        let pool = HookFixtures.pool(settings, lookup: silence)
+        let asking = try HookFixtures.script(
+            "return function() return {allowProvisioning = allowlist.contains('demo', 'x')} end")
         let request = try HookFixtures.request()
         let verdicts = await withTaskGroup(of: HookOutcome.Verdict.self) { group in
-            for _ in 0..<6 { group.addTask { await pool.run(loop, request: request).verdict } }
-            return await group.reduce(into: []) { $0.append($1) }
+            for _ in 0..<6 { group.addTask { await pool.run(asking, request: request).verdict } }
+            var verdicts: [HookOutcome.Verdict] = []
+            for await verdict in group {
+                verdicts.append(verdict)
+                if verdicts.count == 4 { silence.end() }
+            }
+            return verdicts
         }
-        #expect(verdicts.filter { $0 == .busy }.count >= 4)
-        #expect(verdicts.contains(.timedOut))
+        #expect(verdicts.prefix(4).allSatisfy { $0 == .busy })
+        #expect(verdicts.contains(.allowed(parameterOverrides: [:])))
         await pool.shutdown()
     }
 
     @Test func callsAreServedByEveryWorker() async throws {
-        let pool = HookFixtures.pool(HookSettings(workers: 3))
+        let settings = HookSettings(
+            workers: 3, deadlineMilliseconds: HookFixtures.deadlineMilliseconds,
+            waitMillisecondsMax: HookFixtures.deadlineMilliseconds)
+        let pool = HookFixtures.pool(settings)
         let script = try HookFixtures.script(Self.allow)
         let request = try HookFixtures.request()
         let allowed = await withTaskGroup(of: Bool.self) { group in
@@ -284,7 +308,9 @@ import Testing
     }
 
     @Test func shutdownRefusesKillsAndReaps() async throws {
-        let settings = HookSettings(workers: 2, instructionsMax: Int.max)
+        let settings = HookSettings(
+            workers: 2, deadlineMilliseconds: HookFixtures.deadlineMilliseconds,
+            waitMillisecondsMax: HookFixtures.deadlineMilliseconds, instructionsMax: Int.max)
         let pool = HookFixtures.pool(settings)
         let request = try HookFixtures.request()
         _ = await pool.run(try HookFixtures.script(Self.allow), request: request)

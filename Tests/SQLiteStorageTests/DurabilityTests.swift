@@ -178,7 +178,7 @@ import Testing
         await store.close()
     }
 
-    @Test(.timeLimit(.minutes(5))) func anUnfinishedImportIsSweptAtOpening() async throws {
+    @Test(.timeLimit(.minutes(30))) func anUnfinishedImportIsSweptAtOpening() async throws {
         var store = try self.open()
         try await store.make(
             .addAllowlistEntries(Samples.listName, [Samples.serial(1)], at: Samples.time))
