@@ -16,7 +16,7 @@ from paho.mqtt.properties import Properties
 
 from gateway import TEMPLATE
 
-ANSWER_SECONDS_MAX = 30
+ANSWER_SECONDS_MAX = 90
 CREATE_KEYS = "$aws/certificates/create/{}"
 CREATE_FROM_CSR = "$aws/certificates/create-from-csr/{}"
 REGISTER = "$aws/provisioning-templates/" + TEMPLATE + "/provision/{}"

@@ -7,7 +7,7 @@ from AWSIoTPythonSDK.MQTTLib import AWSIoTMQTTClient
 
 from device import CREATE_KEYS, REGISTER, store
 
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 
 
 def connect(gateway, credentials, client_id):

@@ -10,7 +10,7 @@ from awsiot import V2ServiceException, iotidentity, mqtt5_client_builder, mqtt_c
 from device import Key, store
 from gateway import TEMPLATE
 
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 
 
 class OverMQTT3:

@@ -86,7 +86,7 @@ def test_budget_is_exact_over_a_crash(make_gateway, point):
                         "parameters": {"SerialNumber": "SN-000001"}})
         except (Gone, Refused):
             pass
-        line.process.wait(timeout=30)
+        line.process.wait(timeout=60)
     line.start()
     with Device(line, credentials, client_id="again") as device:
         device.subscribe_to_replies()

@@ -55,12 +55,14 @@ def test_a_clock_that_jumps_back_stops_issuing_until_it_has_caught_up(make_gatew
     with Device(gateway, client_id="line") as device:
         device.subscribe_to_replies()
         created = device.create_from_csr(Key()).expect_accepted()
-        clock.set(-60)
+        # So far that a busy machine does not catch up meanwhile, and no certificate of the service
+        # is one of the future.
+        clock.set(-240)
         refused(device.create_from_csr(Key()))
         refused(device.create_keys())
         refused(device.register(
             created["certificateOwnershipToken"], {"SerialNumber": "SN-000001"}))
-        assert 45 <= status(gateway)["clockSecondsBehind"] <= 60
+        assert 120 <= status(gateway)["clockSecondsBehind"] <= 240
         gateway.wait_for_log("the clock went back; nothing is issued")
         assert gateway.log_text().count("the clock went back; nothing is issued") == 1
         clock.set(0)
@@ -69,9 +71,9 @@ def test_a_clock_that_jumps_back_stops_issuing_until_it_has_caught_up(make_gatew
         gateway.wait_for_log("the clock has caught up; issuing goes on")
         assert status(gateway)["clockSecondsBehind"] == 0
         register(device, "SN-000002").expect_accepted()
-    # A service that begins with the clock of a minute ago knows it from its newest record.
+    # A service that begins with the clock of minutes ago knows it from its newest record.
     assert gateway.stop() == 0
-    clock.set(-60)
+    clock.set(-240)
     gateway.start(environment=clock.environment)
     with Device(gateway, client_id="late") as device:
         device.subscribe_to_replies()

@@ -296,7 +296,7 @@ def test_superseding_is_whole_over_a_crash(make_gateway, point):
                         "parameters": {"SerialNumber": "SN-000001"}})
         except (Gone, Refused, AssertionError):
             pass
-        gateway.process.wait(timeout=30)
+        gateway.process.wait(timeout=60)
         gateway.check_invariants()
         active, = gateway.query(
             """SELECT count(*) FROM certificates WHERE kind = 'device' AND status = 'ACTIVE'""")

@@ -80,7 +80,7 @@ def test_many_who_change_the_same_are_all_served(control, iot):
 
 
 def test_a_body_that_is_too_long_is_refused_unread(control):
-    connection = http.client.HTTPConnection("127.0.0.1", control.api_port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", control.api_port, timeout=60)
     connection.putrequest("POST", "/things/too-long")
     connection.putheader("Content-Length", "99999999999999")
     connection.endheaders()

@@ -110,10 +110,10 @@ def test_every_issuer_has_its_crl_and_ocsp(line):
     base = f"http://127.0.0.1:{line.settings['revocation-port']}"
     for one in own:
         url = f"{base}/crl/{one['id'][:16]}.crl"
-        crl = x509.load_der_x509_crl(urllib.request.urlopen(url, timeout=20).read())
+        crl = x509.load_der_x509_crl(urllib.request.urlopen(url, timeout=60).read())
         certificate = x509.load_pem_x509_certificate(one["certificatePem"].encode())
         assert crl.is_signature_valid(certificate.public_key()), one["name"]
-        served = urllib.request.urlopen(f"{base}/ca/{one['id'][:16]}.cer", timeout=20).read()
+        served = urllib.request.urlopen(f"{base}/ca/{one['id'][:16]}.cer", timeout=60).read()
         assert served == certificate.public_bytes(serialization.Encoding.DER)
 
 
@@ -157,7 +157,7 @@ def test_rotation_overlaps(make_gateway, tmp_path):
     url = f"http://127.0.0.1:{port}/crl/{names['issuing-ca']['id'][:16]}.crl"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        crl = x509.load_der_x509_crl(urllib.request.urlopen(url, timeout=20).read())
+        crl = x509.load_der_x509_crl(urllib.request.urlopen(url, timeout=60).read())
         if crl.get_revoked_certificate_by_serial_number(serial) is not None:
             break
     else:

@@ -61,7 +61,7 @@ def test_rotation_takes_effect_while_the_service_runs(make_gateway, tmp_path):
     # It speaks for itself at once.
     names = {one["name"]: one for one in parsed(gateway, "ca", "list")["authorities"]}
     url = f"http://127.0.0.1:{port}/crl/{names['issuing-ca-2']['id'][:16]}.crl"
-    crl = x509.load_der_x509_crl(urllib.request.urlopen(url, timeout=20).read())
+    crl = x509.load_der_x509_crl(urllib.request.urlopen(url, timeout=60).read())
     assert crl.issuer.rfc4514_string() == "CN=Slipway Issuing CA 2"
     assert "asked.pem: good" in ocsp(
         gateway, port, "issuing-ca-2", after[0].read_text(), tmp_path)
@@ -115,7 +115,7 @@ def responder_of(gateway, port):
         f"http://127.0.0.1:{port}/ocsp", data=asked,
         headers={"Content-Type": "application/ocsp-request"})
     answer = ocsp_module.load_der_ocsp_response(
-        urllib.request.urlopen(request, timeout=20).read())
+        urllib.request.urlopen(request, timeout=60).read())
     (certificate,) = answer.certificates
     return certificate
 

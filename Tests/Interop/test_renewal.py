@@ -66,7 +66,7 @@ def leave(device):
 
 def wait_until(gateway, certificate, status):
     """The status comes with a commit, which nobody announces to a test."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         rows = gateway.query(f"SELECT status FROM certificates WHERE id = '{certificate}'")
         if rows == [(status,)]:
@@ -279,7 +279,7 @@ def test_renewal_is_whole_over_a_crash(make_gateway, tmp_path, point):
     gateway.start(environment={"SLIPWAY_CRASH_AT": point})
     device = speak(gateway, thing, credentials)
     device.client.publish(RENEW.format("json"), request, qos=1)
-    assert gateway.process.wait(timeout=30) == -9
+    assert gateway.process.wait(timeout=60) == -9
     with pytest.raises(queue.Empty):
         device._replies.get_nowait()
     device.client.loop_stop()
@@ -300,7 +300,7 @@ def test_renewal_is_whole_over_a_crash(make_gateway, tmp_path, point):
 
 def wait_for_first_sight(gateway):
     """Written behind the connection's back; a crash point would find it otherwise."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not gateway.query("SELECT 1 FROM certificates WHERE first_seen_at IS NOT NULL "
                             "AND kind = 'device'"):
         assert time.monotonic() < deadline

@@ -1,5 +1,6 @@
 """kill -9 at any moment, and at each named point; then start again and go on."""
 
+import contextlib
 import json
 import os
 import random
@@ -18,7 +19,7 @@ SOURCE = (REPOSITORY / "Sources/Fleet/CrashPoint.swift").read_text()
 # in test_renewal.py: no device passes them here.
 POINTS = [point for point in re.findall(r"^    case (\w+)$", SOURCE, re.MULTILINE)
           if not any(word in point for word in ("Direct", "Task", "Renew"))]
-RUN_SECONDS_MAX = 150
+RUN_SECONDS_MAX = 400
 
 
 def simulate(gateway, folder, *options):
@@ -54,6 +55,9 @@ def test_process_dies_at_the_point_and_the_devices_finish(make_gateway, tmp_path
     gateway.start()
     gateway.stop()
     gateway.start({"SLIPWAY_CRASH_AT": point, "SLIPWAY_CRASH_AFTER": "4"}, wait=False)
+    # Devices that have never met a gateway give up sooner than a busy machine starts one.
+    with contextlib.suppress(AssertionError):
+        gateway.wait_until_listening()
     folder = tmp_path / "devices"
     run = simulate(gateway, folder, "--devices", 8, "--concurrency", 2, "--flow", "mixed")
     try:

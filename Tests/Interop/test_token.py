@@ -42,9 +42,10 @@ class Token:
         self.pin = folder / "pin"
         self.pin.write_text(PIN + "\n")
         self.environment = {"SOFTHSM2_CONF": str(configuration)}
+        # A token's process takes long to start on a busy machine.
         self.settings = {
             "pki-token-module": MODULE, "pki-token-pin-file": str(self.pin),
-            "keys-algorithm": "P_256"}
+            "pki-token-deadline-milliseconds": "30000", "keys-algorithm": "P_256"}
         self._run("softhsm2-util", "--init-token", "--free", "--label", "slipway", "--so-pin",
                   "of-the-officer", "--pin", PIN)
         self.ids = 0
@@ -157,7 +158,7 @@ def test_a_key_on_a_token_signs_certificates_lists_and_answers(make_gateway, tok
         slipway(gateway, "cert", "revoke", digest(leaf.read_text()), "--reason", "superseded")
         url = f"http://127.0.0.1:{port}"
         crl = x509.load_der_x509_crl(
-            urllib.request.urlopen(f"{url}/crl/{own['id'][:16]}.crl", timeout=20).read())
+            urllib.request.urlopen(f"{url}/crl/{own['id'][:16]}.crl", timeout=60).read())
         issuer = x509.load_pem_x509_certificate(
             (gateway.directory / f"pki/{kind}-ca.pem").read_bytes())
         assert crl.is_signature_valid(issuer.public_key())
@@ -318,7 +319,7 @@ def test_a_service_starts_without_its_token_and_signs_once_it_is_there(
 
 def test_a_stuck_token_is_left_at_the_deadline(make_gateway, token, tmp_path):
     gateway = with_token_ca(
-        make_gateway, token, **{"pki-token-deadline-milliseconds": "1500"})
+        make_gateway, token, **{"pki-token-deadline-milliseconds": "6000"})
     gateway.start(environment=token.environment)
     provisioned(gateway, None, "SN-000001", tmp_path, "before")
     stuck, = signers(gateway)

@@ -69,6 +69,7 @@ def text(gateway, port, ca, **more):
     folder.mkdir(exist_ok=True)
     (folder / "line").write_text(SECRET + "\n")
     return json.dumps({"url": f"https://localhost:{port}/ask", "secret": "line",
+                       "timeoutMilliseconds": 30_000,
                        **({"caFile": str(ca)} if ca else {}), **more})
 
 
@@ -164,7 +165,7 @@ def test_a_certificate_of_another_name_is_not_trusted(make_gateway, tmp_path, se
 def test_a_service_that_does_not_answer_is_waited_for_so_long(make_gateway, tmp_path, service):
     port, ca, seen = service
     gateway = line(make_gateway, hook=WILLING)
-    put(gateway, tmp_path, port, ca, timeoutMilliseconds=2000)
+    put(gateway, tmp_path, port, ca, timeoutMilliseconds=5000)
     for number, serial in enumerate(["hang", "drip"]):
         ask(gateway, {"SerialNumber": serial, "Site": "x"}).expect_rejected(403, "HookTimeout")
         assert len(seen) == number + 1
