@@ -43,7 +43,12 @@ final class LockFile: Sendable {
 
     func release() {
         self.descriptor.withLock { descriptor in
-            if let open = descriptor { close(open) }
+            if let open = descriptor {
+                // By name: a child between fork(2) and exec(2) has a copy of the descriptor, and
+                // a lock goes with the last of them (flock(2)).
+                _ = flock(open, LOCK_UN)
+                close(open)
+            }
             descriptor = nil
         }
     }
