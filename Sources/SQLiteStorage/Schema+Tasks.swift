@@ -16,4 +16,9 @@ extension Schema {
             revision INTEGER NOT NULL, PRIMARY KEY (task, line)
         ) STRICT, WITHOUT ROWID;
         """
+
+    /// What conditions of whoever started a task may ask for.
+    static let taskAddresses = """
+        ALTER TABLE registration_tasks ADD COLUMN started_from TEXT;
+        """
 }

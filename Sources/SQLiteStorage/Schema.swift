@@ -27,6 +27,7 @@ enum Schema {
         Self.customerVersions,
         Self.deletedTemplateVersions,
         Self.foldedAttributes,
+        Self.taskAddresses,
     ]
 
     static var version: Int { Self.steps.count }

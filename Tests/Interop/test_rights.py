@@ -3,6 +3,8 @@
 import json
 import time
 
+import pytest
+
 import aws
 from gateway import slipway
 from test_access import Signed, credential, refusal
@@ -55,7 +57,14 @@ def test_types_and_groups_come_to_be_by_the_rights_to_make_them(control):
     assert start(worker)[0] == 200
 
 
-def test_a_task_ends_with_the_credential_that_started_it(control):
+@pytest.mark.parametrize("take, message", [
+    (lambda gateway, key: slipway(gateway, "access", "disable", key), "serves no longer"),
+    (lambda gateway, key: slipway(gateway, "access", "rotate", key, "--disable"),
+     "serves no longer"),
+    (lambda gateway, key: slipway(gateway, "access", "roles", key, "--role", "auditor"),
+     "no right to iot:StartThingRegistrationTask"),
+], ids=["disable", "rotate", "roles"])
+def test_a_task_ends_with_the_credential_that_started_it(control, take, message):
     control.bulk_folder.mkdir(exist_ok=True)
     lines = 200_000
     (control.bulk_folder / "rights.ndjson").write_text(
@@ -63,13 +72,13 @@ def test_a_task_ends_with_the_credential_that_started_it(control):
     keys = credential(control, "otto", "factory-operator")
     worker = aws.client(control, keys=keys)
     task = worker.start_thing_registration_task(**order("rights.ndjson"))["taskId"]
-    slipway(control, "access", "disable", keys[0])
-    assert refusal(worker.list_things) == ("UnrecognizedClientException", 403)
+    take(control, keys[0])
+    assert refusal(worker.create_thing, thingName="rights")[1] == 403
     iot = aws.client(control)
     deadline = time.monotonic() + TASK_SECONDS_MAX
     while (state := iot.describe_thing_registration_task(taskId=task))["status"] == "InProgress":
         assert time.monotonic() < deadline, state
         time.sleep(0.05)
     assert state["status"] == "Failed"
-    assert keys[0] in state["message"] and "serves no longer" in state["message"]
+    assert keys[0] in state["message"] and message in state["message"]
     assert state["successCount"] < lines

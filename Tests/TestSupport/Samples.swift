@@ -219,7 +219,8 @@ package enum Samples {
         return RegistrationTask(
             id: self.taskID(number), templateBody: "{\"n\": \(number)}", input: input,
             roleARN: "arn:aws:iam::000000000000:role/r", createsMissing: number.isMultiple(of: 2),
-            startedBy: "alice", createdAt: self.time.advanced(bySeconds: Int64(number / 2)),
+            startedBy: "alice", startedFrom: number.isMultiple(of: 3) ? nil : "192.0.2.\(number)",
+            createdAt: self.time.advanced(bySeconds: Int64(number / 2)),
             state: self.taskState(number, status: status))
     }
 

@@ -75,12 +75,7 @@ package final class AccessDirectory: Sendable {
     private func rights(of roles: [RoleName]) async throws(FleetError) -> Rights {
         let keys = AccessKeys.keys(of: roles)
         guard !keys.isEmpty else { return Rights(roles, custom: [:]) }
-        let view = try await self.store.load(keys)
-        var custom: [RoleName: String] = [:]
-        for name in roles where keys.contains(.role(name)) {
-            custom[name] = view.role(name)?.document
-        }
-        return Rights(roles, custom: custom)
+        return Rights(roles, in: try await self.store.load(keys))
     }
 
     /// To be called once a change of credentials or roles is committed, before anybody is told.

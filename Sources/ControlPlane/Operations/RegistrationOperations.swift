@@ -58,27 +58,13 @@ package enum RegistrationOperations {
         realm.registrationTask(try Self.id(request))
     }
 
-    /// A template that comes with the order may write policies. Whoever orders it decides by that
-    /// what a device may do, and needs the right to; one that names policies needs none.
+    /// Beside the row's own.
     private static func requireRights(
-        _ request: OperationRequest, for template: RegistrationOrder.Template, _ realm: Realm
+        _ request: OperationRequest, for template: RegistrationOrder.Template,
+        createsMissing: Bool = false, _ realm: Realm
     ) throws(FleetError) {
-        guard template.writesPolicies else { return }
-        try request.authorize("iot:CreatePolicy", realm.policies)
-    }
-
-    /// What comes to be because a template names it would need a right of its own, were it asked
-    /// for by itself. Its name may be in the file only, so the right is one to any name.
-    private static func requireRightsToMissing(
-        _ request: OperationRequest, for template: RegistrationOrder.Template, _ realm: Realm
-    ) throws(FleetError) {
-        let thing = template.document.thing
-        if thing.typeName != nil { try request.authorize("iot:CreateThingType", realm.thingTypes) }
-        if !thing.groups.isEmpty || thing.groupList != nil {
-            try request.authorize("iot:CreateThingGroup", realm.thingGroups)
-        }
-        if thing.billingGroup != nil {
-            try request.authorize("iot:CreateBillingGroup", realm.billingGroups)
+        for right in template.neededRights(createsMissing: createsMissing, in: realm) {
+            try request.authorize(right.action, right.resource)
         }
     }
 
@@ -112,10 +98,9 @@ package enum RegistrationOperations {
             input: input, roleARN: request.text("roleArn"),
             createsMissing: request.optionalFlag("createMissing") ?? false,
             limits: services.templateLimits, realm: services.realm)
-        try Self.requireRights(request, for: definition.template, services.realm)
-        if definition.createsMissing {
-            try Self.requireRightsToMissing(request, for: definition.template, services.realm)
-        }
+        try Self.requireRights(
+            request, for: definition.template, createsMissing: definition.createsMissing,
+            services.realm)
         _ = try await services.decide([.registrationTask(definition.id)], by: request.actor) {
             view, now in
             RegistrationTasks.start(definition, by: request.actor, in: view, at: now)

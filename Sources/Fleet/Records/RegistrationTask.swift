@@ -115,12 +115,15 @@ package struct RegistrationTask: Hashable, Sendable {
     package let createsMissing: Bool
     /// Who started it: what its lines change is done in this name.
     package let startedBy: String
+    /// From what address; nil for a task from before this was kept.
+    package let startedFrom: String?
     package let createdAt: UnixTime
     package var state: State
 
     package init(
         id: RegistrationTaskID, templateBody: String, input: RegistrationInput, roleARN: String,
-        createsMissing: Bool, startedBy: String, createdAt: UnixTime, state: State
+        createsMissing: Bool, startedBy: String, startedFrom: String?, createdAt: UnixTime,
+        state: State
     ) {
         self.id = id
         self.templateBody = templateBody
@@ -128,6 +131,7 @@ package struct RegistrationTask: Hashable, Sendable {
         self.roleARN = roleARN
         self.createsMissing = createsMissing
         self.startedBy = startedBy
+        self.startedFrom = startedFrom
         self.createdAt = createdAt
         self.state = state
     }

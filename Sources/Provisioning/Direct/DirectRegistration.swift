@@ -32,7 +32,7 @@ package struct DirectRegistration: Sendable {
     static let conflictRetriesMax = 5
 
     private let ports: Ports
-    private let realm: Realm
+    let realm: Realm
 
     package init(ports: Ports, realm: Realm) {
         self.ports = ports

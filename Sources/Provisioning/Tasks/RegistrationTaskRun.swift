@@ -28,14 +28,16 @@ struct RegistrationTaskRun {
     func run() async throws(FleetError) -> Outcome {
         guard var task = try await self.load(), !task.state.status.isEnded else { return .ended }
         self.runner.observe(.began(task))
-        if task.state.status == .inProgress, let reason = try await self.withdrawal(of: task) {
-            return try await self.end(.failed(reason))
-        }
         let template: RegistrationOrder.Template
         do throws(FleetError) {
             template = try RegistrationOrder.Template(body: task.templateBody)
         } catch {
             return try await self.end(.failed(error.message))
+        }
+        if task.state.status == .inProgress,
+            let reason = try await self.withdrawal(of: task, by: template)
+        {
+            return try await self.end(.failed(reason))
         }
         if task.state.status == .inProgress, task.state.progress.inputBytes == nil {
             guard let bytes = try await self.copyInput(of: task) else { return .ended }
@@ -113,7 +115,7 @@ struct RegistrationTaskRun {
                     group.addTask { await workers.perform(line) }
                     guard self.isDue(ledger, since: lastCheckpoint) else { continue }
                     standing = try await self.checkpoint(ledger)
-                    withdrawal = try await self.withdrawal(of: task)
+                    withdrawal = try await self.withdrawal(of: task, by: template)
                     lastCheckpoint = self.ports.clock.now
                 }
             } catch { failure = error }
@@ -140,8 +142,13 @@ struct RegistrationTaskRun {
     }
 
     /// Why whoever started the task may not have it go on; nil where he may.
-    private func withdrawal(of task: RegistrationTask) async throws(FleetError) -> String? {
-        try await TaskStarter(task.startedBy)?.withdrawal(in: self.ports.store)
+    private func withdrawal(
+        of task: RegistrationTask, by template: RegistrationOrder.Template
+    ) async throws(FleetError) -> String? {
+        let rights = template.neededRights(
+            createsMissing: task.createsMissing, in: self.ports.registration.realm)
+        return try await TaskStarter(task)?.withdrawal(
+            of: [.startingTask] + rights, in: self.ports.store, at: self.ports.clock.now)
     }
 
     private func isDue(_ ledger: TaskLedger, since last: UnixTime) -> Bool {

@@ -57,7 +57,8 @@ package enum RegistrationTasks {
                         id: definition.id, templateBody: definition.templateBody,
                         input: definition.input, roleARN: definition.roleARN,
                         createsMissing: definition.createsMissing, startedBy: actor.identity,
-                        createdAt: now, state: RegistrationTask.State(lastModifiedAt: now)))
+                        startedFrom: actor.sourceAddress, createdAt: now,
+                        state: RegistrationTask.State(lastModifiedAt: now)))
             ],
             detail: detail)
     }

@@ -15,6 +15,15 @@ package struct Rights: Sendable {
         }
     }
 
+    /// - Parameter view: holds `AccessKeys.keys(of: roles)`.
+    package init(_ roles: [RoleName], in view: RegistryView) {
+        var custom: [RoleName: String] = [:]
+        for name in roles where BuiltInRole(name: name) == nil {
+            custom[name] = view.role(name)?.document
+        }
+        self.init(roles, custom: custom)
+    }
+
     private static func compiled(_ document: String?, _ role: RoleName) -> CompiledPolicy {
         let name = PolicyName(checked: role.rawValue)
         guard let document else {

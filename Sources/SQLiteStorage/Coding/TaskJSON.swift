@@ -10,6 +10,7 @@ extension RegistrationTask {
             ("inputBucket", .string(self.input.bucket)), ("inputKey", .string(self.input.key)),
             ("roleARN", .string(self.roleARN)), ("createsMissing", .bool(self.createsMissing)),
             ("startedBy", .string(self.startedBy)),
+            ("startedFrom", RecordJSON.text(self.startedFrom)),
             ("createdAt", RecordJSON.time(self.createdAt)), ("state", self.state.json))
     }
 
@@ -20,8 +21,9 @@ extension RegistrationTask {
             input: try RegistrationInput(
                 bucket: fields.text("inputBucket"), key: fields.text("inputKey")),
             roleARN: try fields.text("roleARN"), createsMissing: try fields.flag("createsMissing"),
-            startedBy: try fields.text("startedBy"), createdAt: try fields.time("createdAt"),
-            state: try State(json: fields.value("state")))
+            startedBy: try fields.text("startedBy"),
+            startedFrom: try fields.optionalText("startedFrom"),
+            createdAt: try fields.time("createdAt"), state: try State(json: fields.value("state")))
     }
 }
 

@@ -6,7 +6,7 @@ internal import JSON
 enum TaskTables {
     static let taskColumns = """
         id, template_body, input_bucket, input_key, role_arn, creates_missing, started_by, \
-        created_at, status, message, progress, last_modified_at
+        started_from, created_at, status, message, progress, last_modified_at
         """
 
     static func task(_ row: inout RowReader) throws -> RegistrationTask {
@@ -14,7 +14,7 @@ enum TaskTables {
             id: try row.resourceID(), templateBody: try row.text(),
             input: try RegistrationInput(bucket: row.text(), key: row.text()),
             roleARN: try row.text(), createsMissing: try row.flag(), startedBy: try row.text(),
-            createdAt: try row.time(),
+            startedFrom: try row.optionalText(), createdAt: try row.time(),
             state: RegistrationTask.State(
                 status: try row.oneOf(), message: try row.optionalText(),
                 progress: try RegistrationTask.Progress(json: row.json()),
@@ -25,18 +25,18 @@ enum TaskTables {
         try db.run(
             """
             INSERT INTO registration_tasks (\(Self.taskColumns), revision)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET template_body = excluded.template_body,
                 input_bucket = excluded.input_bucket, input_key = excluded.input_key,
                 role_arn = excluded.role_arn, creates_missing = excluded.creates_missing,
-                started_by = excluded.started_by, created_at = excluded.created_at,
-                status = excluded.status, message = excluded.message,
-                progress = excluded.progress, last_modified_at = excluded.last_modified_at,
-                revision = excluded.revision
+                started_by = excluded.started_by, started_from = excluded.started_from,
+                created_at = excluded.created_at, status = excluded.status,
+                message = excluded.message, progress = excluded.progress,
+                last_modified_at = excluded.last_modified_at, revision = excluded.revision
             """,
             task.id.rawValue, task.templateBody.storable, task.input.bucket, task.input.key,
             task.roleARN.storable, task.createsMissing, task.startedBy.storable,
-            task.createdAt.milliseconds, task.state.status.rawValue,
+            task.startedFrom?.storable, task.createdAt.milliseconds, task.state.status.rawValue,
             task.state.message?.storable, task.state.progress.json.description,
             task.state.lastModifiedAt.milliseconds, revision)
     }

@@ -61,7 +61,8 @@ extension AccessCommand {
             abstract: "Make a credential in place of another. Its secret is shown this once.",
             discussion: """
                 The old one goes on working until 'slipway access disable', so that whoever holds \
-                it can change over; with --disable it ends now, as one that has leaked should.
+                it can change over; with --disable it ends now, as one that has leaked should, and \
+                with it the registration tasks that it started.
                 """)
 
         @Argument(help: "The access key id") var id: String
