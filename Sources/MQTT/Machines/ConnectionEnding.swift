@@ -34,11 +34,31 @@ extension ConnectionMachine {
         _ packetID: PacketID, reason: ReasonCode = .success, reasonString: String? = nil
     ) -> ConnectionAction {
         guard self.isConnected, self.window.finished(packetID) else { return .nothing }
-        var ack = PublishAck(packetID: packetID, reason: reason)
-        if self.version == .v5, self.wantsProblemInformation, let reasonString {
-            ack.properties.reasonString = reasonString
+        return .send(
+            .puback(
+                PublishAck(
+                    packetID: packetID, reason: reason,
+                    properties: self.diagnostics(reasonString))))
+    }
+
+    /// A SUBSCRIBE is judged: what to send for it.
+    ///
+    /// - Parameter reasonString: about the lines that are refused, for whoever made the client.
+    package func suback(
+        _ packetID: PacketID, reasons: [ReasonCode], reasonString: String? = nil
+    ) -> Packet {
+        .suback(
+            SubAck(
+                packetID: packetID, reasons: reasons, properties: self.diagnostics(reasonString)))
+    }
+
+    /// Empty where the version has no properties, and where the client asked for none of these
+    /// ([MQTT-3.1.2-29], which leaves it open for CONNACK). The encoder drops what is too large.
+    func diagnostics(_ reasonString: String?) -> Properties {
+        guard self.version == .v5, self.wantsProblemInformation, let reasonString else {
+            return .none
         }
-        return .send(.puback(ack))
+        return [.reasonString(reasonString)]
     }
 
     /// The decoder, or a rule outside this machine, says that the client broke the protocol.

@@ -3,6 +3,9 @@ extension ConnectionMachine {
     mutating func receivedConnect(_ connect: Connect) -> ConnectionAction {
         self.version = connect.version
         self.wantsProblemInformation = connect.properties.requestProblemInformation ?? true
+        if let bytes = connect.properties.maximumPacketSize {
+            self.clientPacketBytesMax = Int(bytes)
+        }
         do throws(MQTTError) {
             if let method = connect.properties.authenticationMethod {  // [MQTT-4.12.0-1]
                 throw MQTTError(
@@ -22,8 +25,7 @@ extension ConnectionMachine {
             keepAliveSeconds: self.settings.effectiveKeepAlive(connect.keepAliveSeconds),
             // Absent: 65,535 (3.1.2.11.3); 3.1.1 sets no bound.
             clientReceiveMaximum: connect.properties.receiveMaximum ?? .max,
-            clientPacketBytesMax: connect.properties.maximumPacketSize.map { Int($0) }
-                ?? PacketEncoder.packetBytesUnlimited)
+            clientPacketBytesMax: self.clientPacketBytesMax)
         self.state = .authorizing(request)
         return .authorizeConnect(request)
     }
@@ -142,7 +144,7 @@ extension ConnectionMachine {
             return .connack(
                 ConnAck(
                     reason: sayable,
-                    properties: Properties(reasonString.map { [.reasonString($0)] } ?? [])))
+                    properties: self.diagnostics(reasonString)))
         }
     }
 }

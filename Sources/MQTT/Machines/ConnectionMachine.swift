@@ -27,6 +27,8 @@ package struct ConnectionMachine: ~Copyable {
     /// False where the client asked for no reason strings on acknowledgements: then leave them and
     /// user properties out ([MQTT-3.1.2-29]).
     package internal(set) var wantsProblemInformation = true
+    /// The client's Maximum Packet Size, which binds a CONNACK too ([MQTT-3.1.2-24]).
+    package internal(set) var clientPacketBytesMax = PacketEncoder.packetBytesUnlimited
     /// What the client asked for its session, in seconds; only a DISCONNECT looks back at it.
     var sessionExpiryAsked: UInt32 = 0
 

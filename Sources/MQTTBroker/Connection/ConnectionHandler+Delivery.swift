@@ -76,7 +76,11 @@ extension ConnectionHandler {
     }
 
     func write(_ packet: Packet) {
-        let encoder = self.encoder ?? PacketEncoder(version: self.machine.version ?? .v311)
+        let encoder =
+            self.encoder
+            ?? PacketEncoder(
+                version: self.machine.version ?? .v311,
+                packetBytesMax: self.machine.clientPacketBytesMax)
         do throws(MQTTError) {
             try encoder.encode(packet, into: &self.output)
         } catch {

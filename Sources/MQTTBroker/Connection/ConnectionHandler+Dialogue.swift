@@ -47,17 +47,22 @@ extension ConnectionHandler {
         let verdict = authority.connect(request.connect, clientID: clientID, at: now)
         guard verdict.isAllowed else {
             self.logDenial(verdict)
-            return self.perform(self.machine.refuse(.notAuthorized))
+            return self.perform(
+                self.machine.refuse(.notAuthorized, reasonString: verdict.denial))
         }
         if let will = request.connect.will {
             // AWS: reserved topics take no wills; 0x90 is its answer.
             guard !will.topic.isReserved, !self.isRenewalOnly else {
-                return self.perform(self.machine.refuse(.topicNameInvalid))
+                let cause =
+                    self.isRenewalOnly ? Self.endedCause : "topics that begin with $ take no will"
+                return self.perform(self.machine.refuse(.topicNameInvalid, reasonString: cause))
             }
             let verdict = authority.publish(will.topic, retain: will.retain, at: now)
             guard verdict.isAllowed else {
                 self.logDenial(verdict)
-                return self.perform(self.machine.refuse(.notAuthorized))
+                return self.perform(
+                    self.machine.refuse(
+                        .notAuthorized, reasonString: "the last will: \(verdict.denial)"))
             }
         }
         self.accept(request, clientID: clientID, authority: authority)

@@ -34,13 +34,9 @@ extension ConnectionHandler {
         guard let action = verdict.request.action, let reason = Self.reasons[action] else {
             return nil
         }
-        // `topic/a/b`, without what all ARNs of the fleet have in common.
-        let resource = verdict.request.resource.rawValue.split(
-            separator: ":", maxSplits: 5, omittingEmptySubsequences: false
-        ).last.map(String.init)
         return self.refusal(
             reason, action.rawValue, by: verdict.decidedBy, "\(action.rawValue) is not allowed",
-            resource: resource)
+            resource: verdict.resource)
     }
 
     private static let reasons: [PolicyAction: RefusalReason] = [
@@ -102,5 +98,21 @@ extension ConnectionHandler {
             metadata: self.metadata([
                 "reason": "\(end.label)", "explanation": "\(end.explanation)",
             ]))
+    }
+}
+
+extension ConnectionAuthority.Verdict {
+    /// `topic/a/b`, without what all ARNs of the fleet have in common.
+    fileprivate var resource: String? {
+        self.request.resource.rawValue.split(
+            separator: ":", maxSplits: 5, omittingEmptySubsequences: false
+        ).last.map(String.init)
+    }
+
+    /// What the client is told of a denial: enough to mend its policy by. Which policy decided is
+    /// the operator's to see.
+    var denial: String {
+        let resource = self.resource.map { " on \($0.clipped)" } ?? ""
+        return "\(self.request.operation)\(resource) is not allowed"
     }
 }

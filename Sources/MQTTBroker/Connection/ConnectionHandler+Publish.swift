@@ -25,12 +25,14 @@ extension ConnectionHandler {
         if isRouted {
             self.acknowledge(packetID, .success)
         } else if self.machine.version == .v5 {
-            self.acknowledge(packetID, .quotaExceeded)
+            self.acknowledge(packetID, .quotaExceeded, Self.queueFullCause)
         } else {
             // 3.1.1 cannot say no; a message that is not acknowledged comes again.
-            self.end(.quotaExceeded(cause: "the broker's message queue is full"))
+            self.end(.quotaExceeded(cause: Self.queueFullCause))
         }
     }
+
+    private static let queueFullCause = "the broker's message queue is full"
 
     private func mayPublish(_ publish: Publish) -> Bool {
         guard let authority = self.authority else { return false }
@@ -46,9 +48,7 @@ extension ConnectionHandler {
         if verdict.isAllowed { return true }
         self.logDenial(verdict)
         self.environment.meter.count { $0.publishesDenied += 1 }
-        self.refuse(
-            publish, .notAuthorized,
-            cause: "publish to \(publish.topic.text.clipped) is not allowed")
+        self.refuse(publish, .notAuthorized, cause: verdict.denial)
         return false
     }
 
@@ -56,12 +56,19 @@ extension ConnectionHandler {
     /// (provisioning specification, 5.7).
     private func refuse(_ publish: Publish, _ reason: ReasonCode, cause: String) {
         if self.machine.version == .v311 { return self.end(.notAuthorized(cause: cause)) }
-        if let packetID = publish.packetID { self.acknowledge(packetID, reason) }
+        if let packetID = publish.packetID { self.acknowledge(packetID, reason, cause) }
     }
 
-    func acknowledge(_ packetID: PacketID, _ reason: ReasonCode) {
-        for ready in self.acknowledgements.finish(packetID, reason: reason) {
-            self.perform(self.machine.acknowledge(ready.packetID, reason: ready.reason))
+    /// - Parameter explanation: for a person, beside a reason that refuses.
+    func acknowledge(
+        _ packetID: PacketID, _ reason: ReasonCode, _ explanation: String? = nil
+    ) {
+        let ready = self.acknowledgements.finish(
+            packetID, reason: reason, explanation: explanation)
+        for next in ready {
+            self.perform(
+                self.machine.acknowledge(
+                    next.packetID, reason: next.reason, reasonString: next.explanation))
         }
     }
 

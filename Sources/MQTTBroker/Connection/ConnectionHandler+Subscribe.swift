@@ -5,64 +5,82 @@ import MQTT
 /// What the client asks to hear.
 extension ConnectionHandler {
     func received(_ request: SubscribeRequest) {
-        let reasons = request.lines.map { self.subscribe($0) }
-        self.write(.suback(SubAck(packetID: request.packetID, reasons: reasons)))
+        let answers = request.lines.map { self.subscribe($0) }
+        self.write(
+            self.machine.suback(
+                request.packetID, reasons: answers.map(\.reason),
+                reasonString: Self.reasonString(answers)))
     }
 
-    private func subscribe(_ line: SubscribeRequest.Line) -> ReasonCode {
-        guard let authority = self.authority else { return .notAuthorized }
+    /// What becomes of one line of a SUBSCRIBE.
+    private struct Answer {
+        let reason: ReasonCode
+        /// For a person, beside a reason that refuses.
+        var explanation: String?
+    }
+
+    /// One for the packet, which has a reason code for each line: about the first that is refused.
+    private static func reasonString(_ answers: [Answer]) -> String? {
+        let explanations = answers.compactMap(\.explanation)
+        guard let first = explanations.first else { return nil }
+        let others = explanations.count - 1
+        return others == 0 ? first : "\(first) (and \(others) more refused)"
+    }
+
+    private func subscribe(_ line: SubscribeRequest.Line) -> Answer {
+        guard let authority = self.authority else { return Answer(reason: .notAuthorized) }
         guard line.refusal == nil, case .filter(let filter) = line.filter else {
             let refusal = line.refusal ?? .topicFilterInvalid
-            self.logSubscribeRefusal(line.filter.text, line.refusalReason ?? "\(refusal)")
-            return refusal
+            return self.refused(
+                refusal, line.filter.text, line.refusalReason ?? "\(refusal)")
         }
         if let hint = self.environment.reserved.subscribeFault(filter.text) {
-            self.logSubscribeRefusal(
-                filter.text, hint,
+            return self.refused(
+                .topicFilterInvalid, filter.text, hint,
                 kept: self.refusal(
                     .topicRefused, "iot:Subscribe", by: "reserved topics", hint,
                     resource: filter.text))
-            return .topicFilterInvalid
         }
         guard self.isOpenToRenewal(filter) else {
-            self.logSubscribeRefusal(filter.text, Self.endedCause)
-            return .notAuthorized
+            return self.refused(.notAuthorized, filter.text, Self.endedCause)
         }
         let verdict = authority.subscribe(filter, at: self.environment.clock.now)
         guard verdict.isAllowed else {
             self.logDenial(verdict)
-            return .notAuthorized
+            return Answer(reason: .notAuthorized, explanation: verdict.denial)
         }
         return self.hold(filter, as: line)
     }
 
-    private func hold(_ filter: TopicFilter, as line: SubscribeRequest.Line) -> ReasonCode {
+    private func hold(_ filter: TopicFilter, as line: SubscribeRequest.Line) -> Answer {
         let isKnown = self.shard.holds(self.number, filter)
         let max = self.environment.settings.subscriptionsPerConnectionMax
         guard isKnown || self.subscriptionCount < max else {
-            self.logSubscribeRefusal(
-                filter.text,
+            return self.refused(
+                .quotaExceeded, filter.text,
                 "the connection holds \(max) already (listen.subscriptionsPerConnectionMax)")
-            return .quotaExceeded
         }
         switch self.shard.subscribe(self.number, to: filter, options: line.options) {
         case .added:
             self.subscriptionCount += 1
-            return line.reason
-        case .replaced: return line.reason
+            return Answer(reason: line.reason)
+        case .replaced: return Answer(reason: line.reason)
         case .full:
-            self.logSubscribeRefusal(filter.text, "the shard's routing table is full")
-            return .quotaExceeded
+            return self.refused(
+                .quotaExceeded, filter.text, "the shard's routing table is full")
         }
     }
 
-    private func logSubscribeRefusal(
-        _ filter: String, _ explanation: String, kept refusal: ConnectionRefusal? = nil
-    ) {
+    /// Logs the refusal and says it.
+    private func refused(
+        _ reason: ReasonCode, _ filter: String, _ explanation: String,
+        kept refusal: ConnectionRefusal? = nil
+    ) -> Answer {
         self.logRefusal(
             "subscription refused",
             ["filter": "\(filter.clipped)", "explanation": "\(explanation)"],
             kept: refusal)
+        return Answer(reason: reason, explanation: "\(filter.clipped): \(explanation)")
     }
 
     func received(_ unsubscribe: Unsubscribe) {

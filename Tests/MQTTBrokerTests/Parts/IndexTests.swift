@@ -129,12 +129,13 @@ struct IndexTests {
         var line = AcknowledgementLine()
         #expect(line.finish(1, reason: .success).map(\.packetID) == [1])
         line.wait(2)
-        #expect(line.finish(3, reason: .notAuthorized).isEmpty)
+        #expect(line.finish(3, reason: .notAuthorized, explanation: "no").isEmpty)
         line.wait(4)
         #expect(line.finish(4, reason: .success).isEmpty)
         let ready = line.finish(2, reason: .success)
         #expect(ready.map(\.packetID) == [2, 3, 4])
         #expect(ready.map(\.reason) == [.success, .notAuthorized, .success])
+        #expect(ready.map(\.explanation) == [nil, "no", nil])
         #expect(line.finish(5, reason: .success).map(\.packetID) == [5])
     }
 

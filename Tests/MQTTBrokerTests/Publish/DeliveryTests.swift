@@ -66,7 +66,12 @@ struct DeliveryTests {
                     .suback(
                         SubAck(
                             packetID: 1,
-                            reasons: [.topicFilterInvalid, .success, .topicFilterInvalid]))))
+                            reasons: [.topicFilterInvalid, .success, .topicFilterInvalid],
+                            properties: [
+                                .reasonString(
+                                    "a/#/b: '+' takes a whole level, '#' a whole last level: "
+                                        + "\"a/#/b\" (and 1 more refused)")
+                            ]))))
         try client.send(.unsubscribe(Unsubscribe(packetID: 2, named: filters)))
         #expect(
             await client.next()
@@ -82,7 +87,13 @@ struct DeliveryTests {
     @Test func nineFiltersAtOnceAreTooMany() async throws {
         let gateway = try await TestGateway()
         let client = try await gateway.connect(try await gateway.device(), as: "device")
-        for (count, reason) in [(9, ReasonCode.quotaExceeded), (8, .success)] {
+        let tooMany: Properties = [
+            .reasonString(
+                "many/0: the SUBSCRIBE has 9 filters; at most 8 (and 8 more refused)")
+        ]
+        for (count, reason, properties) in [
+            (9, ReasonCode.quotaExceeded, tooMany), (8, .success, Properties.none),
+        ] {
             let filters = try (0..<count).map { try TopicFilter("many/\($0)") }
             try client.send(
                 .subscribe(
@@ -91,7 +102,9 @@ struct DeliveryTests {
             let reasons = Array(repeating: reason, count: count)
             #expect(
                 await client.next()
-                    == .packet(.suback(SubAck(packetID: 1, reasons: reasons))))
+                    == .packet(
+                        .suback(
+                            SubAck(packetID: 1, reasons: reasons, properties: properties))))
         }
         await gateway.stop()
     }

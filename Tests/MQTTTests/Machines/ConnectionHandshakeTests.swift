@@ -169,6 +169,8 @@ extension ConnectionAction {
             let action = machine.refuse(reason, reasonString: "no")
             #expect(action.closing?.cause == .connectRefused(reason))
             #expect(action.connack?.reason == said)
+            let words: Properties = version == .v5 ? [.reasonString("no")] : .none
+            #expect((action.connack?.properties ?? Properties.none) == words)
             #expect(machine.isClosed && machine.accept(clientID: "a", at: 0) == .nothing)
         }
     }

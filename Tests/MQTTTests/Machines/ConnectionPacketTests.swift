@@ -46,6 +46,19 @@ import Testing
                 == .send(.puback(PublishAck(packetID: 3, reason: .notAuthorized))))
     }
 
+    @Test func aRefusedSubscribeIsExplainedToWhoeverTakesReasonStrings() {
+        for (version, isWanted, said) in [
+            (.v5, true, [.reasonString("no")]), (.v5, false, .none), (.v311, true, .none),
+        ] as [(ProtocolVersion, Bool, Properties)] {
+            let machine = connected(version) {
+                if !isWanted { $0.properties.requestProblemInformation = false }
+            }
+            let packet = machine.suback(7, reasons: [.notAuthorized], reasonString: "no")
+            let expected = SubAck(packetID: 7, reasons: [.notAuthorized], properties: said)
+            #expect(packet == .suback(expected))
+        }
+    }
+
     struct Broken: Sendable, CustomStringConvertible {
         let description: String
         let packet: Packet
