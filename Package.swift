@@ -21,6 +21,7 @@ let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates"
 let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -90,7 +91,7 @@ let package = Package(
         .target(
             name: "Hooks", dependencies: ["Fleet", "JSON", "CLuaShims"], swiftSettings: swift),
         .target(
-            name: "SQLiteStorage", dependencies: ["Fleet", "JSON", grdb, crypto],
+            name: "SQLiteStorage", dependencies: ["Fleet", "JSON", grdb, sqlite, crypto],
             swiftSettings: swift),
         .target(
             name: "MQTTBroker",

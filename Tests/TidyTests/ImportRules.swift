@@ -28,7 +28,7 @@ import Testing
         ]),
         "Hooks": Self.platform.union(["Fleet", "JSON", "CLuaShims", "DequeModule"]),
         "SQLiteStorage": Self.platform.union(Self.crypto).union([
-            "Fleet", "JSON", "GRDB", "DequeModule",
+            "Fleet", "JSON", "GRDB", "GRDBSQLite", "DequeModule",
         ]),
         "MQTTBroker": Self.platform.union(Self.crypto).union(Self.nio).union([
             "Fleet", "MQTT", "Policies", "DequeModule", "Logging",
@@ -54,6 +54,7 @@ import Testing
     @Test(arguments: [
         ("COpenSSL", "CertificateAuthority"), ("COpenSSLShims", "CertificateAuthority"),
         ("CLuaShims", "Hooks"), ("CLua", "CLuaShims"), ("GRDB", "SQLiteStorage"),
+        ("GRDBSQLite", "SQLiteStorage"),
         ("Hummingbird", "ControlPlane"),
     ])
     func eachForeignLibraryHasOneImporter(library: String, importer: String) {

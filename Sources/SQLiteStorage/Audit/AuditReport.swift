@@ -48,30 +48,29 @@ struct AuditVerification {
 
     /// - Returns: whether there are more rows.
     mutating func step(_ db: Database) throws -> Bool {
-        let cursor = try StatementRow.fetchCursor(
-            db.cachedStatement(
-                sql: """
-                    SELECT \(AuditEntry.columns) FROM commits
-                    WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?
-                    """),
-            arguments: [self.cursor, self.size, StorageLimits.verifiedRowsMax])
         var rows = 0
-        while let row = try cursor.next() {
+        try db.each(
+            """
+            SELECT \(AuditEntry.columns) FROM commits
+            WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?
+            """, self.cursor, self.size, StorageLimits.verifiedRowsMax, of: "commits"
+        ) { reader in
             rows += 1
-            self.check(row)
+            self.check(reader)
         }
         return rows == StorageLimits.verifiedRowsMax
     }
 
-    private mutating func check(_ row: StatementRow) {
-        var reader = RowReader(row, "commits")
+    /// - Parameter row: at its first column.
+    private mutating func check(_ row: RowReader) {
+        var reader = row
         let sequence = (try? reader.int64()) ?? self.cursor + 1
         if sequence != self.cursor + 1 {
             self.find(sequence, "follows entry \(self.cursor): there is a gap")
         }
         self.cursor = sequence
         do {
-            var reader = RowReader(row, "commits")
+            var reader = row
             let entry = try AuditEntry(&reader)
             let stored = try reader.bytes()
             let leaf = MerkleRange.leaf(entry.bytes)

@@ -35,13 +35,6 @@ extension Database {
     func all<Value>(
         once query: SQLFragment, of table: String, _ decode: (inout RowReader) throws -> Value
     ) throws -> [Value] {
-        let cursor = try StatementRow.fetchCursor(
-            self.makeStatement(sql: query.sql), arguments: StatementArguments(query.arguments))
-        var values: [Value] = []
-        while let row = try cursor.next() {
-            var reader = RowReader(row, table)
-            values.append(try decode(&reader))
-        }
-        return values
+        try self.all(self.makeStatement(sql: query.sql), query.arguments, of: table, decode)
     }
 }

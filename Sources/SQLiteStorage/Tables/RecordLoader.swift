@@ -103,18 +103,17 @@ struct RecordLoader {
 
     func one(
         _ table: String, _ columns: String, _ condition: String,
-        _ arguments: (any DatabaseValueConvertible)...,
+        _ arguments: (any DatabaseValueConvertible)?...,
         decode: (inout RowReader) throws -> Fleet.Record
     ) throws -> RegistryView.Entry? {
-        let cursor = try StatementRow.fetchCursor(
-            self.db.cachedStatement(
-                sql: "SELECT revision, \(columns) FROM \(table) WHERE \(condition)"),
-            arguments: StatementArguments(arguments))
-        guard let row = try cursor.next() else { return nil }
-        var reader = RowReader(row, table)
-        // First, since a decoder need not read to the end of what may be absent.
-        let revision = try reader.int64()
-        return RegistryView.Entry(record: try decode(&reader), revision: revision)
+        try self.db.first(
+            "SELECT revision, \(columns) FROM \(table) WHERE \(condition)", arguments: arguments,
+            of: table
+        ) { reader in
+            // First, since a decoder need not read to the end of what may be absent.
+            let revision = try reader.int64()
+            return RegistryView.Entry(record: try decode(&reader), revision: revision)
+        }
     }
 
     private func task(_ id: RegistrationTaskID) throws -> RegistryView.Entry? {

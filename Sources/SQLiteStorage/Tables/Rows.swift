@@ -3,30 +3,6 @@ internal import Foundation
 internal import GRDB
 internal import JSON
 
-/// The row a statement stands on, read column by column straight from SQLite: a `Row` of the
-/// library looks up every column's name first, which costs more than a look-up by key itself.
-struct StatementRow: DatabaseValueConvertible, StatementColumnConvertible {
-    private let statement: SQLiteStatement
-
-    init(sqliteStatement: SQLiteStatement, index: CInt) { self.statement = sqliteStatement }
-
-    /// Not refused for a NULL in the first column: what a column may hold is its reader's business.
-    static func fromStatement(
-        _ statement: SQLiteStatement, atUncheckedIndex index: CInt
-    ) -> StatementRow? {
-        StatementRow(sqliteStatement: statement, index: index)
-    }
-
-    /// NULL beyond the last column, as SQLite has it.
-    func value(_ column: CInt) -> DatabaseValue.Storage {
-        DatabaseValue(sqliteStatement: self.statement, index: column).storage
-    }
-
-    // A row is no value of a column, whatever the protocol's name.
-    var databaseValue: DatabaseValue { .null }
-    static func fromDatabaseValue(_ value: DatabaseValue) -> StatementRow? { nil }
-}
-
 /// Reads one row's columns from left to right. A column that holds what it should not is a damaged
 /// row, reported with its table: never a trap, since a file on a disk can hold anything.
 struct RowReader {
@@ -43,16 +19,16 @@ struct RowReader {
         DamagedRow("a row of '\(self.table)' is damaged at column \(self.column)")
     }
 
-    private mutating func next() -> DatabaseValue.Storage {
+    private mutating func next() -> StatementRow.Column {
         defer { self.column += 1 }
-        return self.row.value(self.column)
+        return self.row.column(self.column)
     }
 
     mutating func optionalText() throws -> String? {
         switch self.next() {
-        case .string(let text): return text
+        case .text(let text): return text
         case .null: return nil
-        case .int64, .double, .blob: throw self.damaged()
+        case .integer, .real, .blob: throw self.damaged()
         }
     }
 
@@ -63,9 +39,9 @@ struct RowReader {
 
     mutating func optionalInt64() throws -> Int64? {
         switch self.next() {
-        case .int64(let number): return number
+        case .integer(let number): return number
         case .null: return nil
-        case .string, .double, .blob: throw self.damaged()
+        case .text, .real, .blob: throw self.damaged()
         }
     }
 
@@ -77,8 +53,8 @@ struct RowReader {
     mutating func int() throws -> Int { Int(try self.int64()) }
 
     mutating func bytes() throws -> [UInt8] {
-        guard case .blob(let data) = self.next() else { throw self.damaged() }
-        return Array(data)
+        guard case .blob(let bytes) = self.next() else { throw self.damaged() }
+        return bytes
     }
 
     mutating func flag() throws -> Bool { try self.int64() != 0 }
@@ -147,12 +123,14 @@ struct RowReader {
 extension Database {
     /// Runs a cached statement that returns nothing.
     func run(_ sql: String, _ arguments: (any DatabaseValueConvertible)?...) throws {
-        try self.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
+        try self.run(sql, row: arguments)
     }
 
     /// Runs a cached statement with the arguments of a wide row.
     func run(_ sql: String, row arguments: [(any DatabaseValueConvertible)?]) throws {
-        try self.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
+        try BoundStatement.run(self.cachedStatement(sql: sql), arguments, on: self) { statement in
+            while try statement.step() {}
+        }
     }
 
     /// The first row a cached statement finds.
@@ -160,11 +138,19 @@ extension Database {
         _ sql: String, _ arguments: (any DatabaseValueConvertible)?..., of table: String,
         _ decode: (inout RowReader) throws -> Value
     ) throws -> Value? {
-        let cursor = try StatementRow.fetchCursor(
-            self.cachedStatement(sql: sql), arguments: StatementArguments(arguments))
-        guard let row = try cursor.next() else { return nil }
-        var reader = RowReader(row, table)
-        return try decode(&reader)
+        try self.first(sql, arguments: arguments, of: table, decode)
+    }
+
+    /// The same with arguments that were gathered before.
+    func first<Value>(
+        _ sql: String, arguments: [(any DatabaseValueConvertible)?], of table: String,
+        _ decode: (inout RowReader) throws -> Value
+    ) throws -> Value? {
+        try BoundStatement.run(self.cachedStatement(sql: sql), arguments, on: self) { statement in
+            guard try statement.step() else { return nil }
+            var reader = RowReader(statement.row, table)
+            return try decode(&reader)
+        }
     }
 
     /// Every row a cached statement finds, one after the other and none of them kept.
@@ -172,11 +158,11 @@ extension Database {
         _ sql: String, _ arguments: (any DatabaseValueConvertible)?..., of table: String,
         _ body: (inout RowReader) throws -> Void
     ) throws {
-        let cursor = try StatementRow.fetchCursor(
-            self.cachedStatement(sql: sql), arguments: StatementArguments(arguments))
-        while let row = try cursor.next() {
-            var reader = RowReader(row, table)
-            try body(&reader)
+        try BoundStatement.run(self.cachedStatement(sql: sql), arguments, on: self) { statement in
+            while try statement.step() {
+                var reader = RowReader(statement.row, table)
+                try body(&reader)
+            }
         }
     }
 
@@ -193,14 +179,22 @@ extension Database {
         _ sql: String, arguments: [(any DatabaseValueConvertible)?], of table: String,
         _ decode: (inout RowReader) throws -> Value
     ) throws -> [Value] {
-        let cursor = try StatementRow.fetchCursor(
-            self.cachedStatement(sql: sql), arguments: StatementArguments(arguments))
-        var values: [Value] = []
-        while let row = try cursor.next() {
-            var reader = RowReader(row, table)
-            values.append(try decode(&reader))
+        try self.all(self.cachedStatement(sql: sql), arguments, of: table, decode)
+    }
+
+    /// Every row of a statement, whoever keeps it.
+    func all<Value>(
+        _ statement: Statement, _ arguments: [(any DatabaseValueConvertible)?], of table: String,
+        _ decode: (inout RowReader) throws -> Value
+    ) throws -> [Value] {
+        try BoundStatement.run(statement, arguments, on: self) { statement in
+            var values: [Value] = []
+            while try statement.step() {
+                var reader = RowReader(statement.row, table)
+                values.append(try decode(&reader))
+            }
+            return values
         }
-        return values
     }
 }
 
