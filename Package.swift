@@ -104,7 +104,7 @@ let package = Package(
             name: "ControlPlane",
             dependencies: [
                 "Fleet", "JSON", "Policies", "Registry", "Provisioning", hummingbird,
-                hummingbirdTLS, nioSSL, log, nioCore, httpTypes, crypto,
+                hummingbirdTLS, nioSSL, log, nioCore, nioHTTP, httpTypes, crypto,
             ],
             swiftSettings: swift),
 

@@ -104,9 +104,10 @@ package struct ControlServer: Sendable {
         let http = HTTPServerBuilder { responder in
             OnItsEventLoop(
                 base: Seated(
-                    base: HTTP1Channel(
-                        responder: seats.resting(ExpectedBody.inviting(responder)),
-                        configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
+                    base: EndingWithLastRequest(
+                        base: HTTP1Channel(
+                            responder: seats.resting(ExpectedBody.inviting(responder)),
+                            configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax)))),
                     seats: seats))
         }
         let address: BindAddress

@@ -41,9 +41,10 @@ package struct RevocationServer: Sendable {
             responder: self.responder,
             server: HTTPServerBuilder { responder in
                 Seated(
-                    base: HTTP1Channel(
-                        responder: seats.resting(responder),
-                        configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
+                    base: EndingWithLastRequest(
+                        base: HTTP1Channel(
+                            responder: seats.resting(responder),
+                            configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax)))),
                     seats: seats)
             },
             configuration: ApplicationConfiguration(

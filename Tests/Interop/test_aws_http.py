@@ -103,6 +103,23 @@ def test_a_body_that_trickles_is_refused_and_says_so(control):
         iot.describe_thing(thingName="slow")
 
 
+@pytest.mark.parametrize("version, field, answers", [
+    ("1.0", "", 1), ("1.0", "Connection: te, Keep-Alive\r\n", 2), ("1.1", "", 2),
+    ("1.1", "Connection: close\r\n", 1), ("1.1", "Connection: Close\r\n", 1),
+    ("1.1", "Connection: te, CLOSE\r\n", 1),
+    ("1.1", "Connection: keep-alive\r\nConnection: close\r\n", 1)])
+def test_a_connection_ends_when_its_client_says_so(control, version, field, answers):
+    """RFC 9112 9.3. What follows the last request is not answered."""
+    request = f"GET /things HTTP/{version}\r\nHost: x\r\n{field}\r\n"
+    last = "GET /things HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with Connection(control) as connection:
+        connection.send((request + last).encode())
+        # Nobody is recognized, and so both are refused.
+        received = connection.reader.read()
+        assert received.count(b"HTTP/1.1 ") == answers
+        assert received.count(b"HTTP/1.1 403 ") == answers
+
+
 def test_a_refused_request_leaves_its_connection_sane(control):
     with Connection(control) as connection:
         for body in (b"{", b"[]", b'"x"', b'{"a": 1, "a": 2}', b"\xff", b"[" * 100000,

@@ -36,6 +36,7 @@ import Testing
         "ControlPlane": Self.platform.union(Self.crypto).union([
             "Fleet", "JSON", "Policies", "Registry", "Provisioning", "Hummingbird",
             "HummingbirdCore", "HummingbirdTLS", "NIOSSL", "HTTPTypes", "Logging", "NIOCore",
+            "NIOHTTP1",
         ]),
         "DeviceSimulation": Self.platform.union(Self.crypto).union(Self.nio).union([
             "MQTT", "JSON", "X509", "SwiftASN1", "Histogram",

@@ -47,12 +47,13 @@ package struct ESTServer: Sendable {
             responder: ESTResponder(services: services, seats: seats, logger: logger),
             server: HTTPServerBuilder { responder in
                 Seated(
-                    base: ESTChannel(
-                        base: HTTP1Channel(
-                            responder: seats.resting(responder),
-                            configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
-                        tls: tls,
-                        verify: { await Self.verify($0, from: $1, by: services, logger) }),
+                    base: EndingWithLastRequest(
+                        base: ESTChannel(
+                            base: HTTP1Channel(
+                                responder: seats.resting(responder),
+                                configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
+                            tls: tls,
+                            verify: { await Self.verify($0, from: $1, by: services, logger) })),
                     seats: seats)
             },
             configuration: ApplicationConfiguration(
