@@ -5,13 +5,20 @@
 /// booleans and null, each of definite or indefinite length; tags are passed over. Byte strings,
 /// `undefined`, other simple values and non-finite floats have no JSON form and are refused rather
 /// than guessed at. A claimed length never reserves memory: only bytes that are there do.
+///
+/// A reader that knows which members of the document's map it will look at says so: what has no
+/// JSON form stands as null in the others, which must be well-formed all the same.
 package struct CBORDecoder {
     private let bytes: UnsafeBufferPointer<UInt8>
     private let limits: JSONLimits
+    private let knownMembers: Set<String>?
     private var position = 0
+    /// Whether what is read belongs to a member that nobody will look at.
+    private var isPassedOver = false
 
+    /// - Parameter knownMembers: the members of the outermost map that matter; nil for all.
     package static func decode(
-        _ bytes: [UInt8], limits: JSONLimits = .standard
+        _ bytes: [UInt8], limits: JSONLimits = .standard, knownMembers: Set<String>? = nil
     ) throws(CBORError) -> JSONValue {
         guard bytes.count <= limits.bytesMax else {
             throw CBORError(
@@ -20,7 +27,8 @@ package struct CBORDecoder {
                 offsetBytes: limits.bytesMax)
         }
         let result: Result<JSONValue, CBORError> = bytes.withUnsafeBufferPointer { buffer in
-            var decoder = CBORDecoder(bytes: buffer, limits: limits)
+            var decoder = CBORDecoder(
+                bytes: buffer, limits: limits, knownMembers: knownMembers)
             do throws(CBORError) { return .success(try decoder.document()) } catch {
                 return .failure(error)
             }
@@ -28,9 +36,12 @@ package struct CBORDecoder {
         return try result.get()
     }
 
-    private init(bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits) {
+    private init(
+        bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits, knownMembers: Set<String>?
+    ) {
         self.bytes = bytes
         self.limits = limits
+        self.knownMembers = knownMembers
     }
 
     private mutating func document() throws(CBORError) -> JSONValue {
@@ -56,8 +67,12 @@ package struct CBORDecoder {
             return .number(JSONNumber(validated: String(try self.definite(head, at: start))))
         case .negative: return .number(Self.negative(try self.definite(head, at: start)))
         case .byteString:
-            throw self.error(
-                .unsupportedItem, "a byte string; send text strings (major type 3)", at: start)
+            guard self.isPassedOver else {
+                throw self.error(
+                    .unsupportedItem, "a byte string; send text strings (major type 3)", at: start)
+            }
+            try self.passBytes(head, at: start)
+            return .null
         case .textString: return .string(try self.text(head, at: start))
         case .array: return .array(try self.array(head, at: start, depth: depth + 1))
         case .map: return .object(try self.map(head, at: start, depth: depth + 1))
@@ -163,17 +178,43 @@ extension CBORDecoder {
     }
 
     private mutating func chunk(_ length: UInt64, at start: Int) throws(CBORError) -> String {
-        guard let count = Int(exactly: length), count <= self.bytes.count - self.position else {
-            throw self.error(
-                .unexpectedEnd, "a text string of \(length) bytes runs past the document",
-                at: start)
-        }
+        let count = try self.present(length, of: "text", at: start)
         let raw = self.bytes[self.position..<self.position + count]
         guard
             let text = String(validating: UnsafeBufferPointer(rebasing: raw), as: UTF8.self)
         else { throw self.error(.invalidUTF8, "the text string is not valid UTF-8", at: start) }
         self.position += count
         return text
+    }
+
+    /// The length of a string, all of which is there.
+    private func present(
+        _ length: UInt64, of kind: String, at start: Int
+    ) throws(CBORError) -> Int {
+        guard let count = Int(exactly: length), count <= self.bytes.count - self.position else {
+            throw self.error(
+                .unexpectedEnd, "a \(kind) string of \(length) bytes runs past the document",
+                at: start)
+        }
+        return count
+    }
+
+    private mutating func passBytes(_ head: Head, at start: Int) throws(CBORError) {
+        if let length = head.argument {
+            self.position += try self.present(length, of: "byte", at: start)
+            return
+        }
+        while !self.takeBreak() {
+            let chunkStart = self.position
+            let chunk = try self.head()
+            // RFC 8949 section 3.2.3, as for text.
+            guard chunk.type == .byteString, let length = chunk.argument else {
+                throw self.error(
+                    .notWellFormed, "a chunk of a byte string must be a definite byte string",
+                    at: chunkStart)
+            }
+            self.position += try self.present(length, of: "byte", at: chunkStart)
+        }
     }
 
     private mutating func array(
@@ -196,13 +237,25 @@ extension CBORDecoder {
             let keyStart = self.position
             let keyHead = try self.head()
             guard keyHead.type == .textString else {
-                throw self.error(.keyNotText, "a map's key must be a text string", at: keyStart)
+                guard self.isPassedOver else {
+                    throw self.error(
+                        .keyNotText, "a map's key must be a text string", at: keyStart)
+                }
+                self.position = keyStart
+                _ = try self.item(depth: depth)
+                _ = try self.item(depth: depth)
+                continue
             }
             let key = try self.text(keyHead, at: keyStart)
+            // The outermost map is the only one at this depth.
+            if depth == 1, let known = self.knownMembers {
+                self.isPassedOver = !known.contains(key)
+            }
             guard object.append(key, try self.item(depth: depth)) else {
                 throw self.error(
                     .duplicateKey, "the key \(key.quoted) appears twice in one map", at: keyStart)
             }
+            if depth == 1 { self.isPassedOver = false }
         }
         return object
     }
@@ -244,6 +297,8 @@ extension CBORDecoder {
             return try self.float(Double(single), start)
         case 27: return try self.float(Double(bitPattern: argument), start)
         default:
+            // RFC 8949 section 3.3: values below 32 are never spelled with two bytes.
+            if self.isPassedOver, head.info < 24 || argument >= 32 { return .null }
             throw self.error(
                 .unsupportedItem, "the simple value \(argument) has no meaning here", at: start)
         }
@@ -251,6 +306,7 @@ extension CBORDecoder {
 
     private func float(_ value: Double, _ start: Int) throws(CBORError) -> JSONValue {
         guard let number = JSONNumber(value) else {
+            if self.isPassedOver { return .null }
             throw self.error(.unsupportedItem, "a float that is not finite", at: start)
         }
         return .number(number)

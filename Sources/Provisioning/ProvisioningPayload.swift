@@ -8,8 +8,16 @@ enum ProvisioningPayload {
 
     // MARK: Requests
 
+    private static let csrField = "certificateSigningRequest"
+    private static let tokenField = "certificateOwnershipToken"
+    private static let parametersField = "parameters"
+    /// Of all requests together: what belongs to another request is at least known.
+    private static let knownFields: Set<String> = [
+        Self.csrField, Self.tokenField, Self.parametersField,
+    ]
+
     /// AWS documents an empty payload and its own libraries send `{}`; samples send any object.
-    /// Keys that are not known are ignored.
+    /// Keys that are not known are ignored, with whatever their values are.
     static func object(
         _ payload: [UInt8], as format: ProvisioningTopic.Format
     ) throws(FleetError) -> JSONObject {
@@ -21,7 +29,10 @@ enum ProvisioningPayload {
                 throw FleetError(.invalidPayload, "the payload is no JSON: \(error)")
             }
         case .cbor:
-            do { value = try CBORDecoder.decode(payload, limits: Self.limits) } catch {
+            do {
+                value = try CBORDecoder.decode(
+                    payload, limits: Self.limits, knownMembers: Self.knownFields)
+            } catch {
                 throw FleetError(.invalidPayload, "the payload is no CBOR: \(error)")
             }
         }
@@ -33,7 +44,7 @@ enum ProvisioningPayload {
     }
 
     static func csr(in object: JSONObject) throws(FleetError) -> String {
-        let field = "certificateSigningRequest"
+        let field = Self.csrField
         guard let text = try Self.text(field, in: object), !text.isEmpty else {
             throw FleetError(.invalidPayload, "\(field) is missing")
                 .because(.fieldMissing, parameter: field)
@@ -49,7 +60,7 @@ enum ProvisioningPayload {
 
     /// Nothing, for a certificate of the key that the connection has proven; or a request.
     static func renewalKey(in object: JSONObject) throws(FleetError) -> RenewalKey {
-        guard try Self.text("certificateSigningRequest", in: object) != nil else { return .same }
+        guard try Self.text(Self.csrField, in: object) != nil else { return .same }
         return .request(try Self.csr(in: object))
     }
 
@@ -57,7 +68,7 @@ enum ProvisioningPayload {
     static func registerThing(
         _ object: JSONObject, template: String
     ) throws(FleetError) -> RegisterThingRequest {
-        let token = try Self.text("certificateOwnershipToken", in: object) ?? ""
+        let token = try Self.text(Self.tokenField, in: object) ?? ""
         return RegisterThingRequest(
             template: template, ownershipToken: Secret(token),
             parameters: try Self.parameters(in: object))
@@ -65,7 +76,7 @@ enum ProvisioningPayload {
 
     /// Those parameters that are texts, whatever else there is.
     static func texts(in object: JSONObject) -> [String: String] {
-        let members = object["parameters"]?.objectValue?.members ?? []
+        let members = object[Self.parametersField]?.objectValue?.members ?? []
         return Dictionary(
             members.compactMap { member in member.value.stringValue.map { (member.key, $0) } },
             uniquingKeysWith: { first, _ in first })
@@ -73,13 +84,13 @@ enum ProvisioningPayload {
 
     private static func parameters(in object: JSONObject) throws(FleetError) -> [String: String] {
         let members: JSONObject
-        switch object["parameters"] {
+        switch object[Self.parametersField] {
         case nil, .null: return [:]
         case .object(let found): members = found
         case .bool, .number, .string, .array:
-            let kind = object["parameters"]?.kindName ?? ""
+            let kind = object[Self.parametersField]?.kindName ?? ""
             throw FleetError(.invalidPayload, "parameters is \(kind); it must be an object")
-                .because(.fieldOfWrongKind, parameter: "parameters")
+                .because(.fieldOfWrongKind, parameter: Self.parametersField)
         }
         var parameters: [String: String] = [:]
         for (name, value) in members.members {

@@ -46,7 +46,7 @@ def test_every_empty_request_is_understood(gateway, payload):
     assert len(reply["certificatePem"]) <= 1600
 
 
-@pytest.mark.parametrize("payload", [b"", b"\xa0", b"\xbf\xff"])
+@pytest.mark.parametrize("payload", [b"", b"\xa0", b"\xbf\xff", b"\xa1\x61x\x41\x00"])
 def test_every_empty_cbor_request_is_understood(gateway, payload):
     with Device(gateway, client_id="empty-cbor", form="cbor") as device:
         device.subscribe_to_replies()

@@ -163,6 +163,71 @@ private func hex(_ text: String) -> String {
         }
     }
 
+    /// What JSON cannot say, by itself and inside what it can.
+    private static let formless = [
+        "40", "4401020304", "5fff", "5f42010243030405ff", "c249010000000000000000", "f7", "f0",
+        "f8ff", "f97c00", "f97e00", "f9fc00", "fa7f800000", "fb7ff8000000000000",
+        "824100f7", "a16179f7", "a1617941ff",
+    ]
+
+    @Test(arguments: formless)
+    func whatHasNoFormIsPassedOverInAMemberThatNobodyKnows(text: String) throws {
+        let members = "6178\(text)61610161628101"
+        for document in ["a3\(members)", "bf\(members)ff"] {
+            let value = try CBORDecoder.decode(bytes(document), knownMembers: ["a", "b"])
+            #expect(value["a"] == 1 && value["b"] == [1])
+        }
+        // The same in a member that matters, behind one that does not, and where all do.
+        let known = "a261786161" + "6161\(text)"
+        #expect(throws: CBORError.self) {
+            try CBORDecoder.decode(bytes(known), knownMembers: ["a"])
+        }
+        #expect(throws: CBORError.self) { try CBORDecoder.decode(bytes("a16178\(text)")) }
+        #expect(throws: CBORError.self) {
+            try CBORDecoder.decode(bytes("81a16178\(text)"), knownMembers: [])
+        }
+    }
+
+    @Test func keysOfAnyKindStandInAMemberThatNobodyKnows() throws {
+        // {"x": {1: 2, h'00': [], {}: undefined}, "a": 1}
+        let text = "a26178a30102410080a0f7616101"
+        #expect(try CBORDecoder.decode(bytes(text), knownMembers: ["a"])["a"] == 1)
+        #expect(Self.code(bytes(text)) == .keyNotText)
+        // Nobody can say whether it is known.
+        #expect {
+            try CBORDecoder.decode(bytes("a10102"), knownMembers: ["a"])
+        } throws: { "\($0)" == "byte 1: a map's key must be a text string" }
+    }
+
+    @Test func aMemberThatMattersIsRefusedWithItsPlace() {
+        #expect {
+            try CBORDecoder.decode(bytes("a2617841006161420102"), knownMembers: ["a"])
+        } throws: { "\($0)" == "byte 7: a byte string; send text strings (major type 3)" }
+    }
+
+    /// A member that nobody knows ends where it says it does, or there is no next one.
+    @Test(arguments: [
+        ("a1617844010203", CBORError.Code.unexpectedEnd), ("a161785f4100", .unexpectedEnd),
+        ("a161785bffffffffffffffff", .unexpectedEnd), ("a16178a141", .unexpectedEnd),
+        ("a161785f6100ff", .notWellFormed), ("a161785f5f4100ffff", .notWellFormed),
+        ("a16178ff", .notWellFormed), ("a1617881ff", .notWellFormed),
+        ("a16178a1ff00", .notWellFormed), ("a16178f818", .unsupportedItem),
+        ("a1617861ff", .invalidUTF8), ("a2617841006178f7", .duplicateKey),
+        ("a26178a26179016179026161f7", .duplicateKey), ("a161784100f7", .trailingBytes),
+    ])
+    func whatIsPassedOverIsWellFormed(text: String, code: CBORError.Code) {
+        #expect {
+            try CBORDecoder.decode(bytes(text), knownMembers: ["a"])
+        } throws: { ($0 as? CBORError)?.code == code }
+    }
+
+    @Test func whatIsPassedOverIsNestedNoDeeperThanTheRest() {
+        let deep = bytes("a16178") + Array(repeating: 0xA1, count: 100_000)
+        #expect {
+            try CBORDecoder.decode(deep, knownMembers: [])
+        } throws: { ($0 as? CBORError)?.code == .tooDeep }
+    }
+
     @Test(arguments: [0x81, 0x9F] as [UInt8])
     func nestingIsBounded(opening: UInt8) {
         #expect(Self.code(Array(repeating: opening, count: 100_000)) == .tooDeep)

@@ -97,6 +97,23 @@ import Testing
             ])
     }
 
+    /// Provisioning specification, 1.2: keys that are not known are ignored.
+    @Test func inCBORAMemberThatNobodyKnowsMayHoldAnything() async throws {
+        let fixture = try await ProvisioningFixture()
+        let topic = "$aws/certificates/create/cbor"
+        // {"x": h'41'}, {"x": undefined}
+        for value: [UInt8] in [[0x41, 0x41], [0xF7]] {
+            let reply = try await self.ask(fixture, topic, [0xA1, 0x61, 0x78] + value)
+            #expect(reply.topic == topic + "/accepted")
+        }
+        // {"parameters": h'41'}
+        let known: [UInt8] = [0xA1] + CBOREncoder.encode("parameters") + [0x41, 0x41]
+        let reply = try await self.ask(fixture, topic, known)
+        #expect(reply.topic == topic + "/rejected")
+        #expect(reply.object["errorCode"] == "InvalidPayload")
+        #expect(reply.object["errorMessage"]?.stringValue?.contains("byte 12") == true)
+    }
+
     /// The canonical set, row by row (provisioning dialogue).
     @Test(arguments: [
         ("create/json", "[]", 400, "InvalidPayload"),
