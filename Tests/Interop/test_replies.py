@@ -1,10 +1,13 @@
 """Replies go to the connection that asked, and to nobody else."""
 
 import json
+import queue
 
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
-from device import Device, Key
+from device import ANSWER_SECONDS_MAX, CREATE_FROM_CSR, CREATE_KEYS, Device, Key
 
 FAMILIES = "$aws/certificates/create/json/accepted", "$aws/certificates/create-from-csr/json/accepted"
 
@@ -76,3 +79,21 @@ def test_subscriber_gets_exactly_one_copy(gateway):
         device.create_keys().expect_accepted()
         device.messages.get_nowait()
         device.silence()
+
+
+def test_correlation_data_comes_back(gateway):
+    """MQTT 5, 4.10: with the reply that holds a private key, and with a refusal."""
+    with Device(gateway, client_id="correlated") as device:
+        device.subscribe_to_replies()
+        answers = queue.Queue()
+        device.client.on_message = lambda client, userdata, message: answers.put(message)
+        for call, payload, end in [
+                (CREATE_KEYS, b"", "accepted"), (CREATE_FROM_CSR, b"{}", "rejected")]:
+            asked = Properties(PacketTypes.PUBLISH)
+            asked.ResponseTopic = "elsewhere"
+            asked.CorrelationData = b"\x00\xff" + end.encode()
+            device.client.publish(call.format("json"), payload, qos=1, properties=asked)
+            answer = answers.get(timeout=ANSWER_SECONDS_MAX)
+            assert answer.topic == f"{call.format('json')}/{end}"
+            assert answer.properties.CorrelationData == asked.CorrelationData
+            assert not hasattr(answer.properties, "ResponseTopic")

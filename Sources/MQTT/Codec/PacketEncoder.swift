@@ -66,9 +66,12 @@ package struct PacketEncoder: Hashable, Sendable {
         buffer.put(publish, version: self.version)
     }
 
-    /// Whether a PUBLISH without properties is small enough for the peer.
-    package func hasRoom(for payloadBytes: Int, on topic: TopicName, qos: QoS) -> Bool {
-        var publish = Publish(topic: topic, payload: ByteBuffer(), qos: qos)
+    /// Whether a PUBLISH with so large a payload is small enough for the peer.
+    package func hasRoom(
+        for payloadBytes: Int, on topic: TopicName, qos: QoS, properties: Properties = .none
+    ) -> Bool {
+        var publish = Publish(
+            topic: topic, payload: ByteBuffer(), qos: qos, properties: properties)
         // Any identifier has two bytes.
         if qos > .atMostOnce { publish.packetID = 1 }
         var counter = ByteCounter()

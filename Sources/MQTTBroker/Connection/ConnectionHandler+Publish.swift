@@ -156,7 +156,7 @@ extension ConnectionHandler {
         self.requests[number] = nil
         guard self.phase == .live else { return }
         if let packetID = publish.packetID { self.acknowledge(packetID, .success) }
-        for reply in replies { self.send(reply, to: publish.topic) }
+        for reply in replies { self.send(reply, to: publish) }
         if self.isDraining, self.requests.isEmpty { self.end(.serverStopping) }
         self.resumeInput()
         self.shard.flush()

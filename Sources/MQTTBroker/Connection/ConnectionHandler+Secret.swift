@@ -7,6 +7,7 @@ import NIOCore
 struct SecretReply {
     let topic: TopicName
     let payload: Secret<WipedBytes>
+    var properties = Properties.none
 }
 
 /// One packet with a secret in it, in memory of its own.
@@ -64,7 +65,8 @@ extension ConnectionHandler {
         // The only reference to its payload, or overwriting it would overwrite a copy.
         var publish = Publish(
             topic: reply.topic,
-            payload: reply.payload.expose { $0.withBytes { ByteBuffer(bytes: $0) } }, qos: qos)
+            payload: reply.payload.expose { $0.withBytes { ByteBuffer(bytes: $0) } }, qos: qos,
+            properties: reply.properties)
         publish.packetID = packetID
         defer { publish.payload.overwrite() }
         do throws(MQTTError) {

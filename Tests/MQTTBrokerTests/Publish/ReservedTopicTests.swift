@@ -73,6 +73,61 @@ struct ReservedTopicTests {
         await gateway.stop()
     }
 
+    private static func correlated(_ text: String, _ data: ByteBuffer) throws -> Packet {
+        .publish(
+            Publish(
+                topic: try TopicName(Self.topic), payload: ByteBuffer(string: text),
+                properties: [
+                    .responseTopic(try TopicName("mine")), .correlationData(data),
+                    .userProperty(name: "k", value: "v"),
+                ]))
+    }
+
+    /// MQTT 5, 4.10; and nothing else of the request's.
+    @Test func correlationDataComesBackOnTheReplysOwnTopic() async throws {
+        let gateway = try await TestGateway()
+        let client = try await gateway.connect(try await gateway.device(), as: "device")
+        try await client.subscribe("mine")
+        for data in [ByteBuffer(bytes: [0, 1, 0xFF]), ByteBuffer()] {
+            try client.send(try Self.correlated("x", data))
+            guard case .packet(.publish(let reply)) = await client.next() else {
+                Issue.record("no reply")
+                return
+            }
+            #expect(reply.topic.text == Self.reply)
+            #expect(reply.properties == [.correlationData(data)])
+        }
+        try client.publish(Self.topic, "x")
+        guard case .packet(.publish(let reply)) = await client.next() else {
+            Issue.record("no reply")
+            return
+        }
+        #expect(reply.properties.isEmpty)
+        await gateway.stop()
+    }
+
+    /// It weighs what it weighs, with the reply and with what stands in for one.
+    @Test func correlationDataCountsForTheMaximumPacketSize() async throws {
+        let gateway = try await TestGateway()
+        let client = try await gateway.connect(try await gateway.device(), as: "device") {
+            $0.properties.maximumPacketSize = 150
+        }
+        let data = ByteBuffer(repeating: 1, count: 60)
+        try client.send(try Self.correlated(String(repeating: "x", count: 60), data))
+        guard case .packet(.publish(let publish)) = await client.next() else {
+            Issue.record("no reply")
+            return
+        }
+        #expect(publish.topic.text == Self.topic + "/rejected")
+        #expect(publish.properties == [.correlationData(data)])
+        try client.send(try Self.correlated("x", ByteBuffer(repeating: 1, count: 120)))
+        try client.publish(Self.topic, "short")
+        #expect(await client.message() == "short")
+        // One reply may overtake another.
+        while gateway.server.counters.messagesTooLarge < 2 { await Task.yield() }
+        await gateway.stop()
+    }
+
     @Test(arguments: [1, 2])
     func repliesReachOnlyTheirOwnConnection(loops: Int) async throws {
         let gateway = try await TestGateway { $0.loops = loops }
