@@ -159,6 +159,7 @@ package final class Provisioner: Sendable {
         var told = self.toldToDevice(error)
         let cause = error.cause ?? (told != error ? error.description : nil)
         told.cause = nil
+        if operation == .createCertificateFromCSR { told = told.ofSigningRequest }
         self.observe(
             .refused(
                 .init(

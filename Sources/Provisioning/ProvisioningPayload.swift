@@ -8,8 +8,8 @@ enum ProvisioningPayload {
 
     // MARK: Requests
 
-    private static let csrField = "certificateSigningRequest"
-    private static let tokenField = "certificateOwnershipToken"
+    static let csrField = "certificateSigningRequest"
+    static let tokenField = "certificateOwnershipToken"
     private static let parametersField = "parameters"
     /// Of all requests together: what belongs to another request is at least known.
     private static let knownFields: Set<String> = [
@@ -231,6 +231,17 @@ enum ProvisioningPayload {
         default:
             [0x7A] + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: count >> $0) }
         }
+    }
+}
+
+extension FleetError {
+    /// The same refusal, met by a request that had a signing request in it: whatever is wrong with
+    /// the one is at the field that holds it.
+    var ofSigningRequest: FleetError {
+        guard self.code == .invalidCSR, self.parameter == nil else { return self }
+        var error = self
+        error.parameter = ProvisioningPayload.csrField
+        return error
     }
 }
 

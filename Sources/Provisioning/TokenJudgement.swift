@@ -20,7 +20,6 @@ enum TokenJudgement {
         let isEmpty = token.expose { $0.isEmpty }
         guard !isEmpty else {
             throw Self.refused("Certificate ownership token cannot be empty.", .tokenEmpty)
-                .because(.tokenEmpty, parameter: "certificateOwnershipToken")
         }
         guard let contents = token.expose({ mint.contents(of: $0) }) else {
             throw Self.refused("the certificate ownership token is unknown", .tokenUnknown)
@@ -101,6 +100,7 @@ enum TokenJudgement {
         "the certificate ownership token is expired; create another certificate", .tokenExpired)
 
     private static func refused(_ message: String, _ reason: RefusalReason) -> FleetError {
-        FleetError(.invalidOwnershipToken, message).because(reason)
+        FleetError(.invalidOwnershipToken, message)
+            .because(reason, parameter: ProvisioningPayload.tokenField)
     }
 }

@@ -93,30 +93,35 @@ def test_payloads(device):
 
 
 def test_certificates(open_line, device):
-    told(device.call(CREATE_FROM_CSR, {"certificateSigningRequest": "x"}), 2001)
+    told(device.call(CREATE_FROM_CSR, {"certificateSigningRequest": "x"}), 2001,
+         "certificateSigningRequest")
     told(device.call(CREATE_FROM_CSR, {"certificateSigningRequest": "x" * 5000}), 2002,
          "certificateSigningRequest")
     private = serialization.load_pem_private_key(open_line.claim[1].read_bytes(), None)
-    told(device.call(CREATE_FROM_CSR, {"certificateSigningRequest": csr_of(private)}), 2003)
+    told(device.call(CREATE_FROM_CSR, {"certificateSigningRequest": csr_of(private)}), 2003,
+         "certificateSigningRequest")
+
+
+TOKEN = "certificateOwnershipToken"
 
 
 def test_tokens(open_line, device):
-    told(device.call(REGISTER, {"parameters": serial()}), 3001, "certificateOwnershipToken")
-    told(device.register("x", serial()), 3002)
+    told(device.call(REGISTER, {"parameters": serial()}), 3001, TOKEN)
+    told(device.register("x", serial()), 3002, TOKEN)
     other = claim(open_line, "another")
     with Device(open_line, other, client_id="another") as another:
         another.subscribe_to_replies()
-        told(device.register(token(another), serial()), 3003)
+        told(device.register(token(another), serial()), 3003, TOKEN)
     used = token(device)
     device.register(used, serial()).expect_accepted()
-    told(device.register(used, serial()), 3005)
+    told(device.register(used, serial()), 3005, TOKEN)
     made = create(device)
     slipway(open_line, "cert", "revoke", made["certificateId"], "--reason", "keyCompromise")
-    told(device.register(made["certificateOwnershipToken"], serial()), 3007)
+    told(device.register(made["certificateOwnershipToken"], serial()), 3007, TOKEN)
     first, same = token(device), serial()
     device.register(first, same).expect_accepted()
     device.register(token(device), same).expect_accepted()
-    told(device.register(first, same), 3008)
+    told(device.register(first, same), 3008, TOKEN)
 
 
 def test_parameters(device):

@@ -110,8 +110,7 @@ private struct Scene {
             self.topic = "$aws/provisioning-templates/sensor/provision/json"
             self.parameter = "parameters"
             self.payload = #"{"certificateOwnershipToken":"T","parameters":{"":"x"}}"#
-        case .csrRefused:
-            (self.payload, self.parameter) = (#"{"certificateSigningRequest":"x"}"#, nil)
+        case .csrRefused: self.payload = #"{"certificateSigningRequest":"x"}"#
         case .csrTooLong:
             let text = String(repeating: "x", count: 5000)
             self.payload = #"{"certificateSigningRequest":"\#(text)"}"#
@@ -127,7 +126,6 @@ private struct Scene {
             self.parameter = nil
             self.refuseToIssue(reason)
         default:
-            self.parameter = nil
             let (id, _) = try await self.fixture.create(key: "own")
             try await self.fixture.put([
                 .setCertificateStatus(id, .revoked, reason: nil, at: self.fixture.clock.now)
@@ -160,6 +158,7 @@ private struct Scene {
             principal: id, kind: .device, clientID: "sensor-A7", sourceAddress: "10.0.0.9")
         if reason == .renewalTooLate { self.fixture.clock.advance(bySeconds: 2 * 86_400) }
         if reason == .renewalOfAnotherSubject {
+            self.parameter = "certificateSigningRequest"
             self.payload = #"{"certificateSigningRequest":"CSR x as CN=y"}"#
         }
     }
@@ -167,9 +166,9 @@ private struct Scene {
     private mutating func prepareToken(_ reason: RefusalReason) async throws {
         let (id, token) = try await self.fixture.create()
         self.send(token)
+        self.parameter = "certificateOwnershipToken"
         switch reason {
-        case .tokenEmpty:
-            (self.payload, self.parameter) = ("{}", "certificateOwnershipToken")
+        case .tokenEmpty: self.payload = "{}"
         case .tokenUnknown: self.send(token + "A")
         case .tokenOfAnotherClaim: self.publisher = self.fixture.otherClaim
         case .tokenExpired: self.fixture.clock.advance(bySeconds: 3600)

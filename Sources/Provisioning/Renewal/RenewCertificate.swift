@@ -46,7 +46,12 @@ extension Provisioner {
             var issued: IssuedCertificate?
             let renewed = try await self.settle {
                 () async throws(FleetError) -> RenewedCertificate in
-                try await self.attempt(key, by: publisher, at: now, issued: &issued)
+                do throws(FleetError) {
+                    return try await self.attempt(key, by: publisher, at: now, issued: &issued)
+                } catch {
+                    if case .request = key { throw error.ofSigningRequest }
+                    throw error
+                }
             }
             Attempt.current?.renewed(renewed)
             self.announce(.certificateRenewed(renewed, publisher))
