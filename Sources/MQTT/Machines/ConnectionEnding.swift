@@ -9,6 +9,19 @@ extension ConnectionMachine {
         }
     }
 
+    /// How long from now until the connection is worth another look: a quarter of its keep-alive,
+    /// or less where it would be silent for too long by then. A client that keeps its keep-alive
+    /// is never so near to its deadline, so the timer is one that no packet moves.
+    package func nextLook(at now: MonotonicMilliseconds) -> Int64 {
+        let quarter = max(
+            Self.lookMillisecondsMin,
+            self.keepAliveMilliseconds / ConnectionSettings.keepAliveMillisecondsPerSecond * 250)
+        guard let deadline = self.nextDeadline else { return quarter }
+        return min(quarter, max(1, deadline - now))
+    }
+
+    private static var lookMillisecondsMin: Int64 { 250 }
+
     /// Call when `nextDeadline` is reached; calling early or late is harmless.
     package mutating func tick(at now: MonotonicMilliseconds) -> ConnectionAction {
         guard let deadline = self.nextDeadline, now >= deadline else { return .nothing }

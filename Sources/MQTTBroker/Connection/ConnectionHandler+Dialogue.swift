@@ -96,7 +96,7 @@ extension ConnectionHandler {
         self.environment.connectivity.note(
             clientID, session: claim.session, .connected(at: self.environment.clock.now))
         self.perform(self.machine.accept(clientID: clientID, at: .now))
-        self.scheduleKeepAliveCheck(request.keepAliveSeconds)
+        self.scheduleKeepAliveCheck()
         self.environment.meter.count { $0.connectionsAccepted += 1 }
         self.environment.logger.info(
             "connected",
@@ -117,13 +117,13 @@ extension ConnectionHandler {
     }
 
     /// One timer per connection, which looks at what the machine has noted; no packet moves it.
-    private func scheduleKeepAliveCheck(_ keepAliveSeconds: UInt16) {
+    private func scheduleKeepAliveCheck() {
+        guard self.phase == .live else { return }
         let bound = NIOLoopBound(self, eventLoop: self.shard.eventLoop)
-        let interval = TimeAmount.milliseconds(max(250, Int64(keepAliveSeconds) * 250))
-        self.keepAliveCheck = self.shard.eventLoop.scheduleRepeatedTask(
-            initialDelay: interval, delay: interval
-        ) { _ in
+        let delay = TimeAmount.milliseconds(self.machine.nextLook(at: .now))
+        self.keepAliveCheck = self.shard.eventLoop.scheduleTask(in: delay) {
             bound.value.checkLiveness()
+            bound.value.scheduleKeepAliveCheck()
         }
     }
 

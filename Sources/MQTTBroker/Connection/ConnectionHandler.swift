@@ -54,7 +54,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var encoder: PacketEncoder?
     var session: SessionMachine?
     var sessionNumber: SessionNumber = 0
-    var keepAliveCheck: RepeatedTask?
+    var keepAliveCheck: Scheduled<Void>?
     /// As accepted, without its password: the will is in it, and what a policy asked about.
     var connect: Connect?
     var inbound = ByteBuffer()

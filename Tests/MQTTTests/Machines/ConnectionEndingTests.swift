@@ -3,6 +3,32 @@ import NIOCore
 import Testing
 
 @Suite struct ConnectionEndingTests {
+    /// [MQTT-3.1.2-22]: one and a half times the keep-alive after the last packet, whenever in
+    /// between two looks that came.
+    @Test(arguments: [0, 1, 8_999, 9_000, 20_000, 44_999] as [MonotonicMilliseconds])
+    func silenceEndsAtTheDeadlineAndNotAtALaterLook(_ heard: MonotonicMilliseconds) {
+        var machine = connected(.v5) { $0.keepAliveSeconds = 30 }
+        _ = machine.received(.pingreq, at: heard)
+        var now: MonotonicMilliseconds = 0
+        var looks = 0
+        while looks < 20, machine.isConnected {
+            now += machine.nextLook(at: now)
+            looks += 1
+            _ = machine.tick(at: now)
+        }
+        #expect(now == heard + 45_000)
+        #expect(looks <= 13)
+    }
+
+    @Test func whoKeepsItsKeepAliveIsLookedAtFourTimesInIt() {
+        var machine = connected(.v311) { $0.keepAliveSeconds = 1200 }
+        for now in stride(from: MonotonicMilliseconds(0), to: 3_600_000, by: 300_000) {
+            if now.isMultiple(of: 1_200_000) { _ = machine.received(.pingreq, at: now) }
+            let next = machine.nextLook(at: now)
+            #expect(next == 300_000)
+        }
+    }
+
     private static func withWill(_ version: ProtocolVersion) -> ConnectionMachine {
         connected(version) {
             $0.keepAliveSeconds = 40
