@@ -100,6 +100,16 @@ import Testing
         }
     }
 
+    /// Of whatever gives bytes: a digest, a part of an array, what can be gone through but once.
+    @Test func hexHasTwoDigitsForEachByte() {
+        let bytes: [UInt8] = [0x00, 0x09, 0x0a, 0x7f, 0x80, 0xff]
+        #expect(bytes.hex == "00090a7f80ff")
+        #expect(bytes[1...3].hex == "090a7f")
+        #expect(CollectionOfOne(UInt8(0xe9)).hex == "e9")
+        #expect(AnySequence(AnyIterator(bytes.makeIterator())).hex == bytes.hex)
+        #expect([UInt8]().hex.isEmpty)
+    }
+
     /// What a peer sends comes back in errors and goes into logs, so its length must not be its own
     /// choice: one character may be a letter under any number of accents.
     @Test func aQuoteIsShortHoweverTheTextIsComposed() {

@@ -45,12 +45,18 @@ package struct PublicKeyFingerprint: Hashable, Sendable, CustomStringConvertible
 
 extension Sequence<UInt8> {
     /// Two lower-case hex digits a byte.
-    package var hex: String {
+    package var hex: String { Array(self).digits }
+}
+
+extension [UInt8] {
+    /// Apart from `hex`, which is compiled for any sequence and would ask it for each byte through
+    /// a table: a digest is written out some five times for each certificate.
+    fileprivate var digits: String {
         func digit(_ value: UInt8) -> UInt8 {
             value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
         }
         var output: [UInt8] = []
-        output.reserveCapacity(self.underestimatedCount * 2)
+        output.reserveCapacity(self.count * 2)
         for byte in self {
             output.append(digit(byte >> 4))
             output.append(digit(byte & 0x0F))
