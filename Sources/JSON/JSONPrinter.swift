@@ -72,14 +72,15 @@ package enum JSONPrinter {
         output.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { bytes in
-            // Most texts need no escape and are copied whole, the others in the runs between.
+            // Most texts need no escape and are copied whole, the others in the runs between. Every
+            // byte of every answer comes by here: a plain loop, and runs that are copied as memory.
             var copied = 0
-            for (index, byte) in bytes.enumerated() where Self.needsEscape(byte) {
-                output.append(contentsOf: bytes[copied..<index])
-                Self.writeEscape(byte, into: &output)
+            for index in 0..<bytes.count where Self.needsEscape(bytes[index]) {
+                output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[copied..<index]))
+                Self.writeEscape(bytes[index], into: &output)
                 copied = index + 1
             }
-            output.append(contentsOf: bytes[copied...])
+            output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[copied...]))
         }
         output.append(UInt8(ascii: "\""))
     }

@@ -23,6 +23,23 @@ import Testing
         #expect(try JSONParser.parse(printed) == .string(text))
     }
 
+    /// What needs an escape may begin a text, end it, stand alone, or beside another.
+    @Test func textIsCopiedWholeBetweenEscapes() {
+        let escapes = [
+            ("\"", #"\""#), ("\\", #"\\"#), ("\n", #"\n"#), ("\u{7F}", #"\u007f"#),
+            ("\u{0}", #"\u0000"#),
+        ]
+        #expect(JSONPrinter.print("") == "\"\"")
+        for (raw, escaped) in escapes {
+            for (before, after) in [("", ""), ("a", ""), ("", "é"), ("日本", "b")] {
+                #expect(
+                    JSONPrinter.print(.string(before + raw + after))
+                        == "\"" + before + escaped + after + "\"")
+            }
+            #expect(JSONPrinter.print(.string(raw + raw)) == "\"" + escaped + escaped + "\"")
+        }
+    }
+
     @Test func canonicalSortsByTheBytesOfKeys() {
         let value: JSONValue = ["b": 1, "é": 2, "a": ["d": 1, "c": 2], "aa": 3, "B": 4]
         #expect(
