@@ -30,6 +30,15 @@ package struct RegistryView: Sendable {
             ) { $1 })
     }
 
+    /// This view with what a later one holds as well, which goes before where both have a record.
+    /// The two saw the store at two moments: what a decision takes from either has to be among its
+    /// preconditions.
+    package func joined(with later: RegistryView) -> RegistryView {
+        var entries = self.entries.filter { !later.keys.contains($0.key) }
+        entries.merge(later.entries) { $1 }
+        return RegistryView(keys: self.keys.union(later.keys), entries: entries)
+    }
+
     /// Whether `key` was asked for, be there a record or none.
     package func holds(_ key: RecordKey) -> Bool { self.keys.contains(key) }
 

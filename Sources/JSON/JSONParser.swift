@@ -264,6 +264,8 @@ extension JSONParser {
     private func decodeUTF8(
         _ buffer: UnsafeBufferPointer<UInt8>, at offset: Int
     ) throws(JSONError) -> String {
+        // What is ASCII is valid, and made without a look at its type: nearly every string is.
+        if buffer.allSatisfy({ $0 < 0x80 }) { return String(decoding: buffer, as: UTF8.self) }
         guard let text = String(validating: buffer, as: UTF8.self) else {
             throw self.error(.invalidUTF8, "the string is not valid UTF-8", at: offset)
         }

@@ -19,7 +19,7 @@ extension Provisioner {
     ) async throws(FleetError) -> CreatedCertificate {
         try await self.perform(.createKeysAndCertificate, for: publisher) {
             () async throws(FleetError) -> CreatedCertificate in
-            let standing = try await self.admit(publisher)
+            let (standing, seen) = try await self.admit(publisher)
             let now = try self.issuingTime()
             let choice = try await self.certificateChoice(under: standing)
             let pair = try await self.keyPair(for: choice)
@@ -28,7 +28,8 @@ extension Provisioner {
                 publicKey: pair.publicKey, as: choice, at: now)
             CrashPoint.reached(.afterSign)
             let token = try await self.register(
-                .issued(issued), by: .createKeysAndCertificate, for: publisher, at: now)
+                .issued(issued), by: .createKeysAndCertificate, for: publisher, at: now,
+                seen: seen)
             return CreatedCertificate(
                 certificate: issued.id, pem: issued.pem, privateKeyPEM: pair.privateKeyPEM,
                 ownershipToken: token)
@@ -43,7 +44,7 @@ extension Provisioner {
     ) async throws(FleetError) -> CreatedCertificate {
         try await self.perform(.createCertificateFromCSR, for: publisher) {
             () async throws(FleetError) -> CreatedCertificate in
-            let standing = try await self.admit(publisher)
+            let (standing, seen) = try await self.admit(publisher)
             let now = try self.issuingTime()
             let choice = try await self.certificateChoice(under: standing)
             let signed: NewCertificate
@@ -54,7 +55,8 @@ extension Provisioner {
             }
             CrashPoint.reached(.afterSign)
             let token = try await self.register(
-                signed, by: .createCertificateFromCSR, for: publisher, at: now, token: form)
+                signed, by: .createCertificateFromCSR, for: publisher, at: now, token: form,
+                seen: seen)
             return CreatedCertificate(
                 certificate: signed.id, pem: signed.pem, privateKeyPEM: nil,
                 ownershipToken: token)
@@ -63,20 +65,27 @@ extension Provisioner {
 
     /// Commits the certificate, pending, together with its token. Until then the certificate is
     /// bytes in this process and has never been anywhere else.
+    /// - Parameter seen: what the claim was admitted by. The commit holds it to be so still, and
+    ///   whoever lost that race reads it anew.
     private func register(
         _ signed: NewCertificate, by operation: ProvisioningOperation,
-        for publisher: Publisher, at now: UnixTime, token form: OwnershipTokenMint.Form = .random
+        for publisher: Publisher, at now: UnixTime, token form: OwnershipTokenMint.Form = .random,
+        seen: RegistryView
     ) async throws(FleetError) -> Secret<String> {
         let minted = self.mint.mint(
             certificate: signed.id, claim: publisher.principal, at: now, as: form)
         let creation = CertificateCreation(
             signed: signed, operation: operation, publisher: publisher, token: minted.hash,
             at: now)
+        var admitted: RegistryView? = seen
         try await self.settle { () async throws(FleetError) in
-            let view = try await self.ports.store.load(creation.keys) { view in
+            let keys = admitted == nil ? creation.keys : creation.keysBesideItsClaim
+            let view = try await self.ports.store.load(keys) { view in
                 KeyReuse.keys(ofOthers: view.certificatesWithKey(signed.publicKey))
             }
-            let set = try creation.changeSet(in: view)
+            let whole = admitted?.joined(with: view) ?? view
+            admitted = nil
+            let set = try creation.changeSet(in: whole)
             CrashPoint.reached(.beforeCreateCommit)
             _ = try await self.ports.store.commit(
                 set, by: .principal(publisher.principal, from: publisher.sourceAddress))
@@ -98,10 +107,12 @@ struct CertificateCreation {
     let at: UnixTime
 
     var keys: Set<RecordKey> {
-        KeyReuse.keys(of: self.signed.publicKey)
-            .union(ClaimStanding.keysToCreate(self.publisher.principal))
-            .union(self.signed.keys)
-            .union([.certificate(self.signed.id), .ownershipToken(self.token)])
+        self.keysBesideItsClaim.union(ClaimStanding.keysToCreate(self.publisher.principal))
+    }
+
+    /// Without those by which the claim was admitted.
+    var keysBesideItsClaim: Set<RecordKey> {
+        KeyReuse.keys(of: self.signed.publicKey).union(self.signed.keys)
     }
 
     /// What somebody else signed; nil where this service did.

@@ -1,5 +1,6 @@
 import COpenSSL
 import COpenSSLShims
+import Crypto
 package import Fleet
 import SwiftASN1
 
@@ -221,7 +222,7 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
     }
 
     /// `SEQUENCE { body, AlgorithmIdentifier, BIT STRING }`, which certificates and requests are.
-    private static func assembled(
+    fileprivate static func assembled(
         _ body: [UInt8], _ signature: [UInt8], _ scheme: SignatureScheme, as what: String
     ) throws(FleetError) -> [UInt8] {
         try encodeDER(what) { coder in
@@ -391,6 +392,8 @@ package struct SigningKey: ~Copyable, @unchecked Sendable {
 struct ThrowawayKey: ~Copyable, Sendable {
     private static let rsaBits = 2048
     private let key: SigningKey
+    /// Signs in libcrypto's stead where that is sooner: whose signature it is matters to nobody.
+    private let quickKey: P256.Signing.PrivateKey?
 
     /// One that signs as an authority of `scheme` does.
     init(_ scheme: SignatureScheme) throws(FleetError) {
@@ -406,11 +409,18 @@ struct ThrowawayKey: ~Copyable, Sendable {
             }
         guard let made else { throw LibcryptoError.take("make a throw-away key").asFleetError }
         do { self.key = try SigningKey(adopting: made) } catch { throw error.asFleetError }
+        self.quickKey = scheme == .ecdsaSHA256 ? P256.Signing.PrivateKey() : nil
     }
 
     /// The certificate that `tbs` would become, but for its signature.
     func twin(of tbs: [UInt8]) throws(FleetError) -> [UInt8] {
-        try self.key.signed(tbs, as: "twin")
+        guard let quickKey = self.quickKey else { return try self.key.signed(tbs, as: "twin") }
+        let signature: P256.Signing.ECDSASignature
+        do { signature = try quickKey.signature(for: tbs) } catch {
+            throw FleetError(.internalFailure, "the throw-away key does not sign: \(error)")
+        }
+        return try SigningKey.assembled(
+            tbs, Array(signature.derRepresentation), .ecdsaSHA256, as: "twin")
     }
 
     func isCertificate(_ twin: [UInt8]) -> Bool { self.key.isCertificate(twin) }

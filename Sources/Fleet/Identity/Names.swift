@@ -66,6 +66,10 @@ extension String {
 
     /// The same for what is worth more room.
     package func clipped(to scalarsMax: Int) -> String {
+        // Ids, names and addresses, which most of it is, need no look at each scalar.
+        if self.utf8.count <= scalarsMax, self.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) {
+            return self
+        }
         let scalars = self.unicodeScalars
         let clean = String(
             String.UnicodeScalarView(

@@ -9,7 +9,21 @@ struct ConnectionAuthority: Sendable {
     struct Verdict: Sendable {
         let isAllowed: Bool
         let request: AuthorizationRequest
-        let decidedBy: String
+        fileprivate let basis: Basis
+
+        /// Put into words where somebody reads them: most verdicts are asked for nothing but
+        /// whether.
+        var decidedBy: String {
+            switch self.basis {
+            case .statement(let statement): "\(statement)"
+            case .words(let words): words
+            }
+        }
+
+        fileprivate enum Basis {
+            case statement(StatementID)
+            case words(String)
+        }
     }
 
     let record: PrincipalRecord
@@ -92,16 +106,17 @@ struct ConnectionAuthority: Sendable {
             policies: self.policies, request: request, context: variables)
         switch decision {
         case .allowed(let statement):
-            return Verdict(isAllowed: true, request: request, decidedBy: "\(statement)")
+            return Verdict(isAllowed: true, request: request, basis: .statement(statement))
         case .explicitlyDenied(let statement):
             return Verdict(
                 isAllowed: false, request: request,
-                decidedBy: self.defects.first.map { "unreadable \($0)" } ?? "\(statement)")
+                basis: self.defects.first.map { .words("unreadable \($0)") }
+                    ?? .statement(statement))
         case .implicitlyDenied:
             let reason =
                 self.policies.isEmpty
                 ? "no policy is attached" : "no statement allows it"
-            return Verdict(isAllowed: false, request: request, decidedBy: reason)
+            return Verdict(isAllowed: false, request: request, basis: .words(reason))
         }
     }
 }

@@ -44,7 +44,10 @@ final class ClaimRates: Sendable {
 
 extension Provisioner {
     /// Whether the claim may ask for a certificate, before any work is put into one.
-    func admit(_ publisher: Publisher) async throws(FleetError) -> ClaimStanding {
+    /// - Returns: its standing, and the view that it was judged by.
+    func admit(
+        _ publisher: Publisher
+    ) async throws(FleetError) -> (ClaimStanding, seen: RegistryView) {
         let view = try await self.ports.store.load(
             ClaimStanding.keysToCreate(publisher.principal))
         try Speaker.check(publisher.principal, in: view)
@@ -52,6 +55,6 @@ extension Provisioner {
         let now = self.ports.clock.now
         try standing.checkCreation(at: now)
         if let terms = standing.terms { try self.rates.take(terms, at: now) }
-        return standing
+        return (standing, view)
     }
 }

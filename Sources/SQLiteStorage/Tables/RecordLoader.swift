@@ -7,6 +7,7 @@ struct RecordLoader {
 
     func view(_ keys: Set<RecordKey>) throws -> RegistryView {
         var entries: [RecordKey: RegistryView.Entry] = [:]
+        entries.reserveCapacity(keys.count)
         for key in keys { entries[key] = try self.entry(key) }
         return RegistryView(keys: keys, entries: entries)
     }
