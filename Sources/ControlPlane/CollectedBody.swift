@@ -4,12 +4,17 @@ import NIOCore
 
 /// A body that is taken whole, within its bounds of size and time.
 enum CollectedBody {
-    /// - Throws: `FleetError.invalidRequest` for one that is too long or did not arrive.
+    /// The refusal of one that is longer.
+    static func tooLong(bytesMax: Int) -> FleetError {
+        FleetError(.invalidRequest, "the body is longer than \(bytesMax) bytes")
+    }
+
+    /// - Throws: `tooLong` for one that is; `FleetError.invalidRequest` for one that did not arrive.
     static func read(
         _ request: Request, over channel: any Channel, bytesMax: Int, secondsMax: Int64
     ) async throws(FleetError) -> [UInt8] {
         if request.headers[.contentLength] == "0" { return [] }
-        let tooLong = FleetError(.invalidRequest, "the body is longer than \(bytesMax) bytes")
+        let tooLong = Self.tooLong(bytesMax: bytesMax)
         // Nobody need send it first to be told.
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > bytesMax {
             throw tooLong

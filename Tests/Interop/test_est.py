@@ -222,8 +222,10 @@ def test_refusals_name_the_reason(line, server, tmp_path):
 
     assert "hookDenied" in reason("/serialNumber=NOT-ON-THE-LIST", 403)
     assert "parameterMissing" in reason("/O=nameless", 400)
+    assert "has 2 serialNumbers" in reason("/serialNumber=SN-000008/serialNumber=SN-000009", 400)
     assert "correlation id" in reason("/serialNumber=NOT-ON-THE-LIST", 403)
-    for body, status in [(b"", 400), (b"!!", 400), (b"aGVsbG8=\n", 400), (b"A" * 9000, 400)]:
+    for body, status in [(b"", 400), (b"!!", 400), (b"aGVsbG8=\n", 400), (b"A" * 8192, 400),
+                         (b"A" * 8193, 413)]:
         server.ask("simpleenroll", line.claim, body).expect(status)
     _, csr = est.request(tmp_path, "kind", "/serialNumber=SN-000008")
     server.ask("simpleenroll", line.claim, csr, kind="text/plain").expect(415)

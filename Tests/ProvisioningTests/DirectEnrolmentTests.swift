@@ -172,6 +172,20 @@ import Testing
         #expect(throws: FleetError.self) { try provisioner.enrolmentParameters([:]) }
     }
 
+    /// Nobody could say which of them the device is.
+    @Test(arguments: [
+        ["SerialNumber": ["S1", "S2"]], ["SerialNumber": ["S1", "S2"], "CommonName": ["unit"]],
+        ["CommonName": ["S1", "S2"]],
+    ])
+    func aDeviceEnrolsByOneName(subject: [String: [String]]) async throws {
+        let provisioner = try await ProvisioningFixture().provisioner
+        let refusal = #expect(throws: FleetError.self) {
+            try provisioner.enrolmentParameters(subject)
+        }
+        #expect(refusal?.reason == .parameterRefused)
+        #expect(refusal?.message.contains("has 2 ") == true)
+    }
+
     @Test func theTemplateIsTheClaimsOnlyOneOrTheStandard() async throws {
         let fixture = try await ProvisioningFixture()
         let provisioner = fixture.provisioner

@@ -90,7 +90,16 @@ struct ESTResponder: HTTPResponder {
             return ESTResponse.plain(
                 .unsupportedMediaType, "send application/pkcs10, a signing request in base64")
         }
-        let body = try await Self.body(of: request, context)
+        let body: [UInt8]
+        do throws(FleetError) { body = try await Self.body(of: request, context) } catch {
+            var response = self.refusal(
+                FleetError(.invalidPayload, error.message), asked, context)
+            if error == CollectedBody.tooLong(bytesMax: Self.bodyBytesMax) {
+                // RFC 9110 15.5.14; the dialogue over MQTT has no such status.
+                response.status = .contentTooLarge
+            }
+            return response
+        }
         // nil: the certificate is the device's own, and it is renewed.
         let template =
             try await self.isRenewal(asked.operation, by: certificate)
@@ -198,13 +207,9 @@ struct ESTResponder: HTTPResponder {
     private static func body(
         of request: Request, _ context: OperationContext
     ) async throws(FleetError) -> [UInt8] {
-        do throws(FleetError) {
-            return try await CollectedBody.read(
-                request, over: context.channel, bytesMax: Self.bodyBytesMax,
-                secondsMax: Self.bodySecondsMax)
-        } catch {
-            throw FleetError(.invalidPayload, error.message)
-        }
+        try await CollectedBody.read(
+            request, over: context.channel, bytesMax: Self.bodyBytesMax,
+            secondsMax: Self.bodySecondsMax)
     }
 
     /// Base64 in lines; some clients put PEM's own lines around it.

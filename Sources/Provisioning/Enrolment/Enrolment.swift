@@ -239,18 +239,28 @@ extension Provisioner {
 
     /// What a request's subject says to a template: each attribute by its name, and the serial
     /// number, or else the common name, as the parameter that carries the serial.
-    /// - Throws: `FleetError.invalidParameters` where the subject names neither.
+    /// - Throws: `FleetError.invalidParameters` where the subject names neither, or several.
     package func enrolmentParameters(
         _ subject: [String: [String]]
     ) throws(FleetError) -> [String: String] {
-        var parameters = subject.compactMapValues { $0.count == 1 ? $0.first : nil }
-        guard let serial = parameters["SerialNumber"] ?? parameters["CommonName"] else {
+        let carrier = self.settings.enrolment.serialParameter
+        guard let serials = subject["SerialNumber"] ?? subject["CommonName"],
+            let serial = serials.first
+        else {
             throw FleetError(
                 .invalidParameters,
                 "the request's subject has no serialNumber and no common name to enrol by"
-            ).because(.parameterMissing, parameter: self.settings.enrolment.serialParameter)
+            ).because(.parameterMissing, parameter: carrier)
         }
-        parameters[self.settings.enrolment.serialParameter] = serial
+        guard serials.count == 1 else {
+            let noun = subject["SerialNumber"] == nil ? "common names" : "serialNumbers"
+            throw FleetError(
+                .invalidParameters,
+                "the request's subject has \(serials.count) \(noun); a device enrols by one"
+            ).because(.parameterRefused, parameter: carrier)
+        }
+        var parameters = subject.compactMapValues { $0.count == 1 ? $0.first : nil }
+        parameters[carrier] = serial
         return parameters
     }
 }
