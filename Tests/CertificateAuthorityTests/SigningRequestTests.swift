@@ -83,6 +83,20 @@ import Testing
             rules: KeyRules())
     }
 
+    /// RFC 7468, section 2.
+    @Test(arguments: ["\r\n", "\n"])
+    func textInLinesBeforeTheRequestIsPassedOver(lineEnd: String) throws {
+        let folder = try TemporaryFolder()
+        let explained = try folder.request(key: KeyRecipe.p256, "-text")
+        #expect(!explained.hasPrefix("-----"))
+        let crafted = try CraftedRequest().pem()
+        for text in [explained, "subject: me\n" + crafted] {
+            let request = try SigningRequest(
+                pem: text.replacingOccurrences(of: "\n", with: lineEnd), rules: KeyRules())
+            #expect(request.subject != nil)
+        }
+    }
+
     @Test func textThatIsNotOneRequestIsRefused() throws {
         let pem = try CraftedRequest().pem()
         let texts = [
@@ -91,7 +105,12 @@ import Testing
             ("-----BEGIN CERTIFICATE REQUEST-----", "no line -----END"),
             ("-----BEGIN CERTIFICATE REQUEST-----\n-----END X-----", "no line -----END"),
             (pem + pem, "something follows"),
-            ("subject: me\n" + pem, "does not start with"),
+            ("subject: me " + pem, "does not start with"),
+            ("me -----BEGIN X-----\n" + pem, "does not start with"),
+            ("me\n-----BEGIN X-----\n" + pem, "no line -----END"),
+            ("me\n-----BEGIN X-----\n-----END X-----\n" + pem, "something follows"),
+            ("me\n", "does not start with"),
+            ("me\n" + pem + "me", "something follows"),
             (pem + "me", "something follows"),
             (
                 pem.replacingOccurrences(of: "CERTIFICATE REQUEST", with: "CERTIFICATE"),

@@ -18,10 +18,14 @@ struct PEMBlock {
     }
 
     /// Reads a text that is exactly one block: white space may stand around it and line ends may
-    /// be LF or CRLF, but neither headers nor a second block nor explanatory text may.
-    init(parsing text: String) throws(Refusal) {
+    /// be LF or CRLF, but neither headers nor a second block may.
+    ///
+    /// - Parameter explained: whether explanatory text may stand in lines before it (RFC 7468,
+    ///   section 2).
+    init(parsing text: String, explained: Bool = false) throws(Refusal) {
         var input = Substring(text).utf8[...]
         input = Self.trimmed(input)
+        if explained { input = Self.afterExplanation(input) }
         guard let begin = Self.removeBoundary("-----BEGIN ", from: &input) else {
             throw Refusal(reason: "it does not start with a line -----BEGIN ...-----")
         }
@@ -71,6 +75,20 @@ struct PEMBlock {
         else { return nil }
         input = rest[dash...].dropFirst(5)
         return String(decoding: rest[..<dash], as: UTF8.self)
+    }
+
+    /// From the first BEGIN on. It must open a line, so that whoever looks for a block in the text
+    /// in another way finds the same one.
+    private static func afterExplanation(
+        _ input: Substring.UTF8View.SubSequence
+    ) -> Substring.UTF8View.SubSequence {
+        var rest = input
+        var previous = UInt8(ascii: "\n")
+        while let first = rest.first, !rest.starts(with: "-----BEGIN ".utf8) {
+            previous = first
+            rest.removeFirst()
+        }
+        return previous == UInt8(ascii: "\n") || previous == UInt8(ascii: "\r") ? rest : input
     }
 
     private static func trimmed(

@@ -22,7 +22,8 @@ package struct SigningRequest: Sendable {
         }
         let block: PEMBlock
         do {
-            block = try PEMBlock(parsing: pem)
+            // `openssl req -text` writes what the request says before it.
+            block = try PEMBlock(parsing: pem, explained: true)
         } catch {
             throw Self.refusal("it is not one PEM block: \(error.reason)")
         }
