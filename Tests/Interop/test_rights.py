@@ -57,6 +57,47 @@ def test_types_and_groups_come_to_be_by_the_rights_to_make_them(control):
     assert start(worker)[0] == 200
 
 
+def test_a_right_is_asked_for_upon_all_that_is_joined(control, tmp_path):
+    """Whoever may not touch a group, or a certificate, does not by way of a thing."""
+    iot = aws.client(control)
+    closed, certificate = "rights-closed", iot.create_keys_and_certificate()["certificateArn"]
+    for name in (closed, "rights-open"):
+        iot.create_thing_group(thingGroupName=name)
+        iot.create_billing_group(billingGroupName=name)
+        iot.create_thing(thingName=name)
+    document = tmp_path / "rights.json"
+    document.write_text(json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "iot:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "iot:*", "Resource": [
+            aws.arn(f"*/{closed}"), certificate]}]}))
+    slipway(control, "access", "role", "put", "rights-limited", document)
+    limited = aws.client(control, keys=credential(control, "ines", "rights-limited"))
+
+    for refused, joined in [
+            (limited.add_thing_to_thing_group, ("thingName", "thingGroupName")),
+            (limited.remove_thing_from_thing_group, ("thingName", "thingGroupName")),
+            (limited.add_thing_to_billing_group, ("thingName", "billingGroupName")),
+            (limited.remove_thing_from_billing_group, ("thingName", "billingGroupName"))]:
+        for shut in joined:
+            names = {name: closed if name == shut else "rights-open" for name in joined}
+            assert refusal(refused, **names) == DENIED, (refused, shut)
+        refused(**{name: "rights-open" for name in joined})
+    for member in ("thingGroupsToAdd", "thingGroupsToRemove"):
+        assert refusal(limited.update_thing_groups_for_thing, thingName="rights-open",
+                       **{member: ["rights-open", closed]}) == DENIED
+    limited.update_thing_groups_for_thing(
+        thingName="rights-open", thingGroupsToAdd=["rights-open"])
+    assert refusal(limited.create_thing_group, thingGroupName="rights-child",
+                   parentGroupName=closed) == DENIED
+    limited.create_thing_group(thingGroupName="rights-child", parentGroupName="rights-open")
+    assert refusal(limited.create_thing, thingName="rights-new", billingGroupName=closed) == DENIED
+    limited.create_thing(thingName="rights-new", billingGroupName="rights-open")
+    for call in (limited.attach_thing_principal, limited.detach_thing_principal):
+        assert refusal(call, thingName="rights-open", principal=certificate) == DENIED
+    assert iot.list_things_in_thing_group(thingGroupName=closed)["things"] == []
+    assert iot.list_principal_things(principal=certificate)["things"] == []
+
+
 @pytest.mark.parametrize("take, message", [
     (lambda gateway, key: slipway(gateway, "access", "disable", key), "serves no longer"),
     (lambda gateway, key: slipway(gateway, "access", "rotate", key, "--disable"),

@@ -176,6 +176,7 @@ package enum BillingGroupOperations {
     ) async throws(FleetError) -> JSONValue {
         let group = try Self.named(request, services.realm)
         let thing = try Self.thing(request, services.realm)
+        try request.authorize("iot:AddThingToBillingGroup", services.realm.thing(thing))
         _ = try await services.decide(BillingGroups.keys(thing, group), by: request.actor) {
             view, _ throws(FleetError) in
             try BillingGroups.add(thing, to: group, in: view)
@@ -188,6 +189,7 @@ package enum BillingGroupOperations {
     ) async throws(FleetError) -> JSONValue {
         let group = try Self.named(request, services.realm)
         let thing = try Self.thing(request, services.realm)
+        try request.authorize("iot:RemoveThingFromBillingGroup", services.realm.thing(thing))
         _ = try await services.decide(BillingGroups.keys(thing, group), by: request.actor) {
             view, _ throws(FleetError) in
             try BillingGroups.remove(thing, from: group, in: view)

@@ -63,6 +63,7 @@ package enum GroupMembershipOperations {
     ) async throws(FleetError) -> JSONValue {
         let group = try Self.group(request, services.realm)
         let thing = try Self.thing(request, services.realm)
+        try request.authorize("iot:AddThingToThingGroup", services.realm.thing(thing))
         let overrides = try request.optionalFlag("overrideDynamicGroups") ?? false
         let keys = GroupMembership.Request(thing: thing, added: [group]).keys
         _ = try await services.decide(keys, by: request.actor) { view, _ throws(FleetError) in
@@ -77,6 +78,7 @@ package enum GroupMembershipOperations {
     ) async throws(FleetError) -> JSONValue {
         let group = try Self.group(request, services.realm)
         let thing = try Self.thing(request, services.realm)
+        try request.authorize("iot:RemoveThingFromThingGroup", services.realm.thing(thing))
         let keys = GroupMembership.Request(thing: thing, removed: [group]).keys
         _ = try await services.decide(keys, by: request.actor) { view, _ throws(FleetError) in
             try GroupMembership.remove(thing, from: group, in: view)
@@ -92,6 +94,11 @@ package enum GroupMembershipOperations {
             added: try Self.names("thingGroupsToAdd", request),
             removed: try Self.names("thingGroupsToRemove", request),
             overridesDynamicGroups: try request.optionalFlag("overrideDynamicGroups") ?? false)
+        // A group's policies become the thing's: a right upon the thing alone is not enough.
+        for group in wanted.added + wanted.removed {
+            try request.authorize(
+                "iot:UpdateThingGroupsForThing", services.realm.thingGroup(group))
+        }
         _ = try await services.decide(wanted.keys, by: request.actor) {
             view, _ throws(FleetError) in
             try GroupMembership.update(wanted, in: view)

@@ -57,6 +57,10 @@ package enum ThingGroupOperations {
             summary: properties.summary,
             attributes: (properties.attributes?.attributes ?? [:]).filter { !$0.value.isEmpty },
             tags: try TagShape.tags(request))
+        // The policies of the group above become those of its children.
+        if let parent = definition.parent {
+            try request.authorize("iot:CreateThingGroup", services.realm.thingGroup(parent))
+        }
         let id = services.entropy.resourceID()
         let decided = try await services.decide(definition.keys, by: request.actor) {
             view, now throws(FleetError) in

@@ -66,6 +66,9 @@ package enum ThingOperations {
             attributes: (try Self.attributes(request.members)?.attributes ?? [:])
                 .filter { !$0.value.isEmpty },
             billingGroup: try request.members.optionalName("billingGroupName"))
+        if let group = definition.billingGroup {
+            try request.authorize("iot:CreateThing", services.realm.billingGroup(group))
+        }
         let id = services.entropy.resourceID()
         let decided = try await services.decide(definition.keys, by: request.actor) {
             view, now throws(FleetError) in

@@ -79,6 +79,8 @@ package enum ThingPrincipalOperations {
             thing: try request.name("thingName"),
             certificate: try Self.principal(request, services.realm),
             exclusivity: try Self.exclusivity(request) ?? .nonExclusive)
+        try request.authorize(
+            "iot:AttachThingPrincipal", services.realm.certificate(attachment.certificate))
         _ = try await services.decide(
             ThingPrincipals.keysToAttach(attachment), by: request.actor
         ) { view, _ throws(FleetError) in
@@ -92,6 +94,8 @@ package enum ThingPrincipalOperations {
     ) async throws(FleetError) -> JSONValue {
         let thing: ThingName = try request.name("thingName")
         let certificate = try Self.principal(request, services.realm)
+        try request.authorize(
+            "iot:DetachThingPrincipal", services.realm.certificate(certificate))
         _ = try await services.decide(
             ThingPrincipals.keysToDetach(thing, from: certificate), by: request.actor
         ) { view, _ throws(FleetError) in
