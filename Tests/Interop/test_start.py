@@ -36,7 +36,7 @@ def test_the_gateways_own_port_is_one_line_and_never_a_crash(make_gateway):
         for _ in range(6):
             done = gateway.run("serve", check=False)
             assert done.returncode == 1, done
-            said = done.stderr.splitlines()[-1]
+            [said] = done.stderr.splitlines()
             assert f"127.0.0.1:{gateway.port} is in use: stop whoever listens there" in said
 
 

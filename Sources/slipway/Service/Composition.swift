@@ -14,6 +14,7 @@ import SQLiteStorage
 struct Composition: Sendable {
     let settings: ResolvedSettings
     let installation: Installation
+    let files: OpenFiles
     let realm: Realm
     let store: SQLiteFleetStore
     let tokens: WatchedTokens
@@ -50,6 +51,7 @@ struct Composition: Sendable {
             region: settings.text("realm.region"), account: settings.text("realm.account"))
         self.settings = settings
         self.installation = installation
+        self.files = files
         self.realm = realm
         self.logger = logger
         self.tokens = try WatchedTokens(settings, installation, pin: pin, logger: logger)
@@ -106,7 +108,7 @@ struct Composition: Sendable {
         dependencies.clones = EnrolmentParts.clones(settings, self.store, log)
         dependencies.journal = self.connections
         self.broker = try Self.broker(
-            installation, settings: Self.brokerSettings(settings, files, logger),
+            installation, settings: Self.brokerSettings(settings, files),
             dependencies: dependencies)
     }
 
@@ -276,23 +278,15 @@ struct Composition: Sendable {
     }
 
     private static func brokerSettings(
-        _ settings: ResolvedSettings, _ files: OpenFiles, _ logger: Logger
+        _ settings: ResolvedSettings, _ files: OpenFiles
     ) -> BrokerSettings {
         var broker = BrokerSettings()
         broker.host = settings.text("listen.host")
         broker.port = settings.integer("listen.port")
         let loops = settings.integer("listen.loops")
         broker.loops = loops > 0 ? loops : ProcessInfo.processInfo.activeProcessorCount
-        let wanted = settings.integer("listen.connectionsMax")
-        broker.connectionsMax = min(wanted, files.connectionsMax)
-        if broker.connectionsMax < wanted {
-            logger.warning(
-                "fewer connections than listen.connectionsMax: raise the limit of open files",
-                metadata: [
-                    "connectionsMax": "\(broker.connectionsMax)", "wanted": "\(wanted)",
-                    "openFilesMax": "\(files.max)",
-                ])
-        }
+        broker.connectionsMax = min(
+            settings.integer("listen.connectionsMax"), files.connectionsMax)
         // More than provisioning takes on, so that what is too much is told so, not kept waiting.
         broker.reservedInFlightMax =
             settings.integer("provisioning.inFlightMax") + Self.reservedInFlightMore
@@ -303,6 +297,18 @@ struct Composition: Sendable {
         broker.subscriptionsPerConnectionMax = settings.integer(
             "listen.subscriptionsPerConnectionMax")
         return broker
+    }
+
+    /// For a service that has its ports: one that has not has another thing to say, in one line.
+    func warnOfFewConnections() {
+        let wanted = self.settings.integer("listen.connectionsMax")
+        guard self.files.connectionsMax < wanted else { return }
+        self.logger.warning(
+            "fewer connections than listen.connectionsMax: raise the limit of open files",
+            metadata: [
+                "connectionsMax": "\(self.files.connectionsMax)", "wanted": "\(wanted)",
+                "openFilesMax": "\(self.files.max)",
+            ])
     }
 
     var revocationJournal: RevocationJournal {

@@ -121,6 +121,7 @@ struct ServiceRun: Sendable {
             await composition.close()
             throw error
         }
+        composition.warnOfFewConnections()
         return address
     }
 
