@@ -42,7 +42,7 @@ package struct ForeignCertificateInspector: CertificateInspector {
                 "certificate: it has \(pem.utf8.count) bytes; at most "
                     + "\(Limits.certificatePEMBytesMax)")
         }
-        return try CertificateFacts(pem: pem)
+        return try CertificateFacts(pem: pem, explained: true)
     }
 }
 

@@ -109,6 +109,21 @@ import Testing
         #expect(try self.inspector.inspect(dressed) == plain)
     }
 
+    /// RFC 7468 section 5.2. What `openssl ca`, and so easy-rsa, writes.
+    @Test func whatACertificateSaysMayStandBeforeIt() throws {
+        let factory = try Factory(KeyRecipe.p256)
+        let pem = try factory.sign()
+        let told = try factory.folder.openssl("x509", "-in", "unit.pem", "-text")
+        #expect(told.hasPrefix("Certificate:"))
+        let inspected = try self.inspector.inspect(told)
+        #expect(try self.inspector.inspect(pem) == inspected)
+        #expect(inspected.pem == pem)
+        try self.inspector.verify(told, issuedBy: factory.authorityPEM)
+        // Which of two is meant nobody says.
+        let refused = try refusal { try self.inspector.inspect(pem + told) }
+        #expect(refused.message.contains("something follows"))
+    }
+
     // MARK: Refused
 
     @Test func anotherSignerOfTheSameNameIsRefused() throws {

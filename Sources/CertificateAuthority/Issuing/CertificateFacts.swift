@@ -47,11 +47,13 @@ package struct CertificateFacts: Sendable {
     /// A chain's certificate larger than this is not a device's (RSA-8192 takes 3 KiB).
     package static let bytesMax = 16 * 1024
 
+    /// - Parameter explained: whether lines of text may stand before the block, as `openssl ca` and
+    ///   `openssl x509 -text` put them there.
     /// - Throws: `FleetError.certificateValidation` saying what is wrong with the text.
-    package init(pem: String) throws(FleetError) {
+    package init(pem: String, explained: Bool = false) throws(FleetError) {
         let block: PEMBlock
         do {
-            block = try PEMBlock(parsing: pem)
+            block = try PEMBlock(parsing: pem, explained: explained)
         } catch {
             throw Self.refusal("it is not one PEM block: \(error.reason)")
         }
