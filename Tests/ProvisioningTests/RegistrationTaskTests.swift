@@ -150,6 +150,9 @@ import Testing
             _ = try RegistrationTasks.Definition(
                 id: id, templateBody: TaskFixture.template, input: input, roleARN: "role")
         }
+        // AWS's pattern, `[a-zA-Z0-9!_.*'()-\/]+`, has a range in it, from `)` to `/`.
+        let odd = try RegistrationInput(bucket: "factory", key: "lots/it's(7)+8,9*.ndjson")
+        #expect(odd.description == "factory/lots/it's(7)+8,9*.ndjson")
         for (bucket, key) in [("ab", "x"), ("a/b/c", "x"), ("factory", ""), ("factory", "a b")] {
             #expect(throws: FleetError.self) {
                 _ = try RegistrationInput(bucket: bucket, key: key)

@@ -156,11 +156,12 @@ package struct RegistrationInput: Hashable, Sendable, CustomStringConvertible {
                 "'\(bucket.clipped)' is no inputFileBucket: 3 to 256 of a-z A-Z 0-9 . _ -")
         }
         guard Self.keyCharacters.contains(key.utf8.count),
-            key.utf8.allSatisfy({ isAlphanumeric($0) || "!_.*'()-/".utf8.contains($0) })
+            key.utf8.allSatisfy({ isAlphanumeric($0) || "!_.*'()+,-/".utf8.contains($0) })
         else {
             throw FleetError(
                 .invalidRequest,
-                "'\(key.clipped)' is no inputFileKey: 1 to 1024 of a-z A-Z 0-9 ! _ . * ' ( ) - /")
+                "'\(key.clipped)' is no inputFileKey: 1 to 1024 of a-z A-Z 0-9 "
+                    + "! _ . * ' ( ) + , - /")
         }
         self.bucket = bucket
         self.key = key
