@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -204,6 +205,17 @@ def test_bash_completes_commands_options_and_names(control, local):
     lines = [sorted(line.split()) for line in shell.stdout.splitlines()]
     assert lines == [
         ["thing"], ["create"], ["--page-all", "--page-size"], ["complete-me"]], shell.stderr
+
+
+def test_zsh_completes_names_with_a_colon(control, local):
+    """To zsh a plain colon ends the name and begins its description."""
+    local("thing", "create", "complete:0a:1b")
+    script = slipway("completion", "zsh").stdout
+    command = re.search(r"slipway (complete-names [^)]*things)", script).group(1)
+    names = slipway(*command.split(), directory=control.directory).stdout.splitlines()
+    assert "complete\\:0a\\:1b" in names
+    assert "complete:0a:1b" in slipway(
+        "complete-names", "things", directory=control.directory).stdout.splitlines()
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

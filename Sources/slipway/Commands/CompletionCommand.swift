@@ -30,7 +30,10 @@ struct CompletionCommand: AsyncParsableCommand {
             case .zsh: .zsh
             case .fish: .fish
             }
-        Terminal.say(Slipway.completionScript(for: shell))
+        let script = Slipway.completionScript(for: shell)
+        guard self.shell == .zsh else { return Terminal.say(script) }
+        let names = "slipway complete-names "
+        Terminal.say(script.replacing(names, with: names + "--described "))
     }
 }
 
@@ -55,6 +58,8 @@ struct NamesCommand: AsyncParsableCommand {
     }
 
     @Argument(help: "things, types, groups or policies") var kind: Kind
+    @Flag(help: "Write a colon as \\:, since zsh takes a plain one for the end of the name")
+    var described = false
     @OptionGroup(title: "Settings") var settings: LocationOptions
 
     func run() async throws {
@@ -69,7 +74,8 @@ struct NamesCommand: AsyncParsableCommand {
             let access = try await ControlAccess.openRunning(self.settings)
             let page = try await access.perform(operation)
             for item in page[items]?.arrayValue ?? [] {
-                if let text = item[name]?.stringValue { Terminal.say(text) }
+                guard let text = item[name]?.stringValue else { continue }
+                Terminal.say(self.described ? text.replacing(":", with: "\\:") : text)
             }
         } catch { throw Failure.exit(error) }
     }
