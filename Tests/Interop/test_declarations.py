@@ -120,6 +120,10 @@ def test_a_fleet_that_was_lost_comes_back_the_same(make_gateway, tmp_path):
     provisioned = provision(one, tmp_path / "line", 3)
     assert provisioned["provisioned"] == 3, provisioned
     iot.update_provisioning_template(templateName="aged", defaultVersionId=2)
+    # A station may be a thing itself, by its claim's certificate.
+    shown = json.loads(slipway("claim", "show", "line", "--json", directory=one.directory).stdout)
+    iot.attach_thing_principal(thingName="pump-1", principal=aws.arn(
+        f"cert/{shown['certificates'][0]['certificateId']}"))
     revoked = [line["certificateId"] for line in iot.list_certificates()["certificates"]
                if line["status"] == "REVOKED"]
     before = export(one, tmp_path / "before")

@@ -71,6 +71,13 @@ struct ClaimDeclaration: DeclaredBehaviour {
             + Set(policies).sorted().map { DeclaredReference(kind: .policy, name: $0) }
     }
 
+    /// A station that is a thing itself may be one by its claim's certificate.
+    func brought(_ state: JSONObject) -> [DeclaredReference] {
+        (state["certificates"]?.arrayValue ?? []).map {
+            DeclaredReference(kind: .certificate, name: Self.id($0))
+        }
+    }
+
     func check(
         _ name: String, from current: CurrentResource?, to wanted: JSONObject
     ) throws(FleetError) {

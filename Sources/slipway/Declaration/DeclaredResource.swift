@@ -169,6 +169,9 @@ protocol DeclaredBehaviour: Sendable {
 
     func references(_ state: JSONObject) -> [DeclaredReference]
 
+    /// What comes with it and has no declaration of its own.
+    func brought(_ state: JSONObject) -> [DeclaredReference]
+
     /// Judges what is to be new as the service will, so that a plan does not promise what would be
     /// refused.
     func check(
@@ -187,6 +190,7 @@ extension DeclaredBehaviour {
     var ordered: [String] { [] }
 
     func references(_ state: JSONObject) -> [DeclaredReference] { [] }
+    func brought(_ state: JSONObject) -> [DeclaredReference] { [] }
 
     func check(
         _ name: String, from current: CurrentResource?, to wanted: JSONObject

@@ -16,6 +16,12 @@ struct FleetPlan: Sendable {
                 ? "+ \(what)" : "~ \(what)  (\(self.differences.joined(separator: ", ")))"
         }
 
+        /// What is there once it is done.
+        var made: [DeclaredReference] {
+            [DeclaredReference(kind: self.resource.kind, name: self.resource.name)]
+                + self.resource.kind.behaviour.brought(self.resource.state)
+        }
+
         var json: JSONValue {
             [
                 "kind": .string(self.resource.kind.rawValue),
@@ -106,8 +112,7 @@ struct FleetPlan: Sendable {
         var kept: [Change] = []
         var rest = self.changes
         self.changes = []
-        var waiting = Set(
-            rest.map { DeclaredReference(kind: $0.resource.kind, name: $0.resource.name) })
+        var waiting = Set(rest.flatMap(\.made))
         // Each round settles what refers to nothing that waits; a tree of groups takes as many
         // rounds as it is deep.
         while !rest.isEmpty {
@@ -129,13 +134,13 @@ struct FleetPlan: Sendable {
                     }
                     if known[reference] == false { missing = reference }
                 }
-                let own = DeclaredReference(kind: resource.kind, name: resource.name)
-                waiting.remove(own)
-                known[own] = missing == nil || !change.isNew
+                waiting.subtract(change.made)
                 guard let missing else {
+                    for reference in change.made { known[reference] = true }
                     kept.append(change)
                     continue
                 }
+                known[DeclaredReference(kind: resource.kind, name: resource.name)] = !change.isNew
                 self.failures.append(
                     FleetError(
                         .notFound,
@@ -177,10 +182,9 @@ struct FleetPlan: Sendable {
                     done += 1
                     continue
                 }
-                let resource = change.resource
-                failed.insert(DeclaredReference(kind: resource.kind, name: resource.name))
+                failed.formUnion(change.made)
                 failures.append(
-                    FleetError(failure.code, "\(resource.origin): \(failure.message)"))
+                    FleetError(failure.code, "\(change.resource.origin): \(failure.message)"))
             }
             counted(done + failures.count)
         }
