@@ -58,9 +58,10 @@ struct Slipway: AsyncParsableCommand {
 /// How a command ends when it cannot do what it was asked: one line, and an exit code.
 enum Failure {
     static func exit(_ error: FleetError) -> ExitCode {
+        let advice = Advice.about(error).map { "; \($0)" } ?? ""
         Terminal.complain(
             CommandLine.arguments.contains("--json")
-                ? Terminal.json(Self.json(error)) : "slipway: \(error.message)")
+                ? Terminal.json(Self.json(error)) : "slipway: \(error.message)\(advice)")
         return ExitCode(1)
     }
 

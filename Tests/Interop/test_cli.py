@@ -149,10 +149,58 @@ def test_over_http_a_key_has_its_roles_rights(control, local):
 
 def test_a_refusal_says_what_is_wrong(local, control):
     missing = slipway("thing", "show", "never-made", status=1, directory=control.directory)
-    assert missing.stderr.strip() == "slipway: there is no thing 'never-made'"
+    assert missing.stderr.strip() == (
+        "slipway: there is no thing 'never-made'; see 'slipway thing list'")
     query = slipway(
         "thing", "list", "--where", "nofield:1", status=1, directory=control.directory)
     assert "nofield" in query.stderr
+
+
+ABSENT = "0" * 64
+
+
+@pytest.mark.parametrize("words, advice", [
+    (["thing", "attach", "cli-x", "none"], "'none' is no certificate id"),
+    (["cert", "policies", ABSENT], "see 'slipway cert list'"),
+    (["policy", "attach", "none", "none"], "'slipway cert list' and 'slipway group list'"),
+    (["policy", "show", "none"], "see 'slipway policy list'"),
+    (["template", "show", "none"], "see 'slipway template list'"),
+    (["template", "default", "demo-sensor", "99"], "see 'slipway template versions'"),
+    (["group", "policies", "none"], "see 'slipway group list'"),
+    (["group", "billing", "show", "none"], "see 'slipway group billing list'"),
+    (["type", "show", "none"], "see 'slipway type list'"),
+    (["claim", "show", "none"], "see 'slipway claim list'"),
+    (["access", "disable", "AKIANONE"], "see 'slipway access list'"),
+    (["access", "role", "show", "none"], "see 'slipway access role list'"),
+    (["hook", "show", "none"], "see 'slipway hook list'"),
+    (["allowlist", "show", "none"], "see 'slipway allowlist list'"),
+    (["register-things", "show", "none"], "see 'slipway register-things list'"),
+    (["apply", "/nonexistent", "--plan"], "name one that 'slipway export' made"),
+    (["export", "/proc/none"], "name one where you may write")])
+def test_a_refusal_says_what_to_do(control, words, advice):
+    refused = slipway(*words, status=1, directory=control.directory)
+    assert advice in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    # A program is told the service's own words.
+    told = json.loads(slipway(*words, "--json", status=1, directory=control.directory).stderr)
+    assert set(told) >= {"code", "message"} and "; see 'slipway" not in told["message"]
+
+
+def test_what_cannot_be_reached_is_told_with_what_to_do(control):
+    key = {"AWS_ACCESS_KEY_ID": "AKIANONE", "AWS_SECRET_ACCESS_KEY": "none"}
+    plain = control.api.removeprefix("http://")
+    for url, advice in (
+            (f"http://127.0.0.1:{free_port()}", "nobody listens there"),
+            (f"https://{plain}", "write http://"),
+            (control.api, "'slipway access list'")):
+        refused = slipway("thing", "list", "--endpoint-url", url, status=1, environment=key)
+        assert advice in refused.stderr, url
+    auditor = credential(control, "cli-reader", "auditor")
+    refused = slipway("thing", "create", "cli-no", "--endpoint-url", control.api, status=1,
+                      environment=auditor)
+    assert "'slipway operations --roles'" in refused.stderr
+    done = slipway("policy", "effective", status=64, directory=control.directory)
+    assert "name --principal, --thing or both" in done.stderr
 
 
 # Completion.

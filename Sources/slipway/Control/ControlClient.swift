@@ -146,7 +146,26 @@ struct ControlClient: Sendable {
 
     private func unanswered(_ error: any Error) -> FleetError {
         FleetError(
-            .serviceUnavailable, "the service at '\(self.name)' did not answer: \(error)")
+            .serviceUnavailable,
+            "the service at '\(self.name)' did not answer: \(Self.cause(of: error))")
+    }
+
+    /// The libraries' errors are texts for their programmers; where one has a cause that a person
+    /// can mend, that is said in its place.
+    private static func cause(of error: any Error) -> String {
+        let text = "\(error)"
+        let causes = [
+            ("Connection refused", "nobody listens there; is it running, with this api.port?"),
+            ("remoteConnectionClosed", "it hung up; is that its api.port, or is it https://?"),
+            ("WRONG_VERSION_NUMBER", "it speaks no TLS; write http://, or serve with api.tls"),
+            (
+                "CERTIFICATE_VERIFY_FAILED",
+                "its certificate is of no authority that is known here; name the file of its "
+                    + "authority in AWS_CA_BUNDLE"
+            ),
+            ("UnknownHost", "no host of that name is known"),
+        ]
+        return causes.first { text.contains($0.0) }?.1 ?? text
     }
 
     /// Addressed, and over HTTP signed.

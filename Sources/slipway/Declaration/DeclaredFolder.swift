@@ -110,7 +110,11 @@ struct DeclaredFolder: Sendable {
     ///   understood.
     func requireDeclarations() throws(FleetError) {
         let places = Set(DeclaredKind.allCases.map(\.place))
-        let entries = (try? FileManager.default.contentsOfDirectory(atPath: self.path)) ?? []
+        guard let entries = try? FileManager.default.contentsOfDirectory(atPath: self.path) else {
+            throw FleetError(
+                .notFound,
+                "'\(self.path)' is no folder that can be read: name one that 'slipway export' made")
+        }
         guard entries.contains(where: places.contains) else {
             throw FleetError(
                 .notFound,

@@ -51,7 +51,9 @@ enum FleetCopy {
             try FileManager.default.createDirectory(
                 atPath: folder.path, withIntermediateDirectories: true)
         } catch {
-            throw FleetError(.internalFailure, "'\(folder.path)' cannot be made: \(error)")
+            throw FleetError(
+                .invalidRequest,
+                "the folder '\(folder.path)' cannot be made: name one where you may write")
         }
         let skipped = { (kind: DeclaredKind, error: FleetError) in
             meter.clear()

@@ -144,10 +144,16 @@ extension PolicyCommand {
         @Option(help: "A thing's name", completion: Names.things) var thing: String?
         @OptionGroup var options: CommandOptions
 
+        func validate() throws {
+            guard self.principal != nil || self.thing != nil else {
+                throw ValidationError("name --principal, --thing or both")
+            }
+        }
+
         func listing(_ access: ControlAccess) async throws(FleetError) -> Listing {
             var body = JSONObject()
             if let principal = self.principal {
-                body["principal"] = .string(try await access.target(principal))
+                body["principal"] = .string(try await access.certificate(principal))
             }
             return Listing(
                 ControlCall(

@@ -147,7 +147,7 @@ extension PolicyCommand {
                 ControlCall(
                     "TestAuthorization", query: ["clientId": self.clientId],
                     body: [
-                        "principal": .string(try await access.target(self.principal)),
+                        "principal": .string(try await access.certificate(self.principal)),
                         "authInfos": [
                             [
                                 "actionType": .string(self.action),

@@ -123,7 +123,7 @@ extension CertCommand {
             Listing(
                 ControlCall(
                     "ListPrincipalThingsV2",
-                    headers: ["x-amzn-principal": try await access.target(self.principal)]),
+                    headers: ["x-amzn-principal": try await access.certificate(self.principal)]),
                 "principalThingObjects", .token,
                 [.init("THING", "thingName"), .init("ATTACHED AS", "thingPrincipalType")])
         }
@@ -137,7 +137,7 @@ extension CertCommand {
         @OptionGroup var options: CommandOptions
 
         func listing(_ access: ControlAccess) async throws(FleetError) -> Listing {
-            .attachedPolicies(try await access.target(self.principal))
+            .attachedPolicies(try await access.certificate(self.principal))
         }
     }
 

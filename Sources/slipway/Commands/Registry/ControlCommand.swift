@@ -71,17 +71,34 @@ extension [NamedValue] {
 }
 
 extension ControlAccess {
-    /// The ARN that `text` means: one as it stands, a certificate's id, or a thing group's name.
-    /// - Throws: `FleetError.notFound` where there is no such certificate or group.
-    func target(_ text: String) async throws(FleetError) -> String {
+    /// The ARN of the certificate that `text` means: one as it stands, or the certificate's id.
+    /// - Throws: `FleetError.invalidRequest` for what is neither, `.notFound` where there is none.
+    func certificate(_ text: String) async throws(FleetError) -> String {
         if text.hasPrefix("arn:") { return text }
-        if let id = try? CertificateID(text) {
-            let answer = try await self.perform(
-                ControlCall("DescribeCertificate", path: ["certificateId": id.rawValue]))
-            return answer.member(at: "certificateDescription.certificateArn")?.stringValue ?? text
-        }
+        let id = try CertificateID(text)
+        let answer = try await self.perform(
+            ControlCall("DescribeCertificate", path: ["certificateId": id.rawValue]))
+        return answer.member(at: "certificateDescription.certificateArn")?.stringValue ?? text
+    }
+
+    /// The ARN of the thing group that `text` means: one as it stands, or the group's name.
+    /// - Throws: `FleetError.notFound` where there is none.
+    func group(_ text: String) async throws(FleetError) -> String {
+        if text.hasPrefix("arn:") { return text }
         let answer = try await self.perform(
             ControlCall("DescribeThingGroup", path: ["thingGroupName": text]))
         return answer["thingGroupArn"]?.stringValue ?? text
+    }
+
+    /// The ARN of what a policy may hang on.
+    func target(_ text: String) async throws(FleetError) -> String {
+        if (try? CertificateID(text)) != nil { return try await self.certificate(text) }
+        do throws(FleetError) { return try await self.group(text) } catch {
+            guard error.code == .notFound else { throw error }
+            throw FleetError(
+                .notFound,
+                "'\(text.clipped)' is no certificate's id, and there is no thing group of that "
+                    + "name: see 'slipway cert list' and 'slipway group list'")
+        }
     }
 }

@@ -62,7 +62,7 @@ extension GroupCommand {
         @OptionGroup var options: CommandOptions
 
         func listing(_ access: ControlAccess) async throws(FleetError) -> Listing {
-            .attachedPolicies(try await access.target(self.name), recursive: self.recursive)
+            .attachedPolicies(try await access.group(self.name), recursive: self.recursive)
         }
     }
 }

@@ -19,7 +19,7 @@ extension ThingCommand {
             ControlCall(
                 "AttachThingPrincipal", path: ["thingName": self.name],
                 query: ["thingPrincipalType": self.exclusive ? "EXCLUSIVE_THING" : nil],
-                headers: [principalHeader: try await access.target(self.principal)])
+                headers: [principalHeader: try await access.certificate(self.principal)])
         }
 
         func tell(_ answer: JSONValue) {
@@ -38,7 +38,7 @@ extension ThingCommand {
         func call(_ access: ControlAccess) async throws(FleetError) -> ControlCall {
             ControlCall(
                 "DetachThingPrincipal", path: ["thingName": self.name],
-                headers: [principalHeader: try await access.target(self.principal)])
+                headers: [principalHeader: try await access.certificate(self.principal)])
         }
 
         func tell(_ answer: JSONValue) {
