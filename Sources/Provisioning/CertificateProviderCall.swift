@@ -95,12 +95,13 @@ extension Provisioner {
     /// A certificate for a request that a device sent: by the account's certificate provider where
     /// there is one (AWS: all such requests go to it), and else by this service. A template that
     /// names an issuer or a profile of this service keeps them.
+    /// - Parameter view: holds `.certificateProviders`.
     func sign(
-        csr: String, as choice: CertificateChoice, for publisher: Publisher, at now: UnixTime
+        csr: String, as choice: CertificateChoice, for publisher: Publisher, at now: UnixTime,
+        in view: RegistryView
     ) async throws(FleetError) -> NewCertificate {
         if choice.issuer == nil, choice.profile == nil,
-            let provider = try await self.ports.store.load([.certificateProviders])
-                .certificateProviders.first
+            let provider = view.certificateProviders.first
         {
             return .provided(try await self.ask(provider, csr, for: publisher))
         }

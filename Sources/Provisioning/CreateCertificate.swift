@@ -51,7 +51,8 @@ extension Provisioner {
             if isOurs {
                 signed = .issued(try await self.ports.issuer.issue(csr: csr, as: choice, at: now))
             } else {
-                signed = try await self.sign(csr: csr, as: choice, for: publisher, at: now)
+                signed = try await self.sign(
+                    csr: csr, as: choice, for: publisher, at: now, in: seen)
             }
             CrashPoint.reached(.afterSign)
             let token = try await self.register(

@@ -48,7 +48,8 @@ struct ConnectionAuthority: Sendable {
                     name: $0.thing.name, typeName: $0.thing.typeName,
                     attributes: $0.thing.attributes)
             }, certificateSerialNumber: record.certificate.serialNumber,
-            certificateFields: CertificateFields.of(record.certificate))
+            certificateFields: self.policies.contains(where: \.readsCertificateFields)
+                ? CertificateFields.of(record.certificate) : [:])
     }
 
     private static func associatedThing(

@@ -112,3 +112,34 @@ package enum CertificateFields {
         }
     }
 }
+
+extension CompiledPolicy {
+    /// Whether an answer may hang on what a certificate's names say. Where no policy asks, nobody
+    /// need take a certificate apart at each CONNECT. True in doubt.
+    package var readsCertificateFields: Bool {
+        self.statements.contains { statement in
+            let patterns: [TextPattern]
+            switch statement.resources {
+            case .only(let only): patterns = only
+            case .allExcept(let except): patterns = except
+            }
+            return patterns.contains { $0.variables.contains(where: \.isOfCertificateFields) }
+                || statement.conditions.contains { condition in
+                    condition.key.isOfCertificateFields
+                        || condition.operandTexts.contains { $0.contains("${") }
+                }
+        }
+    }
+}
+
+extension PolicyVariable {
+    fileprivate var isOfCertificateFields: Bool {
+        switch self {
+        case .certificateField, .certificateAvailableKeys: true
+        case .clientID, .sourceIP, .domainName, .connectAttributes, .lastWillTopic, .thingName,
+            .thingTypeName, .thingAttribute, .isAttached, .certificateSerialNumber, .currentTime,
+            .epochTime, .other:
+            false
+        }
+    }
+}

@@ -44,12 +44,12 @@ final class ClaimRates: Sendable {
 
 extension Provisioner {
     /// Whether the claim may ask for a certificate, before any work is put into one.
-    /// - Returns: its standing, and the view that it was judged by.
+    /// - Returns: its standing, and the view that it was judged by, which also tells who signs.
     func admit(
         _ publisher: Publisher
     ) async throws(FleetError) -> (ClaimStanding, seen: RegistryView) {
         let view = try await self.ports.store.load(
-            ClaimStanding.keysToCreate(publisher.principal))
+            ClaimStanding.keysToCreate(publisher.principal).union([.certificateProviders]))
         try Speaker.check(publisher.principal, in: view)
         let standing = ClaimStanding(publisher, in: view, creating: true)
         let now = self.ports.clock.now
