@@ -201,13 +201,15 @@ package struct SignatureV4: Sendable {
 
     /// Both of AWS's prefixes: `x-amz-` of the protocol, and `x-amzn-` of AWS IoT, whose headers
     /// name principals and policies. The trace id is put there by whoever passes a request on, and
-    /// no SDK signs it.
+    /// no SDK signs it. The body's hash has a line of its own in what is signed, and some clients
+    /// (aws-requests-auth for Python) leave it at that.
     private static func mustBeSigned(_ name: String) -> Bool {
-        (name.hasPrefix("x-amz-") || name.hasPrefix("x-amzn-")) && name != "x-amzn-trace-id"
+        (name.hasPrefix("x-amz-") || name.hasPrefix("x-amzn-"))
+            && name != "x-amzn-trace-id" && name != "x-amz-content-sha256"
     }
 
-    /// What is signed of the body. The header is covered by the signature itself: `checkHeaders`
-    /// has seen to that.
+    /// What is signed of the body: the last line of the canonical request. So the header is
+    /// covered by the signature, whether `SignedHeaders` names it or not.
     private func bodyHash(_ request: SignedRequest) throws(FleetError) -> String {
         let declared = request.values(of: "x-amz-content-sha256")
         guard let first = declared.first else {

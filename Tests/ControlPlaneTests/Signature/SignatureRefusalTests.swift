@@ -210,6 +210,31 @@ import Testing
                 == "The provided 'x-amz-content-sha256' header does not match what was computed.")
     }
 
+    /// It stands in what is signed as it is, and cannot be changed on the way.
+    @Test func theBodysHashNeedNotBeSignedAsAHeaderToo() async {
+        let body = SignedRequest.Body.bytes(Array("{}".utf8))
+        let hash = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+        func request(_ declared: String) -> SignedRequest {
+            Fixture.request(
+                "POST",
+                headers: [Fixture.host, Fixture.date, ("X-Amz-Content-Sha256", declared)],
+                body: body)
+        }
+        for declared in [hash, SignedRequest.unsignedBody] {
+            let signed = self.signed(request(declared))
+            #expect(await Fixture.refusal(signed) == nil)
+            // The same signature with the other one of the two.
+            let other = declared == hash ? SignedRequest.unsignedBody : hash
+            let altered = SignedRequest(
+                method: signed.method, path: signed.path, query: signed.query,
+                headers: signed.headers.map { header in
+                    let isDeclaration = header.name == "x-amz-content-sha256"
+                    return (name: header.name, value: isDeclaration ? other : header.value)
+                }, body: body)
+            #expect(await Fixture.refusal(altered)?.code == .invalidSignature)
+        }
+    }
+
     @Test(arguments: [true, false]) func anUnsignedBodyMayBeRefused(accepts: Bool) async {
         let names = ["host", "x-amz-content-sha256", "x-amz-date"]
         let request = Fixture.request(
