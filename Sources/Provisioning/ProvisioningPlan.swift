@@ -12,11 +12,17 @@ package struct ProvisioningPlan: Hashable, Sendable {
         package let version: Int?
         /// SHA-256 of the body, hex.
         package let digest: String
+        /// What a body that came along came with.
+        let bodyFrom: String
 
-        package init(template: TemplateName?, version: Int?, digest: String) {
+        package init(
+            template: TemplateName?, version: Int?, digest: String,
+            bodyFrom: String = "RegisterThing"
+        ) {
             self.template = template
             self.version = version
             self.digest = digest
+            self.bodyFrom = bodyFrom
         }
 
         package init(_ version: TemplateVersion) {
@@ -25,7 +31,7 @@ package struct ProvisioningPlan: Hashable, Sendable {
 
         /// "by template T version 3".
         var phrase: String {
-            guard let template, let version else { return "by RegisterThing" }
+            guard let template, let version else { return "by \(self.bodyFrom)" }
             return "by template \(template) version \(version)"
         }
     }

@@ -21,8 +21,9 @@ package struct CertificateIssuance: Hashable, Sendable {
             at: now,
             provenance: Provenance(
                 origin: Provenance.Origin(
-                    flow: flow, claim: nil, clientID: nil, sourceAddress: actor.sourceAddress,
-                    requestedAt: now, profile: issued.profile)))
+                    flow: flow, claim: nil, clientID: actor.identity,
+                    sourceAddress: actor.sourceAddress, requestedAt: now,
+                    profile: issued.profile)))
     }
 
     package var keys: Set<RecordKey> {

@@ -15,6 +15,8 @@ package struct CertificateRegistration: Hashable, Sendable {
     package let isJustInTime: Bool
     /// This service's authority signed it, before a loss or a move; its CRL speaks of it again.
     private let isOwn: Bool
+    /// The device's own, where it brought itself in.
+    private let clientID: String?
 
     /// - Parameter authority: a registered one, or the service's own of a certificate that comes
     ///   back; nil where it is registered without its authority.
@@ -23,6 +25,7 @@ package struct CertificateRegistration: Hashable, Sendable {
     ) {
         self.isJustInTime = false
         self.isOwn = authority?.role == .issuing
+        self.clientID = nil
         self.inspected = inspected
         self.authority = authority?.id
         // AWS: a certificate inherits the mode of its authority.
@@ -31,13 +34,16 @@ package struct CertificateRegistration: Hashable, Sendable {
     }
 
     /// AWS: just-in-time registration.
-    package init(justInTime inspected: InspectedCertificate, authority: Authority) {
+    package init(
+        justInTime inspected: InspectedCertificate, authority: Authority, clientID: String
+    ) {
         self.inspected = inspected
         self.authority = authority.id
         self.mode = authority.registration.mode
         self.status = .pendingActivation
         self.isJustInTime = true
         self.isOwn = false
+        self.clientID = clientID
     }
 
     package var keys: Set<RecordKey> {
@@ -100,15 +106,16 @@ package struct CertificateRegistration: Hashable, Sendable {
     private func record(by actor: Actor, _ now: UnixTime) -> Certificate {
         self.inspected.record(
             kind: .device, authority: self.authority, mode: self.mode, status: self.status,
-            by: actor, at: now)
+            clientID: self.clientID ?? actor.identity, by: actor, at: now)
     }
 }
 
 extension InspectedCertificate {
-    /// The record of a certificate that an operator brings in.
+    /// The record of a certificate that is brought in.
+    /// - Parameter clientID: who brings it: a device, or an operator.
     func record(
         kind: Certificate.Kind, authority: CertificateID?, mode: Certificate.Mode,
-        status: Certificate.Status, by actor: Actor, at now: UnixTime
+        status: Certificate.Status, clientID: String, by actor: Actor, at now: UnixTime
     ) -> Certificate {
         Certificate(
             id: self.id, kind: kind, serialNumber: self.serialNumber, issuerID: authority,
@@ -117,7 +124,7 @@ extension InspectedCertificate {
             status: status, statusChangedAt: now, statusReason: nil,
             provenance: Provenance(
                 origin: Provenance.Origin(
-                    flow: .operatorMade, claim: nil, clientID: nil,
+                    flow: .operatorMade, claim: nil, clientID: clientID,
                     sourceAddress: actor.sourceAddress, requestedAt: now)),
             firstSeenAt: nil, mode: mode)
     }

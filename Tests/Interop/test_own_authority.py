@@ -8,6 +8,7 @@ import pytest
 
 import aws
 from device import Device, Refused
+from gateway import slipway
 
 ANYTHING = json.dumps({"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]})
@@ -173,6 +174,13 @@ def test_first_connection_by_template_is_accepted(control, iot, tmp_path, named)
     identity = principals[0].rsplit("/", 1)[1]
     described = iot.describe_certificate(certificateId=identity)["certificateDescription"]
     assert described["status"] == "ACTIVE"
+    record = json.loads(slipway(control, "cert", "show", identity, "--json"))
+    kept = record["provenance"]
+    assert kept["createdByClientId"] == kept["registration"]["clientId"] == name
+    assert kept["registration"]["templateName"] == ("own-jitp" if named else None)
+    assert kept["registration"]["templateVersion"] == (1 if named else None)
+    by = "template own-jitp version 1" if named else "the template of its CA"
+    assert record["statusReason"] == f"registered as {name} by {by}"
 
 
 def test_template_that_can_bring_in_nobody_is_refused_with_its_ca(iot, tmp_path):

@@ -50,6 +50,30 @@ import Testing
                 == #"{"resourceArns":{"thing":"arn:aws:iot:local:000000000000:thing/lamp"}}"#)
     }
 
+    /// What asks for all that a template let in finds those that came by their CA, too.
+    @Test func deviceThatBringsItselfInIsKeptWithTheVersionThatMadeIt() async throws {
+        let id = try await self.fixture.made(1, status: .pendingActivation)
+        let body = orderTemplate(
+            certificate: #"{"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}}"#)
+        let version = TemplateVersion(
+            template: TemplateName(checked: "own"), id: 3, body: body, digest: "d3",
+            createdAt: self.fixture.clock.now)
+        let parameters = ["Name": "lamp", "AWS::IoT::Certificate::Id": id.rawValue]
+        _ = try await self.fixture.registration.register(
+            RegistrationOrder(
+                template: RegistrationOrder.Template(body: body), parameters: parameters,
+                version: version, clientID: "lamp-client"),
+            by: .principal(id, from: "10.1.1.1"))
+        let certificate = try #require(self.fixture.certificate(id))
+        #expect(certificate.statusReason == "registered as lamp by template own version 3")
+        let registration = try #require(certificate.provenance?.registration)
+        #expect(registration.template?.rawValue == "own")
+        #expect(registration.templateVersion == 3)
+        #expect(registration.templateDigest == "d3")
+        #expect(registration.clientID == "lamp-client")
+        #expect(registration.sourceAddress == "10.1.1.1")
+    }
+
     @Test func requestIsAnsweredWithACertificateThatIsAllSetUp() async throws {
         let device = try await self.fixture.register(
             orderTemplate(certificate: Source.request, policies: [self.inline]),

@@ -41,8 +41,7 @@ struct DirectDecision {
             rendered, of: document,
             for: PlanDecision.Registrant(
                 certificate: judgement?.planned, newThingID: self.newThingID,
-                source: ProvisioningPlan.Source(
-                    template: nil, version: nil, digest: self.order.template.digest),
+                source: self.order.source,
                 parameters: self.parameters),
             in: view.assuming(missing.records), at: self.at)
         let outcome = self.outcome(plan, rendered)
@@ -135,12 +134,14 @@ struct DirectDecision {
                 sourceAddress: self.actor.sourceAddress, requestedAt: self.at,
                 profile: profile)
         let texts = self.order.parametersOfRecord
+        let source = self.order.source
         return Provenance(
             origin: origin,
             registration: Provenance.Registration(
-                template: nil, templateVersion: nil,
-                templateDigest: self.order.template.digest, hook: nil, hookDigest: nil,
-                allowlist: nil, allowlistVersion: nil, clientID: self.actor.identity,
+                template: source.template, templateVersion: source.version,
+                templateDigest: source.digest, hook: nil, hookDigest: nil,
+                allowlist: nil, allowlistVersion: nil,
+                clientID: self.order.clientID ?? self.actor.identity,
                 sourceAddress: self.order.line?.description ?? self.actor.sourceAddress ?? "",
                 station: texts["Station"] ?? texts["station"], lot: texts["Lot"] ?? texts["lot"],
                 parameters: texts, registeredAt: self.at))

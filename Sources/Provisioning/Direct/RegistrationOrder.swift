@@ -53,15 +53,29 @@ package struct RegistrationOrder: Sendable {
     package let line: RegistrationLine?
     /// Beyond AWS: whether thing types and static groups that are missing come to be.
     package let createsMissing: Bool
+    /// Whose body the template's is; nil where the body came along.
+    package let version: TemplateVersion?
+    /// Of a device that brings itself in; nil where an operator orders.
+    package let clientID: String?
 
     package init(
         template: Template, parameters: [String: String], line: RegistrationLine? = nil,
-        createsMissing: Bool = false
+        createsMissing: Bool = false, version: TemplateVersion? = nil, clientID: String? = nil
     ) {
         self.template = template
         self.parameters = parameters
         self.line = line
         self.createsMissing = createsMissing
+        self.version = version
+        self.clientID = clientID
+    }
+
+    /// What the device is kept to have been made by.
+    var source: ProvisioningPlan.Source {
+        if let version { return ProvisioningPlan.Source(version) }
+        return ProvisioningPlan.Source(
+            template: nil, version: nil, digest: self.template.digest,
+            bodyFrom: self.clientID == nil ? "RegisterThing" : "the template of its CA")
     }
 
     /// Values that the certificate is made of are kept as the certificate, not as parameters.

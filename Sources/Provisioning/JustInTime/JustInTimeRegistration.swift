@@ -95,7 +95,7 @@ package struct JustInTimeRegistration: ClientTrust {
         let actor = Actor.principal(inspected.id, from: address)
         var found = try await self.waiting(inspected.id)
         if found == nil {
-            try await self.enter(inspected, by: actor)
+            try await self.enter(inspected, clientID: clientID, by: actor)
             found = try await self.waiting(inspected.id)
         }
         guard let found else {
@@ -105,7 +105,8 @@ package struct JustInTimeRegistration: ClientTrust {
         }
         var refusal: FleetError?
         do throws(FleetError) {
-            try await self.provision(inspected, by: found.authority, actor)
+            try await self.provision(
+                inspected, by: found.authority, clientID: clientID, actor)
         } catch {
             refusal = error
         }
@@ -135,11 +136,12 @@ package struct JustInTimeRegistration: ClientTrust {
     /// Enters the certificate as `PENDING_ACTIVATION`. Two connections of one certificate may try
     /// at once; whoever comes second finds it there.
     private func enter(
-        _ inspected: InspectedCertificate, by actor: Actor
+        _ inspected: InspectedCertificate, clientID: String, by actor: Actor
     ) async throws(FleetError) {
         let now = self.clock.now
         let authority = try await self.search.authority(of: inspected, named: nil, at: now)
-        let registration = CertificateRegistration(justInTime: inspected, authority: authority)
+        let registration = CertificateRegistration(
+            justInTime: inspected, authority: authority, clientID: clientID)
         let view = try await self.store.load(registration.keys) { view in
             KeyReuse.keys(ofOthers: view.certificatesWithKey(inspected.publicKey))
         }
@@ -153,23 +155,25 @@ package struct JustInTimeRegistration: ClientTrust {
 
     /// Makes the device by the authority's template, where it has one.
     private func provision(
-        _ inspected: InspectedCertificate, by authority: Authority, _ actor: Actor
+        _ inspected: InspectedCertificate, by authority: Authority, clientID: String,
+        _ actor: Actor
     ) async throws(FleetError) {
         guard let config = authority.registration.config else { return }
-        let template = try RegistrationOrder.Template(
-            body: try await self.body(of: config, authority))
+        let (body, version) = try await self.body(of: config, authority)
+        let template = try RegistrationOrder.Template(body: body)
         _ = try await self.direct.register(
             RegistrationOrder(
                 template: template,
                 parameters: try JustInTimeParameters.values(
-                    of: inspected, declared: template.document.parameters)),
+                    of: inspected, declared: template.document.parameters),
+                version: version, clientID: clientID),
             by: actor)
     }
 
     private func body(
         of config: Authority.RegistrationConfig, _ authority: Authority
-    ) async throws(FleetError) -> String {
-        if let body = config.templateBody { return body }
+    ) async throws(FleetError) -> (body: String, version: TemplateVersion?) {
+        if let body = config.templateBody { return (body, nil) }
         guard let name = config.templateName,
             let record = try await self.store.load([.template(name)]).template(name)
         else {
@@ -187,7 +191,7 @@ package struct JustInTimeRegistration: ClientTrust {
                 .notFound, "template '\(name)' has no version \(record.defaultVersionID)",
                 resource: name.rawValue)
         }
-        return version.body
+        return (version.body, version)
     }
 
     /// AWS: the event is published for a registration and for every later CONNECT that finds the

@@ -113,8 +113,8 @@ package struct ClaimAdoption: Hashable, Sendable {
         }
         let record = inspected.record(
             kind: .claim, authority: member.authority,
-            mode: member.authority == nil ? .sniOnly : .default, status: member.status, by: actor,
-            at: now)
+            mode: member.authority == nil ? .sniOnly : .default, status: member.status,
+            clientID: actor.identity, by: actor, at: now)
         set.preconditions.append(.absent(.certificate(id)))
         set.changes.append(.putCertificate(record))
         if member.status == .revoked {
