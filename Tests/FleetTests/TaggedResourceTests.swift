@@ -41,23 +41,3 @@ import Testing
         #expect(error?.code == .invalidRequest)
     }
 }
-
-@Suite struct ResourceIDTests {
-    @Test func aRandomIDIsAVersion4UUID() throws {
-        let id = ResourceID(random: [UInt8](repeating: 0xFF, count: 16))
-        #expect(id.rawValue == "ffffffff-ffff-4fff-bfff-ffffffffffff")
-        let zero = ResourceID(random: [UInt8](repeating: 0, count: 16))
-        #expect(zero.rawValue == "00000000-0000-4000-8000-000000000000")
-        #expect(zero != .unknown)
-        #expect(try ResourceID(id.rawValue) == id)
-    }
-
-    @Test(arguments: [
-        "", "ffffffffffff4fffbfffffffffffffff", "FFFFFFFF-FFFF-4FFF-BFFF-FFFFFFFFFFFF",
-        "ffffffff-ffff-4fff-bfff-fffffffffffg", "ffffffff-ffff-4fff-bfff-ffffffffffff0",
-        "fffffff-fffff-4fff-bfff-ffffffffffff",
-    ])
-    func whatIsNoUUIDIsRefused(_ text: String) {
-        #expect(throws: FleetError.self) { try ResourceID(text) }
-    }
-}
