@@ -239,7 +239,7 @@ import Testing
         let factory = try Factory(KeyRecipe.p256)
         let pem = try factory.sign()
         for text in [
-            pem + factory.authorityPEM, "Bag Attributes\n" + pem, "", "hello",
+            pem + factory.authorityPEM, "Bag Attributes " + pem, "", "hello",
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
             pem.replacing("CERTIFICATE", with: "PRIVATE KEY"), String(pem.dropLast(40)),
             String(repeating: " ", count: Limits.certificatePEMBytesMax) + pem,
