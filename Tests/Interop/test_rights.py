@@ -98,6 +98,29 @@ def test_a_right_is_asked_for_upon_all_that_is_joined(control, tmp_path):
     assert iot.list_principal_things(principal=certificate)["things"] == []
 
 
+def test_a_claim_needs_a_right_upon_its_templates(control, tmp_path):
+    document = tmp_path / "rights.json"
+    document.write_text(json.dumps({"Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Action": "slipway:*", "Resource": [
+            aws.arn("claim/rights-*"), aws.arn("provisioningtemplate/demo-sensor")]}}))
+    slipway(control, "access", "role", "put", "rights-claims", document)
+    keys = credential(control, "lena", "rights-claims")
+
+    def answered(method, path, **body):
+        text = json.dumps(body).encode()
+        return Signed(control, keys, method, path, text).in_header().send()[:2]
+
+    denied = DENIED[::-1]
+    for name, template, answer in [
+            ("rights-a", "gateway", denied), ("rights-a", "demo-sensor", (200, None)),
+            ("other", "demo-sensor", denied)]:
+        assert answered("POST", "/slipway/claims", name=name, templates=[template]) == answer
+    terms = "/slipway/claims/rights-a/terms"
+    assert answered("PUT", terms, templates=["demo-sensor", "gateway"]) == denied
+    assert answered("PUT", terms, templates=["demo-sensor"], budget=7) == (200, None)
+    assert answered("PUT", terms, budget=8) == (200, None)
+
+
 @pytest.mark.parametrize("take, message", [
     (lambda gateway, key: slipway(gateway, "access", "disable", key), "serves no longer"),
     (lambda gateway, key: slipway(gateway, "access", "rotate", key, "--disable"),

@@ -73,7 +73,7 @@ package enum ClaimRecordOperations {
         try Claims.check(terms)
         let keys = Claims.keys(terms.name).union(templates.map { .template($0) })
         // Before a key is made for a claim that cannot be.
-        try await Self.requireTemplates(templates, services)
+        try await Self.requireTemplates(templates, "slipway:CreateClaim", request, services)
         let made = try await Self.issue(request, terms, services)
         _ = try await services.decide(
             keys.union([.certificate(made.issuance.certificate.id)]),
@@ -106,9 +106,15 @@ package enum ClaimRecordOperations {
         return try await Self.answer(name, made, services)
     }
 
+    /// Whoever holds a claim may provision by its templates: a right upon the claim alone would
+    /// be one upon every template.
     private static func requireTemplates(
-        _ templates: [TemplateName], _ services: ControlPlaneServices
+        _ templates: [TemplateName], _ action: String, _ request: OperationRequest,
+        _ services: ControlPlaneServices
     ) async throws(FleetError) {
+        for template in templates {
+            try request.authorize(action, services.realm.template(template))
+        }
         let view = try await services.store.load(Set(templates.map { .template($0) }))
         for template in templates { _ = try Templates.existing(template, in: view) }
     }
@@ -153,7 +159,8 @@ package enum ClaimRecordOperations {
     ) async throws(FleetError) -> JSONValue {
         let name = try request.name("claim", as: ClaimName.self)
         let body = try ClaimTermsBody(request)
-        try await Self.requireTemplates(body.templates ?? [], services)
+        try await Self.requireTemplates(
+            body.templates ?? [], "slipway:LimitClaim", request, services)
         _ = try await services.decide(Claims.keys(name), by: request.actor) {
             view, now throws(FleetError) in
             try Claims.limit(name, in: view, realm: services.realm, at: now) {
