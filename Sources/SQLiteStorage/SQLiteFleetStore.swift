@@ -46,6 +46,7 @@ package final class SQLiteFleetStore: Sendable {
         try Self.requireFile(path, mayBeAbsent: true)
         let lock = try LockFile(besideDatabase: path)
         Self.makePrivate(path)
+        Self.makeJournalsWritable(path)
         let writer = try Connections.writer(path: path)
         let (log, run) = try writer.writeWithoutTransaction { db in
             try Migrations.run(db, path: path)
@@ -81,6 +82,24 @@ package final class SQLiteFleetStore: Sendable {
         guard !FileManager.default.fileExists(atPath: path) else { return }
         _ = FileManager.default.createFile(
             atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
+    }
+
+    /// Gives the journal files back the mode of their database. Whoever reads a database while it
+    /// is read-only leaves them behind read-only too, and nothing would be written any more once
+    /// the database may be again: its own mode says whether it may.
+    private static func makeJournalsWritable(_ path: String) {
+        guard let mode = Self.mode(path), mode & 0o200 != 0 else { return }
+        for journal in ["\(path)-wal", "\(path)-shm"] {
+            guard let found = Self.mode(journal), found & 0o200 == 0 else { continue }
+            // Where it is somebody else's, SQLite says what it cannot do.
+            try? FileManager.default.setAttributes(
+                [.posixPermissions: mode], ofItemAtPath: journal)
+        }
+    }
+
+    private static func mode(_ path: String) -> Int? {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        return attributes?[.posixPermissions] as? Int
     }
 
     private init(

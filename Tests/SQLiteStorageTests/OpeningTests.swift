@@ -48,7 +48,7 @@ import Testing
     @Test func aNewerReleasesDatabaseIsRefused() async throws {
         let folder = try TemporaryFolder()
         let path = folder.file("x.db")
-        await (try self.open(path)).close()
+        try await self.open(path).close()
         let queue = try DatabaseQueue(path: path)
         try queue.inDatabase { try $0.execute(sql: "PRAGMA user_version = 99") }
         try queue.close()
@@ -103,7 +103,7 @@ import Testing
                 == Samples.thing(1))
         await reader.close()
         await first.close()
-        await (try self.open(path)).close()
+        try await self.open(path).close()
     }
 
     @Test func aStoreNobodyClosedLetsGo() async throws {
@@ -154,6 +154,27 @@ import Testing
         for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
             let attributes = try FileManager.default.attributesOfItem(atPath: folder.file(name))
             #expect(attributes[.posixPermissions] as? Int == 0o600, "\(name)")
+        }
+        await store.close()
+    }
+
+    /// Who reads a read-only database leaves journal files that are so, and they stay when the
+    /// database is made writable again.
+    @Test func journalsOfADatabaseThatWasReadOnlyHinderNobody() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("x.db")
+        try await self.open(path).close()
+        let journals = ["\(path)-wal", "\(path)-shm"]
+        for journal in journals {
+            let isMade = FileManager.default.createFile(
+                atPath: journal, contents: nil, attributes: [.posixPermissions: 0o400])
+            #expect(isMade)
+        }
+        let store = try self.open(path)
+        try await store.make(.putThing(Samples.thing(1)))
+        for journal in journals {
+            let attributes = try FileManager.default.attributesOfItem(atPath: journal)
+            #expect(attributes[.posixPermissions] as? Int == 0o600, "\(journal)")
         }
         await store.close()
     }
