@@ -15,6 +15,7 @@ enum ErrorResponse {
         headers[.contentType] = "application/json"
         headers[.requestID] = requestID
         headers[.errorType] = Self.exception(of: error.code)
+        headers[.errorMessage] = Self.headerText(error.message)
         var body: JSONObject = ["message": .string(error.message)]
         if error.code == .alreadyExists || error.code == .conflict {
             body["resourceId"] = error.resource.map { .string($0) }
@@ -25,6 +26,16 @@ enum ErrorResponse {
         return Response(
             status: Self.status(of: error.code), headers: headers,
             body: .init(byteBuffer: ByteBuffer(bytes: JSONPrinter.bytes(.object(body)))))
+    }
+
+    private static let headerBytesMax = 1024
+
+    /// The message again, where the first SDK for Go, and so older tools of Terraform's, look for
+    /// that of an exception which AWS's model does not have. nil for what no field may hold (RFC
+    /// 9110 5.5) or what is long: the body says it all.
+    private static func headerText(_ message: String) -> String? {
+        message.utf8.count <= Self.headerBytesMax
+            && message.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) ? message : nil
     }
 
     /// What a REST client knows the refusal by.
@@ -71,4 +82,6 @@ enum ErrorResponse {
 extension HTTPField.Name {
     /// AWS: the exception's name.
     static let errorType = Self("x-amzn-ErrorType") ?? .eTag
+    /// AWS: what its SDKs may read in place of the body's message.
+    static let errorMessage = Self("x-amzn-ErrorMessage") ?? .eTag
 }

@@ -83,6 +83,22 @@ def test_a_request_that_is_not_signed_is_told(control):
     assert json.loads(error.value.read()) == {"message": "Missing Authentication Token"}
 
 
+def test_a_refusal_says_itself_in_a_header_where_a_header_can(control):
+    iot = aws.client(control)
+    for call, words in [
+            (iot.list_jobs, {}), (iot.describe_thing, {"thingName": "access-none"}),
+            (iot.describe_thing, {"thingName": "caf\u00e9"}),
+            (iot.describe_thing, {"thingName": "a\r\nset-cookie: a=b"})]:
+        with pytest.raises(botocore.exceptions.ClientError) as error:
+            call(**words)
+        answer = error.value.response
+        message, headers = answer["Error"]["Message"], answer["ResponseMetadata"]["HTTPHeaders"]
+        assert message
+        assert headers.get("x-amzn-errormessage") == (
+            message if message.isascii() and message.isprintable() else None)
+        assert "set-cookie" not in headers
+
+
 def test_a_wrong_secret_and_an_unknown_key(control, admin):
     wrong = aws.client(control, keys=(admin[0], "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"))
     assert refusal(wrong.list_policies) == ("InvalidSignatureException", 403)
