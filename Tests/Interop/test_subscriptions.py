@@ -20,6 +20,17 @@ def text(value):
     return struct.pack(">H", len(value.encode())) + value.encode()
 
 
+def number(octets):
+    """A variable byte integer off an iterator (MQTT 5, 1.5.5)."""
+    value = shift = 0
+    for octet in octets:
+        value |= (octet & 127) << shift
+        shift += 7
+        if octet < 128:
+            return value
+    raise AssertionError("the number has no end")
+
+
 class Raw:
     """A client that says what it is told, also what no library would."""
 
@@ -48,15 +59,23 @@ class Raw:
             [len(body) % 128 | 128, len(body) // 128])
         self.socket.sendall(bytes([first]) + length + body)
         self.read(1)
-        return self.read(self.read(1)[0])
+        return self.read(number(iter(lambda: self.read(1)[0], None)))
+
+    def reasons(self, body):
+        """What stands behind the identifier and, in MQTT 5, the properties."""
+        rest = iter(body[2:])
+        if self.version == 5:
+            for _ in range(number(rest)):
+                next(rest)
+        return list(rest)
 
     def subscribe(self, *filters):
         lines = b"".join(text(each) + b"\x01" for each in filters)
-        return list(self.ask(0x82, b"\0\x07" + self.none + lines)[2 + len(self.none):])
+        return self.reasons(self.ask(0x82, b"\0\x07" + self.none + lines))
 
     def unsubscribe(self, *filters):
         lines = b"".join(text(each) for each in filters)
-        return list(self.ask(0xA2, b"\0\x08" + self.none + lines)[2 + len(self.none):])
+        return self.reasons(self.ask(0xA2, b"\0\x08" + self.none + lines))
 
 
 @pytest.fixture(params=[4, 5])
