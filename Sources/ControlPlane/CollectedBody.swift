@@ -9,7 +9,8 @@ enum CollectedBody {
         FleetError(.invalidRequest, "the body is longer than \(bytesMax) bytes")
     }
 
-    /// - Throws: `tooLong` for one that is; `FleetError.invalidRequest` for one that did not arrive.
+    /// - Throws: `tooLong` for one that is; `FleetError.invalidRequest` for one that did not
+    ///   arrive.
     static func read(
         _ request: Request, over channel: any Channel, bytesMax: Int, secondsMax: Int64
     ) async throws(FleetError) -> [UInt8] {

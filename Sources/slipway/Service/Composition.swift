@@ -44,14 +44,13 @@ struct Composition: Sendable {
         _ settings: ResolvedSettings, logger: Logger, passphrase: Secret<WipedBytes>,
         pin: Secret<WipedBytes>?
     ) async throws(FleetError) {
-        let files = try OpenFiles.raise()
+        self.files = try OpenFiles.raise()
         let installation = Installation(settings)
         let (clock, entropy) = (SystemClock(), SystemEntropy())
         let realm = try Realm(
             region: settings.text("realm.region"), account: settings.text("realm.account"))
         self.settings = settings
         self.installation = installation
-        self.files = files
         self.realm = realm
         self.logger = logger
         self.tokens = try WatchedTokens(settings, installation, pin: pin, logger: logger)
@@ -108,7 +107,7 @@ struct Composition: Sendable {
         dependencies.clones = EnrolmentParts.clones(settings, self.store, log)
         dependencies.journal = self.connections
         self.broker = try Self.broker(
-            installation, settings: Self.brokerSettings(settings, files),
+            installation, settings: Self.brokerSettings(settings, self.files),
             dependencies: dependencies)
     }
 
