@@ -92,6 +92,7 @@ package struct ProvisioningTopic: Hashable, Sendable {
 
     /// The same for the replies to a renewal alone.
     static func isRenewalReply(filter: String) -> Bool {
+        guard filter.utf8.starts(with: Self.ownPrefix.utf8) else { return false }
         var levels = filter.split(separator: "/", omittingEmptySubsequences: false)[...]
         return levels.popFirst() == Self.ownPrefix[...] && levels.popFirst() == "certificates"
             && levels.popFirst() == "renew" && Self.isOutcome(levels)

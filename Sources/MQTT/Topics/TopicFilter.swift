@@ -52,16 +52,35 @@ package struct TopicFilter: Hashable, Sendable, CustomStringConvertible {
     /// that begins with `$` ([MQTT-4.7.2-1]).
     package func matches(_ topic: TopicName) -> Bool {
         guard !(topic.isReserved && self.beginsWithWildcard) else { return false }
-        var levels = topic.text.utf8.split(
-            separator: TopicLevels.separator, omittingEmptySubsequences: false)[...]
-        for part in self.text.utf8.split(
-            separator: TopicLevels.separator, omittingEmptySubsequences: false)
-        {
-            if part.elementsEqual("#".utf8) { return true }
-            guard let level = levels.popFirst() else { return false }
-            guard part.elementsEqual("+".utf8) || part.elementsEqual(level) else { return false }
+        // Byte by byte, since each reply asks each subscription of its connection. A wildcard is a
+        // level of its own (4.7.1.2, 4.7.1.3).
+        var filter = self.text.utf8.makeIterator()
+        var levels = topic.text.utf8.makeIterator()
+        var isAtLevel = true
+        while let byte = filter.next() {
+            if isAtLevel, byte == UInt8(ascii: "#") { return true }
+            if isAtLevel, byte == UInt8(ascii: "+") {
+                let isLast = !Self.passLevel(of: &levels)
+                guard filter.next() != nil else { return isLast }
+                // The topic's parent of what follows: `+/#` matches it.
+                if isLast { return filter.next() == UInt8(ascii: "#") }
+                continue
+            }
+            guard let own = levels.next() else {
+                return byte == TopicLevels.separator && filter.next() == UInt8(ascii: "#")
+            }
+            guard own == byte else { return false }
+            isAtLevel = byte == TopicLevels.separator
         }
-        return levels.isEmpty
+        return levels.next() == nil
+    }
+
+    /// - Returns: whether there is another level after it.
+    private static func passLevel(of levels: inout String.UTF8View.Iterator) -> Bool {
+        while let byte = levels.next() {
+            if byte == TopicLevels.separator { return true }
+        }
+        return false
     }
 
     private var beginsWithWildcard: Bool {
