@@ -95,3 +95,15 @@ def test_a_lost_access_key_file_is_told_with_what_helps(make_gateway):
     gateway.start(wait=False)
     gateway.wait_for_log("serving the AWS IoT API")
     assert gateway.stop() == 0
+
+
+def test_a_realm_that_was_changed_is_told(make_gateway):
+    """The policies that are there name the old one, so nobody would be let in."""
+    gateway = make_gateway()
+    gateway.start()
+    assert gateway.stop() == 0
+    assert "another realm" not in gateway.log_text()
+    gateway.settings["realm-region"] = "elsewhere"
+    gateway.start()
+    gateway.wait_for_log("name=local:000000000000 .*policies name another realm")
+    assert gateway.stop() == 0

@@ -11,7 +11,11 @@ struct ForeignRealms {
 
     mutating func add(_ resource: DeclaredResource) {
         guard resource.kind == .policy || resource.kind == .template else { return }
-        let text = JSONPrinter.print(.object(resource.state))
+        self.add(text: JSONPrinter.print(.object(resource.state)))
+    }
+
+    /// - Parameter text: all of one resource's.
+    mutating func add(text: String) {
         var found: Set<String> = []
         for rest in text.split(separator: Self.prefix, omittingEmptySubsequences: false).dropFirst()
         {
@@ -25,6 +29,13 @@ struct ForeignRealms {
         for realm in found { self.counts[realm, default: 0] += 1 }
     }
 
+    /// By `REGION:ACCOUNT`, how many resources name it.
+    /// - Parameter own: the realm that is not told, in the same form.
+    func others(than own: String) -> [(realm: String, count: Int)] {
+        self.counts.sorted { $0.key < $1.key }.filter { $0.key != own }
+            .map { (realm: $0.key, count: $0.value) }
+    }
+
     /// What to say of them, one line for each other realm; nothing where the service does not tell
     /// its own.
     func notes(beside access: ControlAccess) async -> [String] {
@@ -34,7 +45,7 @@ struct ForeignRealms {
             let account = status["account"]?.stringValue
         else { return [] }
         let own = "\(region):\(account)"
-        return self.counts.sorted { $0.key < $1.key }.filter { $0.key != own }.map { realm, count in
+        return self.others(than: own).map { realm, count in
             "note: \(count) policies and templates name \(Self.prefix)\(realm):…, and this "
                 + "service's ARNs begin with \(Self.prefix)\(own): what they allow is allowed "
                 + "nobody here until the settings realm.region and realm.account are those"

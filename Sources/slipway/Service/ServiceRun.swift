@@ -122,6 +122,7 @@ struct ServiceRun: Sendable {
             throw error
         }
         composition.warnOfFewConnections()
+        await composition.warnOfOtherRealms()
         return address
     }
 
