@@ -49,12 +49,14 @@ package struct SerialNumbers: Sendable {
     }
 
     /// One serial a line; of a CSV the first column. Blank lines and lines starting with `#` are
-    /// left out.
+    /// left out, and a byte order mark as spreadsheets write it.
     package init(lines text: String) throws(SimulationError) {
         var serials: [String] = []
         var lines: [String: Int] = [:]
         var number = 0
-        for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
+        let hasMark = text.unicodeScalars.first == "\u{FEFF}"
+        let content = hasMark ? String(text.unicodeScalars.dropFirst()) : text
+        for line in content.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
             number += 1
             let first = line.split(separator: ",", maxSplits: 1).first ?? ""
             let serial = first.trimmingSpacesAndQuotes

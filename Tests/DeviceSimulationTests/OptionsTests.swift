@@ -49,6 +49,11 @@ import Testing
         #expect((0..<3).map(serials.serial(at:)) == ["A1", "B2", "C3"])
     }
 
+    @Test func byteOrderMarkIsNoPartOfASerial() throws {
+        let serials = try SerialNumbers(lines: "\u{FEFF}A1\r\nB2")
+        #expect((0..<2).map(serials.serial(at:)) == ["A1", "B2"])
+    }
+
     @Test func listWithoutASerialIsRefused() {
         #expect(throws: SimulationError("the serials file lists no serial")) {
             try SerialNumbers(lines: "# nothing\n\n")
