@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from device import CREATE_KEYS, Device, Key, Refused
-from gateway import SLIPWAY
+from gateway import SLIPWAY, run_slipway
 from test_refusals import line as open_line
 
 
@@ -106,6 +106,9 @@ def test_policy_refusals_name_the_statement(line, tmp_path):
         name, credentials = device.provision("SN-000002", tmp_path, Key())
     with pytest.raises(Refused):
         Device(line, credentials, client_id="somebody-else").connect()
+    # Nothing of this one was refused: its attempts are found by other words.
+    none = run_slipway(line, "trace", "--client-id", "line", code=1)
+    assert "attempts are found by --serial or --certificate" in none.stderr
     connect, = trace(line, "--client-id", "somebody-else")
     assert (connect["reasonCode"], connect["reason"]) == (1201, "connectDenied")
     assert connect["steps"][0]["resource"] == "client/somebody-else"

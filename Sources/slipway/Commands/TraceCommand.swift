@@ -30,6 +30,11 @@ struct TraceCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON object a line") var json = false
     @OptionGroup(title: "Settings") var settings: LocationOptions
 
+    /// What a client asked for in the dialogue is no refused connection.
+    private static let whereAttemptsAre =
+        " --client-id finds what the gateway refused; attempts are found by --serial or "
+        + "--certificate"
+
     private var questions: [AttemptArchive.Question] {
         [
             self.id.map { .id($0) }, self.serial.map { .serial($0) },
@@ -56,7 +61,8 @@ struct TraceCommand: AsyncParsableCommand {
                     .notFound,
                     "there is nothing of it in '\(installation.attemptLog)' and "
                         + "'\(installation.connectionLog)': is it of another installation "
-                        + "(--directory), or so old that it has gone?")
+                        + "(--directory), or so old that it has gone?"
+                        + (self.clientID == nil ? "" : Self.whereAttemptsAre))
             }
             for attempt in found {
                 guard !self.json else {
