@@ -106,6 +106,23 @@ def test_short_listings_take_a_filter_too(control, local):
     local("cert", "list", "--page-all")
 
 
+def test_a_filter_by_what_nothing_has_is_told(control):
+    typed = slipway("policy", "list", "--where", "polcyName:x", "--json",
+                    directory=control.directory)
+    assert json.loads(typed.stdout) == []
+    assert "nothing here has a member 'polcyName'" in typed.stderr
+    assert "policyName" in typed.stderr
+    right = slipway("policy", "list", "--where", "policyName:x", directory=control.directory)
+    assert "there is nothing to list" in right.stderr
+
+
+def test_an_attribute_has_one_value(control):
+    twice = slipway("thing", "create", "cli-twice", "--attribute", "site=a", "--attribute",
+                    "site=b", status=1, directory=control.directory)
+    assert "'site' is given twice" in twice.stderr
+    slipway("thing", "show", "cli-twice", status=1, directory=control.directory)
+
+
 def test_the_table_of_roles_is_what_the_service_does(control):
     rows = [line.split() for line in slipway("operations", "--roles").stdout.splitlines()]
     roles = rows[0][1:]

@@ -89,16 +89,28 @@ struct Listing: Sendable {
     ) async throws(FleetError) {
         var printed = 0
         var token: String?
+        var strangers: Set<String>?
+        var known: [String] = []
         if json { Terminal.say("[") }
         repeat {
             let page = try await self.page(access, size: pages.pageSize, after: token)
             token = page.next
-            self.print(page.items, isFirst: printed == 0, json: json)
-            printed += page.items.count
+            let items = self.filter.map { page.items.filter($0.matches) } ?? page.items
+            self.print(items, isFirst: printed == 0, json: json)
+            printed += items.count
+            if printed == 0, let filter = self.filter, let first = page.items.first {
+                let absent = filter.members(absentFrom: page.items)
+                strangers = strangers?.intersection(absent) ?? absent
+                known = first.objectValue?.members.map(\.key) ?? []
+            }
         } while token != nil && (pages.pageAll || printed == 0)
         if json { Terminal.say("]") }
         if token != nil {
             Terminal.complain("there are more; --page-all prints them all")
+        } else if printed == 0, let stranger = strangers?.min() {
+            Terminal.complain(
+                "nothing here has a member '\(stranger.clipped)', which --where asks for; there are "
+                    + known.joined(separator: ", "))
         } else if printed == 0, !json {
             Terminal.complain("there is nothing to list")
         }
@@ -111,11 +123,14 @@ struct Listing: Sendable {
         var token: String?
         repeat {
             let page = try await self.page(access, size: Pagination.pageMax, after: token)
-            for item in page.items { try await take(item) }
+            for item in page.items where self.filter?.matches(item) ?? true {
+                try await take(item)
+            }
             token = page.next
         } while token != nil
     }
 
+    /// As it comes, unfiltered.
     private func page(
         _ access: ControlAccess, size: Int, after token: String?
     ) async throws(FleetError) -> (items: [JSONValue], next: String?) {
@@ -143,9 +158,8 @@ struct Listing: Sendable {
         case .whole: next = "nextToken"
         }
         let answer = try await access.perform(call)
-        let items = answer[self.items]?.arrayValue ?? []
         return (
-            self.filter.map { filter in items.filter(filter.matches) } ?? items,
+            answer[self.items]?.arrayValue ?? [],
             answer[next]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
         )
     }

@@ -37,6 +37,13 @@ struct RowFilter: Sendable {
         try self.init(text)
     }
 
+    /// Members that it asks for and that none of `items` has: a slip of the pen, it may be.
+    func members(absentFrom items: [JSONValue]) -> Set<String> {
+        Set(self.terms.map(\.member)).filter { member in
+            !items.contains { $0.member(at: member) != nil }
+        }
+    }
+
     func matches(_ item: JSONValue) -> Bool {
         self.terms.allSatisfy { term in
             let value = item.member(at: term.member)

@@ -61,7 +61,18 @@ struct NamedValue: ExpressibleByArgument, Sendable {
 }
 
 extension [NamedValue] {
-    var object: JSONValue { .object(JSONObject(self.map { ($0.name, .string($0.value)) })) }
+    /// - Throws: `FleetError.invalidRequest` for a name that is given twice: of two values one
+    ///   would be lost without a word.
+    func object() throws(FleetError) -> JSONValue {
+        var object = JSONObject()
+        for pair in self {
+            guard object.append(pair.name, .string(pair.value)) else {
+                throw FleetError(
+                    .invalidRequest, "'\(pair.name.clipped)' is given twice; give it one value")
+            }
+        }
+        return .object(object)
+    }
 
     /// As AWS writes tags; nil where there are none.
     var tags: JSONValue? {

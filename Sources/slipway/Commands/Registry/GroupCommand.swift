@@ -20,11 +20,11 @@ struct GroupCommand: AsyncParsableCommand {
     /// AWS: ThingGroupProperties.
     fileprivate static func properties(
         _ summary: String?, _ attributes: [NamedValue], merges: Bool?
-    ) -> JSONValue? {
+    ) throws(FleetError) -> JSONValue? {
         var properties = JSONObject()
         properties["thingGroupDescription"] = summary.map { .string($0) }
         if !attributes.isEmpty || merges == false {
-            var payload: JSONObject = ["attributes": attributes.object]
+            var payload: JSONObject = ["attributes": try attributes.object()]
             payload["merge"] = merges.map { .bool($0) }
             properties["attributePayload"] = .object(payload)
         }
@@ -52,11 +52,11 @@ extension GroupCommand {
             }
         }
 
-        func call(_ access: ControlAccess) -> ControlCall {
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
             var body = JSONObject()
             body["parentGroupName"] = self.parent.map { .string($0) }
             body["queryString"] = self.query.map { .string($0) }
-            body["thingGroupProperties"] = GroupCommand.properties(
+            body["thingGroupProperties"] = try GroupCommand.properties(
                 self.description, self.attribute, merges: nil)
             body["tags"] = self.tag.tags
             return ControlCall(
@@ -138,7 +138,8 @@ extension GroupCommand {
                 ControlCall("DescribeThingGroup", path: ["thingGroupName": self.name]))
             var body = JSONObject()
             body["thingGroupProperties"] =
-                GroupCommand.properties(self.description, self.attribute, merges: !self.replace)
+                try GroupCommand.properties(
+                    self.description, self.attribute, merges: !self.replace)
                 ?? [:]
             body["expectedVersion"] = self.version.map { .int($0) }
             body["queryString"] = self.query.map { .string($0) }

@@ -36,7 +36,7 @@ extension ThingCommand {
             body["thingTypeName"] = self.type.map { .string($0) }
             body["billingGroupName"] = self.billingGroup.map { .string($0) }
             if !self.attribute.isEmpty {
-                body["attributePayload"] = ["attributes": self.attribute.object]
+                body["attributePayload"] = ["attributes": try self.attribute.object()]
             }
             return ControlCall("CreateThing", path: ["thingName": self.name], body: body)
         }
@@ -101,14 +101,14 @@ extension ThingCommand {
         @Option(help: "Only if it still has this version") var version: Int?
         @OptionGroup var options: CommandOptions
 
-        func call(_ access: ControlAccess) -> ControlCall {
+        func call(_ access: ControlAccess) throws(FleetError) -> ControlCall {
             var body = JSONObject()
             body["thingTypeName"] = self.type.map { .string($0) }
             if self.removeType { body["removeThingType"] = true }
             body["expectedVersion"] = self.version.map { .int($0) }
             if !self.attribute.isEmpty || self.replace {
                 body["attributePayload"] = [
-                    "attributes": self.attribute.object, "merge": .bool(!self.replace),
+                    "attributes": try self.attribute.object(), "merge": .bool(!self.replace),
                 ]
             }
             return ControlCall("UpdateThing", path: ["thingName": self.name], body: body)

@@ -24,7 +24,7 @@ extension ThingCommand {
                 "RegisterThing",
                 body: [
                     "templateBody": .string(try await TextFile.read(self.template)),
-                    "parameters": self.parameter.object,
+                    "parameters": try self.parameter.object(),
                 ])
         }
 
