@@ -12,6 +12,8 @@ package enum GatewayCertificate {
         case issuerFollowed
         /// Somebody revoked it, or took it back.
         case revoked
+        /// The settings ask for a name that it has not.
+        case namesAdded
     }
 
     /// What speaks for a new one; nil where nothing does.
@@ -19,12 +21,14 @@ package enum GatewayCertificate {
     ///   - certificate: the one that is shown now.
     ///   - status: as the registry has it; nil where it has none.
     ///   - isOfCurrentIssuer: whether who issues for servers now has signed it.
+    ///   - hasItsNames: whether it has every name that the settings ask for.
     package static func occasion(
         _ certificate: IssuedCertificate, status: Certificate.Status?, isOfCurrentIssuer: Bool,
-        at now: UnixTime
+        hasItsNames: Bool, at now: UnixTime
     ) -> Occasion? {
         if let status, status != .active { return .revoked }
         guard isOfCurrentIssuer else { return .issuerFollowed }
+        guard hasItsNames else { return .namesAdded }
         let life = certificate.notAfter.seconds - certificate.notBefore.seconds
         let left = certificate.notAfter.seconds - now.seconds
         return left <= life / 3 ? .ending : nil

@@ -255,3 +255,26 @@ def test_a_gateway_certificate_of_somebody_else_is_left_alone(make_gateway, tmp_
     assert pem.read_text() == foreign
     assert gateway.query("SELECT count(*) FROM certificates WHERE kind = 'gateway'") == [(0,)]
     assert gateway.stop() == 0
+
+
+def test_names_that_are_added_come_with_the_next_start(make_gateway):
+    gateway = make_gateway().start()
+    before = shown(gateway)
+    assert gateway.stop() == 0
+    gateway.settings["gateway-names"] = "localhost,127.0.0.1,::1,Line-4.example,10.4.0.1"
+    gateway.start()
+    gateway.wait_for_log("the gateway's certificate is made anew")
+    own = first(gateway.directory / "pki/gateway.pem")
+    names = x509.load_pem_x509_certificate(own.encode()).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName).value
+    assert {"localhost", "line-4.example"} <= set(names.get_values_for_type(x509.DNSName))
+    assert {"127.0.0.1", "::1", "10.4.0.1"} <= {
+        str(address) for address in names.get_values_for_type(x509.IPAddress)}
+    record = parsed(gateway, "cert", "show", digest(own))
+    assert record["statusReason"] == "made anew: namesAdded"
+    assert parsed(gateway, "cert", "show", digest(before))["status"] == "INACTIVE"
+    # It has them now, and stays.
+    gateway.stop()
+    gateway.start()
+    assert shown(gateway) == own
+    assert first(gateway.directory / "pki/gateway.pem") == own

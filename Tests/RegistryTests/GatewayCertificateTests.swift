@@ -20,11 +20,11 @@ import Testing
 
     private func occasion(
         _ status: Certificate.Status? = .active, isOfCurrentIssuer: Bool = true,
-        after seconds: Int64 = 0
+        hasItsNames: Bool = true, after seconds: Int64 = 0
     ) -> GatewayCertificate.Occasion? {
         GatewayCertificate.occasion(
             self.issued(1), status: status, isOfCurrentIssuer: isOfCurrentIssuer,
-            at: Samples.time.advanced(bySeconds: seconds))
+            hasItsNames: hasItsNames, at: Samples.time.advanced(bySeconds: seconds))
     }
 
     @Test func itIsMadeAnewWhenTwoThirdsOfItsLifeAreOver() {
@@ -39,6 +39,12 @@ import Testing
         #expect(self.occasion(isOfCurrentIssuer: false) == .issuerFollowed)
         #expect(self.occasion(.revoked) == .revoked)
         #expect(self.occasion(.inactive) == .revoked)
+    }
+
+    @Test func itFollowsTheNamesThatAreAskedFor() {
+        #expect(self.occasion(hasItsNames: false) == .namesAdded)
+        // Revoked first: the reason is the graver one.
+        #expect(self.occasion(.revoked, hasItsNames: false) == .revoked)
     }
 
     private func enter(_ number: Int, after predecessor: Int? = nil) async throws -> ChangeSet {

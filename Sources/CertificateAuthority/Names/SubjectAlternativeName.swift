@@ -107,3 +107,16 @@ package enum SubjectAlternativeName: Hashable, Sendable, CustomStringConvertible
             decoding: output.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
+
+extension CertificateFacts {
+    /// Whether `name` itself is among its names; a wildcard that covers it is another name.
+    package func names(_ name: SubjectAlternativeName) -> Bool {
+        let kind =
+            switch name {
+            case .dns: "DNSName"
+            case .address: "IPAddress"
+            case .uri: "UniformResourceIdentifier"
+            }
+        return self.subjectAlternativeNames[kind]?.contains(name.description) == true
+    }
+}

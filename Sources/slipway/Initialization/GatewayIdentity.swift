@@ -23,6 +23,17 @@ struct GatewayIdentity: Sendable {
         return names
     }
 
+    /// Whether a certificate has the names that the settings ask for. This machine's own is not
+    /// asked for: it may be another at every start, as in a container.
+    static func areNamed(
+        by settings: ResolvedSettings, in certificate: CertificateFacts
+    ) throws(FleetError) -> Bool {
+        for name in settings.list("gateway.names") {
+            guard certificate.names(try SubjectAlternativeName(name)) else { return false }
+        }
+        return true
+    }
+
     /// Who signs it now, and by which profile.
     func issuer(
         _ profiles: CertificateProfiles, of authorities: IssuingAuthorities

@@ -146,7 +146,9 @@ actor LiveAuthorities {
         }
         let status = try await store.load([.certificate(present.id)])
             .certificate(present.id)?.status
-        guard let made = try await self.madeAnew(issued, status) else {
+        let hasItsNames = try GatewayIdentity.areNamed(
+            by: self.composition.settings, in: present)
+        guard let made = try await self.madeAnew(issued, status, hasItsNames) else {
             try await self.enter(issued, after: nil, because: nil)
             return try self.show(present.id)
         }
@@ -170,7 +172,7 @@ actor LiveAuthorities {
     }
 
     private func madeAnew(
-        _ present: IssuedCertificate, _ status: Certificate.Status?
+        _ present: IssuedCertificate, _ status: Certificate.Status?, _ hasItsNames: Bool
     ) async throws(FleetError) -> (
         issued: IssuedCertificate, occasion: GatewayCertificate.Occasion
     )? {
@@ -182,9 +184,20 @@ actor LiveAuthorities {
         let (_, issuer) = try identity.issuer(self.profiles, of: authorities)
         let occasion = GatewayCertificate.occasion(
             present, status: status,
-            isOfCurrentIssuer: issuer.certificate.id == present.issuerID, at: now)
+            isOfCurrentIssuer: issuer.certificate.id == present.issuerID,
+            hasItsNames: hasItsNames, at: now)
         guard let occasion else { return nil }
-        let made = try await identity.makeSuspending(self.profiles, of: authorities)
+        let made: GatewayIdentity.Made
+        do throws(FleetError) {
+            made = try await identity.makeSuspending(self.profiles, of: authorities)
+        } catch {
+            guard occasion == .namesAdded else { throw error }
+            // Such as a name that the CA may not give: the one that is there serves on.
+            self.composition.logger.error(
+                "the gateway's certificate has not all of gateway.names",
+                metadata: ["error": "\(error)"])
+            return nil
+        }
         // A command that is at work in the folder comes first.
         let lock = try PrivateFile.lock(self.composition.installation.pki)
         defer { close(lock) }
