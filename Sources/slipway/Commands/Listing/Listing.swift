@@ -109,8 +109,8 @@ struct Listing: Sendable {
             Terminal.complain("there are more; --page-all prints them all")
         } else if printed == 0, let stranger = strangers?.min() {
             Terminal.complain(
-                "nothing here has a member '\(stranger.clipped)', which --where asks for; there are "
-                    + known.joined(separator: ", "))
+                "nothing here has a member '\(stranger.clipped)', which --where asks for; "
+                    + "there are " + known.joined(separator: ", "))
         } else if printed == 0, !json {
             Terminal.complain("there is nothing to list")
         }
