@@ -174,6 +174,36 @@ import Testing
         #expect(fixture.thing("sensor-A7") == nil)
     }
 
+    /// The claim is looked at before anything is signed, and that look is held to in the commit.
+    @Test func aClaimThatIsStoppedWhileItSignsGetsNoCertificate() async throws {
+        let fixture = try await self.fixture()
+        let (store, now) = (fixture.store, fixture.clock.now)
+        fixture.issuer.meanwhile {
+            var terms = ClaimTerms(name: Self.name, createdAt: now)
+            terms.status = .disabled
+            _ = try? await store.commit(
+                ChangeSet(action: "test", changes: [.putClaimTerms(terms)]), by: .service("test"))
+        }
+        try await self.expectClosed(fixture, because: "is DISABLED")
+        let made = FakeIssuer.certificate(1, key: [], at: now).id
+        #expect(try await store.load([.certificate(made)]).certificate(made) == nil)
+        #expect(fixture.issuer.issuedCount == 1)
+    }
+
+    /// The same where something else of the claim changed: decided afresh, and made.
+    @Test func aClaimThatIsChangedWhileItSignsGetsItsCertificate() async throws {
+        let fixture = try await self.fixture()
+        let (store, now) = (fixture.store, fixture.clock.now)
+        fixture.issuer.meanwhile {
+            let terms = ClaimTerms(name: Self.name, createdAt: now, station: "S9")
+            _ = try? await store.commit(
+                ChangeSet(action: "test", changes: [.putClaimTerms(terms)]), by: .service("test"))
+        }
+        let (certificate, _) = try await fixture.create()
+        let record = try await store.load([.certificate(certificate)]).certificate(certificate)
+        #expect(record?.provenance?.origin.station == "S9")
+    }
+
     @Test func templatesAndSerialNumbersAreThoseOfTheClaim() async throws {
         let fixture = try await self.fixture { $0.serials = try SerialRange("A1..A8") }
         try await fixture.put(

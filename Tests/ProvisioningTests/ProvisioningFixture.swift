@@ -12,16 +12,27 @@ final class FakeIssuer: CertificateIssuer {
     private let failure = Mutex<FleetError?>(nil)
     /// By what stands in the certificate.
     private let keys = Mutex<[String: [UInt8]]>([:])
+    private let event = Mutex<(@Sendable () async -> Void)?>(nil)
 
     var deviceProfiles: [String] { [] }
     var issuedCount: Int { self.count.withLock { $0 } }
 
     func fail(with error: FleetError?) { self.failure.withLock { $0 = error } }
 
+    /// What happens while the next request is signed.
+    func meanwhile(_ event: @escaping @Sendable () async -> Void) {
+        self.event.withLock { $0 = event }
+    }
+
     func issue(
         csr pem: String, as choice: CertificateChoice, at now: UnixTime
     ) async throws(FleetError) -> IssuedCertificate {
         guard pem.hasPrefix("CSR ") else { throw FleetError(.invalidCSR, "no PEM block") }
+        let event = self.event.withLock { event in
+            defer { event = nil }
+            return event
+        }
+        await event?()
         var issued = try self.issue(key: Array(pem.utf8), at: now)
         issued.profile = choice.profile
         return issued

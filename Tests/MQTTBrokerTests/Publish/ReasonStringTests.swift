@@ -96,6 +96,16 @@ struct ReasonStringTests {
         await gateway.stop()
     }
 
+    /// A publish and a subscription are refused by their codes alone.
+    private func expectBareRefusals(by client: TestClient) async throws {
+        #expect(
+            try await self.puback("other", by: client)
+                == PublishAck(packetID: 1, reason: .notAuthorized))
+        #expect(
+            try await self.suback("a", to: client)
+                == SubAck(packetID: 2, reasons: [.notAuthorized]))
+    }
+
     /// [MQTT-3.1.2-29]
     @Test func whoAsksForNoProblemInformationGetsNone() async throws {
         let gateway = try await TestGateway()
@@ -103,12 +113,7 @@ struct ReasonStringTests {
         let client = try await gateway.connect(device, as: "device") {
             $0.properties.requestProblemInformation = false
         }
-        #expect(
-            try await self.puback("other", by: client)
-                == PublishAck(packetID: 1, reason: .notAuthorized))
-        #expect(
-            try await self.suback("a", to: client)
-                == SubAck(packetID: 2, reasons: [.notAuthorized]))
+        try await self.expectBareRefusals(by: client)
         var connect = Connect(version: .v5, clientID: "other")
         connect.properties.requestProblemInformation = false
         #expect(
@@ -124,12 +129,7 @@ struct ReasonStringTests {
         let client = try await gateway.connect(device, as: "device") {
             $0.properties.maximumPacketSize = 40
         }
-        #expect(
-            try await self.puback("other", by: client)
-                == PublishAck(packetID: 1, reason: .notAuthorized))
-        #expect(
-            try await self.suback("a", to: client)
-                == SubAck(packetID: 2, reasons: [.notAuthorized]))
+        try await self.expectBareRefusals(by: client)
         for clientID in ["other", "$bad"] {
             var connect = Connect(version: .v5, clientID: clientID)
             connect.properties.maximumPacketSize = 10
