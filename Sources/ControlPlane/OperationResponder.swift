@@ -1,5 +1,4 @@
 import Fleet
-import Foundation
 import HTTPTypes
 import Hummingbird
 import JSON
@@ -39,7 +38,7 @@ struct OperationResponder: HTTPResponder {
     func respond(to request: Request, context: OperationContext) async -> Response {
         let clock = ContinuousClock()
         let began = clock.now
-        let requestID = UUID().uuidString.lowercased()
+        let requestID = RequestID.text(self.services.entropy)
         var call = Call()
         var refused: FleetError?
         let response: Response
