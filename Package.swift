@@ -34,7 +34,9 @@ let arguments = Target.Dependency.product(
 let configuration = Target.Dependency.product(
     name: "Configuration", package: "swift-configuration")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
-let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let httpTypesHTTP1 = Target.Dependency.product(
+    name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+let hummingbird = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let httpClient = Target.Dependency.product(
     name: "AsyncHTTPClient", package: "async-http-client")
@@ -46,6 +48,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -104,7 +107,9 @@ let package = Package(
             name: "ControlPlane",
             dependencies: [
                 "Fleet", "JSON", "Policies", "Registry", "Provisioning", hummingbird,
-                hummingbirdTLS, nioSSL, log, nioCore, nioHTTP, httpTypes, crypto,
+                hummingbirdTLS, nioSSL, lifecycle, log, nioCore, nioPosix, nioHTTP, httpTypes,
+                httpTypesHTTP1,
+                crypto,
             ],
             swiftSettings: swift),
 
@@ -171,7 +176,7 @@ let package = Package(
             name: "ControlPlaneTests",
             dependencies: [
                 "ControlPlane", "Policies", "Registry", "Fleet", "JSON", "TestSupport", httpTypes,
-                crypto, nioCore, nioEmbedded, nioPosix,
+                hummingbird, crypto, nioCore, nioEmbedded, nioHTTP, nioPosix,
             ],
             swiftSettings: swift),
         .testTarget(

@@ -1,6 +1,4 @@
 package import Fleet
-import HTTPTypes
-import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
 package import Logging
@@ -33,6 +31,13 @@ package struct ControlServer: Sendable {
             switch self {
             case .socket: nil
             case .port(_, _, let tls): tls == nil ? "http" : "https"
+            }
+        }
+
+        fileprivate var address: BindAddress {
+            switch self {
+            case .socket(let path): .unixDomainSocket(path: path)
+            case .port(let host, let port, _): .hostname(host, port: port)
             }
         }
     }
@@ -98,34 +103,19 @@ package struct ControlServer: Sendable {
     /// Serves until the surrounding task is cancelled or shut down gracefully.
     /// - Parameter onRunning: called once requests are answered, with the address that is bound.
     package func run(onRunning: @escaping @Sendable (SocketAddress?) async -> Void) async throws {
-        var quiet = self.logger
-        quiet.logLevel = .warning
-        let seats = self.responder.seats
-        let http = HTTPServerBuilder { responder in
-            OnItsEventLoop(
-                base: Seated(
-                    base: EndingWithLastRequest(
-                        base: HTTP1Channel(
-                            responder: seats.resting(ExpectedBody.inviting(responder)),
-                            configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax)))),
-                    seats: seats))
-        }
-        let address: BindAddress
-        var server = http
+        let responder = self.responder
+        let service = HTTPService(
+            address: self.place.address, connectionsMax: Self.connectionsMax,
+            idleSecondsMax: Self.idleSecondsMax, seats: responder.seats,
+            clock: responder.services.clock, logger: self.logger,
+            respond: { await responder.respond(to: $0, over: $1) })
         switch self.place {
-        case .socket(let path): address = .unixDomainSocket(path: path)
-        case .port(let host, let port, let tls):
-            address = .hostname(host, port: port)
-            if let tls { server = try .tls(http, tlsConfiguration: tls.configuration()) }
+        case .socket, .port(_, _, nil): try await service.run(onRunning: onRunning)
+        case .port(_, _, let tls?):
+            try await service.run(
+                through: { try TLSChannel($0, tlsConfiguration: tls.configuration()) },
+                onRunning: onRunning)
         }
-        let application = Application(
-            responder: self.responder, server: server,
-            configuration: ApplicationConfiguration(
-                address: address, serverName: "slipway",
-                availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
-            onServerRunning: { channel in await onRunning(channel.localAddress) },
-            logger: quiet)
-        try await application.run()
     }
 }
 
@@ -142,19 +132,5 @@ extension ControlServer.TLSIdentity {
         configuration.shutdownTimeout = .seconds(ControlServer.farewellSecondsMax)
         configuration.sslContextCallback = { _, promise in promise.succeed(self.shown) }
         return configuration
-    }
-}
-
-/// What the server knows of a connection beside what came over it.
-struct OperationContext: RequestContext {
-    var coreContext: CoreRequestContextStorage
-    let channel: any Channel
-    /// The client's address without its port; nil on a Unix socket.
-    let sourceAddress: String?
-
-    init(source: ApplicationRequestContextSource) {
-        self.coreContext = .init(source: source)
-        self.channel = source.channel
-        self.sourceAddress = source.channel.remoteAddress?.ipAddress
     }
 }

@@ -1,14 +1,12 @@
 import Fleet
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import JSON
 import Logging
 import NIOCore
 
 /// Turns an HTTP request into an operation's, and what comes of it into a response.
-struct OperationResponder: HTTPResponder {
-    typealias Context = OperationContext
-
+struct OperationResponder: Sendable {
     /// A collected body. Files are streamed and have no such limit.
     static let bodyBytesMax = 1 << 20
     /// The request line's path and query.
@@ -35,7 +33,7 @@ struct OperationResponder: HTTPResponder {
         var actor: Actor?
     }
 
-    func respond(to request: Request, context: OperationContext) async -> Response {
+    func respond(to request: Request, over connection: RequestConnection) async -> Response {
         let clock = ContinuousClock()
         let began = clock.now
         let requestID = RequestID.text(self.services.entropy)
@@ -43,12 +41,12 @@ struct OperationResponder: HTTPResponder {
         var refused: FleetError?
         let response: Response
         do throws(FleetError) {
-            switch try await self.answer(request, context, &call) {
+            switch try await self.answer(request, connection, &call) {
             case .value(let value): response = Self.response(value, requestID)
             case .file(let file): response = Self.response(file, requestID)
             case .text(let bytes): response = Self.response(bytes, requestID)
             case .secret(let secret):
-                response = Self.response(secret, requestID, over: context.channel)
+                response = Self.response(secret, requestID, over: connection.channel)
             }
         } catch {
             self.logger.info(
@@ -65,7 +63,7 @@ struct OperationResponder: HTTPResponder {
         self.log?.note(
             AccessLogEntry(
                 time: self.services.clock.now, requestID: requestID, actor: call.actor,
-                sourceAddress: context.sourceAddress, operation: call.operation?.action,
+                sourceAddress: connection.sourceAddress, operation: call.operation?.action,
                 target: call.resource,
                 outcome: AccessLogEntry.Outcome(
                     status: response.status.code, code: refused?.code,
@@ -86,7 +84,7 @@ struct OperationResponder: HTTPResponder {
     }
 
     private func answer(
-        _ request: Request, _ context: OperationContext, _ call: inout Call
+        _ request: Request, _ connection: RequestConnection, _ call: inout Call
     ) async throws(FleetError) -> Operation.Answer {
         guard (request.head.path ?? "").utf8.count <= Self.targetBytesMax else {
             throw FleetError(
@@ -100,11 +98,11 @@ struct OperationResponder: HTTPResponder {
         var signed = SignedRequest(request.head, body: .streamed)
         let match = try self.index.match(request.method, signed.normalizedPath)
         call.operation = match.operation
-        let body = match.operation.streams ? nil : try await self.collect(request, context)
+        let body = match.operation.streams ? nil : try await self.collect(request, connection)
         if let body { signed = signed.carrying(.bytes(body)) }
-        let caller = try await self.identify(signed, context.sourceAddress)
+        let caller = try await self.identify(signed, connection.sourceAddress)
         call.actor = caller.actor
-        self.seats.begin(context.channel)
+        self.seats.begin(connection.channel)
         let operationRequest = OperationRequest(
             actor: caller.actor, labels: match.labels, origin: self.origin(signed),
             query: try QueryText.parameters(of: signed.query),
@@ -141,10 +139,10 @@ struct OperationResponder: HTTPResponder {
     }
 
     private func collect(
-        _ request: Request, _ context: OperationContext
+        _ request: Request, _ connection: RequestConnection
     ) async throws(FleetError) -> [UInt8] {
         try await CollectedBody.read(
-            request, over: context.channel, bytesMax: Self.bodyBytesMax,
+            request, over: connection.channel, bytesMax: Self.bodyBytesMax,
             secondsMax: Self.bodySecondsMax)
     }
 

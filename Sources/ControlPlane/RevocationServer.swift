@@ -1,7 +1,6 @@
 package import Fleet
 import Foundation
 import HTTPTypes
-import Hummingbird
 import HummingbirdCore
 package import Logging
 package import NIOCore
@@ -34,40 +33,23 @@ package struct RevocationServer: Sendable {
     /// Serves until the surrounding task is cancelled or shut down gracefully.
     /// - Parameter onRunning: called once requests are answered, with the address that is bound.
     package func run(onRunning: @escaping @Sendable (SocketAddress?) async -> Void) async throws {
-        var quiet = self.logger
-        quiet.logLevel = .warning
-        let seats = self.responder.seats
-        let application = Application(
-            responder: self.responder,
-            server: HTTPServerBuilder { responder in
-                Seated(
-                    base: EndingWithLastRequest(
-                        base: HTTP1Channel(
-                            responder: seats.resting(responder),
-                            configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax)))),
-                    seats: seats)
-            },
-            configuration: ApplicationConfiguration(
-                address: .hostname(self.host, port: self.port), serverName: "slipway",
-                availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
-            onServerRunning: { channel in await onRunning(channel.localAddress) }, logger: quiet)
-        try await application.run()
+        let responder = self.responder
+        try await HTTPService(
+            address: .hostname(self.host, port: self.port), connectionsMax: Self.connectionsMax,
+            idleSecondsMax: Self.idleSecondsMax, seats: responder.seats, clock: responder.clock,
+            logger: self.logger, respond: { await responder.respond(to: $0, over: $1) }
+        ).run(onRunning: onRunning)
     }
 }
 
 /// RFC 6960 appendix A and RFC 5019 sections 5 and 6 for OCSP; RFC 5280 4.2.1.13 for CRLs.
-struct RevocationResponder: HTTPResponder {
-    typealias Context = OperationContext
-
+struct RevocationResponder: Sendable {
     static let bodyBytesMax = 16 << 10
     /// An OCSP request in a path: RFC 5019 uses GET up to 255 octets; longer ones are let pass.
     static let pathBytesMax = 4 << 10
     /// A cache asks again after this, though what it has would be valid for longer: a revocation is
     /// in the next list at once, and asking costs a 304.
     static let cacheSecondsMax: Int64 = 300
-    /// The HTTP server puts a Date on every answer that is up to a second behind the clock, and RFC
-    /// 9110 8.8.2.1 lets no Last-Modified be later than it: what is younger is said to be so old.
-    static let dateLagSecondsMax: Int64 = 2
     /// A list of a million entries goes out in pieces, each once the one before is on its way.
     static let pieceBytes = 64 << 10
 
@@ -81,20 +63,20 @@ struct RevocationResponder: HTTPResponder {
     let seats: ConnectionSeats
     let logger: Logger
 
-    func respond(to request: Request, context: OperationContext) async -> Response {
-        let response = await self.answer(request, context)
+    func respond(to request: Request, over connection: RequestConnection) async -> Response {
+        let response = await self.answer(request, connection)
         // RFC 9110 9.3.2: what followed would be taken for the next response's head.
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func answer(_ request: Request, _ context: OperationContext) async -> Response {
+    private func answer(_ request: Request, _ connection: RequestConnection) async -> Response {
         let path = self.local(String((request.head.path ?? "").prefix { $0 != "?" }))
         guard path.utf8.count <= Self.pathBytesMax else {
             return Self.plain(.uriTooLong, "the path is longer than \(Self.pathBytesMax) bytes")
         }
         let isGet = request.method == .get || request.method == .head
         if request.method == .post, path == "/ocsp" || path == "/ocsp/" {
-            return await self.ocsp(body: request, over: context.channel)
+            return await self.ocsp(body: request, over: connection.channel)
         }
         guard isGet else {
             var refusal = Self.plain(
@@ -103,7 +85,7 @@ struct RevocationResponder: HTTPResponder {
             refusal.headers[.allow] = path == "/ocsp" || path == "/ocsp/" ? "POST" : "GET, HEAD"
             return refusal
         }
-        self.seats.begin(context.channel)
+        self.seats.begin(connection.channel)
         let known = request.headers[.ifNoneMatch]
         if let rest = Self.rest(of: path, after: "/ocsp/") {
             return await self.ocsp(path: rest, known)
@@ -173,9 +155,8 @@ struct RevocationResponder: HTTPResponder {
             let left = min(Self.cacheSecondsMax, max(0, nextUpdate.seconds - now.seconds))
             headers[.cacheControl] =
                 "max-age=\(left), public, no-transform, must-revalidate"
-            headers[.lastModified] = Self.httpDate(
-                min(thisUpdate, now.advanced(bySeconds: -Self.dateLagSecondsMax)))
-            headers[.expires] = Self.httpDate(now.advanced(bySeconds: left))
+            headers[.lastModified] = HTTPDate.text(of: min(thisUpdate, now))
+            headers[.expires] = HTTPDate.text(of: now.advanced(bySeconds: left))
             let tag = "\"\(Self.tag(statement.der))\""
             headers[.eTag] = tag
             if Self.names(known, tag) { return Response(status: .notModified, headers: headers) }
@@ -201,20 +182,6 @@ struct RevocationResponder: HTTPResponder {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in bytes.suffix(256) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         return String(hash, radix: 16)
-    }
-
-    /// RFC 9110 5.6.7: `Tue, 24 Nov 2026 14:05:00 GMT`.
-    static func httpDate(_ time: UnixTime) -> String {
-        let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
-        let months = [
-            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-        ]
-        // 2026-11-24T14:05:00.000Z; the first day of 1970 was a Thursday.
-        let text = Array(time.description)
-        let month = (Int(String(text[5..<7])) ?? 1) - 1
-        let day = Int(max(0, time.seconds) / 86_400 % 7)
-        return "\(days[day]), \(String(text[8..<10])) \(months[month]) \(String(text[0..<4])) "
-            + "\(String(text[11..<19])) GMT"
     }
 
     private static func response(

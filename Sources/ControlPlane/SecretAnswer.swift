@@ -1,6 +1,6 @@
 package import Fleet
 import Foundation
-import Hummingbird
+import HummingbirdCore
 package import JSON
 import NIOCore
 

@@ -1,5 +1,4 @@
 import Fleet
-import HTTPTypes
 import JSON
 import TestSupport
 import Testing
@@ -33,14 +32,5 @@ import Testing
                 OperationRequest(actor: .service("test"), query: query), services)
         }
         #expect(error?.code == .invalidRequest)
-    }
-
-    @Test func aBodyIsAwaitedThatIsAnnouncedAndShortEnough() {
-        func isAwaited(_ fields: HTTPFields) -> Bool { ExpectedBody.isAwaited(fields) }
-        #expect(isAwaited([.expect: "100-continue", .contentLength: "17"]))
-        #expect(isAwaited([.expect: "100-Continue", .transferEncoding: "chunked"]))
-        #expect(!isAwaited([.contentLength: "17"]))
-        #expect(!isAwaited([.expect: "something else", .contentLength: "17"]))
-        #expect(!isAwaited([.expect: "100-continue", .contentLength: "1048577"]))
     }
 }

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 
 import botocore.auth
 import botocore.awsrequest
@@ -118,6 +119,118 @@ def test_a_connection_ends_when_its_client_says_so(control, version, field, answ
         received = connection.reader.read()
         assert received.count(b"HTTP/1.1 ") == answers
         assert received.count(b"HTTP/1.1 403 ") == answers
+
+
+def test_an_answer_says_whether_its_connection_stays(control):
+    """RFC 9112 9.3 and 9.6."""
+    with Connection(control) as connection:
+        for field, said in (("", None), ("Connection: close\r\n", "close")):
+            connection.send(f"GET /things HTTP/1.1\r\nHost: x\r\n{field}\r\n".encode())
+            assert connection.answer()[1].get("connection") == said
+        assert connection.reader.read() == b""
+    with Connection(control) as connection:
+        for _ in range(2):
+            connection.send(b"GET /things HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            status, headers, _ = connection.answer()
+            assert (status, headers["connection"]) == (403, "keep-alive")
+    # A body that was asked about and is not wanted may come all the same, or may not.
+    with Connection(control) as connection:
+        connection.send(head(
+            control, "POST", "/things/huge", CREATE, Content_Length=str(2 << 20),
+            Expect="100-continue"))
+        assert connection.answer()[1]["connection"] == "close"
+        assert connection.reader.read() == b""
+
+
+@pytest.mark.parametrize("request_bytes, status", [
+    (b"GET /things HTTP/1.1\r\n\r\n", 400), (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),
+    (b"GET /things HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 100_000 + b"\r\n\r\n", 431),
+    (b"POST /things/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n1",
+     400)], ids=["no host", "TLS", "long", "two lengths"])
+def test_what_is_no_request_is_refused_and_ends_its_connection(control, request_bytes, status):
+    """RFC 9112 3.2 and 6.3, RFC 6585 5."""
+    with Connection(control) as connection:
+        connection.send(request_bytes)
+        got, headers, _ = connection.answer()
+        assert (got, headers["connection"]) == (status, "close")
+        assert connection.reader.read() == b""
+
+
+def test_an_absolute_target_is_its_path(control):
+    """RFC 9112 3.2.2: every server takes it."""
+    with Connection(control) as connection:
+        for target in ("http://x/things/absolute", "http://x/things/absolute?a=b"):
+            connection.send(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert connection.answer()[0] == 403
+        connection.send(b"GET http://x/nothing/such HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.answer()[0] == 404
+
+
+def test_whoever_has_said_all_is_answered(control):
+    """A client may close its side once it has asked."""
+    with Connection(control) as connection:
+        connection.send(head(control, "GET", "/things?maxResults=1") * 2)
+        connection.socket.shutdown(socket.SHUT_WR)
+        assert connection.answer()[0] == 200
+        assert connection.answer()[0] == 200
+        assert connection.reader.read() == b""
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_whoever_reads_late_gets_every_answer(control, waits):
+    """Many requests at once, the client's side closed behind them, and nothing read before."""
+    count = 3000
+    with Connection(control) as connection:
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        request = head(control, "GET", "/things?maxResults=1")
+        sender = threading.Thread(target=lambda: (
+            connection.send(request * count), connection.socket.shutdown(socket.SHUT_WR)))
+        sender.start()
+        if waits:
+            # The service asks for no more while its answers are not taken.
+            sender.join(2)
+        received = connection.reader.read()
+        sender.join()
+        assert received.count(b"HTTP/1.1 200 ") == count
+
+
+@pytest.mark.parametrize("request_line", [
+    "CONNECT x:1 HTTP/1.1", "GET /things HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket"])
+def test_another_protocol_is_not_read(control, request_line):
+    """What follows would be kept for whoever speaks it, and nobody does."""
+    with Connection(control) as connection:
+        connection.send(f"{request_line}\r\nHost: x\r\n\r\n".encode())
+        connection.send(b"x" * 1000)
+        assert connection.answer()[1]["connection"] == "close"
+        connection.socket.settimeout(2)
+        with pytest.raises(TimeoutError):
+            for _ in range(1000):
+                connection.send(b"x" * 100_000)
+
+
+def test_a_request_is_refused_once(control):
+    """One that is answered already, and then turns out to be none."""
+    with Connection(control) as connection:
+        connection.send(b"POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert connection.answer()[0] == 404
+        connection.send(b"no chunk\r\n")
+        assert connection.reader.read() == b""
+
+
+def test_many_requests_at_once_are_answered_in_order(control):
+    iot = aws.client(control)
+    names = [f"in-order-{number}" for number in range(50)]
+    for name in names:
+        iot.create_thing(thingName=name)
+    with Connection(control) as connection:
+        # Byte by byte for some, so that a reading ends anywhere.
+        data = b"".join(head(control, "GET", f"/things/{name}") for name in names)
+        for start in range(400):
+            connection.send(data[start:start + 1])
+        connection.send(data[400:])
+        for name in names:
+            status, _, body = connection.answer()
+            assert (status, json.loads(body)["thingName"]) == (200, name)
 
 
 def test_a_refused_request_leaves_its_connection_sane(control):

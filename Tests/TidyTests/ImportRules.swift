@@ -34,9 +34,9 @@ import Testing
             "Fleet", "MQTT", "Policies", "DequeModule", "Logging",
         ]),
         "ControlPlane": Self.platform.union(Self.crypto).union([
-            "Fleet", "JSON", "Policies", "Registry", "Provisioning", "Hummingbird",
+            "Fleet", "JSON", "Policies", "Registry", "Provisioning",
             "HummingbirdCore", "HummingbirdTLS", "NIOSSL", "HTTPTypes", "Logging", "NIOCore",
-            "NIOHTTP1",
+            "NIOPosix", "NIOHTTP1", "NIOHTTPTypesHTTP1", "ServiceLifecycle",
         ]),
         "DeviceSimulation": Self.platform.union(Self.crypto).union(Self.nio).union([
             "MQTT", "JSON", "X509", "SwiftASN1", "Histogram",
@@ -56,7 +56,7 @@ import Testing
         ("COpenSSL", "CertificateAuthority"), ("COpenSSLShims", "CertificateAuthority"),
         ("CLuaShims", "Hooks"), ("CLua", "CLuaShims"), ("GRDB", "SQLiteStorage"),
         ("GRDBSQLite", "SQLiteStorage"),
-        ("Hummingbird", "ControlPlane"),
+        ("HummingbirdCore", "ControlPlane"),
     ])
     func eachForeignLibraryHasOneImporter(library: String, importer: String) {
         for file in Repository.sources where Self.imports(of: file).contains(library) {

@@ -3,15 +3,15 @@ import Logging
 import NIOCore
 import NIOSSL
 
-/// HTTP over TLS as Hummingbird has it, but that whoever judges a client's certificate is told
+/// HTTP over TLS as it is elsewhere, but that whoever judges a client's certificate is told
 /// where the client is.
 struct ESTChannel: ServerChildChannel {
-    let base: HTTP1Channel
+    let base: RequestChannel
     let tls: NIOSSLContext
     /// Whether TLS may go on with a client's certificate.
     let verify: @Sendable ([NIOSSLCertificate], _ address: String) async -> NIOSSLVerificationResult
 
-    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<RequestConnection> {
         let verify = self.verify
         let address = channel.remoteAddress?.ipAddress ?? ESTResponder.nowhere
         return channel.eventLoop.makeCompletedFuture {
@@ -24,7 +24,7 @@ struct ESTChannel: ServerChildChannel {
         }.flatMap { self.base.setup(channel: channel, logger: logger) }
     }
 
-    func handle(value: HTTP1Channel.Value, logger: Logger) async {
+    func handle(value: RequestConnection, logger: Logger) async {
         await self.base.handle(value: value, logger: logger)
     }
 }

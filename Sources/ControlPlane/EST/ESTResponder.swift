@@ -2,16 +2,14 @@ import Crypto
 import Fleet
 import Foundation
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import NIOSSL
 import Provisioning
 
 /// Enrolment over Secure Transport, RFC 7030: HTTP in, the dialogue's own use cases, HTTP out.
-struct ESTResponder: HTTPResponder {
-    typealias Context = OperationContext
-
+struct ESTResponder: Sendable {
     /// The base64 of the largest request that is taken, with its line ends.
     static let bodyBytesMax = 8 << 10
     static let bodySecondsMax: Int64 = 10
@@ -25,13 +23,13 @@ struct ESTResponder: HTTPResponder {
     let seats: ConnectionSeats
     let logger: Logger
 
-    func respond(to request: Request, context: OperationContext) async -> Response {
-        let response = await self.response(to: request, context)
+    func respond(to request: Request, over connection: RequestConnection) async -> Response {
+        let response = await self.response(to: request, connection)
         // RFC 9110 9.3.2: what followed would be taken for the next response's head.
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func response(to request: Request, _ context: OperationContext) async -> Response {
+    private func response(to request: Request, _ connection: RequestConnection) async -> Response {
         let target = request.head.path ?? ""
         let path = String(target.prefix { $0 != "?" })
         guard target.utf8.count <= Self.pathBytesMax else {
@@ -55,22 +53,22 @@ struct ESTResponder: HTTPResponder {
             case .fullcmc:
                 return ESTResponse.plain(.notImplemented, "Full CMC is not offered here")
             case .simpleenroll, .simplereenroll, .serverkeygen:
-                return try await self.enrol(asked, request, context)
+                return try await self.enrol(asked, request, connection)
             }
         } catch {
-            return self.refusal(error, asked, context)
+            return self.refusal(error, asked, connection)
         }
     }
 
     private func refusal(
-        _ error: FleetError, _ asked: ESTPath, _ context: OperationContext,
+        _ error: FleetError, _ asked: ESTPath, _ connection: RequestConnection,
         correlationID: String? = nil
     ) -> Response {
         self.logger.info(
             "enrolment refused",
             metadata: [
                 "operation": "\(asked.operation.rawValue)", "code": "\(error.code.rawValue)",
-                "message": "\(error.message)", "source": "\(context.sourceAddress ?? "-")",
+                "message": "\(error.message)", "source": "\(connection.sourceAddress ?? "-")",
             ])
         return ESTResponse.refusal(
             error, correlationID: correlationID,
@@ -80,9 +78,9 @@ struct ESTResponder: HTTPResponder {
     // MARK: Enrolling
 
     private func enrol(
-        _ asked: ESTPath, _ request: Request, _ context: OperationContext
+        _ asked: ESTPath, _ request: Request, _ connection: RequestConnection
     ) async throws(FleetError) -> Response {
-        guard let certificate = try await Self.client(context) else {
+        guard let certificate = try await Self.client(connection) else {
             return ESTResponse.unknownClient()
         }
         // RFC 7030 4.2.1.
@@ -91,9 +89,9 @@ struct ESTResponder: HTTPResponder {
                 .unsupportedMediaType, "send application/pkcs10, a signing request in base64")
         }
         let body: [UInt8]
-        do throws(FleetError) { body = try await Self.body(of: request, context) } catch {
+        do throws(FleetError) { body = try await Self.body(of: request, connection) } catch {
             var response = self.refusal(
-                FleetError(.invalidPayload, error.message), asked, context)
+                FleetError(.invalidPayload, error.message), asked, connection)
             if error == CollectedBody.tooLong(bytesMax: Self.bodyBytesMax) {
                 // RFC 9110 15.5.14; the dialogue over MQTT has no such status.
                 response.status = .contentTooLarge
@@ -111,14 +109,14 @@ struct ESTResponder: HTTPResponder {
             asking: template.map { Enrolment.topics(of: $0, makesKey: makesKey) }
                 ?? [Enrolment.renewalTopic],
             as: (try? presented.get()).map(Self.name) ?? Self.nameless,
-            from: context.sourceAddress ?? Self.nowhere)
-        self.seats.begin(context.channel)
+            from: connection.sourceAddress ?? Self.nowhere)
+        self.seats.begin(connection.channel)
         let outcome = await self.outcome(
             presented, of: template, makesKey: makesKey, for: publisher)
         switch outcome.result {
         case .success(let enrolled): return try self.answer(enrolled)
         case .failure(let error):
-            return self.refusal(error, asked, context, correlationID: outcome.correlationID)
+            return self.refusal(error, asked, connection, correlationID: outcome.correlationID)
         }
     }
 
@@ -192,10 +190,10 @@ struct ESTResponder: HTTPResponder {
 
     /// The certificate of the TLS session, on resumed ones too.
     private static func client(
-        _ context: OperationContext
+        _ connection: RequestConnection
     ) async throws(FleetError) -> CertificateID? {
         do {
-            guard let peer = try await context.channel.nioSSL_peerCertificate().get() else {
+            guard let peer = try await connection.channel.nioSSL_peerCertificate().get() else {
                 return nil
             }
             return CertificateID(sha256: SHA256.hash(data: try peer.toDERBytes()))
@@ -205,10 +203,10 @@ struct ESTResponder: HTTPResponder {
     }
 
     private static func body(
-        of request: Request, _ context: OperationContext
+        of request: Request, _ connection: RequestConnection
     ) async throws(FleetError) -> [UInt8] {
         try await CollectedBody.read(
-            request, over: context.channel, bytesMax: Self.bodyBytesMax,
+            request, over: connection.channel, bytesMax: Self.bodyBytesMax,
             secondsMax: Self.bodySecondsMax)
     }
 

@@ -1,7 +1,7 @@
 import Fleet
 import Foundation
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 import Provisioning
 

@@ -1,5 +1,4 @@
 import Fleet
-import Hummingbird
 import HummingbirdCore
 package import Logging
 package import NIOCore
@@ -32,8 +31,6 @@ package struct ESTServer: Sendable {
     /// Serves until the surrounding task is cancelled or shut down gracefully.
     /// - Parameter onRunning: called once requests are answered, with the address that is bound.
     package func run(onRunning: @escaping @Sendable (SocketAddress?) async -> Void) async throws {
-        var quiet = self.logger
-        quiet.logLevel = .warning
         var configuration = try self.identity.configuration()
         configuration.certificateVerification = .optionalVerification
         // Names of authorities are not sent, and so a client shows what it has: which ones are
@@ -43,24 +40,17 @@ package struct ESTServer: Sendable {
         let tls = try NIOSSLContext(configuration: configuration)
         let (services, logger) = (self.services, self.logger)
         let seats = ConnectionSeats(max: ControlServer.seatsMax)
-        let application = Application(
-            responder: ESTResponder(services: services, seats: seats, logger: logger),
-            server: HTTPServerBuilder { responder in
-                Seated(
-                    base: EndingWithLastRequest(
-                        base: ESTChannel(
-                            base: HTTP1Channel(
-                                responder: seats.resting(responder),
-                                configuration: .init(idleTimeout: .seconds(Self.idleSecondsMax))),
-                            tls: tls,
-                            verify: { await Self.verify($0, from: $1, by: services, logger) })),
-                    seats: seats)
-            },
-            configuration: ApplicationConfiguration(
-                address: .hostname(self.host, port: self.port), serverName: "slipway",
-                availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
-            onServerRunning: { channel in await onRunning(channel.localAddress) }, logger: quiet)
-        try await application.run()
+        let responder = ESTResponder(services: services, seats: seats, logger: logger)
+        try await HTTPService(
+            address: .hostname(self.host, port: self.port), connectionsMax: Self.connectionsMax,
+            idleSecondsMax: Self.idleSecondsMax, seats: seats, clock: services.clock,
+            logger: logger, respond: { await responder.respond(to: $0, over: $1) }
+        ).run(
+            through: { channel in
+                ESTChannel(
+                    base: channel, tls: tls,
+                    verify: { await Self.verify($0, from: $1, by: services, logger) })
+            }, onRunning: onRunning)
     }
 
     /// Whom the gateway would let through TLS, and nobody else.

@@ -10,15 +10,17 @@ package struct ESTServices: Sendable {
     package let encoding: any EnrolmentEncoding
     /// The template where neither the path nor the claim names one; empty: none.
     package let standardTemplate: String
+    package let clock: any WallClock
 
     package init(
         provisioner: Provisioner, gate: any DeviceGate, encoding: any EnrolmentEncoding,
-        standardTemplate: String
+        standardTemplate: String, clock: any WallClock
     ) {
         self.provisioner = provisioner
         self.gate = gate
         self.encoding = encoding
         self.standardTemplate = standardTemplate
+        self.clock = clock
     }
 }
 

@@ -44,7 +44,7 @@ struct ESTEndpoint: Sendable {
                 encoding: EnrolmentCoder(
                     anchors: { trust.anchors },
                     rules: KeyRules(allowsEd25519: settings.flag("keys.ed25519"))),
-                standardTemplate: settings.text("est.template")),
+                standardTemplate: settings.text("est.template"), clock: SystemClock()),
             logger: composition.logger)
     }
 

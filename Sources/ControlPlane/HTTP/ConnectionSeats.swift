@@ -1,5 +1,3 @@
-import HummingbirdCore
-import Logging
 import NIOCore
 import Synchronization
 
@@ -65,30 +63,5 @@ final class ConnectionSeats: Sendable {
             state.seats[ObjectIdentifier(channel)]?.isAtWork = false
             state.seats[ObjectIdentifier(channel)]?.idleSince = moment
         }
-    }
-
-    /// `responder`, after which its connection rests.
-    func resting(
-        _ responder: @escaping HTTPChannelHandler.Responder
-    ) -> HTTPChannelHandler.Responder {
-        { (request, writer: consuming ResponseWriter, channel) in
-            defer { self.rest(channel) }
-            try await responder(request, writer, channel)
-        }
-    }
-}
-
-/// A kind of connection that takes a seat when it comes.
-struct Seated<Base: ServerChildChannel>: ServerChildChannel {
-    let base: Base
-    let seats: ConnectionSeats
-
-    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
-        self.seats.take(channel)
-        return self.base.setup(channel: channel, logger: logger)
-    }
-
-    func handle(value: Base.Value, logger: Logger) async {
-        await self.base.handle(value: value, logger: logger)
     }
 }

@@ -1,5 +1,6 @@
 import Fleet
-import Hummingbird
+import HTTPTypes
+import HummingbirdCore
 import NIOCore
 
 /// A body that is taken whole, within its bounds of size and time.
