@@ -108,8 +108,7 @@ let package = Package(
             dependencies: [
                 "Fleet", "JSON", "Policies", "Registry", "Provisioning", hummingbird,
                 hummingbirdTLS, nioSSL, lifecycle, log, nioCore, nioPosix, nioHTTP, httpTypes,
-                httpTypesHTTP1,
-                crypto,
+                httpTypesHTTP1, crypto,
             ],
             swiftSettings: swift),
 

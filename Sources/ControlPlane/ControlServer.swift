@@ -108,6 +108,7 @@ package struct ControlServer: Sendable {
             address: self.place.address, connectionsMax: Self.connectionsMax,
             idleSecondsMax: Self.idleSecondsMax, seats: responder.seats,
             clock: responder.services.clock, logger: self.logger,
+            bodyBytesMax: OperationResponder.bodyBytesMax,
             respond: { await responder.respond(to: $0, over: $1) })
         switch self.place {
         case .socket, .port(_, _, nil): try await service.run(onRunning: onRunning)

@@ -37,7 +37,8 @@ package struct RevocationServer: Sendable {
         try await HTTPService(
             address: .hostname(self.host, port: self.port), connectionsMax: Self.connectionsMax,
             idleSecondsMax: Self.idleSecondsMax, seats: responder.seats, clock: responder.clock,
-            logger: self.logger, respond: { await responder.respond(to: $0, over: $1) }
+            logger: self.logger, bodyBytesMax: RevocationResponder.bodyBytesMax,
+            respond: HTTPService.offTheLoop { await responder.respond(to: $0, over: $1) }
         ).run(onRunning: onRunning)
     }
 }

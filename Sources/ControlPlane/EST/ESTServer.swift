@@ -44,7 +44,8 @@ package struct ESTServer: Sendable {
         try await HTTPService(
             address: .hostname(self.host, port: self.port), connectionsMax: Self.connectionsMax,
             idleSecondsMax: Self.idleSecondsMax, seats: seats, clock: services.clock,
-            logger: logger, respond: { await responder.respond(to: $0, over: $1) }
+            logger: logger, bodyBytesMax: ESTResponder.bodyBytesMax,
+            respond: HTTPService.offTheLoop { await responder.respond(to: $0, over: $1) }
         ).run(
             through: { channel in
                 ESTChannel(

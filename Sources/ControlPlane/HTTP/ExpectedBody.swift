@@ -13,12 +13,12 @@ enum ExpectedBody {
         case withhold
     }
 
-    static func invitation(to head: HTTPRequestHead) -> Invitation {
+    static func invitation(to head: HTTPRequestHead, bodyBytesMax: Int) -> Invitation {
         guard !head.isOfHTTP10, head.headers.first(name: "expect")?.lowercased() == "100-continue"
         else {
             return .none
         }
         let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
-        return length <= OperationResponder.bodyBytesMax ? .invite : .withhold
+        return length <= bodyBytesMax ? .invite : .withhold
     }
 }

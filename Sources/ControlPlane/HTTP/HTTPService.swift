@@ -19,7 +19,19 @@ struct HTTPService: Sendable {
     let seats: ConnectionSeats
     let clock: any WallClock
     let logger: Logger
+    /// The longest body that is collected; who asks whether to send a longer one is not invited.
+    let bodyBytesMax: Int
     let respond: Responder
+
+    /// `responder` off the event loop: what signs, makes keys or writes a list of a million takes
+    /// longer than all connections of a loop may be kept waiting.
+    static func offTheLoop(_ responder: @escaping Responder) -> Responder {
+        { request, connection in
+            await withTaskExecutorPreference(globalConcurrentExecutor) {
+                await responder(request, connection)
+            }
+        }
+    }
 
     /// Serves until the surrounding task is cancelled or shut down gracefully.
     /// - Parameters:
@@ -33,7 +45,8 @@ struct HTTPService: Sendable {
         quiet.logLevel = .warning
         let channel = RequestChannel(
             seats: self.seats, idle: .seconds(self.idleSecondsMax),
-            fields: GeneralFields(clock: self.clock), respond: self.respond)
+            fields: GeneralFields(clock: self.clock), bodyBytesMax: self.bodyBytesMax,
+            respond: self.respond)
         let server = try security(channel).server(
             configuration: ServerConfiguration(
                 address: self.address,

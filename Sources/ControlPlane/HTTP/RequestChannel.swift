@@ -8,6 +8,7 @@ struct RequestChannel: ServerChildChannel {
     let seats: ConnectionSeats
     let idle: TimeAmount
     let fields: GeneralFields
+    let bodyBytesMax: Int
     let respond: HTTPService.Responder
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<RequestConnection> {

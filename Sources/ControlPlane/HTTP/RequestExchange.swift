@@ -138,7 +138,7 @@ final class RequestExchange: ChannelDuplexHandler {
         if let begun {
             _ = source.yield(begun)
         } else {
-            switch ExpectedBody.invitation(to: head) {
+            switch ExpectedBody.invitation(to: head, bodyBytesMax: self.channel.bodyBytesMax) {
             case .none: break
             case .invite:
                 self.send(.head(HTTPResponseHead(version: .http1_1, status: .continue)))
@@ -239,7 +239,7 @@ final class RequestExchange: ChannelDuplexHandler {
 
     /// - Returns: when it has been sent, of a piece that is large.
     /// - Throws: `ChannelError` where there is no connection any more.
-    fileprivate func send(piece: ByteBuffer) throws -> EventLoopFuture<Void>? {
+    func send(piece: ByteBuffer) throws -> EventLoopFuture<Void>? {
         guard let context else { throw ChannelError.ioOnClosedChannel }
         guard piece.readableBytes >= AnswerWriter.largeBytes else {
             self.send(.body(.byteBuffer(piece)))
@@ -257,7 +257,7 @@ final class RequestExchange: ChannelDuplexHandler {
     }
 
     /// The answer is whole.
-    fileprivate func finish() {
+    func finish() {
         self.channel.seats.rest(self.connection.channel)
         self.isAnswering = false
         let isLastAnswer = self.isLast
@@ -297,7 +297,7 @@ final class RequestExchange: ChannelDuplexHandler {
         self.finish()
     }
 
-    fileprivate func abandon() {
+    private func abandon() {
         self.channel.seats.rest(self.connection.channel)
         self.context?.close(promise: nil)
     }
@@ -378,28 +378,5 @@ final class RequestExchange: ChannelDuplexHandler {
         guard self.isAnswering, self.piecesUnsent == 0, self.waiting == nil else { return false }
         if case .streaming = self.arrival { return self.isReadHeld }
         return true
-    }
-}
-
-/// Writes an answer's body to its connection, no faster than that sends it.
-private struct AnswerWriter: ResponseBodyWriter {
-    /// A piece this large goes out before there is another.
-    static let largeBytes = 16 << 10
-    /// None is larger: whoever takes one within the idle time is not idle.
-    static let piecesBytesMax = 64 << 10
-
-    let exchange: NIOLoopBound<RequestExchange>
-
-    func write(_ buffer: ByteBuffer) async throws {
-        var rest = buffer
-        while rest.readableBytes > 0,
-            let piece = rest.readSlice(length: min(rest.readableBytes, Self.piecesBytesMax))
-        {
-            if let sent = try self.exchange.value.send(piece: piece) { try await sent.get() }
-        }
-    }
-
-    consuming func finish(_ trailingHeaders: HTTPFields?) async throws {
-        self.exchange.value.finish()
     }
 }

@@ -1,4 +1,7 @@
+import HTTPTypes
+import HummingbirdCore
 import NIOCore
+import NIOEmbedded
 import NIOPosix
 import Synchronization
 import Testing
@@ -53,6 +56,25 @@ import Testing
         await second.value
         #expect(turns.names.prefix(3) == ["first", "begun", "made"])
         #expect(Set(turns.names.dropFirst(3)) == ["first again", "second"])
+    }
+
+    @Test func aResponderThatTakesLongerLeavesTheLoop() async throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let turns = Turns()
+        let respond = HTTPService.offTheLoop { _, _ in
+            turns.add(await Self.isOn(loop) ? "on" : "off")
+            return Response(status: .ok)
+        }
+        let tasks = try #require(await Self.tasks(of: loop))
+        let request = Request(
+            head: HTTPRequest(method: .get, scheme: nil, authority: nil, path: "/"),
+            body: RequestBody(buffer: ByteBuffer()))
+        let connection = RequestConnection(NIOAsyncTestingChannel())
+        await withTaskExecutorPreference(tasks) {
+            _ = await respond(request, connection)
+            turns.add(await Self.isOn(loop) ? "on" : "off")
+        }
+        #expect(turns.names == ["off", "on"])
     }
 
     @Test func whatHandsOutKeysOrTakesFilesLeavesTheLoop() {

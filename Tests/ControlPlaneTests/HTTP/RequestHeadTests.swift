@@ -43,6 +43,6 @@ import Testing
         var head = HTTPRequestHead(version: .http1_1, method: .PUT, uri: "/")
         if let expect { head.headers.add(name: "Expect", value: expect) }
         if let length { head.headers.add(name: "Content-Length", value: length) }
-        #expect(ExpectedBody.invitation(to: head) == invitation)
+        #expect(ExpectedBody.invitation(to: head, bodyBytesMax: 1 << 20) == invitation)
     }
 }
