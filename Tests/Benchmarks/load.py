@@ -1,14 +1,21 @@
-"""A client that spends little: prepared requests over a few connections, the same for any server.
+"""Clients that spend little: prepared requests over a few connections, the same for any server.
 
-The bytes of every request are made before the clock starts. One loop (epoll) keeps each connection
-busy with one request at a time, reads the whole answer, and checks its status. What the client
-itself costs is reported with what it measured, since both ends share the machine.
+The bytes of every request are made before the clock starts, and each connection is kept busy with
+one request at a time. `drive` sends each once, reads the whole answer, and may keep its body;
+`sustain` has wrk send them for some seconds, which costs a fifth of that. What the client itself
+costs is reported with what it measured, since both ends share the machine.
 """
 
+import json
+import os
+import resource
 import select
 import socket
+import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 CONNECT_SECONDS_MAX = 60
 RECEIVED_BYTES_MAX = 1 << 18
@@ -50,16 +57,19 @@ class Answer:
 
 
 class Result:
-    def __init__(self, seconds, took, client_seconds, bodies):
-        self.rate = len(took) / seconds
-        self.took = sorted(took)
-        self.client_microseconds = client_seconds / len(took) * 1e6
+    def __init__(self, count, seconds, p99, client_seconds, bodies=()):
+        self.count = count
+        self.rate = count / seconds
+        # In milliseconds.
+        self.p99 = p99
+        self.client_microseconds = client_seconds / count * 1e6
         self.bodies = bodies
 
-    @property
-    def p99(self):
-        """In milliseconds."""
-        return self.took[min(len(self.took) - 1, int(len(self.took) * 0.99))] * 1000
+
+def p99(took):
+    """In milliseconds, of times in seconds."""
+    took = sorted(took)
+    return took[min(len(took) - 1, int(len(took) * 0.99))] * 1000
 
 
 def connect(port):
@@ -132,4 +142,35 @@ def drive(port, requests, connections, keeps_bodies=False):
     seconds, client = clock() - began, time.process_time() - client_began
     for connection in sockets.values():
         connection.close()
-    return Result(seconds, took, client, bodies)
+    return Result(len(took), seconds, p99(took), client, bodies)
+
+
+def children_seconds():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def sustain(port, requests, connections, seconds, again):
+    """Sends requests for some seconds by wrk, one thread of it; ends the program where one is
+    answered with an error, or where they run out and may not be sent `again`."""
+    with tempfile.NamedTemporaryFile(prefix="requests-") as file:
+        for request in requests:
+            file.write(b"%d\n" % len(request) + request)
+        file.flush()
+        environment = {**os.environ, "REQUESTS": file.name}
+        if again:
+            environment["AGAIN"] = "1"
+        before = children_seconds()
+        ended = subprocess.run(
+            ["wrk", "--threads", "1", "--connections", str(connections),
+             "--duration", f"{seconds}s", "--timeout", f"{seconds}s",
+             "--script", str(Path(__file__).with_name("prepared.lua")),
+             f"http://127.0.0.1:{port}/"],
+            env=environment, capture_output=True, text=True)
+        client = children_seconds() - before
+    if ended.returncode != 0:
+        sys.exit(f"wrk: {ended.stderr or ended.stdout}")
+    told = json.loads(ended.stdout.splitlines()[-1])
+    if told["refused"] or told["broken"] or not told["requests"]:
+        sys.exit(f"not every request was answered well: {told}")
+    return Result(told["requests"], told["seconds"], told["p99"], client)

@@ -229,7 +229,7 @@ def main():
     parser.add_argument("--json", action="store_true", help="print the raw figures")
     options = parser.parse_args()
     if not SLIPWAY.exists():
-        sys.exit(f"there is no {SLIPWAY}: swift build -c release --product slipway")
+        sys.exit(f"there is no {SLIPWAY}: make build")
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
         figures = Bench(Path(folder), options).run()
     if options.json:
