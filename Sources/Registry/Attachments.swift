@@ -7,8 +7,11 @@ package enum Attachments {
     package static func attach(
         _ policy: PolicyName, to target: PolicyTarget, in view: RegistryView
     ) throws(FleetError) -> ChangeSet {
-        _ = try PolicyVersions.policy(policy, in: view)
-        try Self.checkExists(target, in: view)
+        if view.holds(.policy(policy)) { _ = try PolicyVersions.policy(policy, in: view) }
+        // Of a group there is more to know than that it is there.
+        if view.holds(target.key) || !target.isCertificate {
+            try Self.checkExists(target, in: view)
+        }
         // The set of what is attached is relied on too: two attachments that break the limit only
         // together cannot both be made.
         var set = ChangeSet(
@@ -19,11 +22,7 @@ package enum Attachments {
             ])
         let attached = view.policiesOfTarget(target)
         guard !attached.contains(policy) else { return set }
-        let limit =
-            switch target {
-            case .certificate: Limits.policiesPerCertificateMax
-            case .thingGroup: Limits.policiesPerThingGroupMax
-            }
+        let limit = target.policiesMax
         guard attached.count < limit else {
             throw FleetError(
                 .limitExceeded,
@@ -42,6 +41,21 @@ package enum Attachments {
             action: "DetachPolicy",
             changes: view.policiesOfTarget(target).contains(policy)
                 ? [.detachPolicy(policy, target)] : [])
+    }
+
+    /// What the first try to `attach` has to see. That a policy and a certificate are there is
+    /// among the preconditions, and reading both would cost more than all else: where one is not,
+    /// the next try sees all of `keys`, and tells which.
+    package static func firstKeys(
+        _ policy: PolicyName, _ target: PolicyTarget
+    ) -> Set<RecordKey> {
+        target.isCertificate ? [.policiesOfTarget(target)] : Self.keys(policy, target)
+    }
+
+    /// Whether `target` may have no more policies, so that a first try cannot tell whether the one
+    /// to attach is there.
+    package static func isFull(_ target: PolicyTarget, in view: RegistryView) -> Bool {
+        view.policiesOfTarget(target).count >= target.policiesMax
     }
 
     /// What `attach` and `detach` have to see.
@@ -71,6 +85,17 @@ package enum Attachments {
 }
 
 extension PolicyTarget {
+    fileprivate var isCertificate: Bool {
+        if case .certificate = self { true } else { false }
+    }
+
+    fileprivate var policiesMax: Int {
+        switch self {
+        case .certificate: Limits.policiesPerCertificateMax
+        case .thingGroup: Limits.policiesPerThingGroupMax
+        }
+    }
+
     fileprivate var noun: String {
         switch self {
         case .certificate(let id): "certificate \(id)"

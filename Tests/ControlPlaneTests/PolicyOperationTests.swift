@@ -228,6 +228,17 @@ import Testing
                     "ListPrincipalPolicies", headers: ["x-amzn-iot-principal": target]) == code)
         }
         #expect(await self.refusal("ListTargetsForPolicy", ["policyName": "z"]) == .notFound)
+        // A certificate that may have no more does not hide that the policy is not there.
+        for number in 0..<Limits.policiesPerCertificateMax {
+            try await self.create("full-\(number)")
+            _ = try await self.perform(
+                "AttachPolicy", ["policyName": "full-\(number)"], body: ["target": .string(arn)])
+        }
+        for (name, code) in [("z", FleetError.Code.notFound), ("a", .limitExceeded)] {
+            #expect(
+                await self.refusal(
+                    "AttachPolicy", ["policyName": name], body: ["target": .string(arn)]) == code)
+        }
         #expect(
             await self.refusal("ListPolicyPrincipals", headers: ["x-amzn-iot-policy": "z"])
                 == .notFound)

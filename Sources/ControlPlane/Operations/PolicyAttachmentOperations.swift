@@ -84,10 +84,15 @@ package enum PolicyAttachmentOperations {
     ) async throws(FleetError) -> JSONValue {
         let name: PolicyName = try request.name("policyName")
         let target = try services.realm.policyTarget(inARN: arn)
-        _ = try await services.decide(Attachments.keys(name, target), by: request.actor) {
-            view, _ throws(FleetError) in
-            try Attachments.attach(name, to: target, in: view)
-        }
+        var keys = Attachments.firstKeys(name, target)
+        _ = try await services.decide(
+            by: request.actor,
+            load: { store async throws(FleetError) in
+                let view = try await store.load(keys)
+                keys = Attachments.keys(name, target)
+                return Attachments.isFull(target, in: view) ? try await store.load(keys) : view
+            }
+        ) { view, _ throws(FleetError) in try Attachments.attach(name, to: target, in: view) }
         return .null
     }
 
