@@ -94,7 +94,8 @@ package struct ControlServer: Sendable {
     ) {
         self.place = place
         self.responder = OperationResponder(
-            index: OperationIndex(operations), services: services, identify: identify,
+            index: OperationIndex(operations), services: services,
+            requestIDs: RequestIDs(services.entropy), identify: identify,
             seats: ConnectionSeats(max: Self.seatsMax), logger: logger, scheme: place.scheme,
             log: log)
         self.logger = logger

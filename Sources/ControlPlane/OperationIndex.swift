@@ -49,7 +49,8 @@ package struct OperationIndex: Sendable {
     package func match(
         _ method: HTTPRequest.Method, _ path: some StringProtocol
     ) throws(FleetError) -> Match {
-        let segments = path.split(separator: "/", omittingEmptySubsequences: false)
+        let segments = Substring(path).utf8
+            .split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
             .map { Substring($0) }
         // A path begins with a slash, and may end with one (AWS: ListCertificateProviders).
         var inner = segments.dropFirst()

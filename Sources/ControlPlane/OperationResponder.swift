@@ -16,6 +16,7 @@ struct OperationResponder: Sendable {
 
     let index: OperationIndex
     let services: ControlPlaneServices
+    let requestIDs: RequestIDs
     let identify: CallerIdentification
     /// Told whose connection is at work.
     let seats: ConnectionSeats
@@ -36,7 +37,7 @@ struct OperationResponder: Sendable {
     func respond(to request: Request, over connection: RequestConnection) async -> Response {
         let clock = ContinuousClock()
         let began = clock.now
-        let requestID = RequestID.text(self.services.entropy)
+        let requestID = self.requestIDs.next()
         var call = Call()
         var refused: FleetError?
         let response: Response
@@ -142,7 +143,7 @@ struct OperationResponder: Sendable {
         _ request: Request, _ connection: RequestConnection
     ) async throws(FleetError) -> [UInt8] {
         try await CollectedBody.read(
-            request, over: connection.channel, bytesMax: Self.bodyBytesMax,
+            request, over: connection, bytesMax: Self.bodyBytesMax,
             secondsMax: Self.bodySecondsMax)
     }
 
@@ -216,14 +217,16 @@ enum QueryText {
     static func parameters(of query: String) throws(FleetError) -> [String: String] {
         guard !query.isEmpty else { return [:] }
         var parameters: [String: String] = [:]
-        for pair in query.split(separator: "&") {
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        for pair in query.utf8.split(separator: UInt8(ascii: "&")) {
+            let parts = pair.split(
+                separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false
+            ).map { Substring($0) }
             guard let name = parts[0].percentDecoded(plusIsSpace: true),
                 let value = parts.count > 1 ? parts[1].percentDecoded(plusIsSpace: true) : ""
             else {
                 throw FleetError(
                     .invalidRequest,
-                    "the query is not percent-encoded UTF-8: '\(String(pair).clipped)'")
+                    "the query is not percent-encoded UTF-8: '\(String(Substring(pair)).clipped)'")
             }
             if name.hasPrefix(Self.signaturePrefix) { continue }
             guard parameters.updateValue(value, forKey: name) == nil else {

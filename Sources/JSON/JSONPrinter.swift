@@ -72,10 +72,9 @@ package enum JSONPrinter {
         output.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { bytes in
-            // Most texts need no escape and are copied whole, the others in the runs between. Every
-            // byte of every answer comes by here: a plain loop, and runs that are copied as memory.
+            // Most texts need no escape and are copied whole, the others in the runs between.
             var copied = 0
-            for index in 0..<bytes.count where Self.needsEscape(bytes[index]) {
+            while let index = Self.firstToEscape(in: bytes, from: copied) {
                 output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[copied..<index]))
                 Self.writeEscape(bytes[index], into: &output)
                 copied = index + 1
@@ -83,6 +82,39 @@ package enum JSONPrinter {
             output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[copied...]))
         }
         output.append(UInt8(ascii: "\""))
+    }
+
+    /// Every byte of every answer comes by here: eight are looked at together.
+    private static func firstToEscape(
+        in bytes: UnsafeBufferPointer<UInt8>, from start: Int
+    ) -> Int? {
+        var index = start
+        let raw = UnsafeRawBufferPointer(bytes)
+        while index + 8 <= raw.count,
+            !Self.mayNeedEscape(raw.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+        {
+            index += 8
+        }
+        while index < bytes.count {
+            if Self.needsEscape(bytes[index]) { return index }
+            index += 1
+        }
+        return nil
+    }
+
+    /// Whether a byte of eight does: subtracting from each what it must reach borrows from its
+    /// highest bit where it is less, or where one below it was.
+    private static func mayNeedEscape(_ eight: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        func hasLess(_ bytes: UInt64, than bound: UInt64) -> UInt64 {
+            (bytes &- ones &* bound) & ~bytes
+        }
+        let found =
+            hasLess(eight, than: 0x20)
+            | hasLess(eight ^ (ones &* UInt64(UInt8(ascii: "\""))), than: 1)
+            | hasLess(eight ^ (ones &* UInt64(UInt8(ascii: "\\"))), than: 1)
+            | hasLess(eight ^ (ones &* 0x7F), than: 1)
+        return found & (ones &* 0x80) != 0
     }
 
     private static func needsEscape(_ byte: UInt8) -> Bool {

@@ -14,8 +14,18 @@ package struct JSONWriter: Sendable {
     package mutating func beginArray() { self.begin(UInt8(ascii: "[")) }
     package mutating func endArray() { self.end(UInt8(ascii: "]")) }
 
-    /// A member's name; its value comes next.
-    package mutating func key(_ name: String) {
+    /// A member's name, which needs no escape; its value comes next.
+    package mutating func key(_ name: StaticString) {
+        self.separate()
+        self.bytes.append(UInt8(ascii: "\""))
+        name.withUTF8Buffer { self.bytes.append(contentsOf: $0) }
+        self.bytes.append(UInt8(ascii: "\""))
+        self.bytes.append(UInt8(ascii: ":"))
+        self.isAtStart = true
+    }
+
+    /// The same of a name that may need one.
+    package mutating func key(of name: String) {
         self.separate()
         JSONPrinter.append(name, to: &self.bytes)
         self.bytes.append(UInt8(ascii: ":"))
@@ -28,7 +38,7 @@ package struct JSONWriter: Sendable {
     }
 
     /// A member that is a text; none where there is no text.
-    package mutating func member(_ name: String, _ text: String?) {
+    package mutating func member(_ name: StaticString, _ text: String?) {
         guard let text else { return }
         self.key(name)
         self.string(text)

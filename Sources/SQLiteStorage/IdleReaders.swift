@@ -37,15 +37,18 @@ final class IdleReaders: Sendable {
     }
 
     /// Runs `body` in a snapshot taken now, so that whoever was told of a commit sees it.
+    /// - Parameter isOneStatement: whether `body` runs no more than one, which is a snapshot by
+    ///   itself: to begin and end one of several costs as much again as a look-up.
     /// - Returns: nil where no connection is idle; `body` has not run then.
     func read<Value>(
-        _ body: (Database) throws -> Value
+        isOneStatement: Bool = false, _ body: (Database) throws -> Value
     ) throws(FleetError) -> Value? {
         guard let connection = self.lend() else { return nil }
         defer { self.giveBack(connection) }
         do {
             return try connection.inDatabase { db in
                 if db.isInsideTransaction { try db.run("ROLLBACK") }
+                if isOneStatement { return try body(db) }
                 try db.run("BEGIN DEFERRED")
                 defer {
                     // A snapshot that cannot be let go of now is let go of by the next read.

@@ -7,7 +7,18 @@ extension SQLiteFleetStore: FleetStore {
         guard keys.count <= StorageLimits.keysReadBrieflyMax else {
             return try await self.read { db in try RecordLoader(db: db).view(keys) }
         }
-        return try await self.readBriefly { db in try RecordLoader(db: db).view(keys) }
+        return try await self.readBriefly(isOneStatement: Self.isOneStatement(keys)) { db in
+            try RecordLoader(db: db).view(keys)
+        }
+    }
+
+    /// Whether these are read by a single statement: what is asked for most often.
+    private static func isOneStatement(_ keys: Set<RecordKey>) -> Bool {
+        guard keys.count == 1 else { return false }
+        return switch keys.first {
+        case .thing, .policiesOfTarget: true
+        default: false
+        }
     }
 
     package func page(_ query: ListQuery) async throws(FleetError) -> ListPage {
@@ -16,7 +27,8 @@ extension SQLiteFleetStore: FleetStore {
         }
         // Some rows along the primary key, whatever the fleet: any other listing may take longer.
         let isBrief = query.subject == .things && query.limit <= StorageLimits.rowsReadBrieflyMax
-        return isBrief ? try await self.readBriefly(page) : try await self.read(page)
+        return isBrief
+            ? try await self.readBriefly(isOneStatement: true, page) : try await self.read(page)
     }
 
     package func commit(

@@ -188,10 +188,13 @@ extension SQLiteFleetStore {
     }
 
     /// A read of a few records, which is over sooner than a reader thread would be awake.
+    /// - Parameter isOneStatement: whether `body` runs no more than one.
     func readBriefly<Value: Sendable>(
-        _ body: @escaping @Sendable (Database) throws -> Value
+        isOneStatement: Bool = false, _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(FleetError) -> Value {
-        if let value = try self.idleReaders.read(body) { return value }
+        if let value = try self.idleReaders.read(isOneStatement: isOneStatement, body) {
+            return value
+        }
         return try await self.read(body)
     }
 

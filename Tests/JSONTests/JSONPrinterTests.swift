@@ -40,6 +40,29 @@ import Testing
         }
     }
 
+    /// Eight bytes are looked at together: each scalar is put before, at and behind the joints.
+    @Test func whatNeedsAnEscapeIsFoundWhereverItStands() {
+        let scalars = (UInt32(0)...0xFF).compactMap { Unicode.Scalar($0) } + ["\u{2028}", "日"]
+        for scalar in scalars {
+            let escaped =
+                switch scalar {
+                case "\"": "\\\""
+                case "\\": "\\\\"
+                case "\n": "\\n"
+                case "\r": "\\r"
+                case "\t": "\\t"
+                case "\u{0}"..."\u{F}", "\u{10}"..."\u{1F}", "\u{7F}":
+                    "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+                default: String(Character(scalar))
+                }
+            for before in 0...17 {
+                let (head, tail) = (String(repeating: "x", count: before), "yyyyyyyyy")
+                let text = head + String(Character(scalar)) + tail
+                #expect(JSONPrinter.print(.string(text)) == "\"" + head + escaped + tail + "\"")
+            }
+        }
+    }
+
     @Test func canonicalSortsByTheBytesOfKeys() {
         let value: JSONValue = ["b": 1, "é": 2, "a": ["d": 1, "c": 2], "aa": 3, "B": 4]
         #expect(

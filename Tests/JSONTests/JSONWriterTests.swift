@@ -5,7 +5,7 @@ import Testing
     @Test func whatIsWrittenReadsBackAsTheTreeThatWasMeant() throws {
         var writer = JSONWriter(capacity: 16)
         writer.beginObject()
-        writer.key("a\"b")
+        writer.key(of: "a\"b")
         writer.beginArray()
         writer.int(-7)
         writer.string("x\ny")

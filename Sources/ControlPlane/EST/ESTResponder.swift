@@ -206,7 +206,7 @@ struct ESTResponder: Sendable {
         of request: Request, _ connection: RequestConnection
     ) async throws(FleetError) -> [UInt8] {
         try await CollectedBody.read(
-            request, over: connection.channel, bytesMax: Self.bodyBytesMax,
+            request, over: connection, bytesMax: Self.bodyBytesMax,
             secondsMax: Self.bodySecondsMax)
     }
 

@@ -13,12 +13,14 @@ enum CollectedBody {
     /// - Throws: `tooLong` for one that is; `FleetError.invalidRequest` for one that did not
     ///   arrive.
     static func read(
-        _ request: Request, over channel: any Channel, bytesMax: Int, secondsMax: Int64
+        _ request: Request, over connection: RequestConnection, bytesMax: Int, secondsMax: Int64
     ) async throws(FleetError) -> [UInt8] {
-        if request.headers[.contentLength] == "0" { return [] }
+        // Found by looking through them: to ask the fields by name makes a table of them first.
+        let length = request.headers.first { $0.name == .contentLength }?.value
+        if length == "0" { return [] }
         let tooLong = Self.tooLong(bytesMax: bytesMax)
         // Nobody need send it first to be told.
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > bytesMax {
+        if let length = length.flatMap({ Int($0) }), length > bytesMax {
             throw tooLong
         }
         // A body that trickles in holds a connection and a task; the idle timer never sees it.
@@ -26,10 +28,14 @@ enum CollectedBody {
         // no such half (RFC 8446 6.1).
         let clock = ContinuousClock()
         let end = clock.now + .seconds(secondsMax)
-        let deadline = channel.eventLoop.scheduleTask(in: .seconds(secondsMax)) {
-            channel.close(mode: .input).whenFailure { _ in channel.close(promise: nil) }
-        }
-        defer { deadline.cancel() }
+        let channel = connection.channel
+        let deadline =
+            connection.hasWholeRequest
+            ? nil
+            : channel.eventLoop.scheduleTask(in: .seconds(secondsMax)) {
+                channel.close(mode: .input).whenFailure { _ in channel.close(promise: nil) }
+            }
+        defer { deadline?.cancel() }
         do {
             let buffer = try await request.body.collect(upTo: bytesMax)
             return Array(buffer.readableBytesView)

@@ -12,6 +12,7 @@ final class RequestConnection: ServerChildChannelValue {
     private struct Work {
         var task: Task<Void, Never>?
         var isCancelled = false
+        var hasWholeRequest = false
     }
 
     private let work = Mutex(Work())
@@ -19,6 +20,12 @@ final class RequestConnection: ServerChildChannelValue {
     init(_ channel: any Channel) {
         self.channel = channel
         self.sourceAddress = channel.remoteAddress?.ipAddress
+    }
+
+    /// Whether the request that is being answered was here with its body before it was begun.
+    var hasWholeRequest: Bool {
+        get { self.work.withLock { $0.hasWholeRequest } }
+        set { self.work.withLock { $0.hasWholeRequest = newValue } }
     }
 
     /// `task` is the one that is answering now.

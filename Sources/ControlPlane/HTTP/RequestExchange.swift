@@ -53,8 +53,7 @@ final class RequestExchange: ChannelDuplexHandler {
     /// What follows is no HTTP.
     private var readsNoMore = false
 
-    private var lastActive = NIODeadline.now()
-    private var idleCheck: Scheduled<Void>?
+    private let idleness: Idleness
     /// Pieces given to the connection that it has not sent yet.
     private var piecesUnsent = 0
 
@@ -62,17 +61,18 @@ final class RequestExchange: ChannelDuplexHandler {
         self.channel = channel
         self.connection = connection
         self.executor = EventLoopTasks(connection.channel.eventLoop)
+        self.idleness = Idleness(max: channel.idle, connection.channel.eventLoop)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        self.checkLater(at: self.lastActive + self.channel.idle)
+        self.idleness.begin(
+            isAtWork: { self.isAtWork }, close: { self.context?.close(promise: nil) })
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
-        self.idleCheck?.cancel()
-        self.idleCheck = nil
+        self.idleness.end()
     }
 
     // MARK: What arrives
@@ -80,7 +80,7 @@ final class RequestExchange: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !self.isOver else { return }
         // What nobody wants keeps no connection.
-        if case .discarding = self.arrival {} else { self.lastActive = .now() }
+        if case .discarding = self.arrival {} else { self.idleness.noteActivity() }
         switch self.unwrapInboundIn(data) {
         case .head(let head): self.gather(head)
         case .body(let piece): self.take(piece)
@@ -89,6 +89,7 @@ final class RequestExchange: ChannelDuplexHandler {
             self.arrival = .none
             switch arrived {
             case .gathering(let head, let body):
+                self.connection.hasWholeRequest = true
                 self.begin(head, RequestBody(buffer: body ?? ByteBuffer()))
             case .streaming(let body): body.finish()
             case .none, .discarding: break
@@ -147,6 +148,7 @@ final class RequestExchange: ChannelDuplexHandler {
             case .withhold: self.isLast = true
             }
         }
+        self.connection.hasWholeRequest = false
         self.begin(head, body)
     }
 
@@ -174,7 +176,7 @@ final class RequestExchange: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        self.lastActive = .now()
+        self.idleness.noteActivity()
         if context.channel.isWritable {
             if let (head, body) = self.waiting {
                 self.waiting = nil
@@ -250,7 +252,7 @@ final class RequestExchange: ChannelDuplexHandler {
         let exchange = NIOLoopBound(self, eventLoop: context.eventLoop)
         sent.futureResult.whenComplete { _ in
             exchange.value.piecesUnsent -= 1
-            exchange.value.lastActive = .now()
+            exchange.value.idleness.noteActivity()
         }
         context.writeAndFlush(self.wrapOutboundOut(.body(.byteBuffer(piece))), promise: sent)
         return sent.futureResult
@@ -266,7 +268,7 @@ final class RequestExchange: ChannelDuplexHandler {
             self.arrival = .discarding
             self.resumeReading()
         }
-        self.lastActive = .now()
+        self.idleness.noteActivity()
         guard let context else { return }
         let sent = context.eventLoop.makePromise(of: Void.self)
         self.lastSent = sent.futureResult
@@ -358,20 +360,6 @@ final class RequestExchange: ChannelDuplexHandler {
     }
 
     // MARK: Idle connections
-
-    private func checkLater(at deadline: NIODeadline) {
-        let exchange = NIOLoopBound(self, eventLoop: self.connection.channel.eventLoop)
-        self.idleCheck = self.connection.channel.eventLoop.scheduleTask(deadline: deadline) {
-            exchange.value.closeIfIdle()
-        }
-    }
-
-    private func closeIfIdle() {
-        guard let context else { return }
-        if self.isAtWork { self.lastActive = .now() }
-        let due = self.lastActive + self.channel.idle
-        if due <= .now() { context.close(promise: nil) } else { self.checkLater(at: due) }
-    }
 
     /// Whether it is this side that is waited for.
     private var isAtWork: Bool {

@@ -207,7 +207,8 @@ package enum ThingOperations {
         writer.key("attributes")
         writer.beginObject()
         for (name, value) in thing.attributes.sorted(by: { $0.key < $1.key }) {
-            writer.member(name, value)
+            writer.key(of: name)
+            writer.string(value)
         }
         writer.endObject()
     }

@@ -27,8 +27,9 @@ enum CanonicalPath {
     /// Whether there is nothing to take away: nearly every path.
     private static func isNormal(_ bytes: [UInt8]) -> Bool {
         guard bytes.first == UInt8(ascii: "/") else { return false }
-        return !zip(bytes, bytes.dropFirst()).contains { byte, next in
-            byte == UInt8(ascii: "/") && (next == UInt8(ascii: "/") || next == UInt8(ascii: "."))
+        return !(1..<bytes.count).contains { index in
+            bytes[index - 1] == UInt8(ascii: "/")
+                && (bytes[index] == UInt8(ascii: "/") || bytes[index] == UInt8(ascii: "."))
         }
     }
 

@@ -1,3 +1,4 @@
+import Crypto
 import Fleet
 
 /// The text whose hash is signed (AWS: Signature Version 4, "Create a canonical request").
@@ -39,14 +40,45 @@ struct CanonicalRequest {
         return output
     }
 
+    /// AWS: Signature Version 4, "Create a string to sign".
+    func stringToSign(at time: SignatureTime, _ scope: SignatureParameters.Scope) -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(192)
+        output += SignatureParameters.algorithm.utf8
+        output.append(Self.newline)
+        output += time.text.utf8
+        output.append(Self.newline)
+        for part in [scope.day, scope.region, scope.service] {
+            output += part.utf8
+            output.append(UInt8(ascii: "/"))
+        }
+        output += scope.terminator.utf8
+        output.append(Self.newline)
+        for byte in SHA256.hash(data: self.bytes) {
+            output.append(Self.digit(byte >> 4))
+            output.append(Self.digit(byte & 0x0F))
+        }
+        return output
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+
     private static let newline = UInt8(ascii: "\n")
 
     /// Without white space at either end, and each run of it inside as one space, quoted or not.
     private static func append(trimmed value: String, to output: inout [UInt8]) {
-        let words = value.utf8.split { byte in byte == 0x20 || (0x09...0x0D).contains(byte) }
-        for (index, word) in words.enumerated() {
-            if index > 0 { output.append(0x20) }
-            output += word
+        let start = output.count
+        var isAfterSpace = false
+        for byte in value.utf8 {
+            if byte == 0x20 || (0x09...0x0D).contains(byte) {
+                isAfterSpace = true
+                continue
+            }
+            if isAfterSpace, output.count > start { output.append(0x20) }
+            isAfterSpace = false
+            output.append(byte)
         }
     }
 }

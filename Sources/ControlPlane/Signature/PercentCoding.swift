@@ -3,17 +3,18 @@
 enum PercentCoding {
     private static let hex = Array("0123456789ABCDEF".utf8)
 
-    private static let isUnreserved: [Bool] = (0..<256).map { byte in
-        switch UInt8(byte) {
+    private static func isUnreserved(_ byte: UInt8) -> Bool {
+        switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
+            UInt8(ascii: "."), UInt8(ascii: "~"):
             true
-        default: "-_.~".utf8.contains(UInt8(byte))
+        default: false
         }
     }
 
     static func append(_ byte: UInt8, to output: inout [UInt8]) {
-        if Self.isUnreserved[Int(byte)] {
+        if Self.isUnreserved(byte) {
             output.append(byte)
         } else {
             output.append(UInt8(ascii: "%"))

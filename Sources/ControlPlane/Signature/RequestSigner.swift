@@ -47,11 +47,9 @@ package struct RequestSigner: Sendable {
         let canonical = CanonicalRequest(
             request: whole, query: CanonicalQuery(whole.query), signedHeaders: names,
             leavingOut: [], bodyHash: whole.bodySHA256 ?? SignedRequest.unsignedBody)
-        let stringToSign =
-            "\(SignatureParameters.algorithm)\n\(time.text)\n\(scope.text)\n"
-            + SHA256.hash(data: canonical.bytes).hex
         let signature = HMAC<SHA256>.authenticationCode(
-            for: Array(stringToSign.utf8), using: SigningKeys.derive(self.secret, scope))
+            for: canonical.stringToSign(at: time, scope),
+            using: SigningKeys.derive(self.secret, scope))
         let authorization =
             "\(SignatureParameters.algorithm) Credential=\(self.keyID)/\(scope.text), "
             + "SignedHeaders=\(names.joined(separator: ";")), Signature=\(signature.hex)"

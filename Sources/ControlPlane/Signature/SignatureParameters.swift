@@ -12,6 +12,8 @@ struct SignatureParameters {
     static let terminator = "aws4_request"
     /// AWS: a presigned URL lives a week at most.
     static let expiresSecondsMax: Int64 = 604_800
+    /// Of an `Authorization` header: three are known.
+    static let membersMax = 16
     /// Many more than any client signs.
     static let signedHeadersMax = 64
 
@@ -63,32 +65,21 @@ struct SignatureParameters {
                 "'\(String(header[..<space]).clipped)' is no algorithm that is known here: "
                     + "\(Self.algorithm)")
         }
-        var members: [String: String] = [:]
-        // By bytes: to look for the ends of characters costs more than all else about a signature.
-        for member in header.utf8[space...].split(separator: UInt8(ascii: ",")) {
-            let text = member.drop { $0 == UInt8(ascii: " ") }
-            let key = text.prefix { $0 != UInt8(ascii: "=") }
-            let name = String(Substring(key))
-            guard key.endIndex < text.endIndex, members[name] == nil else {
-                throw FleetError(
-                    .incompleteSignature,
-                    "'\(name.clipped)' stands alone or twice in the Authorization header")
-            }
-            let value = text[key.endIndex...].dropFirst().prefix { $0 != UInt8(ascii: " ") }
-            members[name] = String(Substring(value))
+        let members = try Self.members(of: String(header[space...]))
+        func member(_ name: String) -> String? {
+            members.first { $0.name == name && !$0.value.isEmpty }?.value
         }
-        let time = try Self.headerTime(request)
-        let names = ["Credential", "Signature", "SignedHeaders"]
-        var missing = names.filter { members[$0, default: ""].isEmpty }
-            .map { "Authorization header requires '\($0)' parameter." }
-        if time == nil {
-            missing.append(
-                "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' "
-                    + "header.")
-        }
-        guard missing.isEmpty, let time, let credential = members["Credential"],
-            let signature = members["Signature"], let signed = members["SignedHeaders"]
+        guard let time = try Self.headerTime(request), let credential = member("Credential"),
+            let signature = member("Signature"), let signed = member("SignedHeaders")
         else {
+            var missing = ["Credential", "Signature", "SignedHeaders"]
+                .filter { member($0) == nil }
+                .map { "Authorization header requires '\($0)' parameter." }
+            if try Self.headerTime(request) == nil {
+                missing.append(
+                    "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' "
+                        + "header.")
+            }
             throw FleetError(.incompleteSignature, missing.joined(separator: " "))
         }
         self.form = .header
@@ -134,8 +125,46 @@ struct SignatureParameters {
     }
 }
 
-// How each part is read.
+// How each part is read: by bytes, of every request. To look for the ends of characters would cost
+// more than all else about a signature.
 extension SignatureParameters {
+    /// What follows the algorithm in an `Authorization` header: `name=value`, between commas.
+    private static func members(
+        of text: String
+    ) throws(FleetError) -> [(name: String, value: String)] {
+        var text = text
+        let found = text.withUTF8 { bytes in
+            bytes.split(
+                separator: UInt8(ascii: ","), maxSplits: Self.membersMax
+            ).map { member in
+                let text = member.drop { $0 == UInt8(ascii: " ") }
+                let name = text.prefix { $0 != UInt8(ascii: "=") }
+                let value = text[name.endIndex...].dropFirst().prefix { $0 != UInt8(ascii: " ") }
+                return (
+                    name: String(decoding: name, as: UTF8.self),
+                    value: name.endIndex < text.endIndex
+                        ? String(decoding: value, as: UTF8.self) : nil
+                )
+            }
+        }
+        guard found.count <= Self.membersMax else {
+            throw FleetError(
+                .incompleteSignature,
+                "the Authorization header has more than \(Self.membersMax) parts")
+        }
+        var members: [(name: String, value: String)] = []
+        members.reserveCapacity(found.count)
+        for (name, value) in found {
+            guard let value, !members.contains(where: { $0.name == name }) else {
+                throw FleetError(
+                    .incompleteSignature,
+                    "'\(name.clipped)' stands alone or twice in the Authorization header")
+            }
+            members.append((name, value))
+        }
+        return members
+    }
+
     private static func single(
         _ values: [String], _ name: String
     ) throws(FleetError) -> String? {
@@ -181,8 +210,11 @@ extension SignatureParameters {
     }
 
     private static func parts(of text: String, at separator: UInt8) -> [String] {
-        text.utf8.split(separator: separator, omittingEmptySubsequences: false)
-            .map { String(Substring($0)) }
+        var text = text
+        return text.withUTF8 { bytes in
+            bytes.split(separator: separator, omittingEmptySubsequences: false)
+                .map { String(decoding: $0, as: UTF8.self) }
+        }
     }
 
     private static func credential(
@@ -211,9 +243,8 @@ extension SignatureParameters {
                             && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
                     }
             }),
-            zip(names, names.dropFirst()).allSatisfy({ earlier, later in
-                earlier.utf8.lexicographicallyPrecedes(later.utf8)
-            })
+            // Texts of ASCII are in the order of their bytes.
+            (1..<max(1, names.count)).allSatisfy({ names[$0 - 1] < names[$0] })
         else {
             throw FleetError(
                 .incompleteSignature,
@@ -234,6 +265,7 @@ extension SignatureParameters {
             }
         }
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(digits.count / 2)
         for index in stride(from: 0, to: digits.count - 1, by: 2) {
             guard let high = value(digits[index]), let low = value(digits[index + 1]) else { break }
             bytes.append(high << 4 | low)

@@ -6,7 +6,7 @@ struct SignatureTime: Hashable {
     let text: String
 
     /// `20260115`, as a credential scope says it.
-    var day: Substring { self.text.prefix(8) }
+    var day: Substring { Substring(self.text.utf8.prefix(8)) }
 
     init(_ time: UnixTime) {
         self.time = time
@@ -17,12 +17,19 @@ struct SignatureTime: Hashable {
     /// ISO 8601's basic form, nothing else. nil for any other text, and for a day or time of day
     /// that does not exist.
     init?(basic text: String) {
-        let bytes = Array(text.utf8)
-        guard bytes.count == 16, bytes[8] == UInt8(ascii: "T"), bytes[15] == UInt8(ascii: "Z"),
-            let time = Self.time(
-                [bytes[0..<4], bytes[4..<6], bytes[6..<8]].map(Self.number),
-                [bytes[9..<11], bytes[11..<13], bytes[13..<15]].map(Self.number))
-        else { return nil }
+        var copy = text
+        let read: UnixTime? = copy.withUTF8 { bytes in
+            guard bytes.count == 16, bytes[8] == UInt8(ascii: "T"), bytes[15] == UInt8(ascii: "Z")
+            else { return nil }
+            return Self.time(
+                Date(
+                    year: Self.number(bytes[0..<4]), month: Self.number(bytes[4..<6]),
+                    day: Self.number(bytes[6..<8])),
+                Clock(
+                    hour: Self.number(bytes[9..<11]), minute: Self.number(bytes[11..<13]),
+                    second: Self.number(bytes[13..<15])))
+        }
+        guard let time = read else { return nil }
         self.time = time
         self.text = text
     }
@@ -37,11 +44,19 @@ struct SignatureTime: Hashable {
         let clock = words[4].split(separator: ":", omittingEmptySubsequences: false)
         guard clock.count == 3, clock.allSatisfy({ $0.utf8.count == 2 }),
             let time = Self.time(
-                [Self.number(words[3].utf8), Int64(month) + 1, Self.number(words[1].utf8)],
-                clock.map { Self.number($0.utf8) })
+                Date(
+                    year: Self.number(words[3].utf8), month: Int64(month) + 1,
+                    day: Self.number(words[1].utf8)),
+                Clock(
+                    hour: Self.number(clock[0].utf8), minute: Self.number(clock[1].utf8),
+                    second: Self.number(clock[2].utf8)))
         else { return nil }
         self.init(time)
     }
+
+    /// Each part nil where it is no number.
+    private struct Date { let year, month, day: Int64? }
+    private struct Clock { let hour, minute, second: Int64? }
 
     private static let months: [Substring] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -67,9 +82,10 @@ struct SignatureTime: Hashable {
 
     /// Civil date to days in the proleptic Gregorian calendar, counting years from March so that
     /// the leap day comes last.
-    private static func time(_ date: [Int64?], _ clock: [Int64?]) -> UnixTime? {
-        guard let year = date[0], let month = date[1], let day = date[2], let hour = clock[0],
-            let minute = clock[1], let second = clock[2], (1...12).contains(month),
+    private static func time(_ date: Date, _ clock: Clock) -> UnixTime? {
+        guard let year = date.year, let month = date.month, let day = date.day,
+            let hour = clock.hour, let minute = clock.minute, let second = clock.second,
+            (1...12).contains(month),
             (1...Self.days(in: month, of: year)).contains(day), hour < 24, minute < 60,
             second < 60
         else { return nil }

@@ -188,10 +188,11 @@ package struct SignatureV4: Sendable {
                 .invalidSignature,
                 "The header '\(absent.clipped)' is signed, and is not in the request.")
         }
-        let unsigned = request.headers.map(\.name).filter { name in
+        func isAmiss(_ name: String) -> Bool {
             Self.mustBeSigned(name) && !signed.contains(name)
         }
-        guard unsigned.isEmpty else {
+        guard !request.headers.contains(where: { isAmiss($0.name) }) else {
+            let unsigned = request.headers.map(\.name).filter(isAmiss)
             throw FleetError(
                 .invalidSignature,
                 "There were headers present in the request which were not signed: "
@@ -243,24 +244,21 @@ package struct SignatureV4: Sendable {
         _ canonical: CanonicalRequest, _ parameters: SignatureParameters,
         _ credential: AccessCredential
     ) throws(FleetError) {
-        let hash = SHA256.hash(data: canonical.bytes).hex
-        let stringToSign =
-            "\(SignatureParameters.algorithm)\n\(parameters.time.text)\n"
-            + "\(parameters.scope.text)\n\(hash)"
         let name = SigningKeys.Name(keyID: credential.id, scope: parameters.scope)
-        let kept = self.keys.key(name)
-        let key = kept ?? SigningKeys.derive(credential.secret, parameters.scope)
+        let kept = self.keys.code(name)
+        let begun =
+            kept
+            ?? SigningKeys.Code(key: SigningKeys.derive(credential.secret, parameters.scope))
+        var code = begun
+        code.update(data: canonical.stringToSign(at: parameters.time, parameters.scope))
         // Compares in constant time.
-        guard
-            HMAC<SHA256>.isValidAuthenticationCode(
-                parameters.signature, authenticating: Array(stringToSign.utf8), using: key)
-        else {
+        guard code.finalize() == parameters.signature else {
             throw FleetError(
                 .invalidSignature,
                 "The request signature we calculated does not match the signature you provided. "
                     + "Check your AWS Secret Access Key and signing method. Consult the service "
                     + "documentation for details.")
         }
-        if kept == nil { self.keys.keep(key, name) }
+        if kept == nil { self.keys.keep(begun, name) }
     }
 }

@@ -15,7 +15,10 @@ package final class SigningKeys: Sendable {
         let scope: SignatureParameters.Scope
     }
 
-    private let keys = Mutex(RecentValues<Name, SymmetricKey>(generationMax: keysMax))
+    /// The beginning of every code that is made with a key, which has the key in it already.
+    typealias Code = HMAC<SHA256>
+
+    private let codes = Mutex(RecentValues<Name, Code>(generationMax: keysMax))
 
     package init() {}
 
@@ -40,10 +43,10 @@ package final class SigningKeys: Sendable {
         return key
     }
 
-    func key(_ name: Name) -> SymmetricKey? { self.keys.withLock { $0.value(name) } }
+    func code(_ name: Name) -> Code? { self.codes.withLock { $0.value(name) } }
 
-    func keep(_ key: SymmetricKey, _ name: Name) { self.keys.withLock { $0.keep(key, name) } }
+    func keep(_ code: Code, _ name: Name) { self.codes.withLock { $0.keep(code, name) } }
 
     /// For tests.
-    var count: Int { self.keys.withLock { $0.count } }
+    var count: Int { self.codes.withLock { $0.count } }
 }

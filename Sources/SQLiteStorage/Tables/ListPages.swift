@@ -112,7 +112,8 @@ struct ListPages {
             """, query.after ?? "", query.limit + 1, of: table
         ) { row in
             guard records.count < query.limit else { return isMore = true }
-            last = try row.text()
+            // Where the next page begins.
+            if records.count + 1 == query.limit { last = try row.text() } else { row.skip() }
             records.append(try decode(&row))
         }
         return ListPage(records: records, next: isMore ? last : nil)

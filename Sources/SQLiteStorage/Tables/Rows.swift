@@ -24,6 +24,9 @@ struct RowReader {
         return self.row.column(self.column)
     }
 
+    /// Goes on to the next column.
+    mutating func skip() { self.column += 1 }
+
     mutating func optionalText() throws -> String? {
         switch self.next() {
         case .text(let text): return text

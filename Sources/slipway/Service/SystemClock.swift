@@ -11,16 +11,20 @@ struct SystemClock: WallClock {
     }
 }
 
-/// The kernel's own randomness: `SystemRandomNumberGenerator` is getrandom(2) here.
+/// The kernel's own randomness.
 struct SystemEntropy: Entropy {
+    /// getentropy(3).
+    private static let drawnBytesMax = 256
+
     func bytes(count: Int) -> [UInt8] {
-        var generator = SystemRandomNumberGenerator()
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(count)
-        // Each draw is a system call, so all eight bytes of it are used.
-        while bytes.count < count {
-            withUnsafeBytes(of: generator.next()) {
-                bytes.append(contentsOf: $0.prefix(count - bytes.count))
+        var bytes = [UInt8](repeating: 0, count: count)
+        bytes.withUnsafeMutableBytes { bytes in
+            for start in stride(from: 0, to: count, by: Self.drawnBytesMax) {
+                let piece = bytes[start..<min(count, start + Self.drawnBytesMax)]
+                let failure = getentropy(
+                    UnsafeMutableRawBufferPointer(rebasing: piece).baseAddress, piece.count)
+                // It waits until there is some: what is left is a kernel without it.
+                precondition(failure == 0, "The kernel gives no random bytes.")
             }
         }
         return bytes

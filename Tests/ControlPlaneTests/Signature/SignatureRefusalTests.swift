@@ -312,6 +312,26 @@ import Testing
         #expect(await Fixture.refusal(request)?.code == .incompleteSignature)
     }
 
+    /// Looked at before anybody has proven anything: as many as a header holds would take long.
+    @Test func theHeaderHasAHandfulOfParts() async {
+        for (count, code) in [
+            (SignatureParameters.membersMax, FleetError.Code.unrecognizedClient),
+            (SignatureParameters.membersMax + 1, .incompleteSignature),
+            (20_000, .incompleteSignature),
+        ] {
+            let known = [
+                "Credential=AKIDNOBODY/20260115/eu-west-1/iot/aws4_request", "SignedHeaders=host",
+                "Signature=" + String(repeating: "0", count: 64),
+            ]
+            let members = known + (0..<count - known.count).map { "m\($0)=" }
+            let request = Fixture.request(headers: [
+                Fixture.host, ("X-Amz-Date", "20260115T083000Z"),
+                ("Authorization", "AWS4-HMAC-SHA256 " + members.joined(separator: ",")),
+            ])
+            #expect(await Fixture.refusal(request)?.code == code)
+        }
+    }
+
     @Test func whatIsNotSignedWithCannotPushKeysOut() async {
         let keys = SigningKeys()
         let verifier = SignatureV4(services: SigningService.controlPlane, keys: keys)
