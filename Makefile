@@ -18,7 +18,7 @@ SCENARIOS := '^(ScenarioTests\.|MQTTBrokerTests\.ResumptionTests/)'
 export SWIFT_BACKTRACE ?= threads=crashed,images=none,symbolicate=fast,interactive=no,color=no
 
 # What is installed runs without a Swift toolchain, and what modules share is compiled as one: a
-# request of the API costs a quarter less than by the default.
+# request of the API costs up to a tenth less than by the default.
 RELEASE := -c release --static-swift-stdlib -Xswiftc -cross-module-optimization \
     -Xswiftc -use-ld=lld
 
