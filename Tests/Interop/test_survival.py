@@ -82,7 +82,9 @@ def test_killed_again_and_again_while_devices_lose_their_power(make_gateway, tmp
     deaths = 0
     try:
         while run.poll() is None and deaths < 6:
-            # A release build provisions them all within a second.
+            # Not a wait for anything: the moment of death is what is tried, and no event marks
+            # those that nobody named. Short enough that a release build, which provisions them
+            # all within a second, is met at work.
             time.sleep(chance.uniform(0.1, 0.6))
             if run.poll() is not None:
                 break

@@ -48,21 +48,10 @@ struct CanonicalRequest {
         output.append(Self.newline)
         output += time.text.utf8
         output.append(Self.newline)
-        for part in [scope.day, scope.region, scope.service] {
-            output += part.utf8
-            output.append(UInt8(ascii: "/"))
-        }
-        output += scope.terminator.utf8
+        output += scope.text.utf8
         output.append(Self.newline)
-        for byte in SHA256.hash(data: self.bytes) {
-            output.append(Self.digit(byte >> 4))
-            output.append(Self.digit(byte & 0x0F))
-        }
+        output += SHA256.hash(data: self.bytes).hex.utf8
         return output
-    }
-
-    private static func digit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 
     private static let newline = UInt8(ascii: "\n")

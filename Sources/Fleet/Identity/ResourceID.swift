@@ -18,12 +18,19 @@ package struct ResourceID: Hashable, Sendable, CustomStringConvertible {
         var bytes = bytes
         bytes[6] = bytes[6] & 0x0F | 0x40
         bytes[8] = bytes[8] & 0x3F | 0x80
-        var text = ""
-        for (start, end) in [(0, 4), (4, 6), (6, 8), (8, 10), (10, 16)] {
-            if start > 0 { text += "-" }
-            text += bytes[start..<end].hex
+        let digits = bytes.hex.utf8
+        self.rawValue = String(unsafeUninitializedCapacity: digits.count + 4) { text in
+            var count = 0
+            for (index, digit) in digits.enumerated() {
+                if index == 8 || index == 12 || index == 16 || index == 20 {
+                    text[count] = UInt8(ascii: "-")
+                    count += 1
+                }
+                text[count] = digit
+                count += 1
+            }
+            return count
         }
-        self.rawValue = text
     }
 
     /// - Throws: `FleetError.invalidRequest` unless `candidate` is a UUID in its text form, in
